@@ -1,0 +1,22 @@
+//! Decides. Types and pure decisions: no clock, no disk, no socket and no async.
+//!
+//! Everything the machine decides is decided here, by functions of what they are handed: a moment
+//! in time, a state, an event. The names pair up with the other rooms: `core::limit` decides, the
+//! service `limiter` runs it, the store's `limits` remembers.
+
+pub mod action;
+pub mod activity;
+pub mod answer;
+pub mod audit;
+pub mod digest;
+pub mod error;
+pub mod id;
+pub mod moment;
+pub mod opportunity;
+pub mod run;
+pub mod seams;
+pub mod secret;
+pub mod untrusted;
+pub mod url;
+
+pub use rust_decimal::Decimal;

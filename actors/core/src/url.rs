@@ -1,0 +1,184 @@
+//! The logical URL: what rules, hashes and limits see, and what a permit allows.
+//!
+//! Only `Transport` dials, and it dials what stands here. A logical URL is https, has a public
+//! host *name* (no address in any spelling), no user information, no port but 443 and no fragment.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A checked https URL, normalised as browsers do (WHATWG URL).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LogicalUrl {
+    text: String,
+    host_end: usize,
+}
+
+/// Why a text is not a URL that may be called. None of these sentences repeats the URL's query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// It does not parse.
+    #[error("this is not a URL")]
+    NotAUrl,
+    /// Anything but https.
+    #[error("the URL's scheme is `{0}`; only https is called")]
+    Scheme(String),
+    /// The host is an address, in whatever spelling.
+    #[error("the URL's host is the address {0}; only public host names are called")]
+    Address(String),
+    /// The host is a name that never leaves a machine or a local network.
+    #[error("the URL's host `{0}` is a local name; only public host names are called")]
+    LocalName(String),
+    /// `user:password@`, a port or a fragment.
+    #[error("the URL carries {0}, which is never sent")]
+    Extra(&'static str),
+    /// Longer than 8 KiB, the usual limit of servers.
+    #[error("the URL is longer than 8192 bytes")]
+    TooLong,
+}
+
+const PREFIX: &str = "https://";
+const LOCAL_SUFFIXES: [&str; 8] =
+    [".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa", ".corp", ".onion"];
+
+impl LogicalUrl {
+    /// Checks `text`.
+    ///
+    /// # Errors
+    /// [`BadUrl`] says which rule it breaks.
+    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+        if text.len() > 8192 {
+            return Err(BadUrl::TooLong);
+        }
+        let url = url::Url::parse(text).map_err(|_| BadUrl::NotAUrl)?;
+        if url.scheme() != "https" {
+            return Err(BadUrl::Scheme(url.scheme().to_owned()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadUrl::Extra("a user name or password"));
+        }
+        if url.port().is_some() {
+            return Err(BadUrl::Extra("a port"));
+        }
+        if url.fragment().is_some() {
+            return Err(BadUrl::Extra("a fragment"));
+        }
+        let host = match url.host() {
+            Some(url::Host::Domain(name)) => name,
+            Some(address) => return Err(BadUrl::Address(address.to_string())),
+            None => return Err(BadUrl::NotAUrl),
+        };
+        let bare = host.trim_end_matches('.');
+        if !bare.contains('.') || LOCAL_SUFFIXES.iter().any(|suffix| bare.ends_with(suffix)) {
+            return Err(BadUrl::LocalName(host.to_owned()));
+        }
+        let host_end = PREFIX.len() + host.len();
+        Ok(Self { text: url.into(), host_end })
+    }
+
+    /// Resolves a `Location` header against this URL and checks the result.
+    ///
+    /// # Errors
+    /// As [`LogicalUrl::parse`].
+    pub fn join(&self, location: &str) -> Result<Self, BadUrl> {
+        let base = url::Url::parse(&self.text).map_err(|_| BadUrl::NotAUrl)?;
+        let next = base.join(location).map_err(|_| BadUrl::NotAUrl)?;
+        Self::parse(next.as_str())
+    }
+
+    /// The whole URL.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host name, in lower case.
+    pub fn host(&self) -> &str {
+        self.text.get(PREFIX.len()..self.host_end).unwrap_or_default()
+    }
+
+    /// Path and query, beginning with `/`.
+    pub fn path_and_query(&self) -> &str {
+        self.text.get(self.host_end..).unwrap_or_default()
+    }
+
+    /// The path alone.
+    pub fn path(&self) -> &str {
+        let rest = self.path_and_query();
+        rest.split('?').next().unwrap_or(rest)
+    }
+
+    /// For logs and records: without the query, which may hold a secret.
+    pub fn shown(&self) -> String {
+        let bare = self.text.split('?').next().unwrap_or_default();
+        if bare.len() == self.text.len() { bare.to_owned() } else { format!("{bare}?…") }
+    }
+}
+
+impl fmt::Display for LogicalUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+impl TryFrom<String> for LogicalUrl {
+    type Error = BadUrl;
+    fn try_from(text: String) -> Result<Self, BadUrl> {
+        Self::parse(&text)
+    }
+}
+
+impl From<LogicalUrl> for String {
+    fn from(url: LogicalUrl) -> String {
+        url.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_in_every_spelling_and_local_names_are_refused() {
+        for bad in [
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://017700000001/",
+            "https://localhost/",
+            "https://a.localhost/",
+            "https://printer.local/",
+            "https://router/",
+            "https://metadata.internal/",
+            "https://127.1./",
+            "http://example.com/",
+            "ftp://example.com/",
+            "data:text/plain,x",
+            "javascript:alert(1)",
+            "https://u@example.com/",
+            "https://u:p@example.com/",
+            "https://example.com:8443/",
+            "https://example.com/#f",
+            "",
+            "//example.com",
+            "https://\u{ff11}27.0.0.1/",
+        ] {
+            assert!(LogicalUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn its_parts_are_told_apart_and_the_query_is_not_shown() {
+        let url = LogicalUrl::parse("https://API.example.com:443/a/b?token=canary").unwrap();
+        assert_eq!(url.host(), "api.example.com");
+        assert_eq!(url.path_and_query(), "/a/b?token=canary");
+        assert_eq!(url.path(), "/a/b");
+        assert_eq!(url.to_string(), "https://api.example.com/a/b?…");
+        assert_eq!(url.join("../c").unwrap().path(), "/c");
+        assert!(url.join("http://example.com/").is_err());
+        assert!(url.join("//10.0.0.1/x").is_err());
+    }
+}

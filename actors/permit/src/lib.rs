@@ -1,0 +1,1 @@
+//! The one constructor of a Permit.

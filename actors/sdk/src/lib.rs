@@ -1,0 +1,1 @@
+//! What a strategy author sees: the Strategy trait, its context, a test kit.

@@ -1,0 +1,1 @@
+//! Runs: one actor a file, each a thin shell over core.

@@ -1,0 +1,1 @@
+//! Remembers: redb, codec, group commit, audit linking, migrations.

@@ -1,0 +1,2 @@
+//! Parses, runs one verb, exits.
+fn main() {}
