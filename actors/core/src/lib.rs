@@ -8,6 +8,7 @@ pub mod action;
 pub mod activity;
 pub mod answer;
 pub mod audit;
+pub mod backoff;
 pub mod digest;
 pub mod error;
 pub mod id;
