@@ -1,0 +1,8 @@
+//! Proposes: the built-in strategies.
+//!
+//! A strategy sees the world through `mm_sdk` alone: no socket, no file, no clock, no thread. That
+//! is kept by the list of dependencies, by `forbid(unsafe_code)` and by the test
+//! `tests/boundary.rs`. It guards against mistakes, not malice.
+#![forbid(unsafe_code)]
+
+pub mod bug_bounty;
