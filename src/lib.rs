@@ -1,0 +1,3 @@
+//! The machine: assembly, command line, admin API and sandbox.
+
+pub mod sandbox;
