@@ -1,0 +1,357 @@
+//! Quotas that hold: never more than `max` acts in *any* window of length `per`, over restarts.
+//!
+//! [`QuotaState::decide`] spends or says when to come back; the state is small, is stored before
+//! the act it allows, and is all there is to know. Nothing here reads a clock.
+//!
+//! ## Design notes: why a log of spends, rounded up
+//!
+//! Fixed windows let through twice the limit around their edges, and a token bucket (or GCRA) with
+//! a burst lets through the burst on top. So this keeps the spends themselves, each as the moment
+//! it stops counting from: its time rounded *up* to a grain of `per / 64` (exact to the millisecond
+//! where `max` is at most 64), with a count. That is at most 130 rows whatever the limit.
+//!
+//! *Proof.* Let a closed window `[s, s + per]` hold spends, the last of them granted at `u`. When
+//! it was granted, every other one, at `t ≥ s ≥ u - per`, had a row at `r ≥ t`, so `r + per ≥ u`,
+//! so it was counted; granting needs the count to be under `max`. Hence at most `max` in the
+//! window. Rounding up only makes rows count longer, by at most a grain.
+//!
+//! *A clock that jumps back refills nothing and freezes nothing.* When `now` is earlier than the
+//! latest moment seen, every row moves back with it and keeps the time it still had to count. Real
+//! time has not gone back, so each counts at least as long as it must. A clock that jumps forward
+//! cannot be told from time passing; the machine holds effects until it trusts its clock.
+
+mod cooldown;
+mod headers;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::ActionKind;
+use crate::id::{AccountId, PlatformId, Space};
+use crate::moment::Moment;
+use crate::schedule::show_span;
+
+pub use cooldown::CoolDown;
+pub use headers::{Learned, learn, parse_retry_after};
+
+/// Whom a limit counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitScope {
+    /// Everything that leaves this machine for the platform (the platform counts by address).
+    Ip,
+    /// Everything done at the platform.
+    Platform,
+    /// One account at the platform.
+    Account,
+    /// One owner space at the platform.
+    Space,
+    /// Everything, whatever the platform: the owner's own cap.
+    Machine,
+}
+
+impl LimitScope {
+    /// The scope in a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LimitScope::Ip => "ip",
+            LimitScope::Platform => "platform",
+            LimitScope::Account => "account",
+            LimitScope::Space => "space",
+            LimitScope::Machine => "machine",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_text(text: &str) -> Option<Self> {
+        use LimitScope::{Account, Ip, Machine, Platform, Space};
+        [Ip, Platform, Account, Space, Machine].into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// A limit for somebody: at most `max` acts in any window of length `per`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Quota {
+    /// The space that its state belongs to: `_` for `ip`, `platform` and `machine`.
+    pub space: Space,
+    /// The key of its state within the space: `SCOPE/PLATFORM/KIND/PER` and the account, if any.
+    /// A limit whose number changes keeps its state; one whose window changes begins anew.
+    pub key: String,
+    /// Whom it counts for.
+    pub scope: LimitScope,
+    /// The platform; `None` for the machine's own.
+    pub platform: Option<PlatformId>,
+    /// The kind of act; `None` for all.
+    pub kind: Option<ActionKind>,
+    /// The most acts in any window; 0 allows none at all.
+    pub max: u32,
+    /// The length of the window, in milliseconds.
+    pub per_ms: u64,
+}
+
+impl Quota {
+    /// A platform's limit, as it counts for one act. `None` where the limit is per account and
+    /// there is no account.
+    pub fn of_platform(
+        scope: LimitScope,
+        platform: &PlatformId,
+        kind: Option<&ActionKind>,
+        account: Option<&AccountId>,
+        space: &Space,
+        max: u32,
+        per: Duration,
+    ) -> Option<Self> {
+        let kind_text = kind.map_or("*", ActionKind::as_str);
+        let mut key = format!("{}/{platform}/{kind_text}/{}", scope.as_str(), show_span(per));
+        let space = match scope {
+            LimitScope::Ip | LimitScope::Platform | LimitScope::Machine => Space::machine(),
+            LimitScope::Space => space.clone(),
+            LimitScope::Account => {
+                key = format!("{key}/{}", account?);
+                space.clone()
+            }
+        };
+        let (platform, kind) = (Some(platform.clone()), kind.cloned());
+        Some(Self { space, key, scope, platform, kind, max, per_ms: ms(per) })
+    }
+
+    /// The owner's cap on everything: `limits.max_daily_actions`, in any 24 hours.
+    pub fn daily_actions(max: u32) -> Self {
+        let per_ms = 86_400_000;
+        Self {
+            space: Space::machine(),
+            key: "machine/*/*/1d".to_owned(),
+            scope: LimitScope::Machine,
+            platform: None,
+            kind: None,
+            max,
+            per_ms,
+        }
+    }
+
+    /// The length of the window.
+    pub fn per(&self) -> Duration {
+        Duration::from_millis(self.per_ms)
+    }
+
+    fn grain_ms(&self) -> i64 {
+        if self.max <= EXACT_ROWS { 1 } else { signed(self.per_ms.div_ceil(u64::from(EXACT_ROWS))).max(1) }
+    }
+}
+
+/// `10 in 1m per ip at bounty-targets-data`.
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} per {}", self.max, show_span(self.per()), self.scope.as_str())?;
+        if let Some(kind) = &self.kind {
+            write!(f, " for `{kind}`")?;
+        }
+        match &self.platform {
+            Some(platform) => write!(f, " at {platform}"),
+            None => Ok(()),
+        }
+    }
+}
+
+const EXACT_ROWS: u32 = 64;
+const ROWS_MAX: usize = 130;
+const LOWERED_MAX: usize = 8;
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+/// What a platform's headers said: until `until`, at most `left` more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Lowered {
+    until: Moment,
+    left: u32,
+}
+
+/// What has been spent of a quota. Stored whole, before the act it allows is done.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QuotaState {
+    /// The latest `now` that was seen.
+    seen: Moment,
+    /// Spends that still count: from when on (rounded up), and how many. Sorted.
+    rows: Vec<(Moment, u32)>,
+    /// What headers taught; all of it holds. None says less than another.
+    lowered: Vec<Lowered>,
+}
+
+/// What becomes of a wish to spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spend {
+    /// It is spent. Store the state before acting.
+    Granted,
+    /// Nothing is left. Nothing was spent.
+    Full {
+        /// When the next may be spent, at the earliest; `None` if never (the limit is zero).
+        retry_at: Option<Moment>,
+        /// Whether the platform's own headers, not our count, say so.
+        learned: bool,
+    },
+}
+
+impl QuotaState {
+    /// Spends one, if there is room.
+    pub fn decide(&mut self, quota: &Quota, now: Moment) -> Spend {
+        let room = self.room(quota, now);
+        if room == Spend::Granted {
+            self.spend(quota, now);
+        }
+        room
+    }
+
+    /// Whether there is room for one, without spending it.
+    pub fn room(&mut self, quota: &Quota, now: Moment) -> Spend {
+        self.advance(quota, now);
+        if quota.max == 0 {
+            return Spend::Full { retry_at: None, learned: false };
+        }
+        if self.used() >= u64::from(quota.max) {
+            return Spend::Full { retry_at: self.frees_at(quota), learned: false };
+        }
+        match self.lowered.iter().filter(|lowered| lowered.left == 0).map(|lowered| lowered.until).max() {
+            Some(until) => Spend::Full { retry_at: Some(until), learned: true },
+            None => Spend::Granted,
+        }
+    }
+
+    /// How many may be spent now.
+    pub fn remaining(&self, quota: &Quota, now: Moment) -> u32 {
+        let mut copy = self.clone();
+        copy.advance(quota, now);
+        let own = u64::from(quota.max).saturating_sub(copy.used());
+        let own = u32::try_from(own).unwrap_or(u32::MAX);
+        copy.lowered.iter().map(|lowered| lowered.left).fold(own, u32::min)
+    }
+
+    /// When the whole quota is there again, if nothing more is spent.
+    pub fn whole_at(&self, quota: &Quota, now: Moment) -> Moment {
+        let mut copy = self.clone();
+        copy.advance(quota, now);
+        let own = copy.rows.last().map(|(at, _)| free_after(*at, quota.per_ms));
+        let learned = copy.lowered.iter().map(|lowered| lowered.until);
+        own.into_iter().chain(learned).fold(now, Moment::max)
+    }
+
+    /// Takes in what a platform's headers said. It only ever lowers: a header that promises more
+    /// than our own count allows changes nothing.
+    pub fn learn(&mut self, quota: &Quota, learned: Learned, now: Moment) {
+        self.advance(quota, now);
+        if learned.reset_at <= now {
+            return;
+        }
+        let mut new = Lowered { until: learned.reset_at, left: learned.remaining };
+        let says_less = |a: &Lowered, than: &Lowered| a.until <= than.until && a.left >= than.left;
+        if self.lowered.iter().any(|old| says_less(&new, old)) {
+            return;
+        }
+        self.lowered.retain(|old| !says_less(old, &new));
+        if self.lowered.len() >= LOWERED_MAX {
+            // A platform with so many clocks is taken at the worst of each.
+            for old in self.lowered.drain(..) {
+                new = Lowered { until: new.until.max(old.until), left: new.left.min(old.left) };
+            }
+        }
+        self.lowered.push(new);
+    }
+
+    fn used(&self) -> u64 {
+        self.rows.iter().map(|(_, n)| u64::from(*n)).sum()
+    }
+
+    /// When enough rows have stopped counting for one more.
+    fn frees_at(&self, quota: &Quota) -> Option<Moment> {
+        let mut over = (self.used() + 1).saturating_sub(u64::from(quota.max));
+        for (at, n) in &self.rows {
+            over = over.saturating_sub(u64::from(*n));
+            if over == 0 {
+                return Some(free_after(*at, quota.per_ms));
+            }
+        }
+        None
+    }
+
+    /// Moves to `now`: forgets what no longer counts; if the clock went back, moves all with it.
+    fn advance(&mut self, quota: &Quota, now: Moment) {
+        if now < self.seen {
+            let back = self.seen.since(now);
+            for (at, _) in &mut self.rows {
+                *at = at.minus(back);
+            }
+            for lowered in &mut self.lowered {
+                lowered.until = lowered.until.minus(back);
+            }
+        }
+        self.seen = now;
+        self.rows.retain(|(at, _)| free_after(*at, quota.per_ms) > now);
+        self.lowered.retain(|lowered| lowered.until > now);
+    }
+
+    fn spend(&mut self, quota: &Quota, now: Moment) {
+        let grain = quota.grain_ms();
+        let down = now.unix_ms().div_euclid(grain).saturating_mul(grain);
+        let up = if down == now.unix_ms() { down } else { down.saturating_add(grain) };
+        let at = Moment::from_unix_ms(up);
+        match self.rows.binary_search_by_key(&at, |(at, _)| *at) {
+            Ok(i) => {
+                if let Some((_, n)) = self.rows.get_mut(i) {
+                    *n = n.saturating_add(1);
+                }
+            }
+            Err(i) => self.rows.insert(i, (at, 1)),
+        }
+        if self.rows.len() > ROWS_MAX {
+            self.coalesce(grain);
+        }
+        for lowered in &mut self.lowered {
+            lowered.left = lowered.left.saturating_sub(1);
+        }
+    }
+
+    /// Puts rows less than a grain apart together, on the latest of them. There are such rows only
+    /// after the clock went back or the limit was changed.
+    fn coalesce(&mut self, grain_ms: i64) {
+        let mut groups: Vec<(Moment, u32)> = Vec::new();
+        for &(at, n) in self.rows.iter().rev() {
+            match groups.last_mut() {
+                Some((end, sum)) if end.unix_ms().saturating_sub(at.unix_ms()) < grain_ms => {
+                    *sum = sum.saturating_add(n);
+                }
+                _ => groups.push((at, n)),
+            }
+        }
+        groups.reverse();
+        self.rows = groups;
+    }
+}
+
+/// The first millisecond at which a row of `at` no longer counts.
+fn free_after(at: Moment, per_ms: u64) -> Moment {
+    at.plus(Duration::from_millis(per_ms.saturating_add(1)))
+}
+
+/// Spends one of every quota, or none of any: the first that is full is named by its place.
+///
+/// # Errors
+/// The place of the quota without room, and what it says.
+pub fn decide_all(charges: &mut [(&Quota, &mut QuotaState)], now: Moment) -> Result<(), (usize, Spend)> {
+    for (place, (quota, state)) in charges.iter_mut().enumerate() {
+        match state.room(quota, now) {
+            Spend::Granted => {}
+            full => return Err((place, full)),
+        }
+    }
+    for (quota, state) in charges.iter_mut() {
+        state.spend(quota, now);
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! A platform said "too fast": everybody who shares the account or address stays away.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
+
+/// The least time away after a "too fast" that names no time (GitHub's secondary limits ask for
+/// at least one minute, growing: docs.github.com, "Rate limits for the REST API").
+const LEAST: Duration = Duration::from_secs(60);
+/// The longest that a growing cool-down gets by itself.
+const GROWN_MOST: Duration = Duration::from_secs(3_600);
+/// The longest that a platform is believed: a header of a century is a mistake.
+const BELIEVED_MOST: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long a platform (or an account there) is left alone. Survives restarts by being stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CoolDown {
+    until: Option<Moment>,
+    seen: Moment,
+    strikes: u32,
+}
+
+impl CoolDown {
+    /// Until when nothing is sent; `None` if something may be.
+    pub fn until(&self, now: Moment) -> Option<Moment> {
+        let mut copy = *self;
+        copy.advance(now);
+        copy.until
+    }
+
+    /// Takes in a "too fast" (429, or what stands for it), with the wait it named, if it did.
+    /// Returns until when nothing is sent. A cool-down only ever grows.
+    pub fn on_limited(&mut self, retry_after: Option<Duration>, now: Moment) -> Moment {
+        self.advance(now);
+        self.strikes = self.strikes.saturating_add(1);
+        let grown = LEAST.saturating_mul(1 << (self.strikes - 1).min(10)).min(GROWN_MOST);
+        let wait = match retry_after {
+            Some(named) => named.clamp(Duration::from_secs(1), BELIEVED_MOST),
+            None => grown,
+        };
+        let until = now.plus(wait).max(self.until.unwrap_or(now));
+        self.until = Some(until);
+        until
+    }
+
+    /// Takes in a "come back later" that is no reproach: `Retry-After` with 503 or a redirect.
+    pub fn on_retry_after(&mut self, wait: Duration, now: Moment) -> Moment {
+        self.advance(now);
+        let until = now.plus(wait.min(BELIEVED_MOST)).max(self.until.unwrap_or(now));
+        self.until = Some(until);
+        until
+    }
+
+    /// Takes in a good answer: the next "too fast" is the first again. A cool-down that another
+    /// request earned meanwhile stays.
+    pub fn on_success(&mut self, now: Moment) {
+        self.advance(now);
+        if self.until.is_none() {
+            self.strikes = 0;
+        }
+    }
+
+    /// Moves to `now`. A clock that went back takes the end with it, so that what was left to
+    /// wait is left still, and no more.
+    fn advance(&mut self, now: Moment) {
+        if now < self.seen {
+            let back = self.seen.since(now);
+            self.until = self.until.map(|until| until.minus(back));
+        }
+        self.seen = now;
+        self.until = self.until.filter(|until| *until > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_unix_ms(1_000_000_000_000).plus(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn without_a_named_time_it_grows_from_a_minute_to_an_hour_and_a_success_forgives() {
+        let mut cool = CoolDown::default();
+        let mut now = at(0);
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            let until = cool.on_limited(None, now);
+            waits.push(until.since(now).as_secs());
+            now = until;
+        }
+        assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
+        cool.on_success(now);
+        assert_eq!(cool.on_limited(None, now).since(now).as_secs(), 60);
+    }
+
+    #[test]
+    fn a_shorter_word_never_ends_a_longer_cool_down() {
+        let mut cool = CoolDown::default();
+        assert_eq!(cool.on_limited(Some(Duration::from_secs(500)), at(0)), at(500));
+        assert_eq!(cool.on_limited(Some(Duration::from_secs(5)), at(1)), at(500));
+        cool.on_success(at(2));
+        assert_eq!(cool.until(at(499)), Some(at(500)));
+        assert_eq!(cool.until(at(500)), None);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_leaves_what_was_left_to_wait() {
+        let mut cool = CoolDown::default();
+        cool.on_limited(Some(Duration::from_secs(100)), at(10_000));
+        cool.on_success(at(10_060));
+        assert_eq!(cool.until(at(0)), Some(at(40)));
+    }
+
+    #[test]
+    fn an_absurd_wait_is_cut_to_a_month_and_zero_is_a_second() {
+        let mut cool = CoolDown::default();
+        assert_eq!(cool.on_limited(Some(Duration::ZERO), at(0)), at(1));
+        assert_eq!(cool.on_limited(Some(Duration::MAX), at(0)), at(30 * 86_400));
+    }
+}
