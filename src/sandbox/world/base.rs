@@ -34,7 +34,7 @@ pub(super) fn made(feed: Feed, mark: &str, salt: u64, nth: Option<usize>) -> Pro
     }
     for index in 0..3 + salt % 8 {
         let mut next = target(&programme.slug, &index.to_string(), number(salt, "target", &[index]));
-        next.inside = index < 2 || number(salt, "side", &[index]) % 5 > 0;
+        next.inside = index < 2 || !number(salt, "side", &[index]).is_multiple_of(5);
         programme.targets.push(next);
     }
     if let Some(nth) = nth {
@@ -47,7 +47,7 @@ pub(super) fn made(feed: Feed, mark: &str, salt: u64, nth: Option<usize>) -> Pro
 fn reward(salt: u64) -> Option<(u32, u32)> {
     let lowest = [0, 50, 100, 250].get((salt / 13 % 4) as usize).copied().unwrap_or(0);
     let highest = 500 * (u32::try_from(salt / 7 % 20).unwrap_or(0) + 1);
-    (salt % 3 > 0).then_some((lowest, highest))
+    (!salt.is_multiple_of(3)).then_some((lowest, highest))
 }
 
 /// The nth programme's trap. Three in a row hold all of them, so even the small world does.

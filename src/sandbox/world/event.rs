@@ -152,8 +152,11 @@ impl Event {
 
     /// Changes how one target of a programme is published, and not what is in scope.
     fn alter_target(&self, targets: &mut Vec<Target>) {
-        let inside: Vec<_> =
-            (0..targets.len()).filter(|nth| targets.get(*nth).is_some_and(|target| target.inside)).collect();
+        // The first two in scope are ordinary ones; the traps come later and stay as they are.
+        let inside: Vec<_> = (0..targets.len())
+            .filter(|nth| targets.get(*nth).is_some_and(|target| target.inside))
+            .take(2)
+            .collect();
         let chosen = inside.get(below(self.salt >> 40, inside.len())).copied();
         let Some(chosen) = chosen.and_then(|nth| targets.get_mut(nth)) else {
             return;
@@ -186,7 +189,7 @@ impl Event {
     fn target(&self, slug: &str, inside: bool) -> Target {
         let mut new = target(slug, &format!("t{}", self.start), self.salt);
         new.inside = inside;
-        if self.salt % 9 == 0 {
+        if self.salt.is_multiple_of(9) {
             new.identifier.push(' ');
         }
         new

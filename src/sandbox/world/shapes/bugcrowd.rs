@@ -42,7 +42,7 @@ pub(super) fn write(programme: &Programme) -> Row<'_> {
     Row {
         name: &programme.name,
         url: &programme.key,
-        allows_disclosure: salt % 3 == 0,
+        allows_disclosure: salt.is_multiple_of(3),
         managed_by_bugcrowd: true,
         safe_harbor: [Some("full"), Some("full"), Some("partial"), None]
             .get((salt % 4) as usize)
@@ -60,7 +60,7 @@ fn entry(short: bool, target: &Target) -> Entry<'_> {
     }
     let salt = number(0, target.identifier.trim(), &[]);
     let web = matches!(target.kind, Kind::Web | Kind::Api);
-    let empty = if salt % 2 == 0 { None } else { Some("") };
+    let empty = if salt.is_multiple_of(2) { None } else { Some("") };
     Entry::Long {
         kind,
         target: &target.identifier,

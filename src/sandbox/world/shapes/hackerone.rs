@@ -39,10 +39,12 @@ struct Asset<'a> {
 
 pub(super) fn write(programme: &Programme) -> Row<'_> {
     let salt = programme.salt;
-    let days =
-        |of: u64| (salt / of % 3 > 0).then_some(0.5 * f64::from(u32::try_from(salt / of % 300).unwrap_or(0)));
+    let days = |of: u64| {
+        (!(salt / of).is_multiple_of(3))
+            .then_some(0.5 * f64::from(u32::try_from(salt / of % 300).unwrap_or(0)))
+    };
     Row {
-        allows_bounty_splitting: salt % 5 == 0,
+        allows_bounty_splitting: salt.is_multiple_of(5),
         average_time_to_bounty_awarded: days(11),
         average_time_to_first_program_response: days(17),
         average_time_to_report_resolved: days(23),
@@ -51,11 +53,12 @@ pub(super) fn write(programme: &Programme) -> Row<'_> {
         managed_program: salt % 8 > 2,
         name: &programme.name,
         offers_bounties: programme.reward.is_some(),
-        offers_swag: salt % 6 == 0,
-        response_efficiency_percentage: (salt % 25 > 0).then_some(80 + u32::try_from(salt % 21).unwrap_or(0)),
+        offers_swag: salt.is_multiple_of(6),
+        response_efficiency_percentage: (!salt.is_multiple_of(25))
+            .then_some(80 + u32::try_from(salt % 21).unwrap_or(0)),
         submission_state: if programme.nth.is_some_and(|nth| nth % 20 == 1) { "api_only" } else { "open" },
         url: format!("https://hackerone.com/{}", programme.slug),
-        website: if salt % 30 == 0 {
+        website: if salt.is_multiple_of(30) {
             String::new()
         } else {
             format!("https://www.{}.example", programme.slug)
@@ -72,7 +75,8 @@ fn asset<'a>(programme: &Programme, target: &'a Target) -> Asset<'a> {
         asset_type: asset_type(target.kind),
         availability_requirement: level(3),
         confidentiality_requirement: level(5),
-        eligible_for_bounty: (salt % 40 > 0).then_some(target.inside && programme.reward.is_some()),
+        eligible_for_bounty: (!salt.is_multiple_of(40))
+            .then_some(target.inside && programme.reward.is_some()),
         eligible_for_submission: target.inside,
         instruction: match salt % 4 {
             0 => None,

@@ -41,7 +41,7 @@ struct Endpoint<'a> {
 
 pub(super) fn intigriti(programme: &Programme) -> Intigriti<'_> {
     let (lowest, highest) = programme.reward.unwrap_or((0, 0));
-    let currency = if programme.salt % 5 == 0 { "USD" } else { "EUR" };
+    let currency = if programme.salt.is_multiple_of(5) { "USD" } else { "EUR" };
     let money = |value| Money { value, currency };
     // A company's handle may hold a space.
     let company = programme.slug.replacen('-', " ", 1);
@@ -80,7 +80,7 @@ fn endpoint<'a>(programme: &Programme, target: &'a Target) -> Endpoint<'a> {
             Kind::Unknown => None,
         },
         endpoint: &target.identifier,
-        description: (salt % 3 == 0).then_some("🇪🇺 Main site\n\nPlease use an address of your own."),
+        description: (salt.is_multiple_of(3)).then_some("🇪🇺 Main site\n\nPlease use an address of your own."),
         impact: if target.inside {
             tiers.get((salt % 5) as usize).copied().flatten()
         } else {
