@@ -2,7 +2,7 @@
 //!
 //! The asker sends the logical host in `x-forwarded-host` or `host`; the logical URL is put together as
 //! `https://HOST/PATH`. Delays are waited for real, endless bodies are sent in chunks as fast as they
-//! are taken, and a broken connection is a reset one.
+//! are taken, a body that breaks ends short of its announced length, and a lost answer is a reset.
 //!
 //! Touches one loopback socket and, for delays, tokio's timer; the time of day comes from the caller.
 //! When it fails: not getting a port is an `io::Error`; a request body over 16 MiB is answered 413.

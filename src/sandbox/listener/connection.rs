@@ -24,13 +24,6 @@ impl Breaker {
     pub(super) fn break_now(&self) {
         self.0.store(true, Ordering::Release);
     }
-
-    fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            return Err(io::Error::from(io::ErrorKind::ConnectionReset));
-        }
-        Ok(())
-    }
 }
 
 impl Connected<IncomingStream<'_, Breakable>> for Breaker {
@@ -65,6 +58,17 @@ pub(super) struct Connection {
     breaker: Breaker,
 }
 
+impl Connection {
+    /// An error once the connection is to be broken; dropping it then resets it.
+    fn check(&self) -> io::Result<()> {
+        if self.breaker.0.load(Ordering::Acquire) {
+            self.stream.set_zero_linger()?;
+            return Err(io::Error::from(io::ErrorKind::ConnectionReset));
+        }
+        Ok(())
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -77,12 +81,12 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.breaker.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.breaker.check()?;
+        self.check()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
