@@ -9,6 +9,7 @@ pub mod activity;
 pub mod answer;
 pub mod audit;
 pub mod backoff;
+pub mod breaker;
 pub mod digest;
 pub mod error;
 pub mod id;
