@@ -227,15 +227,19 @@ impl Reader {
     }
 
     fn finish(self, digest: u64) -> Result<Feed, FeedError> {
-        if let Some(first) = self.skipped.first()
-            && self.skipped.len() * 2 > self.seen
-        {
+        // A programme of which no target at all could be read is as good as unreadable here: if
+        // they all are, the shape of targets has changed.
+        let bare = |programme: &&Programme| programme.partial && programme.targets.is_empty();
+        let bare = self.programmes.values().filter(bare).count();
+        let skipped = self.skipped.len() + bare;
+        if skipped * 2 > self.seen {
+            let first = self.skipped.first();
             return Err(FeedError::MostlyUnreadable {
                 source_name: self.source.name(),
-                skipped: self.skipped.len(),
+                skipped,
                 total: self.seen,
-                position: first.position,
-                reason: first.reason.clone(),
+                position: first.map_or(0, |skipped| skipped.position),
+                reason: first.map_or("its targets".to_owned(), |skipped| skipped.reason.clone()),
             });
         }
         Ok(Feed {

@@ -38,9 +38,9 @@ pub struct FlapStats {
 
 impl FlapStats {
     /// Begins with what is known beforehand: of `undone + stayed` vanishings so many were undone,
-    /// after a day on average.
-    pub const fn prior(undone: u32, stayed: u32) -> FlapStats {
-        FlapStats { undone, undone_hours: undone as u64 * 24, stayed }
+    /// after `mean_hours` on average.
+    pub const fn prior(undone: u32, stayed: u32, mean_hours: u32) -> FlapStats {
+        FlapStats { undone, undone_hours: undone as u64 * mean_hours as u64, stayed }
     }
 
     /// Something missing came back before it was called gone.
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_feed_that_lies_more_is_waited_for_longer() {
-        let mut stats = FlapStats::prior(2, 8);
+        let mut stats = FlapStats::prior(2, 8, 24);
         let mut last = stats.hold();
         for _ in 0..50 {
             stats.came_back(40 * HOUR);
@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn a_return_after_months_is_no_flap() {
-        let mut stats = FlapStats::prior(2, 8);
+        let mut stats = FlapStats::prior(2, 8, 24);
         stats.was_wrong(2000 * HOUR);
-        assert_eq!(stats, FlapStats::prior(2, 8));
+        assert_eq!(stats, FlapStats::prior(2, 8, 24));
     }
 }

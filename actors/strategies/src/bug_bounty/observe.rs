@@ -245,11 +245,12 @@ impl Memory {
 
     /// Keeps the memory of gone programmes within its bound.
     fn drop_oldest_gone(&mut self) {
-        let gone = |(key, known): (&Box<str>, &Known)| match known.presence {
-            Presence::Gone { since } => Some((since, key.clone())),
-            _ => None,
-        };
-        let mut gone: Vec<(Moment, Box<str>)> = self.programmes.iter().filter_map(gone).collect();
+        let mut gone = Vec::new();
+        for (key, known) in &self.programmes {
+            if let Presence::Gone { since } = known.presence {
+                gone.push((since, key.clone()));
+            }
+        }
         gone.sort();
         let over = gone.len().saturating_sub(GONE_PROGRAMMES_MAX);
         for (_, key) in gone.iter().take(over) {

@@ -1,0 +1,160 @@
+//! Puts a finding into the words of an opportunity.
+//!
+//! All text of a feed passes [`Untrusted`] on its way into a title (one harmless line, bounded),
+//! and a link is offered only if it is an https page of the platform it claims to be. In `details`,
+//! which is data and not for reading aloud, identifiers stand exactly as they came.
+
+use crate::bug_bounty::finding::{Finding, Kind};
+use crate::bug_bounty::rank::rank;
+use crate::bug_bounty::scope::{Amount, Payout, Source, State, Target};
+use mm_sdk::{Decimal, Digest, Draft, LogicalUrl, Reward, Untrusted};
+use serde_json::{Map, Value, json};
+
+/// The most characters of a feed's text in a title.
+const NAME_CHARS_MAX: usize = 80;
+
+/// The opportunities for one finding: one, or several where it is too large for one record.
+/// `evidence` is the recorded answer it was read from, if it was read now.
+pub fn drafts(finding: Finding, evidence: Option<Digest>) -> impl Iterator<Item = Draft> {
+    finding.into_parts().into_iter().map(move |part| draft(&part, evidence))
+}
+
+fn draft(finding: &Finding, evidence: Option<Digest>) -> Draft {
+    let rank = rank(finding);
+    Draft {
+        platform: finding.source.name().to_owned(),
+        kind: finding.kind.word().to_owned(),
+        about: finding.about(),
+        title: title(finding),
+        url: page(finding),
+        reward: finding.payout.as_ref().and_then(reward),
+        score: rank.score,
+        reason: rank.reason,
+        evidence,
+        details: Value::Object(details(finding)),
+        tell: finding.tell,
+    }
+}
+
+/// One line: what happened, to which programme, where.
+fn title(finding: &Finding) -> String {
+    let line = |text: &str| Untrusted::new(text).line(NAME_CHARS_MAX);
+    let name = line(&finding.name);
+    let platform = finding.source.name();
+    let targets = match finding.targets.as_slice() {
+        [one] => line(&one.identifier),
+        many => format!("{} targets", many.len()),
+    };
+    match finding.kind {
+        Kind::ProgrammeAdded if finding.baseline => format!("{name} on {platform}"),
+        Kind::ProgrammeAdded => format!("New programme on {platform}: {name}"),
+        Kind::ProgrammeReturned => format!("Programme back on {platform}: {name}"),
+        Kind::ProgrammeGone => format!("Programme gone from {platform}: {name}"),
+        Kind::TargetsAdded => format!("New in scope of {name} on {platform}: {targets}"),
+        Kind::TargetsGone => format!("Out of scope of {name} on {platform}: {targets}"),
+        Kind::RewardChanged => {
+            let (before, now) = (amount(&finding.payout_before), amount(&finding.payout));
+            format!("Reward of {name} on {platform}: {before} before, {now} now")
+        }
+    }
+}
+
+/// A range in words, with a currency only if it looks like one.
+fn amount(payout: &Option<Payout>) -> String {
+    match payout {
+        None => "none told".to_owned(),
+        Some(payout) => {
+            let currency = payout.currency.as_deref().map(|code| Untrusted::new(code).line(3));
+            format!("up to {} {}", payout.top(), currency.unwrap_or_default()).trim_end().to_owned()
+        }
+    }
+}
+
+/// Where a person would look: the programme's page if the link can be believed, else the
+/// platform's own.
+fn page(finding: &Finding) -> String {
+    let given = finding.url.as_deref().or(match finding.source {
+        Source::Bugcrowd => Some(&finding.programme),
+        _ => None,
+    });
+    let host = finding.source.host();
+    let of_platform = |url: &LogicalUrl| {
+        url.host() == host || url.host().strip_suffix(host).is_some_and(|sub| sub.ends_with('.'))
+    };
+    given
+        .and_then(|text| LogicalUrl::parse(text).ok())
+        .filter(of_platform)
+        .map_or_else(|| format!("https://{host}/"), |url| url.as_str().to_owned())
+}
+
+/// A range whose currency is known. Without a currency a number is no reward, only a detail.
+fn reward(payout: &Payout) -> Option<Reward> {
+    let currency = payout.currency.as_deref()?;
+    let is_code = currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase());
+    let decimal =
+        |amount: Amount| Decimal::new(i64::try_from(amount.hundredths()).unwrap_or(i64::MAX), 2).normalize();
+    is_code.then(|| Reward {
+        min: payout.min.map(decimal),
+        max: payout.max.map(decimal),
+        currency: currency.to_owned(),
+    })
+}
+
+/// What SPEC.md says of `details`, and what else is known.
+fn details(finding: &Finding) -> Map<String, Value> {
+    let mut details = Map::new();
+    let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
+    put("programme", json!(finding.programme));
+    put("programme_name", json!(finding.name));
+    put(
+        "programme_url",
+        json!(finding.url.as_deref().unwrap_or(match finding.source {
+            Source::Bugcrowd => &finding.programme,
+            _ => "",
+        })),
+    );
+    put("targets", finding.targets.iter().map(target).collect());
+    put("baseline", json!(finding.baseline));
+    put("offers_bounty", json!(finding.offers_bounty));
+    if let State::Other(word) = &finding.state {
+        put("state", json!(word));
+    }
+    if let Some(payout) = &finding.payout {
+        put("payout", range(payout));
+    }
+    if finding.kind == Kind::RewardChanged {
+        put("payout_before", finding.payout_before.as_ref().map_or(Value::Null, range));
+    }
+    if finding.targets_returned > 0 {
+        put("targets_returned", json!(finding.targets_returned));
+    }
+    if let Some(since) = finding.missing_since {
+        put("missing_since", json!(since.to_string()));
+    }
+    if finding.part.1 > 1 {
+        put("part", json!({"number": finding.part.0, "of": finding.part.1}));
+    }
+    details
+}
+
+fn range(payout: &Payout) -> Value {
+    let text = |amount: Option<Amount>| amount.map(|amount| amount.to_string());
+    json!({"min": text(payout.min), "max": text(payout.max), "currency": payout.currency})
+}
+
+fn target(target: &Target) -> Value {
+    let mut value = json!({
+        "kind": target.kind,
+        "identifier": target.identifier,
+        "in_scope": target.in_scope,
+    });
+    if let Value::Object(fields) = &mut value {
+        if let Some(eligible) = target.eligible_for_bounty {
+            fields.insert("eligible_for_bounty".to_owned(), json!(eligible));
+        }
+        if let Some(severity) = target.severity {
+            fields.insert("severity".to_owned(), json!(severity.word()));
+        }
+    }
+    value
+}
