@@ -1,0 +1,144 @@
+//! The flight recorder of one actor: the last records, counts by kind, and quantiles.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::histogram::Histogram;
+use crate::inspect::Inspect;
+
+/// How many records are kept.
+pub(crate) const RECORDS_MAX: usize = 64;
+/// How many kinds are counted apart; a component has far fewer, as a kind is one fixed word.
+const KINDS_MAX: usize = 64;
+/// Of how many messages left behind the fields are written down; the others are only counted.
+const LEFT_MAX: usize = 16;
+/// How many fields of one message, and how many bytes of each, are kept.
+const FIELDS_MAX: usize = 16;
+const FIELD_BYTES_MAX: usize = 256;
+
+/// One handled message.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The message's number at its actor.
+    pub seq: u64,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Path of the actor that sent it; `None` from outside the tree.
+    pub sender: Option<Arc<str>>,
+    /// The action that caused it.
+    pub action: Option<Arc<str>>,
+    /// Time in the mailbox, nanoseconds.
+    pub queue_ns: u64,
+    /// Time in the handler, nanoseconds.
+    pub handle_ns: u64,
+    /// Whether the handler returned without fault, panic or kill.
+    pub ok: bool,
+}
+
+/// Counts of one kind of message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KindCount {
+    /// The kind.
+    pub kind: &'static str,
+    /// Handled well.
+    pub done: u64,
+    /// Ended by fault, panic or kill.
+    pub failed: u64,
+    /// Dropped from the mailbox unhandled.
+    pub lost: u64,
+}
+
+/// A message that was dropped unhandled when its actor ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftMessage {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Path of its sender.
+    pub sender: Option<String>,
+    /// The action that caused it.
+    pub action: Option<String>,
+    /// What its type allows to be shown.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) in_hand: Option<&'static str>,
+    pub(crate) wait: Histogram,
+    pub(crate) handle: Histogram,
+    pub(crate) left: Vec<LeftMessage>,
+    records: VecDeque<Record>,
+    kinds: Vec<KindCount>,
+}
+
+impl Book {
+    pub(crate) fn kinds(&self) -> &[KindCount] {
+        &self.kinds
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.records.iter().cloned().collect()
+    }
+
+    pub(crate) fn push(&mut self, record: Record) {
+        self.in_hand = None;
+        self.wait.add(record.queue_ns);
+        self.handle.add(record.handle_ns);
+        let ok = record.ok;
+        if let Some(count) = self.count(record.kind) {
+            if ok {
+                count.done += 1;
+            } else {
+                count.failed += 1;
+            }
+        }
+        if self.records.len() == RECORDS_MAX {
+            self.records.pop_front();
+        }
+        self.records.push_back(record);
+    }
+
+    pub(crate) fn lose<M: Inspect>(&mut self, msg: &M, sender: Option<Arc<str>>, action: Option<Arc<str>>) {
+        // Runs in a drop: a panic in someone's `fields` must not become an abort.
+        let Ok(kind) = catch_unwind(AssertUnwindSafe(|| msg.kind())) else { return };
+        if let Some(count) = self.count(kind) {
+            count.lost += 1;
+        }
+        if self.left.len() < LEFT_MAX {
+            let fields = catch_unwind(AssertUnwindSafe(|| msg.fields())).unwrap_or_default();
+            self.left.push(LeftMessage {
+                kind,
+                sender: sender.map(|sender| sender.to_string()),
+                action: action.map(|action| action.to_string()),
+                fields: bounded(fields),
+            });
+        }
+    }
+
+    fn count(&mut self, kind: &'static str) -> Option<&mut KindCount> {
+        let found = self.kinds.iter().position(|count| count.kind == kind);
+        if found.is_none() && self.kinds.len() == KINDS_MAX {
+            return None;
+        }
+        let index = found.unwrap_or_else(|| {
+            self.kinds.push(KindCount { kind, done: 0, failed: 0, lost: 0 });
+            self.kinds.len() - 1
+        });
+        self.kinds.get_mut(index)
+    }
+}
+
+fn bounded(mut fields: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+    fields.truncate(FIELDS_MAX);
+    for (_, value) in &mut fields {
+        if value.len() > FIELD_BYTES_MAX {
+            let end = (0..=FIELD_BYTES_MAX).rev().find(|&at| value.is_char_boundary(at));
+            value.truncate(end.unwrap_or(0));
+            value.push('…');
+        }
+    }
+    fields
+}

@@ -1,0 +1,31 @@
+//! On whose behalf the current thread is working, so that an envelope knows its sender by itself.
+//!
+//! Set by the host around each poll of a handler and taken away after it; a task that a handler spawns
+//! does not inherit it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// The actor that is being polled, and the action that caused the message in its hand.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub(crate) sender: Arc<str>,
+    pub(crate) action: Option<Arc<str>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+/// Exchanges the thread's scope with `scope`. Called in pairs.
+pub(crate) fn swap(scope: &mut Option<Scope>) {
+    CURRENT.with(|current| std::mem::swap(&mut *current.borrow_mut(), scope));
+}
+
+/// Who is sending now: the path of the actor being polled, and the action it works for.
+pub(crate) fn current() -> (Option<Arc<str>>, Option<Arc<str>>) {
+    CURRENT.with(|current| match &*current.borrow() {
+        Some(scope) => (Some(scope.sender.clone()), scope.action.clone()),
+        None => (None, None),
+    })
+}

@@ -1,0 +1,323 @@
+//! One child of a supervisor: started, stopped, buried.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
+
+use super::SupMsg;
+use super::purse::Purse;
+use crate::decide::Sibling;
+use crate::event::What;
+use crate::fault::Exit;
+use crate::handle::Handle;
+use crate::host::Launch;
+use crate::life::Life;
+use crate::seams::nanoseconds;
+use crate::spec::{ChildSpec, StopWithin};
+use crate::tree::{CrashReport, Node, Place, Standing, Straggler};
+
+/// How long a killed incarnation may take to end before it counts as one that never yields.
+pub(crate) const KILL_WITHIN: Duration = Duration::from_millis(500);
+
+/// Why a child is down that no sibling's restart brings back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Tripped,
+    Isolated,
+}
+
+pub(crate) struct Child {
+    pub(crate) key: u64,
+    pub(crate) spec: ChildSpec,
+    pub(crate) place: Place,
+    pub(crate) held: Option<Held>,
+    pub(crate) purse: Option<Purse>,
+    /// Failures in a row, for the back-off.
+    pub(crate) attempts: u32,
+    life: Option<Life>,
+    started_at: Option<Instant>,
+    /// The wait before the next start; a late one is known by its generation.
+    timer: Option<AbortHandle>,
+    waiting: bool,
+    generation: u64,
+}
+
+impl Child {
+    pub(crate) fn new(key: u64, spec: ChildSpec, parent: &Place) -> Self {
+        let node = Node::new(
+            parent.node.path_of(&spec.name).into(),
+            spec.about.clone(),
+            spec.meter.clone(),
+            spec.supervises.clone(),
+            parent.tree.now_ms(),
+        );
+        let place = Place { tree: parent.tree.clone(), node: parent.node.adopt(node) };
+        let purse = spec.budget.map(|budget| Purse::new(budget, place.clone()));
+        Self {
+            key,
+            spec,
+            place,
+            held: None,
+            purse,
+            attempts: 0,
+            life: None,
+            started_at: None,
+            timer: None,
+            waiting: false,
+            generation: 0,
+        }
+    }
+
+    pub(crate) fn incarnation(&self) -> Option<u64> {
+        self.life.as_ref().map(|life| life.incarnation)
+    }
+
+    /// Alive, or about to be.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.life.is_some() || self.waiting
+    }
+
+    pub(crate) fn as_sibling(&self) -> Sibling {
+        Sibling { restart: self.spec.restart, alive: self.life.is_some(), held: self.held.is_some() }
+    }
+
+    /// Why its budget is tripped since an earlier life.
+    pub(crate) async fn tripped_before(&self) -> Option<String> {
+        match &self.purse {
+            Some(purse) => purse.tripped_before().await,
+            None => None,
+        }
+    }
+
+    /// Starts an incarnation, once all that is left of earlier ones has ended.
+    pub(crate) async fn start(&mut self, parent: &Handle<SupMsg>) -> Result<(), Exit> {
+        self.cancel_wait();
+        self.place.stand(Standing::Starting);
+        let started = self.launch(parent).await;
+        match &started {
+            Ok(life) => {
+                self.place.node.set_live(Some(life.clone()));
+                self.place.stand(Standing::Running);
+                self.place.node.tell(|story| story.starts += 1);
+                self.place.emit(What::Started { incarnation: life.incarnation });
+                self.started_at = Some(Instant::now());
+                self.life = Some(life.clone());
+            }
+            Err(exit) => {
+                self.started_at = None;
+                self.place.stand(Standing::Stopped);
+                self.place.node.tell(|story| story.last_cause = Some(exit.to_string()));
+                self.place.emit(What::Exited { exit: exit.clone() });
+            }
+        }
+        started.map(drop)
+    }
+
+    async fn launch(&self, parent: &Handle<SupMsg>) -> Result<Life, Exit> {
+        self.settle().await?;
+        let launch = (self.spec.start)(Launch {
+            place: self.place.clone(),
+            incarnation: self.place.tree.next_incarnation(),
+            parent: Some(parent.clone()),
+        });
+        timeout(self.spec.start_within, launch).await.unwrap_or(Err(Exit::StartTimedOut))
+    }
+
+    /// Ends whatever still runs here or below: the children of a supervisor that was killed.
+    async fn settle(&self) -> Result<(), Exit> {
+        let mut nodes = Vec::new();
+        self.place.node.collect(&mut nodes);
+        for life in nodes.iter().rev().filter_map(|node| node.live()) {
+            if life.has_ended() {
+                continue;
+            }
+            life.kill();
+            if life.ended_within(KILL_WITHIN).await.is_none() {
+                return Err(Exit::StillRunning);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the true end of an incarnation that ended by itself, and writes down how it went.
+    pub(crate) async fn bury(&mut self) -> Exit {
+        let Some(life) = self.life.clone() else { return Exit::Normal };
+        let exit = life.ended().await;
+        self.life = None;
+        self.place.node.set_live(None);
+        self.place.node.tell(|story| story.last_cause = Some(exit.to_string()));
+        self.place.emit(What::Exited { exit: exit.clone() });
+        self.keep_report(life.incarnation, &exit);
+        exit
+    }
+
+    /// Asks it to stop, waits as long as its row says, then kills it, and reports if it had to.
+    pub(crate) async fn stop(&mut self) {
+        self.cancel_wait();
+        let Some(life) = self.life.clone() else {
+            if self.held.is_none() {
+                self.place.stand(Standing::Stopped);
+            }
+            return;
+        };
+        let began = Instant::now();
+        let ended = match self.spec.stop_within {
+            StopWithin::Kill => None,
+            StopWithin::After(within) => {
+                life.ask_to_stop();
+                life.ended_within(within).await
+            }
+            StopWithin::Unlimited => {
+                life.ask_to_stop();
+                Some(life.ended().await)
+            }
+        };
+        match ended {
+            Some(exit) => {
+                self.place.tree.note_stopped();
+                self.place.stand(Standing::Stopped);
+                if exit.kind().is_abnormal() {
+                    self.place.emit(What::Exited { exit: exit.clone() });
+                    self.place.node.tell(|story| story.last_cause = Some(exit.to_string()));
+                    self.keep_report(life.incarnation, &exit);
+                } else {
+                    drop(self.place.node.meter.take_left());
+                    self.place.emit(What::Stopped);
+                }
+                self.place.node.set_live(None);
+            }
+            None => self.kill(&life, began.elapsed()).await,
+        }
+        self.life = None;
+        self.started_at = None;
+    }
+
+    async fn kill(&self, life: &Life, waited: Duration) {
+        let meter = &self.place.node.meter;
+        let in_hand = meter.in_hand();
+        life.kill();
+        let killed = life.ended_within(KILL_WITHIN).await.is_some();
+        self.place.emit(What::Killed { waited });
+        if killed {
+            self.place.node.set_live(None);
+            self.place.stand(Standing::Stopped);
+        } else {
+            self.place.emit(What::Abandoned);
+            self.place.stand(Standing::Abandoned);
+        }
+        if killed && self.spec.stop_within == StopWithin::Kill {
+            drop(meter.take_left());
+            self.place.tree.note_stopped();
+            return;
+        }
+        self.place.tree.note_straggler(Straggler {
+            path: self.place.node.path.to_string(),
+            waited_ms: nanoseconds(waited) / 1_000_000,
+            killed,
+            in_hand,
+            left: meter.take_left(),
+        });
+    }
+
+    fn keep_report(&self, incarnation: u64, exit: &Exit) {
+        let node = &self.place.node;
+        if !exit.kind().is_abnormal() {
+            drop(node.meter.take_left());
+            return;
+        }
+        let now_ms = self.place.tree.now_ms();
+        let report = Arc::new(CrashReport::take(&node.path, incarnation, now_ms, exit, &node.meter));
+        node.keep_crash(report.clone());
+        self.place.emit(What::Crashed(report));
+    }
+
+    /// Counts one more failure and says how long to wait for the next start.
+    pub(crate) fn next_delay(&mut self) -> Duration {
+        let backoff = self.spec.backoff;
+        if self.started_at.take().is_some_and(|at| at.elapsed() >= backoff.forgive_after) {
+            self.attempts = 0;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let jitter = (self.place.tree.inner.seams.jitter)();
+        backoff.delay(self.attempts, jitter)
+    }
+
+    /// Sends the supervisor a `Due` after `delay`.
+    pub(crate) fn wait(&mut self, delay: Duration, supervisor: &Handle<SupMsg>) {
+        self.cancel_wait();
+        self.waiting = true;
+        let due = SupMsg::Due { key: self.key, generation: self.generation };
+        if delay.is_zero() {
+            supervisor.push(due);
+        } else {
+            let supervisor = supervisor.clone();
+            let timer = tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                supervisor.push(due);
+            });
+            self.timer = Some(timer.abort_handle());
+        }
+        self.place.stand(Standing::Restarting);
+        let next_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        let next_ms = self.place.tree.now_ms().saturating_add(next_ms);
+        let attempt = self.attempts;
+        self.place.node.tell(|story| {
+            story.attempt = attempt;
+            story.next_try_ms = Some(next_ms);
+        });
+        self.place.emit(What::Restarting { within: delay, attempt });
+    }
+
+    /// Whether that wait is still the one that counts.
+    pub(crate) fn is_due(&self, generation: u64) -> bool {
+        self.waiting && self.generation == generation
+    }
+
+    fn cancel_wait(&mut self) {
+        self.generation += 1;
+        self.waiting = false;
+        if let Some(timer) = self.timer.take() {
+            timer.abort();
+        }
+    }
+
+    /// Keeps it down until someone says otherwise.
+    pub(crate) fn hold(&mut self, held: Held, standing: Standing) {
+        self.cancel_wait();
+        self.held = Some(held);
+        self.place.stand(standing);
+    }
+
+    /// Gives its budget back; a tripped child may then be restarted.
+    pub(crate) async fn give_back(&mut self) -> Result<(), String> {
+        if let Some(purse) = &mut self.purse {
+            purse.give_back().await?;
+        }
+        self.attempts = 0;
+        self.place.node.tell(|story| story.attempt = 0);
+        if self.held == Some(Held::Tripped) {
+            self.held = None;
+            self.place.stand(Standing::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Puts back the restarts it had taken out and not used.
+    pub(crate) async fn refund(&mut self) {
+        if let Some(purse) = &mut self.purse {
+            purse.refund().await;
+        }
+    }
+}
+
+impl Drop for Child {
+    /// A child dropped alive: its supervisor was killed or panicked.
+    fn drop(&mut self) {
+        self.cancel_wait();
+        if let Some(life) = &self.life {
+            life.kill();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The way to a supervisor, which outlives its restarts like any other handle.
+
+use std::time::Duration;
+
+use super::{Command, SupMsg};
+use crate::fault::Exit;
+use crate::handle::Handle;
+use crate::reply::{CallError, Reply};
+use crate::spec::ChildSpec;
+
+/// A supervisor answers once it has done what was asked, and each child has limits of its own; this one
+/// is only there so that nothing waits for ever. Wrap the call in a time-out of your own for less.
+const ANSWER_WITHIN: Duration = Duration::from_secs(600);
+
+/// Leads to a supervisor. Clones lead to the same one.
+#[derive(Clone, Debug, Default)]
+pub struct SupervisorHandle {
+    inner: Handle<SupMsg>,
+}
+
+/// What became of a child that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// It is ready.
+    Running,
+    /// Its first start failed; it has a budget of its own and is tried again on it.
+    Retrying,
+    /// Its own budget is spent, now or in an earlier life; it stays down.
+    Tripped,
+}
+
+/// Why a supervisor did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// No child has that name.
+    #[error("no child is called `{name}`; see `actors tree`")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+    },
+    /// A child of that name is already there; it goes on undisturbed.
+    #[error("a child called `{name}` is already there; remove it first")]
+    AlreadyThere {
+        /// The name asked for.
+        name: String,
+    },
+    /// Significant children must be transient or temporary, as in OTP.
+    #[error("`{name}` cannot be both permanent and significant")]
+    PermanentSignificant {
+        /// The name asked for.
+        name: String,
+    },
+    /// The child's `init` failed.
+    #[error("`{name}` {why}")]
+    CouldNotStart {
+        /// The child.
+        name: String,
+        /// How its start ended.
+        why: Exit,
+    },
+    /// The budget store refused.
+    #[error("the restart budget could not be changed: {why}")]
+    Budget {
+        /// What it said.
+        why: String,
+    },
+    /// The supervisor gave no answer.
+    #[error("the supervisor gave no answer")]
+    Unreachable(#[source] CallError),
+}
+
+impl SupervisorHandle {
+    /// A handle to a supervisor that is not there yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn inner(&self) -> &Handle<SupMsg> {
+        &self.inner
+    }
+
+    /// Adds a child after those already there, and starts it. Lost when the supervisor is restarted, as
+    /// in OTP: whoever adds children adds them again.
+    ///
+    /// # Errors
+    /// When the name is taken (the child there goes on) or the start fails.
+    pub async fn start_child(&self, spec: ChildSpec) -> Result<Started, CommandError> {
+        self.ask(|reply| SupMsg::Add { spec: Box::new(spec), reply }).await
+    }
+
+    /// Stops a child in order; it stays known, and down until restarted by hand or with its siblings.
+    /// A wait before a restart is cancelled.
+    ///
+    /// # Errors
+    /// When there is no such child or no answer.
+    pub async fn stop_child(&self, name: &str) -> Result<(), CommandError> {
+        self.command(name, Command::Stop).await
+    }
+
+    /// Stops a child in order and forgets it.
+    ///
+    /// # Errors
+    /// When there is no such child or no answer.
+    pub async fn remove_child(&self, name: &str) -> Result<(), CommandError> {
+        self.command(name, Command::Remove).await
+    }
+
+    /// Stops a child if it runs, and starts it again, also from `tripped` and `isolated`. Costs nobody
+    /// a restart and gives no budget back: a tripped child's next failure trips it again.
+    ///
+    /// # Errors
+    /// When there is no such child, its start fails, or no answer.
+    pub async fn restart_child(&self, name: &str) -> Result<(), CommandError> {
+        self.command(name, Command::Restart).await
+    }
+
+    /// Stops a child in order and keeps it down, whatever happens to its siblings.
+    ///
+    /// # Errors
+    /// When there is no such child or no answer.
+    pub async fn isolate_child(&self, name: &str) -> Result<(), CommandError> {
+        self.command(name, Command::Isolate).await
+    }
+
+    /// The child has proved some work: its budget is whole again and its back-off begins anew. Also what
+    /// an operator's `budget clear` does; a tripped child is then merely stopped.
+    ///
+    /// # Errors
+    /// When there is no such child, the budget store refuses, or no answer.
+    pub async fn proved(&self, name: &str) -> Result<(), CommandError> {
+        self.command(name, Command::GiveBack).await
+    }
+
+    /// Whether an incarnation of the supervisor is there.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.inner.is_running()
+    }
+
+    async fn command(&self, name: &str, command: Command) -> Result<(), CommandError> {
+        let name = name.to_owned();
+        self.ask(|reply| SupMsg::Command { name, command, reply }).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(Reply<Result<T, CommandError>>) -> SupMsg,
+    ) -> Result<T, CommandError> {
+        self.inner.call(ask, ANSWER_WITHIN).await.map_err(CommandError::Unreachable)?
+    }
+}

@@ -1,0 +1,185 @@
+//! What there is: every actor of one machine by path, readable without asking any of them.
+//!
+//! A tree belongs to one machine; nothing here is global, so two machines in one process do not meet.
+//! Nodes stand in start order. Supervisors write them, anyone reads.
+
+mod crash;
+mod node;
+mod view;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use crash::{CrashReport, RecordView};
+pub(crate) use node::{Node, Standing};
+pub use view::{ActorDetail, ActorState, ActorView, rfc3339};
+
+use crate::event::{Event, What};
+use crate::meter::{LeftMessage, Meter};
+use crate::seams::{Seams, nanoseconds};
+use crate::seat::Seat;
+use crate::supervisor::SupervisorHandle;
+use crate::sync::lock;
+use crate::watchdog::Pulse;
+
+/// The path of the topmost supervisor. Its children's paths begin with their own names.
+pub const ROOT: &str = "root";
+
+/// How long one poll may last before its actor is shown as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
+
+/// All actors of one machine. Clones are the same tree.
+#[derive(Clone)]
+pub struct Tree {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) seams: Seams,
+    pub(crate) root: Arc<Node>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) stuck_after_ns: AtomicU64,
+    incarnations: AtomicU64,
+    goodbyes: Mutex<Goodbyes>,
+}
+
+/// How the children went that were asked to stop since the report was last taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Goodbyes {
+    pub(crate) stopped: u32,
+    pub(crate) stragglers: Vec<Straggler>,
+}
+
+/// A child that did not stop in time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Straggler {
+    /// Its path.
+    pub path: String,
+    /// How long it was waited for before the kill, milliseconds.
+    pub waited_ms: u64,
+    /// Whether the kill ended it; if not, it never yields and its thread is lost.
+    pub killed: bool,
+    /// What was in its hand when it was killed.
+    pub in_hand: Option<&'static str>,
+    /// What was left in its mailbox, with what may be shown; at most 16, the counts by kind have all.
+    pub left: Vec<LeftMessage>,
+}
+
+/// One actor's place in the tree.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) tree: Tree,
+    pub(crate) node: Arc<Node>,
+}
+
+impl Place {
+    pub(crate) fn seat(&self) -> Arc<Seat> {
+        Arc::new(Seat {
+            path: self.node.path.clone(),
+            mono_ns: self.tree.inner.seams.mono_ns.clone(),
+            pulse: self.tree.inner.pulse.clone(),
+        })
+    }
+
+    pub(crate) fn emit(&self, what: What) {
+        self.tree.emit(&self.node, what);
+    }
+
+    pub(crate) fn stand(&self, standing: Standing) {
+        self.node.stand(standing, self.tree.now_ms());
+    }
+}
+
+impl Tree {
+    pub(crate) fn new(seams: Seams, meter: Arc<Meter>, about: &str, top: SupervisorHandle) -> Self {
+        let node = Node::new(ROOT.into(), about.to_owned(), meter, Some(top), (seams.wall_ms)());
+        Self {
+            inner: Arc::new(Inner {
+                seams,
+                root: Arc::new(node),
+                pulse: Arc::new(Pulse::default()),
+                stuck_after_ns: AtomicU64::new(nanoseconds(STUCK_AFTER)),
+                incarnations: AtomicU64::new(0),
+                goodbyes: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The whole tree as it is now.
+    #[must_use]
+    pub fn view(&self) -> ActorView {
+        self.view_of(&self.inner.root)
+    }
+
+    /// All that is known of one actor; `None` when no actor has that path (see [`Tree::paths`]).
+    #[must_use]
+    pub fn show(&self, path: &str) -> Option<ActorDetail> {
+        self.find(path).map(|node| self.detail_of(&node))
+    }
+
+    /// Every path, parents first, siblings in start order.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        self.nodes().iter().map(|node| node.path.to_string()).collect()
+    }
+
+    /// The supervisor that looks after `path`, and the name it knows it by.
+    #[must_use]
+    pub fn supervisor_of(&self, path: &str) -> Option<(SupervisorHandle, String)> {
+        self.nodes().into_iter().find_map(|node| {
+            let supervises = node.supervises.clone()?;
+            let child = node.children().into_iter().find(|child| &*child.path == path)?;
+            Some((supervises, child.name_below(&node.path).to_owned()))
+        })
+    }
+
+    /// After how long in one poll an actor is shown as stuck (one second by default).
+    pub fn set_stuck_after(&self, limit: Duration) {
+        self.inner.stuck_after_ns.store(nanoseconds(limit), Ordering::Relaxed);
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        (self.inner.seams.wall_ms)()
+    }
+
+    pub(crate) fn next_incarnation(&self) -> u64 {
+        self.inner.incarnations.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<Node>> {
+        self.nodes().into_iter().find(|node| &*node.path == path)
+    }
+
+    /// All nodes, parents first.
+    pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
+        let mut nodes = Vec::new();
+        self.inner.root.collect(&mut nodes);
+        nodes
+    }
+
+    pub(crate) fn emit(&self, node: &Node, what: What) {
+        let event = Event { at_ms: self.now_ms(), path: node.path.clone(), what };
+        (self.inner.seams.events)(&event);
+    }
+
+    pub(crate) fn note_stopped(&self) {
+        lock(&self.inner.goodbyes).stopped += 1;
+    }
+
+    pub(crate) fn note_straggler(&self, straggler: Straggler) {
+        lock(&self.inner.goodbyes).stragglers.push(straggler);
+    }
+
+    pub(crate) fn take_goodbyes(&self) -> Goodbyes {
+        std::mem::take(&mut lock(&self.inner.goodbyes))
+    }
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree").field("paths", &self.paths()).finish()
+    }
+}
