@@ -1,3 +1,215 @@
-//! When a thing is due.
+//! When a thing is due: an expression, a time zone, and which ticks were missed.
+//!
+//! `every 30m`, `at 2026-12-01T09:00:00Z`, `@daily` and its like, or cron with 5 or 6 fields (`L`,
+//! `W`, `#`, names; day of month and day of week are joined by OR, as in cron, or by AND with a
+//! `+` before the day of week). Pure: a moment goes in, the next one comes out. What never comes
+//! (`0 0 31 2 *`) is refused when it is read.
+//!
+//! ## Design notes
+//!
+//! - Intervals are counted from 1970, not from the last run: `every 30m` is due at :00 and :30, so
+//!   the ticks that were due while the machine was down can be told without any memory.
+//! - Daylight saving, as Debian's cron: a fixed time that is skipped runs at the first moment after
+//!   the gap; one that comes twice runs the first time; `*` and steps follow the clock through both.
+//! - Stored is the expression and its zone, never a next moment alone: zones change their rules.
+
+mod missed;
 mod span;
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
+
+pub use missed::{DUE_MAX, Due, Missed, Tick, due};
 pub use span::{BadSpan, parse_span, show_span};
+
+/// Why an expression is no schedule: one sentence that says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadSchedule(String);
+
+/// An expression with its zone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Schedule {
+    text: String,
+    zone: Tz,
+    rule: Rule,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Rule {
+    Every(i64),
+    Once(Moment),
+    Cron(Box<Cron>),
+}
+
+/// What a stored schedule is: two texts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stored {
+    expression: String,
+    zone: String,
+}
+
+/// The shortest interval: a second, as in cron.
+const EVERY_LEAST: Duration = Duration::from_secs(1);
+/// From when a new expression is tried whether it ever comes: a leap year's beginning.
+const TRIED_FROM: Moment = Moment::from_unix_ms(1_704_067_200_000);
+
+impl Schedule {
+    /// Reads an expression that holds in `zone` (an IANA name such as `Europe/Berlin`, or `UTC`).
+    ///
+    /// # Errors
+    /// [`BadSchedule`], a sentence.
+    ///
+    /// ```
+    /// use mm_core::schedule::Schedule;
+    /// let daily = Schedule::parse("30 2 * * *", "Europe/Berlin").unwrap();
+    /// // That night the clocks go from 2 to 3.
+    /// let next = daily.next_after("2026-03-28T12:00:00Z".parse().unwrap()).unwrap();
+    /// assert_eq!(next.to_string(), "2026-03-29T01:00:00Z");
+    /// assert!(Schedule::parse("0 0 31 2 *", "UTC").is_err());
+    /// ```
+    pub fn parse(text: &str, zone: &str) -> Result<Self, BadSchedule> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > 200 {
+            return Err(BadSchedule(format!("a schedule is an expression like {LIKE}")));
+        }
+        let zone = zone.trim().parse::<Tz>().map_err(|_| {
+            let zone: String = zone.chars().take(40).collect();
+            BadSchedule(format!("`{zone}` is no time zone; write one like Europe/Berlin, or UTC"))
+        })?;
+        let rule = read_rule(text)?;
+        let schedule = Self { text: text.to_owned(), zone, rule };
+        if matches!(schedule.rule, Rule::Cron(_)) && schedule.next_after(TRIED_FROM).is_none() {
+            return Err(BadSchedule(format!("`{text}` names a day that never comes")));
+        }
+        Ok(schedule)
+    }
+
+    /// The expression, as it was written.
+    pub fn expression(&self) -> &str {
+        &self.text
+    }
+
+    /// The zone's name.
+    pub fn zone(&self) -> &str {
+        self.zone.name()
+    }
+
+    /// The first tick later than `after`; `None` if there is none any more.
+    pub fn next_after(&self, after: Moment) -> Option<Moment> {
+        match &self.rule {
+            Rule::Every(ms) => {
+                let next = after.unix_ms().div_euclid(*ms).checked_add(1)?.checked_mul(*ms)?;
+                Some(Moment::from_unix_ms(next))
+            }
+            Rule::Once(at) => Some(*at).filter(|at| after < *at),
+            Rule::Cron(cron) => next_cron(cron, self.zone, after),
+        }
+    }
+}
+
+const LIKE: &str = "`every 30m`, `@daily`, `0 9 * * mon-fri` or `at 2026-12-01T09:00:00Z`";
+
+fn read_rule(text: &str) -> Result<Rule, BadSchedule> {
+    if let Some(span) = text.strip_prefix("every ") {
+        let span = parse_span(span).map_err(|bad| BadSchedule(bad.to_string()))?;
+        if span < EVERY_LEAST {
+            return Err(BadSchedule(format!("`{text}` is too often; a second is the least")));
+        }
+        let ms = i64::try_from(span.as_millis()).map_err(|_| BadSchedule("too long a time".to_owned()))?;
+        return Ok(Rule::Every(ms));
+    }
+    if let Some(at) = text.strip_prefix("at ") {
+        return match at.trim().parse() {
+            Ok(at) => Ok(Rule::Once(at)),
+            Err(bad) => Err(BadSchedule(bad.to_string())),
+        };
+    }
+    let fields = match text.strip_prefix('@') {
+        Some(name) => {
+            nickname(name).ok_or_else(|| BadSchedule(format!("`{text}` is none of {NICKNAMES}")))?.to_owned()
+        }
+        None => text.to_owned(),
+    };
+    read_cron(text, &fields).map(|cron| Rule::Cron(Box::new(cron)))
+}
+
+const NICKNAMES: &str = "@yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly";
+
+fn nickname(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "yearly" | "annually" => "0 0 1 1 *",
+        "monthly" => "0 0 1 * *",
+        "weekly" => "0 0 * * 0",
+        "daily" | "midnight" => "0 0 * * *",
+        "hourly" => "0 * * * *",
+        _ => return None,
+    })
+}
+
+fn read_cron(text: &str, fields: &str) -> Result<Cron, BadSchedule> {
+    let count = fields.split_whitespace().count();
+    if !fields.is_ascii() || !(5..=6).contains(&count) {
+        return Err(BadSchedule(format!(
+            "`{text}` has {count} fields; cron has 5 (minute hour day month weekday) or 6 (second first), \
+             and else there are {LIKE}"
+        )));
+    }
+    // The parser puts an `@` anywhere in a text through its own list of names.
+    if fields.contains('@') {
+        return Err(BadSchedule(format!("`{text}` has an `@` in a field")));
+    }
+    // The parser passes over what is empty (`1,,2`), and with sloppy ranges, which `0/20` needs, it
+    // would take `/20` too.
+    let hollow = |part: &str| part.is_empty() || part.starts_with('/') || part.ends_with('/');
+    if fields.split_whitespace().flat_map(|field| field.split(',')).any(hollow) {
+        return Err(BadSchedule(format!("`{text}` leaves out a value next to a `,` or a `/`")));
+    }
+    let parser =
+        CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).sloppy_ranges(true).build();
+    parser.parse(fields).map_err(|error| {
+        let why = error.to_string();
+        let why = why.rsplit(": ").next().unwrap_or(&why).trim_end_matches('.').to_owned();
+        BadSchedule(format!("`{text}` is no cron expression: {why}"))
+    })
+}
+
+fn next_cron(cron: &Cron, zone: Tz, after: Moment) -> Option<Moment> {
+    // Whole seconds, rounded down: the search begins with the second after.
+    let second = after.unix_ms().div_euclid(1000);
+    let from: DateTime<Utc> = DateTime::from_timestamp(second, 0)?;
+    let next = cron.find_next_occurrence(&from.with_timezone(&zone), false).ok()?;
+    Some(Moment::from(next.with_timezone(&Utc))).filter(|next| after < *next)
+}
+
+/// `every 30m (UTC)`.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.text, self.zone.name())
+    }
+}
+
+impl TryFrom<Stored> for Schedule {
+    type Error = BadSchedule;
+    fn try_from(stored: Stored) -> Result<Self, BadSchedule> {
+        Self::parse(&stored.expression, &stored.zone)
+    }
+}
+
+impl From<Schedule> for Stored {
+    fn from(schedule: Schedule) -> Self {
+        Self { zone: schedule.zone.name().to_owned(), expression: schedule.text }
+    }
+}
+
+#[cfg(test)]
+mod tests;

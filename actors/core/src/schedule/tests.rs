@@ -1,0 +1,259 @@
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(text: &str) -> Moment {
+    text.parse().unwrap()
+}
+
+fn every(text: &str) -> Schedule {
+    Schedule::parse(text, "UTC").unwrap()
+}
+
+/// A file of the shared data, or `None`, said aloud.
+fn shared(name: &str) -> Option<serde_json::Value> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/cron-table").join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Err(_) => {
+            eprintln!("SKIPPED: ../shared/data/cron-table/{name} is not there");
+            None
+        }
+    }
+}
+
+fn next_five(schedule: &Schedule, start: Moment) -> Vec<Moment> {
+    let mut from = start;
+    (0..5).map_while(|_| schedule.next_after(from).inspect(|next| from = *next)).collect()
+}
+
+fn moments(list: &serde_json::Value) -> Vec<Moment> {
+    list.as_array().unwrap().iter().map(|text| at(text.as_str().unwrap())).collect()
+}
+
+#[test]
+fn the_next_runs_are_those_of_two_other_implementations() {
+    let Some(table) = shared("utc.json") else { return };
+    let mut wrong = Vec::new();
+    for row in table.as_array().unwrap() {
+        let expr = row["expr"].as_str().unwrap();
+        let got = match Schedule::parse(expr, "UTC") {
+            Ok(schedule) => next_five(&schedule, at(row["start"].as_str().unwrap())),
+            Err(bad) => {
+                wrong.push(format!("{expr}: {bad}"));
+                continue;
+            }
+        };
+        if got != moments(&row["next"]) {
+            wrong.push(format!("{expr} from {}: {got:?} instead of {}", row["start"], row["next"]));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        table.as_array().unwrap().len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn daylight_saving_goes_as_in_debians_cron() {
+    let Some(table) = shared("dst.json") else { return };
+    let mut wrong = Vec::new();
+    for row in table.as_array().unwrap() {
+        let (expr, zone) = (row["expr"].as_str().unwrap(), row["tz"].as_str().unwrap());
+        let schedule = Schedule::parse(expr, zone).unwrap();
+        let got = next_five(&schedule, at(row["start"].as_str().unwrap()));
+        if got != moments(&row["next_utc"]) {
+            let got: Vec<String> = got.iter().map(Moment::to_string).collect();
+            wrong.push(format!("{expr} {zone}: {got:?} instead of {}", row["next_utc"]));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        table.as_array().unwrap().len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn what_both_others_refuse_is_refused_here() {
+    let Some(table) = shared("invalid.json") else { return };
+    for row in table.as_array().unwrap() {
+        if row["cronsim"] == "rejected" && row["croniter"] == "rejected" {
+            let expr = row["expr"].as_str().unwrap();
+            assert!(Schedule::parse(expr, "UTC").is_err(), "{expr}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_told_in_a_sentence() {
+    let told = |text: &str, zone: &str| Schedule::parse(text, zone).unwrap_err().to_string();
+    let all = [
+        told("", "UTC"),
+        told("0 0 31 2 *", "UTC"),
+        told("0 0 * *", "UTC"),
+        told("0 0 0 * * * 2030", "UTC"),
+        told("61 * * * *", "UTC"),
+        told("@fortnightly", "UTC"),
+        told("@daily * * * *", "UTC"),
+        told("every 30", "UTC"),
+        told("every 10ms", "UTC"),
+        told("at noon", "UTC"),
+        told("@daily", "Berlin"),
+    ];
+    expect_test::expect![[r#"
+        a schedule is an expression like `every 30m`, `@daily`, `0 9 * * mon-fri` or `at 2026-12-01T09:00:00Z`
+        `0 0 31 2 *` names a day that never comes
+        `0 0 * *` has 4 fields; cron has 5 (minute hour day month weekday) or 6 (second first), and else there are `every 30m`, `@daily`, `0 9 * * mon-fri` or `at 2026-12-01T09:00:00Z`
+        `0 0 0 * * * 2030` has 7 fields; cron has 5 (minute hour day month weekday) or 6 (second first), and else there are `every 30m`, `@daily`, `0 9 * * mon-fri` or `at 2026-12-01T09:00:00Z`
+        `61 * * * *` is no cron expression: Number out of bounds
+        `@fortnightly` is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly
+        `@daily * * * *` is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly
+        `30` is no length of time: write it like 90s, 30m, 1h30m or 1d (units w d h m s ms)
+        `every 10ms` is too often; a second is the least
+        `noon` is not a time like 2026-07-22T12:00:00Z (RFC 3339)
+        `Berlin` is no time zone; write one like Europe/Berlin, or UTC"#]].assert_eq(&all.join("\n"));
+}
+
+#[test]
+fn a_fixed_time_in_a_repeated_hour_runs_once_and_an_interval_in_both() {
+    let night = at("2026-10-25T00:00:00+02:00");
+    let fixed = Schedule::parse("30 2 * * *", "Europe/Berlin").unwrap();
+    let five: Vec<String> = next_five(&fixed, night).iter().take(2).map(Moment::to_string).collect();
+    assert_eq!(five, ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
+    let steps = Schedule::parse("*/30 * * * *", "Europe/Berlin").unwrap();
+    let mut from = at("2026-10-25T00:00:00Z");
+    for _ in 0..6 {
+        let next = steps.next_after(from).unwrap();
+        assert_eq!(next.since(from), Duration::from_secs(1800), "{from}");
+        from = next;
+    }
+}
+
+#[test]
+fn a_stored_schedule_is_its_expression_and_its_zone() {
+    let schedule = Schedule::parse("0 9 * * mon-fri", "Asia/Tokyo").unwrap();
+    let text = serde_json::to_string(&schedule).unwrap();
+    assert_eq!(text, r#"{"expression":"0 9 * * mon-fri","zone":"Asia/Tokyo"}"#);
+    assert_eq!(serde_json::from_str::<Schedule>(&text).unwrap(), schedule);
+    assert!(serde_json::from_str::<Schedule>(r#"{"expression":"x","zone":"UTC"}"#).is_err());
+}
+
+#[test]
+fn a_one_off_is_due_once() {
+    let once = every("at 2026-12-01T09:00:00Z");
+    assert_eq!(once.next_after(at("2026-12-01T08:59:59Z")), Some(at("2026-12-01T09:00:00Z")));
+    assert_eq!(once.next_after(at("2026-12-01T09:00:00Z")), None);
+    let found =
+        due(&once, at("2026-11-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), Missed::Once, Duration::ZERO);
+    assert_eq!(found.ticks, [Tick { at: at("2026-12-01T09:00:00Z"), run: true }]);
+    assert_eq!(found.next, None);
+}
+
+#[test]
+fn the_three_policies_differ_only_in_what_they_run() {
+    let (last, now) = (at("2026-11-22T09:00:00Z"), at("2026-11-22T12:10:00Z"));
+    let grace = Duration::from_secs(60);
+    let runs = |missed, now| -> Vec<bool> {
+        due(&every("@hourly"), last, now, missed, grace).ticks.iter().map(|tick| tick.run).collect()
+    };
+    assert_eq!(runs(Missed::Skip, now), [false, false, false]);
+    assert_eq!(runs(Missed::Once, now), [false, false, true]);
+    assert_eq!(runs(Missed::All, now), [true, true, true]);
+    assert_eq!(runs(Missed::Skip, at("2026-11-22T12:00:30Z")), [false, false, true]);
+    assert_eq!(runs(Missed::All, last), [] as [bool; 0]);
+    assert_eq!(runs(Missed::All, at("2020-01-01T00:00:00Z")), [] as [bool; 0], "the clock went back");
+}
+
+#[test]
+fn a_year_of_missed_seconds_is_told_as_a_stretch_and_the_newest_hundred() {
+    let (last, now) = (at("2025-11-22T12:00:00Z"), at("2026-11-22T12:00:00Z"));
+    for text in ["every 1s", "* * * * * *", "every 7s", "0 3 * * *", "*/5 * * * *"] {
+        let found = due(&every(text), last, now, Missed::All, Duration::ZERO);
+        assert_eq!(found.ticks.len(), DUE_MAX, "{text}");
+        let unlisted = found.unlisted_until.unwrap();
+        let first = found.ticks.first().unwrap().at;
+        assert!(last < unlisted && unlisted < first && first < now, "{text}");
+        assert_eq!(every(text).next_after(unlisted), Some(first), "{text}: nothing falls between");
+        assert!(now < found.next.unwrap());
+    }
+}
+
+const SOME: [&str; 9] = [
+    "every 7m",
+    "every 36h",
+    "@daily",
+    "30 2 * * *",
+    "*/15 1-3 * * *",
+    "0 0 L * *",
+    "15 10 * * 5#2",
+    "0 12 29 2 *",
+    "5 30 1 * * 0",
+];
+const ZONES: [&str; 6] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Africa/Casablanca",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn ticks_strictly_follow_each_other_and_none_lies_between(
+        expr in 0..SOME.len(), zone in 0..ZONES.len(), ms in 1_600_000_000_000i64..1_900_000_000_000, part in 0.0f64..1.0
+    ) {
+        let schedule = Schedule::parse(SOME[expr], ZONES[zone]).unwrap();
+        let mut from = Moment::from_unix_ms(ms);
+        for _ in 0..20 {
+            let next = schedule.next_after(from).unwrap();
+            prop_assert!(from < next);
+            let between = from.plus(next.since(from).mul_f64(part)).min(Moment::from_unix_ms(next.unix_ms() - 1));
+            prop_assert_eq!(schedule.next_after(between), Some(next), "{} after {} or {}", schedule, from, between);
+            from = next;
+        }
+    }
+
+    /// The ledger's promise: however often and whenever one looks, each due tick gets one row.
+    #[test]
+    fn due_ticks_are_tick_rows_whenever_one_looks(
+        expr in 0..SOME.len(), zone in 0..ZONES.len(), start in 1_700_000_000_000i64..1_800_000_000_000,
+        looks in prop::collection::vec(-3_600_000i64..20_000_000, 1..12), policy in 0..3usize
+    ) {
+        let schedule = Schedule::parse(SOME[expr], ZONES[zone]).unwrap();
+        let missed = [Missed::Skip, Missed::Once, Missed::All][policy];
+        let (mut now, mut last) = (start, Moment::from_unix_ms(start));
+        let mut rows = Vec::new();
+        let mut latest = start;
+        for step in looks {
+            now += step;
+            latest = latest.max(now);
+            let found = due(&schedule, last, Moment::from_unix_ms(now), missed, Duration::from_secs(60));
+            prop_assert_eq!(found.unlisted_until, None);
+            rows.extend(found.ticks.iter().map(|tick| tick.at));
+            last = rows.last().copied().unwrap_or(last);
+        }
+        let mut expected = Vec::new();
+        let mut from = Moment::from_unix_ms(start);
+        while let Some(next) = schedule.next_after(from).filter(|next| next.unix_ms() <= latest) {
+            expected.push(next);
+            from = next;
+        }
+        prop_assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "[0-9*/,#LW+?@ a-z-]{0,24}") {
+        let _ = Schedule::parse(&text, "UTC");
+    }
+}
