@@ -2,6 +2,7 @@
 //!
 //! The history is not part of the project: without `../shared/data/scope-history.tar.xz` beside
 //! the workspace, or without `tar` and `xz`, this test says that it was skipped.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 use mm_sdk::Moment;
 use mm_strategies::bug_bounty::feed::parse;

@@ -1,4 +1,5 @@
 //! Random histories of a feed against a naive oracle that remembers everything in plain sets.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 use mm_sdk::Moment;
 use mm_strategies::bug_bounty::feed::{Feed, Skipped, parse};

@@ -1,5 +1,6 @@
 //! The comparison on real scope files. They are not part of the project: without `../shared/data`
 //! beside the workspace these tests say that they were skipped.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 use mm_sdk::Moment;
 use mm_strategies::bug_bounty::feed::{Feed, parse};

@@ -1,5 +1,6 @@
 //! The strategy as the machine runs it: five reads, one snapshot, and nothing that one bad source
 //! can spoil for the others.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 use mm_sdk::testing::Bench;
 use mm_sdk::{Act, Answer, Draft, Drafts, Moment, Report, SourceHealth, Strategy};

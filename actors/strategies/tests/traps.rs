@@ -1,4 +1,5 @@
 //! The traps of real scope data, each in a small feed of our own, and every kind of bad input.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 use expect_test::{Expect, expect};
 use mm_strategies::bug_bounty::feed::{Feed, FeedError, parse};
