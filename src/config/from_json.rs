@@ -238,10 +238,12 @@ impl Reader<'_> {
             "null" => return Value::Null,
             _ => {}
         }
-        if let Ok(int) = word.parse::<i64>() {
+        let is_number = serde_json::from_str::<serde_json::Number>(&word).is_ok();
+        if let Ok(int) = word.parse::<i64>()
+            && is_number
+        {
             return Value::Int(int);
         }
-        let is_number = serde_json::from_str::<serde_json::Number>(&word).is_ok();
         match word.parse::<f64>() {
             Ok(float) if is_number && word.contains(['.', 'e', 'E']) => return Value::Float(float),
             Ok(_) if is_number => return Value::Odd(word),

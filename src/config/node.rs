@@ -77,8 +77,9 @@ impl fmt::Display for Origin {
             Origin::File { path, line: 0 } => write!(f, "{}", path.display()),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
             Origin::Dotenv { path, line, name } if name.is_empty() => write!(f, "{}:{line}", path.display()),
-            Origin::Dotenv { path, line, name } => write!(f, "{}:{line} {name}", path.display()),
-            Origin::Env { name } => f.write_str(name),
+            Origin::Dotenv { path, line, name } => write!(f, "{}:{line} ({name})", path.display()),
+            // With words behind it a variable's name does not look like `TOKEN: value` to the mask.
+            Origin::Env { name } => write!(f, "{name} in the environment"),
             Origin::Flag { name } => f.write_str(name),
             Origin::Implied { by } => write!(f, "follows from {by}"),
         }

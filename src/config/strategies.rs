@@ -152,64 +152,59 @@ impl Draft<'_> {
             return self.no_section(key, node);
         };
         let before = self.mistakes.len();
-        self.look_for_credentials(key, entries);
+        self.check_free(key, entries);
         if self.mistakes.len() > before {
             return;
         }
-        let mut leaves = Vec::new();
-        collect("", entries, &mut leaves);
+        let mut paths = Vec::new();
+        collect("", entries, &mut paths);
         let free = &mut self.of(id).config;
         free.origins.entry(String::new()).or_insert_with(|| node.origin.clone());
         merge(&mut free.table, entries);
-        for (path, origin, _) in &leaves {
-            free.origins.insert(path.clone(), origin.clone());
-        }
-        for (path, origin, value) in leaves {
+        for (path, origin, value) in paths {
+            let full = join(key, &path);
+            // What an earlier source had at or below this place is gone.
+            let below = format!("{full}.");
+            if value.is_some() {
+                self.settings.retain(|other, _| !other.starts_with(&below));
+            } else {
+                self.settings.remove(&full);
+            }
+            self.of(id).config.origins.insert(path, origin.clone());
             if let Some(value) = value {
-                self.note(&join(key, &path), value, &origin);
+                self.note(&full, value, &origin);
             }
         }
     }
 
-    fn look_for_credentials(&mut self, section: &str, entries: &[Entry]) {
+    /// What holds for every strategy's table: no credentials, and only what JSON and TOML both have.
+    fn check_free(&mut self, section: &str, entries: &[Entry]) {
         for entry in entries {
             let key = join(section, &entry.key);
-            if credential::held_by(entry) {
-                self.mistakes.push(Mistake::new(
-                    &entry.at,
-                    &key,
-                    "has no place in a configuration",
-                    USE_ACCOUNT_ADD,
-                ));
-                continue;
-            }
-            let inner: &[Node] = match &entry.node.value {
-                Value::Table(inner) => {
-                    self.look_for_credentials(&key, inner);
-                    &[]
-                }
-                Value::Odd(_) => {
-                    let wrong = format!("is {}", entry.node.kind());
-                    self.mistakes.push(Mistake::new(
-                        &entry.node.origin,
-                        &key,
-                        wrong,
-                        "write it as a text in quotes",
-                    ));
-                    &[]
-                }
-                Value::List(items) => items,
-                _ => &[],
-            };
-            for item in inner {
-                if let Value::Table(inner) = &item.value {
-                    self.look_for_credentials(&key, inner);
-                } else if credential::is_one(&item.value) {
-                    let wrong = "has no place in a configuration";
-                    self.mistakes.push(Mistake::new(&item.origin, &key, wrong, USE_ACCOUNT_ADD));
-                }
+            if credential::names_one(&entry.key) {
+                let wrong = "has no place in a configuration";
+                self.mistakes.push(Mistake::new(&entry.at, &key, wrong, USE_ACCOUNT_ADD));
+            } else if entry.key.is_empty() || entry.key.contains('.') {
+                let right = "give it a name without dots";
+                self.mistakes.push(Mistake::new(&entry.at, &key, "is no good name", right));
+            } else {
+                self.check_free_value(&key, &entry.node);
             }
         }
+    }
+
+    fn check_free_value(&mut self, key: &str, node: &Node) {
+        let (wrong, right) = match &node.value {
+            Value::Table(inner) => return self.check_free(key, inner),
+            Value::List(items) => return items.iter().for_each(|item| self.check_free_value(key, item)),
+            value if credential::is_one(value) => {
+                ("has no place in a configuration".to_owned(), USE_ACCOUNT_ADD)
+            }
+            Value::Odd(_) => (format!("is {}", node.kind()), "write it as a text in quotes"),
+            Value::Null => (format!("is {}", node.kind()), "leave the key out"),
+            _ => return,
+        };
+        self.mistakes.push(Mistake::new(&node.origin, key, wrong, right));
     }
 
     fn of(&mut self, id: &str) -> &mut Strategy {
