@@ -355,3 +355,6 @@ pub fn decide_all(charges: &mut [(&Quota, &mut QuotaState)], now: Moment) -> Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@
 //!   from the platform's own file, so that an unknown platform is never permitted by a general rule.
 //! - *Unknown is not met, and unknown is not excluded.* Where the owner's country is not known, a
 //!   permit that needs a country does not hold and an ask or a forbid that names one does.
+//! - *A file cut short permits nothing more.* A permit must name its URLs and its `User-Agent`, and
+//!   its file a limit, so that what a torn file lost is a mistake and not a wider permit.
 //! - *Old rules lose their force.* A rule not reviewed for [`REVIEW_DAYS`] days asks where it
 //!   permitted. A review later than the moment judged at (a replayed past) is not old.
 
@@ -330,7 +332,7 @@ impl RuleSet {
             .collect()
     }
 
-    /// What the owner should look at: old reviews, weak sources, files without limits or examples.
+    /// What the owner should look at: old reviews, weak sources, files without examples.
     pub fn lint(&self, now: Moment) -> Vec<Lint> {
         lint::lint(self, now)
     }
@@ -347,3 +349,6 @@ impl RuleSet {
         judge::judge(self, judged, strict)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,9 +45,6 @@ fn lint_pack(pack: &Pack, lints: &mut Vec<Lint>) {
         say("there is no rule; nothing of this platform can be done");
     }
     let permits = pack.rules.iter().any(|rule| rule.verdict == Verdict::Permit);
-    if permits && pack.platform.is_some() && pack.limits.is_empty() {
-        say("it permits something without a [[limit]]; write down what the platform allows");
-    }
     if permits && pack.examples.is_empty() {
         say("there is no [[example]]; write one of what is permitted and one of what is not");
     }
@@ -72,13 +69,6 @@ fn lint_rule(rule: &Rule, now: Moment, lints: &mut Vec<Lint>) {
     }
     if !rule.source.contains("://") {
         say("its source is no URL, so nobody can follow it".to_owned());
-    }
-    let when = &rule.conditions;
-    if when.urls.is_empty() && when.hosts.is_empty() && when.methods.is_empty() && when.mutating.is_none() {
-        say("it permits without naming a URL, a host or a method".to_owned());
-    }
-    if rule.platform.is_some() && rule.obligations.user_agent.is_none() {
-        say("it permits without stating a User-Agent".to_owned());
     }
 }
 

@@ -120,7 +120,33 @@ fn read_file(out: &mut Mistakes<'_>) -> Option<Pack> {
         pack.examples.extend(read_example(table, &pack, out));
     }
     root.end(out);
+    what_a_permit_needs(&pack, out);
     Some(pack)
+}
+
+/// A file that was cut short must not permit more than the whole one. So a permit that lost its
+/// conditions, its obligations or the limits further down is a mistake and not a wide permit.
+fn what_a_permit_needs(pack: &Pack, out: &mut Mistakes<'_>) {
+    let permits = |rule: &&Rule| rule.verdict == Verdict::Permit && rule.platform.is_some();
+    let mut say = |line: usize, key: &str, sentence: &str| {
+        let (file, key, sentence) = (out.file.to_owned(), key.to_owned(), sentence.to_owned());
+        out.found.push(RuleError { file, line, key, sentence });
+    };
+    for rule in pack.rules.iter().filter(permits) {
+        if rule.conditions.urls.is_empty() {
+            say(
+                rule.line,
+                "rule.conditions.url",
+                "a permit names its URLs, each exactly or with a `*` at its end",
+            );
+        }
+        if rule.obligations.user_agent.is_none() {
+            say(rule.line, "rule.obligations.user_agent", "a permit states the User-Agent to send");
+        }
+        if pack.limits.is_empty() {
+            say(rule.line, "limit", "a file that permits sets at least one [[limit]]");
+        }
+    }
 }
 
 fn read_head(head: &mut Table<'_>, out: &mut Mistakes<'_>) -> Pack {
@@ -142,8 +168,8 @@ fn read_head(head: &mut Table<'_>, out: &mut Mistakes<'_>) -> Pack {
             Err(bad) => out.add(at, "pack.platform", bad.to_string()),
         }
     }
-    let version = head.number("version", 1, out).and_then(|n| u32::try_from(n).ok());
-    if version.is_none() {
+    let version = head.number("version", 1, out).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    if !head.has("version") {
         out.add(head.at(), "pack.version", "a version from 1 up is wanted; raise it with every change");
     }
     let mut hosts = Vec::new();
@@ -154,9 +180,11 @@ fn read_head(head: &mut Table<'_>, out: &mut Mistakes<'_>) -> Pack {
             Err(bad) => out.add(at, "pack.hosts", bad.to_string()),
         }
     }
-    match (is_law, hosts.is_empty()) {
-        (false, true) => out.add(head.at(), "pack.hosts", "a platform needs the hosts its actions may go to"),
-        (true, false) => out.add(head.at(), "pack.hosts", "a law names no hosts"),
+    match (is_law, head.has("hosts")) {
+        (false, false) => {
+            out.add(head.at(), "pack.hosts", "a platform needs the hosts its actions may go to")
+        }
+        (true, true) => out.add(head.at(), "pack.hosts", "a law names no hosts"),
         _ => {}
     }
     let about = head.needed("about", out).map(|(text, _)| text).unwrap_or_default();
@@ -187,7 +215,7 @@ fn read_rule(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Optio
             out.add(at, "rule.platform", format!("the rules of this file are those of `{own}`"));
         }
     }
-    let action = table.needed("action", out);
+    let action = table.needed("action", out).and_then(|kind| read_kind(kind, "rule.action", out));
     let verdict = table.needed("verdict", out).and_then(|v| read_verdict(v, "rule.verdict", out));
     let reason = table.needed("reason", out);
     let source = table.needed("source", out);
@@ -214,7 +242,7 @@ fn read_rule(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Optio
     Some(Rule {
         id: id?.0,
         platform: pack.platform.clone(),
-        action: read_kind(&action?.0),
+        action,
         conditions: conditions.unwrap_or_default(),
         verdict: verdict?,
         reason: reason?.0,
@@ -233,8 +261,16 @@ fn is_rule_id(id: &str) -> bool {
     (1..=120).contains(&id.len()) && id.bytes().all(ok) && !id.starts_with("engine/")
 }
 
-fn read_kind(text: &str) -> Option<ActionKind> {
-    (text != "*").then(|| ActionKind::new(text))
+/// A kind of act, or `None` for `*`.
+fn read_kind((text, at): At<String>, key: &str, out: &mut Mistakes<'_>) -> Option<ActionKind> {
+    if text == "*" {
+        return None;
+    }
+    let ok = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c);
+    if text.len() > 64 || !text.bytes().all(ok) {
+        out.add(at, key, "a kind of act is 1 to 64 of a-z, 0-9, `-`, `_` and `.`, or `*` for every kind");
+    }
+    Some(ActionKind::new(text))
 }
 
 fn read_verdict((text, at): At<String>, key: &str, out: &mut Mistakes<'_>) -> Option<Verdict> {
@@ -381,7 +417,7 @@ fn read_limit(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Opti
     if pack.platform.is_none() {
         out.add(table.at(), "limit", "a law sets no limits; they stand in the platform's file");
     }
-    let kind = table.needed("kind", out);
+    let kind = table.needed("kind", out).and_then(|kind| read_kind(kind, "limit.kind", out));
     let scope = table.needed("scope", out).and_then(|(text, at)| {
         let scope = LimitScope::from_text(&text).filter(|scope| *scope != LimitScope::Machine);
         if scope.is_none() {
@@ -389,9 +425,9 @@ fn read_limit(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Opti
         }
         scope
     });
-    let max = table.number("max", 1, out).and_then(|n| u32::try_from(n).ok());
-    if max.is_none() && out.found.len() == before {
-        out.add(table.at(), "limit.max", "a limit needs `max`, from 1 to 4294967295");
+    let max = table.number("max", 1, out).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    if !table.has("max") {
+        out.add(table.at(), "limit.max", "`max` is missing");
     }
     let per = table.needed("per", out).and_then(|(text, at)| match parse_span(&text) {
         Ok(per) => Some(per),
@@ -406,7 +442,7 @@ fn read_limit(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Opti
         return None;
     }
     let per_ms = u64::try_from(per?.as_millis()).ok()?;
-    Some(LimitRule { kind: read_kind(&kind?.0), scope: scope?, max: max?, per_ms, source: source?.0 })
+    Some(LimitRule { kind, scope: scope?, max: max?, per_ms, source: source?.0 })
 }
 
 fn read_example(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Option<Example> {

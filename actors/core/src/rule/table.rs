@@ -67,6 +67,11 @@ impl<'t> Table<'t> {
         out.add(value.span().start, &self.key(key), sentence);
     }
 
+    /// Whether the key is there, right or wrong.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A text that may be missing.
     pub fn text(&mut self, key: &'static str, out: &mut Mistakes<'_>) -> Option<At<String>> {
         let value = self.get(key)?;
@@ -102,7 +107,11 @@ impl<'t> Table<'t> {
         match number.and_then(|n| u64::try_from(n).ok()).filter(|&n| n >= least) {
             Some(number) => Some(number),
             None => {
-                self.wrong(key, value, &format!("a whole number from {least} up"), out);
+                let wanted = format!("a whole number from {least} up");
+                match number {
+                    Some(n) => out.add(value.span().start, &self.key(key), format!("{n} is not {wanted}")),
+                    None => self.wrong(key, value, &wanted, out),
+                }
                 None
             }
         }
