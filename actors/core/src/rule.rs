@@ -21,6 +21,7 @@
 mod judge;
 mod lint;
 mod parse;
+mod parts;
 mod table;
 
 use std::fmt;
