@@ -1,0 +1,92 @@
+//! The stamp: of which kind a data directory is, for ever; and whether a database was made in it.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DATABASE_FILE, DirError};
+use crate::{FORMAT, files};
+
+const STAMP_FILE: &str = "stamp.json";
+
+/// The kind of run a data directory belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stamp {
+    /// Acts on the real world.
+    Live,
+    /// Acts on the loopback sandbox.
+    Sandbox,
+}
+
+impl Stamp {
+    /// `live` or `sandbox`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stamp::Live => "live",
+            Stamp::Sandbox => "sandbox",
+        }
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The stamp file's content.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct StampFile {
+    pub stamp: Stamp,
+    pub format: u32,
+    pub database_made: bool,
+}
+
+pub fn read(dir: &Path) -> Result<Option<StampFile>, DirError> {
+    let path = dir.join(STAMP_FILE);
+    let Some(bytes) = files::read(&path).map_err(DirError::io(dir))? else { return Ok(None) };
+    match serde_json::from_slice(&bytes) {
+        Ok(file) => Ok(Some(file)),
+        Err(source) => Err(DirError::BadFile { path, source }),
+    }
+}
+
+fn write(dir: &Path, file: StampFile) -> Result<(), DirError> {
+    let text = serde_json::to_vec_pretty(&file).expect("three plain fields have a JSON form");
+    files::replace(dir, STAMP_FILE, &text).map_err(DirError::io(dir))
+}
+
+/// Checks `dir` for a run of kind `wanted`, and stamps it where it has no stamp.
+pub fn check_stamp(dir: &Path, wanted: Stamp) -> Result<StampFile, DirError> {
+    let path = || dir.to_owned();
+    let database = dir.join(DATABASE_FILE);
+    let Some(file) = read(dir)? else {
+        if database.exists() {
+            // Stamping it now would guess what it is.
+            return Err(DirError::NotWritable {
+                path: path(),
+                source: std::io::Error::other("it holds a database without its stamp.json"),
+            });
+        }
+        let file = StampFile { stamp: wanted, format: FORMAT, database_made: false };
+        write(dir, file)?;
+        return Ok(file);
+    };
+    if file.format > FORMAT {
+        return Err(DirError::Newer { path: path(), found: file.format, known: FORMAT });
+    }
+    if file.stamp != wanted {
+        return Err(DirError::WrongStamp { path: path(), found: file.stamp, wanted });
+    }
+    if file.database_made && !database.exists() {
+        return Err(DirError::DatabaseMissing(database));
+    }
+    Ok(file)
+}
+
+/// Remembers that a database was made, before anything in it is acknowledged.
+pub fn mark_made(dir: &Path, file: StampFile) -> Result<(), DirError> {
+    if file.database_made { Ok(()) } else { write(dir, StampFile { database_made: true, ..file }) }
+}

@@ -1,0 +1,249 @@
+//! The one writer: takes what is waiting, commits it as a group, answers.
+//!
+//! Threaded, it has an OS thread of its own, because a commit blocks for milliseconds. Inline, it
+//! runs on its caller. When the disk fails it is poisoned: those who wait are told `Unknown`, those
+//! who come later `Stopped`, and `on_fatal` is called once.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use crate::answers::{AnswerJob, AnswerResult};
+use crate::apply::Applier;
+use crate::change::Change;
+use crate::error::{CommitError, FatalStoreError, OpenError, StorageFault};
+use crate::store::{Committed, OnFatal};
+
+/// The most changes in one transaction.
+pub const GROUP_MAX: usize = 64;
+
+type CommitResult = Result<Committed, CommitError>;
+
+/// Where an answer goes: to a task or to a thread.
+pub enum Reply<T> {
+    Task(oneshot::Sender<T>),
+    Thread(mpsc::SyncSender<T>),
+}
+
+impl<T> Reply<T> {
+    /// A caller that went away is no error: what it asked for is done all the same.
+    fn send(self, value: T) {
+        match self {
+            Reply::Task(reply) => drop(reply.send(value)),
+            Reply::Thread(reply) => drop(reply.send(value)),
+        }
+    }
+}
+
+enum Request {
+    Commit(Change, Reply<CommitResult>),
+    Answers(AnswerJob, Reply<Result<AnswerResult, CommitError>>),
+    Stop,
+}
+
+/// What must not go on once the disk has failed.
+struct Fuse {
+    running: AtomicBool,
+    on_fatal: OnFatal,
+}
+
+impl Fuse {
+    /// Stops the store for good. Called before anyone waiting is answered.
+    fn blow(&self, error: &StorageFault) {
+        if self.running.swap(false, Ordering::AcqRel) {
+            (self.on_fatal)(FatalStoreError::new(error, error.is_full()));
+        }
+    }
+}
+
+/// The working part: the open database, and the fuse.
+struct Core {
+    applier: Applier,
+    fuse: Arc<Fuse>,
+}
+
+impl Core {
+    fn commit(&mut self, changes: Vec<Change>) -> Vec<CommitResult> {
+        let count = changes.len();
+        if !self.fuse.running.load(Ordering::Acquire) {
+            return vec![Err(CommitError::Stopped); count];
+        }
+        match self.applier.commit(changes) {
+            Ok(results) => results,
+            Err(error) => {
+                self.fuse.blow(&error);
+                vec![Err(CommitError::Unknown); count]
+            }
+        }
+    }
+
+    fn answers(&mut self, job: AnswerJob) -> Result<AnswerResult, CommitError> {
+        if !self.fuse.running.load(Ordering::Acquire) {
+            return Err(CommitError::Stopped);
+        }
+        job.run(self.applier.database()).map_err(|error| {
+            self.fuse.blow(&error);
+            CommitError::Unknown
+        })
+    }
+}
+
+enum Place {
+    Thread { requests: Mutex<Option<Sender<Request>>>, thread: Mutex<Option<JoinHandle<()>>> },
+    // `None` once stopped, so that the database can close.
+    Inline(Mutex<Option<Core>>),
+}
+
+/// The handle to the writer.
+pub struct Writer {
+    place: Place,
+    fuse: Arc<Fuse>,
+}
+
+impl Writer {
+    pub fn inline(applier: Applier, on_fatal: OnFatal) -> Writer {
+        let fuse = Arc::new(Fuse { running: AtomicBool::new(true), on_fatal });
+        let core = Core { applier, fuse: fuse.clone() };
+        Writer { place: Place::Inline(Mutex::new(Some(core))), fuse }
+    }
+
+    pub fn threaded(applier: Applier, on_fatal: OnFatal) -> Result<Writer, OpenError> {
+        let fuse = Arc::new(Fuse { running: AtomicBool::new(true), on_fatal });
+        let core = Core { applier, fuse: fuse.clone() };
+        let (requests, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("mm-store-writer".to_owned())
+            .spawn(move || work(core, &inbox))
+            .map_err(OpenError::Thread)?;
+        let place = Place::Thread { requests: Mutex::new(Some(requests)), thread: Mutex::new(Some(thread)) };
+        Ok(Writer { place, fuse })
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.fuse.running.load(Ordering::Acquire)
+    }
+
+    pub async fn commit(&self, change: Change) -> CommitResult {
+        match &self.place {
+            Place::Inline(core) => inline(core, |core| one(core.commit(vec![change])))?,
+            Place::Thread { requests, .. } => {
+                let (reply, answer) = oneshot::channel();
+                send(requests, Request::Commit(change, Reply::Task(reply)))?;
+                answer.await.unwrap_or(Err(CommitError::Unknown))
+            }
+        }
+    }
+
+    pub fn commit_blocking(&self, change: Change) -> CommitResult {
+        match &self.place {
+            Place::Inline(core) => inline(core, |core| one(core.commit(vec![change])))?,
+            Place::Thread { requests, .. } => {
+                let (reply, answer) = mpsc::sync_channel(1);
+                send(requests, Request::Commit(change, Reply::Thread(reply)))?;
+                answer.recv().unwrap_or(Err(CommitError::Unknown))
+            }
+        }
+    }
+
+    pub async fn answers(&self, job: AnswerJob) -> Result<AnswerResult, CommitError> {
+        match &self.place {
+            Place::Inline(core) => inline(core, |core| core.answers(job))?,
+            Place::Thread { requests, .. } => {
+                let (reply, answer) = oneshot::channel();
+                send(requests, Request::Answers(job, Reply::Task(reply)))?;
+                answer.await.unwrap_or(Err(CommitError::Unknown))
+            }
+        }
+    }
+
+    pub fn answers_blocking(&self, job: AnswerJob) -> Result<AnswerResult, CommitError> {
+        match &self.place {
+            Place::Inline(core) => inline(core, |core| core.answers(job))?,
+            Place::Thread { requests, .. } => {
+                let (reply, answer) = mpsc::sync_channel(1);
+                send(requests, Request::Answers(job, Reply::Thread(reply)))?;
+                answer.recv().unwrap_or(Err(CommitError::Unknown))
+            }
+        }
+    }
+
+    /// Works off what is waiting, lets the database go, and ends the thread. A second call does nothing.
+    pub fn stop(&self) {
+        match &self.place {
+            Place::Inline(core) => drop(lock(core).take()),
+            Place::Thread { requests, thread } => {
+                if let Some(requests) = lock(requests).take() {
+                    let _ = requests.send(Request::Stop);
+                }
+                let thread = lock(thread).take();
+                // `on_fatal` runs on the writer's thread and may hold the last handle.
+                if let Some(thread) = thread.filter(|t| t.thread().id() != std::thread::current().id()) {
+                    let _ = thread.join();
+                }
+            }
+        }
+        self.fuse.running.store(false, Ordering::Release);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn inline<T>(core: &Mutex<Option<Core>>, act: impl FnOnce(&mut Core) -> T) -> Result<T, CommitError> {
+    lock(core).as_mut().map(act).ok_or(CommitError::Stopped)
+}
+
+fn one(results: Vec<CommitResult>) -> CommitResult {
+    results.into_iter().next().unwrap_or(Err(CommitError::Unknown))
+}
+
+fn send(requests: &Mutex<Option<Sender<Request>>>, request: Request) -> Result<(), CommitError> {
+    let guard = lock(requests);
+    guard.as_ref().ok_or(CommitError::Stopped)?.send(request).map_err(|_| CommitError::Stopped)
+}
+
+/// A writer that panics must not leave a machine behind that believes it is writing.
+struct PanicGuard(Arc<Fuse>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.0.running.swap(false, Ordering::AcqRel) {
+            let chain = "the writer panicked".to_owned();
+            (self.0.on_fatal)(FatalStoreError { chain, disk_full: false });
+        }
+    }
+}
+
+fn work(mut core: Core, inbox: &Receiver<Request>) {
+    let _guard = PanicGuard(core.fuse.clone());
+    let mut waiting = VecDeque::new();
+    loop {
+        if waiting.is_empty() {
+            let Ok(request) = inbox.recv() else { return };
+            waiting.push_back(request);
+        }
+        waiting.extend(inbox.try_iter().take(GROUP_MAX.saturating_sub(waiting.len())));
+        let (mut changes, mut replies) = (Vec::new(), Vec::new());
+        while let Some(Request::Commit(..)) = waiting.front() {
+            if let Some(Request::Commit(change, reply)) = waiting.pop_front() {
+                changes.push(change);
+                replies.push(reply);
+            }
+        }
+        if !changes.is_empty() {
+            let results = core.commit(changes);
+            replies.into_iter().zip(results).for_each(|(reply, result)| reply.send(result));
+        }
+        match waiting.pop_front() {
+            Some(Request::Answers(job, reply)) => reply.send(core.answers(job)),
+            Some(Request::Stop) => return,
+            Some(commit) => waiting.push_front(commit),
+            None => {}
+        }
+    }
+}
