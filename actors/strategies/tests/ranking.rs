@@ -176,20 +176,20 @@ fn a_draft_reads_well() {
             if matches!(kind, Kind::TargetsAdded | Kind::TargetsGone) { vec![wild.clone()] } else { vec![] };
         let finding = Finding { targets, ..plain(kind) };
         let draft = drafts(finding, None).next().unwrap();
-        out += &format!("{:3} {}\n    {}\n", draft.score, draft.title, draft.reason);
+        out += &format!("{} {}\n    {}\n", draft.score, draft.title, draft.reason);
     }
     expect![[r#"
-         63 New programme on intigriti: Ember
+        63 New programme on intigriti: Ember
             new programme, up to 2500 EUR
-         81 New in scope of Ember on intigriti: *.ember.example
+        81 New in scope of Ember on intigriti: *.ember.example
             new in scope, up to 2500 EUR, eligible for bounty, 1 wildcard, up to high
-         48 Programme back on intigriti: Ember
+        48 Programme back on intigriti: Ember
             programme is back, up to 2500 EUR
-         53 Reward of Ember on intigriti: none told before, up to 2500 EUR now
+        53 Reward of Ember on intigriti: none told before, up to 2500 EUR now
             reward raised, up to 2500 EUR
-          0 Out of scope of Ember on intigriti: *.ember.example
+        5 Out of scope of Ember on intigriti: *.ember.example
             no longer in scope, stop testing it
-          0 Programme gone from intigriti: Ember
+        5 Programme gone from intigriti: Ember
             programme is gone, stop testing it
     "#]]
     .assert_eq(&out);

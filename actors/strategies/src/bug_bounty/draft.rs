@@ -65,7 +65,11 @@ fn amount(payout: &Option<Payout>) -> String {
         None => "none told".to_owned(),
         Some(payout) => {
             let currency = payout.currency.as_deref().map(|code| Untrusted::new(code).line(3));
-            format!("up to {} {}", payout.top(), currency.unwrap_or_default()).trim_end().to_owned()
+            let from = match payout.min {
+                Some(min) if min > Amount::ZERO && payout.max.is_some() => format!("{min} to"),
+                _ => "up to".to_owned(),
+            };
+            format!("{from} {} {}", payout.top(), currency.unwrap_or_default()).trim_end().to_owned()
         }
     }
 }

@@ -16,12 +16,12 @@ mod bugcrowd;
 mod federacy;
 mod hackerone;
 mod intigriti;
+mod shape;
 mod yeswehack;
 
 use crate::bug_bounty::digest;
-use crate::bug_bounty::scope::{Programme, Source, Target};
+use crate::bug_bounty::scope::{Programme, Source};
 use mm_sdk::Untrusted;
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -285,114 +285,6 @@ fn merge(first: &mut Programme, second: Programme) {
 /// The key of a record that is otherwise unreadable.
 fn key_alone(text: &str, field: &str) -> Option<Box<str>> {
     let record: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
-    let key: Key = serde_json::from_str(record.get(field)?.get()).ok()?;
+    let key: shape::Key = serde_json::from_str(record.get(field)?.get()).ok()?;
     key.checked::<serde_json::Error>().ok()
-}
-
-// === what the parsers share ===
-
-/// A programme's key: a string, or a number where a source should go over to numbers.
-struct Key(String);
-
-impl Key {
-    /// The trimmed key, if anything is left of it.
-    fn checked<E: serde::de::Error>(&self) -> Result<Box<str>, E> {
-        match self.0.trim() {
-            "" => Err(E::custom("the programme's key is empty")),
-            key => Ok(key.into()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a programme's key")
-            }
-            fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Key, E> {
-                Ok(Key(key.to_owned()))
-            }
-            fn visit_u64<E: serde::de::Error>(self, key: u64) -> Result<Key, E> {
-                Ok(Key(key.to_string()))
-            }
-        }
-        deserializer.deserialize_any(KeyVisitor)
-    }
-}
-
-/// Both sides of a programme's scope. A side that is not there is unknown, not empty.
-#[derive(Deserialize)]
-#[serde(bound = "T: Deserialize<'de>")]
-struct Sides<T> {
-    in_scope: Option<Vec<T>>,
-    out_of_scope: Option<Vec<T>>,
-}
-
-/// An element that may be unreadable. Parsers read `T` first and this only when that failed, so
-/// that the good case is read once.
-struct Lenient<T>(Option<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Lenient<T>, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Lenient(serde_json::from_str(raw.get()).ok()))
-    }
-}
-
-/// `T` itself, or a `T` that may have been unreadable.
-trait Entry<T> {
-    fn open(self) -> Option<T>;
-}
-
-impl<T> Entry<T> for T {
-    fn open(self) -> Option<T> {
-        Some(self)
-    }
-}
-
-impl<T> Entry<T> for Lenient<T> {
-    fn open(self) -> Option<T> {
-        self.0
-    }
-}
-
-/// Turns the raw sides into targets; the second value says that some could not be read.
-/// `make` answers `None` for an element without any identifier: there is nothing to watch in it.
-fn targets_of<T, E: Entry<T>>(
-    sides: Option<Sides<E>>,
-    make: impl Fn(T, bool) -> Option<Target>,
-) -> (Vec<Target>, bool) {
-    let Some(sides) = sides else {
-        return (Vec::new(), true);
-    };
-    let mut partial = sides.in_scope.is_none();
-    let mut targets = Vec::new();
-    for (side, in_scope) in [(sides.in_scope, true), (sides.out_of_scope, false)] {
-        for entry in side.into_iter().flatten() {
-            match entry.open() {
-                Some(raw) => targets.extend(make(raw, in_scope)),
-                None => partial = true,
-            }
-        }
-    }
-    (targets, partial)
-}
-
-/// The first of the candidates that is more than spaces, trimmed.
-fn first_text(candidates: [Option<&str>; 3]) -> Option<Box<str>> {
-    let mut texts = candidates.into_iter().flatten().map(str::trim);
-    texts.find(|text| !text.is_empty()).map(Into::into)
-}
-
-/// A source's word for a target's kind.
-fn kind_of(word: Option<&str>) -> Box<str> {
-    first_text([word, None, None]).unwrap_or_else(|| crate::bug_bounty::scope::NO_KIND.into())
-}
-
-/// A programme's name; its key where the source gives none.
-fn name_of(name: Option<&str>, key: &str) -> Box<str> {
-    first_text([name, Some(key), None]).unwrap_or_default()
 }

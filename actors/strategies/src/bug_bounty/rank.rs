@@ -57,8 +57,8 @@ fn news(finding: &Finding) -> Part {
         Kind::ProgrammeReturned => (0, "programme was missing for a while"),
         Kind::RewardChanged if raised(finding) => (20, "reward raised"),
         Kind::RewardChanged => (5, "reward changed"),
-        Kind::TargetsGone => (0, "no longer in scope"),
-        Kind::ProgrammeGone => (0, "programme is gone"),
+        Kind::TargetsGone => (5, "no longer in scope"),
+        Kind::ProgrammeGone => (5, "programme is gone"),
     };
     if finding.baseline {
         Part::new(points / 3, "known from the first reading")

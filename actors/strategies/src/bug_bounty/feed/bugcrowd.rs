@@ -1,6 +1,6 @@
 //! `bugcrowd_data.json`: keyed by `url`, one `max_payout` per programme, no severity.
 
-use super::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
+use super::shape::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
 use crate::bug_bounty::scope::{Amount, Payout, Programme, State, Target};
 use serde::Deserialize;
 
@@ -57,7 +57,7 @@ fn target(raw: RawTarget, in_scope: bool) -> Option<Target> {
     let texts = [raw.target.as_deref(), raw.uri.as_deref(), raw.name.as_deref()];
     Some(Target {
         kind: kind_of(raw.kind.as_deref()),
-        identifier: super::first_text(texts)?,
+        identifier: super::shape::first_text(texts)?,
         in_scope,
         eligible_for_bounty: None,
         severity: None,

@@ -1,6 +1,6 @@
 //! `federacy_data.json`: keyed by `id`, `offers_awards` and no amounts.
 
-use super::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
+use super::shape::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
 use crate::bug_bounty::scope::{Programme, State, Target};
 use serde::Deserialize;
 
@@ -48,7 +48,7 @@ where
 fn target(raw: RawTarget, in_scope: bool) -> Option<Target> {
     Some(Target {
         kind: kind_of(raw.kind.as_deref()),
-        identifier: super::first_text([Some(&raw.target), None, None])?,
+        identifier: super::shape::first_text([Some(&raw.target), None, None])?,
         in_scope,
         eligible_for_bounty: None,
         severity: None,

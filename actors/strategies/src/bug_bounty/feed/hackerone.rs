@@ -1,6 +1,6 @@
 //! `hackerone_data.json`: keyed by `handle`, severity and eligibility per target, no payout range.
 
-use super::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
+use super::shape::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
 use crate::bug_bounty::scope::{Programme, Severity, State, Target};
 use serde::Deserialize;
 
@@ -51,7 +51,7 @@ where
 }
 
 fn target(raw: RawTarget, in_scope: bool) -> Option<Target> {
-    let identifier = super::first_text([Some(&raw.asset_identifier), None, None])?;
+    let identifier = super::shape::first_text([Some(&raw.asset_identifier), None, None])?;
     Some(Target {
         kind: kind_of(raw.asset_type.as_deref()),
         identifier,

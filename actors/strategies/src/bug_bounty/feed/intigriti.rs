@@ -3,7 +3,7 @@
 //! Scope is told by the tier (PLATFORMS 1.2): files of 2024 list targets of tier "Out of scope"
 //! among those in scope. Those are out of scope here, whichever list they stand in.
 
-use super::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
+use super::shape::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
 use crate::bug_bounty::scope::{Amount, Payout, Programme, Severity, State, Target};
 use serde::Deserialize;
 
@@ -84,7 +84,7 @@ fn target(raw: RawTarget, listed_in_scope: bool) -> Option<Target> {
     let tier_is = |word: &str| tier.trim().eq_ignore_ascii_case(word);
     Some(Target {
         kind: kind_of(raw.kind.as_deref()),
-        identifier: super::first_text([Some(&raw.endpoint), None, None])?,
+        identifier: super::shape::first_text([Some(&raw.endpoint), None, None])?,
         in_scope: listed_in_scope && !tier_is("out of scope"),
         eligible_for_bounty: match tier.trim() {
             "" => None,

@@ -3,7 +3,7 @@
 //! The platform knows euros and dollars per business unit (three in four are in euros), but this
 //! file does not tell which, so the currency stays unknown rather than guessed.
 
-use super::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
+use super::shape::{Entry, Key, Lenient, Sides, kind_of, name_of, targets_of};
 use crate::bug_bounty::scope::{Amount, Payout, Programme, State, Target};
 use serde::Deserialize;
 
@@ -64,7 +64,7 @@ fn page_of(slug: &str) -> Option<Box<str>> {
 fn target(raw: RawTarget, in_scope: bool) -> Option<Target> {
     Some(Target {
         kind: kind_of(raw.kind.as_deref()),
-        identifier: super::first_text([Some(&raw.target), None, None])?,
+        identifier: super::shape::first_text([Some(&raw.target), None, None])?,
         in_scope,
         eligible_for_bounty: None,
         severity: None,
