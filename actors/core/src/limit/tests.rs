@@ -89,6 +89,19 @@ fn what_headers_say_lowers_the_budget_and_never_raises_it() {
 }
 
 #[test]
+fn more_words_than_are_kept_are_taken_at_the_worst_of_each() {
+    let quota = quota(100, 1_000_000);
+    let mut state = QuotaState::default();
+    for step in 1..=12u32 {
+        let learned = Learned { remaining: step, reset_at: at(i64::from(step) * 1000) };
+        state.learn(&quota, learned, at(0));
+    }
+    assert!(state.lowered.len() <= LOWERED_MAX);
+    assert_eq!(state.remaining(&quota, at(0)), 1);
+    assert!((1..=12).all(|step: u32| state.remaining(&quota, at(i64::from(step) * 1000 - 1)) <= step));
+}
+
+#[test]
 fn names_of_quotas_say_whom_they_count_for() {
     let platform: PlatformId = "github".parse().unwrap();
     let (kind, account) = (ActionKind::new("comment"), "main".parse::<AccountId>().unwrap());
@@ -115,7 +128,8 @@ fn names_of_quotas_say_whom_they_count_for() {
         default space/github/*/1m = 10 in 1m per space at github
         default space/github/comment/1m = 10 in 1m per space for `comment` at github
         50 in 1d per machine
-    "#]].assert_eq(&lines);
+    "#]]
+    .assert_eq(&lines);
 }
 
 proptest! {
@@ -126,13 +140,14 @@ proptest! {
     #[test]
     fn in_no_window_are_there_more_than_the_limit(
         max in 1u32..200, per in 1u64..5_000,
-        steps in prop::collection::vec((0i64..400, 0i64..8, any::<bool>()), 1..400)
+        steps in prop::collection::vec((0i64..400, 0i64..8, any::<bool>()), 1..700)
     ) {
         let quota = quota(max, per);
         let (mut state, mut real, mut offset) = (QuotaState::default(), 0i64, 0i64);
         let mut grants = Vec::new();
         for (wait, back, restart) in steps {
-            real += if wait < 300 { wait / 30 } else { wait };
+            // Mostly bursts, so that large limits are reached; now and then a pause.
+            real += if wait < 390 { wait / 150 } else { wait };
             if back == 7 {
                 offset -= wait * 37;
             }
@@ -144,6 +159,9 @@ proptest! {
             }
             prop_assert!(state.rows.len() <= ROWS_MAX + 1, "{} rows", state.rows.len());
             prop_assert!(state.rows.is_sorted());
+            let (wall, longest) = (real + offset, i64::try_from(per).unwrap() + quota.grain_ms() + 1);
+            let whole_at = state.whole_at(&quota, at(wall));
+            prop_assert!(whole_at <= at(wall + longest), "a clock set back freezes nothing");
         }
         let most = most_in_a_window(&grants, i64::try_from(per).unwrap());
         prop_assert!(most <= max as usize, "{most} of {max} in {per} ms");
