@@ -136,6 +136,15 @@ impl Tree {
         })
     }
 
+    /// Kills the incarnation at `path` at its next `await`; its supervisor does what its restart kind
+    /// says, as after any abnormal end. `false` when none is there. For a handler that awaits for ever;
+    /// one that never yields cannot be killed by anything.
+    #[must_use]
+    pub fn kill(&self, path: &str) -> bool {
+        let life = self.find(path).and_then(|node| node.live());
+        life.inspect(crate::life::Life::kill).is_some()
+    }
+
     /// After how long in one poll an actor is shown as stuck (one second by default).
     pub fn set_stuck_after(&self, limit: Duration) {
         self.inner.stuck_after_ns.store(nanoseconds(limit), Ordering::Relaxed);

@@ -74,7 +74,7 @@ fn upper_ns(index: usize) -> u64 {
         return 1;
     }
     let base = 1_u64 << exponent;
-    if index % 2 == 0 { base + base / 2 - 1 } else { 2 * base - 1 }
+    if index.is_multiple_of(2) { base + base / 2 - 1 } else { 2 * base - 1 }
 }
 
 #[cfg(test)]

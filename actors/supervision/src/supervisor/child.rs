@@ -95,7 +95,8 @@ impl Child {
     pub(crate) async fn start(&mut self, parent: &Handle<SupMsg>) -> Result<(), Exit> {
         self.cancel_wait();
         self.place.stand(Standing::Starting);
-        let started = self.launch(parent).await;
+        let incarnation = self.place.tree.next_incarnation();
+        let started = self.launch(incarnation, parent).await;
         match &started {
             Ok(life) => {
                 self.place.node.set_live(Some(life.clone()));
@@ -110,16 +111,17 @@ impl Child {
                 self.place.stand(Standing::Stopped);
                 self.place.node.tell(|story| story.last_cause = Some(exit.to_string()));
                 self.place.emit(What::Exited { exit: exit.clone() });
+                self.keep_report(incarnation, exit);
             }
         }
         started.map(drop)
     }
 
-    async fn launch(&self, parent: &Handle<SupMsg>) -> Result<Life, Exit> {
+    async fn launch(&self, incarnation: u64, parent: &Handle<SupMsg>) -> Result<Life, Exit> {
         self.settle().await?;
         let launch = (self.spec.start)(Launch {
             place: self.place.clone(),
-            incarnation: self.place.tree.next_incarnation(),
+            incarnation,
             parent: Some(parent.clone()),
         });
         timeout(self.spec.start_within, launch).await.unwrap_or(Err(Exit::StartTimedOut))

@@ -1,0 +1,20 @@
+//! The tree from outside: every way to fail, and what follows. One binary, so that it links once.
+
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+#[path = "tree/budgets.rs"]
+mod budgets;
+#[path = "tree/crash.rs"]
+mod crash;
+#[path = "tree/handles.rs"]
+mod handles;
+#[path = "tree/kit.rs"]
+mod kit;
+#[path = "tree/otp.rs"]
+mod otp;
+#[path = "tree/seeing.rs"]
+mod seeing;
+#[path = "tree/stopping.rs"]
+mod stopping;
+#[path = "tree/twice.rs"]
+mod twice;
