@@ -144,6 +144,11 @@ impl Request {
         Ok(self)
     }
 
+    /// The same read at another place: what a redirect leads to.
+    pub fn moved_to(&self, url: LogicalUrl) -> Self {
+        Self { url, ..self.clone() }
+    }
+
     /// The method.
     pub fn method(&self) -> Method {
         self.method

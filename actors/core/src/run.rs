@@ -155,6 +155,13 @@ pub struct StepRecord {
     pub outcome: StepOutcome,
 }
 
+impl StepRecord {
+    /// The row id of a step: `RUN/STEP`.
+    pub fn row_id(run: &RunId, step: &str) -> String {
+        format!("{run}/{step}")
+    }
+}
+
 /// What `act` gave back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepOutcome {

@@ -1,1 +1,196 @@
-//! The one constructor of a Permit.
+//! The one constructor of a [`Permit`]: the proof that exactly these bytes may be sent once.
+//!
+//! A room of its own so that the compiler guards it: the fields are private here, and only the
+//! `services` room depends on this crate. A permit is minted from a judgement that permits, is
+//! bound to the hash of one request and to the hosts of its rule pack, expires, works once, is
+//! neither `Clone` nor storable. What transports take is not a permit but a [`Cleared`] request,
+//! which only [`Permit::clear`] makes, after every check; so nothing can be dialled without one.
+//!
+//! Nothing here touches a clock or a socket. When a check fails, nothing has left.
+//!
+//! A permit cannot be copied, and a cleared request cannot be made by hand:
+//!
+//! ```compile_fail
+//! fn twice(permit: mm_permit::Permit) -> (mm_permit::Permit, mm_permit::Permit) {
+//!     (permit.clone(), permit)
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn forge(request: mm_core::action::Request) -> mm_permit::Cleared {
+//!     mm_permit::Cleared { request }
+//! }
+//! ```
+
+use std::time::Duration;
+
+use mm_core::action::{Action, Request};
+use mm_core::digest::Digest;
+use mm_core::id::{ActionId, Epoch};
+use mm_core::moment::Moment;
+use mm_core::rule::{Judgement, Verdict};
+
+/// How long a permit lives: long enough to be handed on, too short to be judged by old rules.
+pub const PERMIT_LIFETIME: Duration = Duration::from_secs(30);
+
+/// The two clocks' readings at one instant. A permit expires by whichever says so first, so that
+/// neither a stepped wall clock nor a suspended machine keeps one alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Wall-clock time.
+    pub wall: Moment,
+    /// Monotonic time since an arbitrary start.
+    pub mono: Duration,
+}
+
+/// Makes permits. One for each process, held by the compliance service.
+#[derive(Debug)]
+pub struct Mint {
+    epoch: Epoch,
+    minted: u64,
+}
+
+/// Why no permit was made, or why one was not honoured. Each means that nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The judgement does not permit, and no approval answers its `ask`.
+    #[error("no permit: the verdict is {}", .0.as_str())]
+    Verdict(Verdict),
+    /// The URL's host is none of its platform's.
+    #[error("no permit: {0} is not a host of this platform's rule pack")]
+    Host(String),
+    /// The permit was used before.
+    #[error("this permit has been used; one permit sends one request")]
+    Used,
+    /// The permit is too old.
+    #[error("this permit expired before its request was sent; the action must be judged again")]
+    Expired,
+    /// The request is not the one that was judged.
+    #[error("this permit is for another request; not one byte may change after the judgement")]
+    Changed,
+}
+
+/// What a permit is made for.
+#[derive(Debug)]
+pub struct Terms<'a> {
+    /// The action that was judged.
+    pub action: &'a Action,
+    /// The action's id.
+    pub id: &'a ActionId,
+    /// The request as it will be sent, obligations in place.
+    pub request: &'a Request,
+    /// The generation of the breaker that admitted it.
+    pub breaker_generation: u64,
+    /// Readings of the clocks.
+    pub now: Now,
+}
+
+impl Mint {
+    /// The mint of this process. `epoch` numbers its permits.
+    pub fn new(epoch: Epoch) -> Self {
+        Self { epoch, minted: 0 }
+    }
+
+    /// Makes a permit from a judgement.
+    ///
+    /// # Errors
+    /// [`Refused::Verdict`] unless the verdict is `permit`; [`Refused::Host`] if the request goes
+    /// to a host that the deciding rule pack does not name.
+    pub fn mint(&mut self, judgement: &Judgement, terms: Terms<'_>) -> Result<Permit, Refused> {
+        if judgement.verdict != Verdict::Permit {
+            return Err(Refused::Verdict(judgement.verdict));
+        }
+        let host = terms.request.url().host();
+        if !judgement.hosts.iter().any(|allowed| allowed == host) {
+            return Err(Refused::Host(host.to_owned()));
+        }
+        self.minted += 1;
+        Ok(Permit {
+            number: (self.epoch, self.minted),
+            action: terms.id.clone(),
+            hash: terms.request.hash(),
+            answer_bytes_max: terms.action.answer_bytes_max,
+            breaker_generation: terms.breaker_generation,
+            minted: terms.now,
+            used: false,
+        })
+    }
+}
+
+/// The proof, made by compliance, that exactly these bytes may be sent once.
+#[derive(Debug)]
+#[must_use = "a permit that is not used was minted for nothing"]
+pub struct Permit {
+    number: (Epoch, u64),
+    action: ActionId,
+    hash: Digest,
+    answer_bytes_max: u64,
+    breaker_generation: u64,
+    minted: Now,
+    used: bool,
+}
+
+impl Permit {
+    /// The action it was made for.
+    pub fn action(&self) -> &ActionId {
+        &self.action
+    }
+
+    /// The generation of the breaker that admitted it; an answer is reported under this number.
+    pub fn breaker_generation(&self) -> u64 {
+        self.breaker_generation
+    }
+
+    /// `EPOCH-N`, for records.
+    pub fn number(&self) -> String {
+        format!("{}-{}", self.number.0, self.number.1)
+    }
+
+    /// Uses the permit up for `request`. This is the last check before the socket.
+    ///
+    /// # Errors
+    /// [`Refused`] if it was used, has expired, or is for another request. A refused request has
+    /// used the permit up too.
+    pub fn clear(&mut self, request: Request, now: Now) -> Result<Cleared, Refused> {
+        if std::mem::replace(&mut self.used, true) {
+            return Err(Refused::Used);
+        }
+        let lived = now.mono.saturating_sub(self.minted.mono);
+        let stepped_back = now.wall < self.minted.wall;
+        if stepped_back || lived > PERMIT_LIFETIME || now.wall.since(self.minted.wall) > PERMIT_LIFETIME {
+            return Err(Refused::Expired);
+        }
+        if request.hash() != self.hash {
+            return Err(Refused::Changed);
+        }
+        Ok(Cleared { request, action: self.action.clone(), answer_bytes_max: self.answer_bytes_max })
+    }
+}
+
+/// A request that passed every check and may now be dialled, once: sending consumes it.
+#[derive(Debug)]
+pub struct Cleared {
+    request: Request,
+    action: ActionId,
+    answer_bytes_max: u64,
+}
+
+impl Cleared {
+    /// What is sent.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The action it belongs to.
+    pub fn action(&self) -> &ActionId {
+        &self.action
+    }
+
+    /// The most bytes of answer to take, after decompression.
+    pub fn answer_bytes_max(&self) -> u64 {
+        self.answer_bytes_max
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,26 @@
-//! Runs: one actor a file, each a thin shell over core.
+//! Runs. One actor a file, each a thin shell over what `core` decides and `store` remembers.
+//!
+//! Others know an actor by a small handle with typed methods; no message type leaves its file but
+//! for the tree. Who may call whom is in [`calls`]; it has no cycle.
+
+pub mod accounts;
+pub mod alerts;
+pub mod audit;
+pub mod books;
+pub mod budgets;
+pub mod calls;
+pub mod compliance;
+pub mod gateway;
+pub mod integrity;
+pub mod limiter;
+mod message;
+pub mod platforms;
+pub mod records;
+pub mod resources;
+pub mod scheduler;
+mod shared;
+pub mod strategies;
+pub mod transport;
+pub mod tree;
+
+pub use shared::{Installed, RuleSource, Settings, Shared, StrategyFactory};

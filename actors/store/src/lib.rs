@@ -48,9 +48,12 @@ mod open;
 mod overlay;
 mod read;
 mod record;
+mod records;
 mod snapshot;
 mod store;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use answers::Pruned;

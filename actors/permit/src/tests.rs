@@ -1,0 +1,73 @@
+use mm_core::rule::{Judged, RuleSet};
+use mm_core::url::LogicalUrl;
+use proptest::prelude::*;
+
+use super::*;
+
+const PACK: &str = include_str!("../../../config/rules/bounty-targets-data.toml");
+const URL: &str =
+    "https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/data/federacy_data.json";
+
+fn now(at_ms: i64) -> Now {
+    Now { wall: Moment::from_unix_ms(1_784_700_000_000 + at_ms), mono: Duration::from_millis(at_ms as u64) }
+}
+
+fn action(url: &str) -> Action {
+    let platform = "bounty-targets-data".parse().unwrap();
+    Action::read(platform, Request::get(LogicalUrl::parse(url).unwrap()), "test")
+}
+
+fn judge(action: &Action) -> Judgement {
+    let rules = RuleSet::parse(&[("bounty-targets-data.toml".into(), PACK.into())]).unwrap();
+    rules.judge(&Judged::of(action, "DE", now(0).wall), true)
+}
+
+fn permit(action: &Action) -> Result<Permit, Refused> {
+    let id = ActionId::new("1-1.read");
+    let terms = Terms { action, id: &id, request: &action.request, breaker_generation: 1, now: now(0) };
+    Mint::new(Epoch(1)).mint(&judge(action), terms)
+}
+
+#[test]
+fn a_permit_sends_its_request_once() {
+    let action = action(URL);
+    let mut permit = permit(&action).unwrap();
+    assert!(permit.clear(action.request.clone(), now(1)).is_ok());
+    assert_eq!(permit.clear(action.request.clone(), now(1)).unwrap_err(), Refused::Used);
+}
+
+#[test]
+fn a_request_that_the_rules_do_not_permit_gets_no_permit() {
+    let other = action("https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/README.md");
+    assert!(matches!(permit(&other), Err(Refused::Verdict(_))));
+}
+
+#[test]
+fn a_permit_expires_by_either_clock_and_by_a_clock_that_steps_back() {
+    let action = action(URL);
+    let late_wall = Now { wall: now(31_000).wall, mono: now(1).mono };
+    let late_mono = Now { wall: now(1).wall, mono: now(31_000).mono };
+    for at in [late_wall, late_mono, Now { wall: now(-1).wall, mono: now(1).mono }] {
+        let mut permit = permit(&action).unwrap();
+        assert_eq!(permit.clear(action.request.clone(), at).unwrap_err(), Refused::Expired);
+    }
+}
+
+proptest! {
+    /// Whatever one byte of the request is changed to, the permit does not hold for it.
+    #[test]
+    fn one_changed_byte_is_refused(at in 0usize..64, to in 0u8..=255) {
+        let url = LogicalUrl::parse(URL).unwrap();
+        let body = vec![b'x'; 64];
+        let mut changed = body.clone();
+        changed[at] = to;
+        let request = Request::new(mm_core::action::Method::Post, url.clone(), body.clone()).unwrap();
+        let other = Request::new(mm_core::action::Method::Post, url, changed.clone()).unwrap();
+        let mut permit = Permit {
+            number: (Epoch(1), 1), action: ActionId::new("a"), hash: request.hash(),
+            answer_bytes_max: 1, breaker_generation: 1, minted: now(0), used: false,
+        };
+        let cleared = permit.clear(other, now(1));
+        prop_assert_eq!(cleared.is_ok(), changed == body);
+    }
+}

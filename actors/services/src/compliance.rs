@@ -1,0 +1,229 @@
+//! Compliance: judges every action, and mints the permits.
+//!
+//! The rules are files that the owner may change while the machine runs; they are read again when
+//! they differ. Rules that cannot be read or parsed permit nothing, and the sentence names the file.
+//! It calls nobody but the store.
+
+use mm_core::action::{Action, Request};
+use mm_core::digest::Digest;
+use mm_core::id::{ActionId, Space};
+use mm_core::limit::Quota;
+use mm_core::rule::{Judged, Judgement, RuleSet};
+use mm_permit::{Mint, Permit, Refused, Terms};
+use mm_store::{Change, NewEntry};
+use mm_supervision::{CallError, Component, Fault, Handle, Reply};
+use serde_json::json;
+
+use crate::message::kinds;
+use crate::shared::{CALL_TIMEOUT, Shared};
+
+/// The way to the compliance service.
+#[derive(Clone, Default)]
+pub struct Compliance(Handle<Msg>);
+
+/// A judgement, and what the road needs of the rules it was made from.
+#[derive(Debug, Clone)]
+pub struct Ruling {
+    /// The judgement.
+    pub judgement: Judgement,
+    /// The quotas that the action is charged to.
+    pub quotas: Vec<Quota>,
+    /// The version of the rules that decided.
+    pub rules: Digest,
+}
+
+/// Why there is no permit.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPermit {
+    /// Judged again, the verdict is another; it may be that the rules were changed.
+    #[error("judged again before sending, the action is not permitted: {}", .0.judgement.why())]
+    Judged(Box<Ruling>),
+    /// The mint refused.
+    #[error("no permit was made")]
+    Refused(#[source] Refused),
+}
+
+/// What it is sent.
+pub enum Msg {
+    /// Judge an action.
+    Judge {
+        /// What is proposed.
+        action: Box<Action>,
+        /// Whose it is.
+        space: Space,
+        /// Where the ruling goes.
+        reply: Reply<Ruling>,
+    },
+    /// Judge again and mint.
+    Permit {
+        /// What is proposed.
+        action: Box<Action>,
+        /// Whose it is.
+        space: Space,
+        /// Its id.
+        id: ActionId,
+        /// The request with its obligations.
+        request: Box<Request>,
+        /// The generation of the breaker that admitted it.
+        breaker_generation: u64,
+        /// Where the permit goes.
+        reply: Reply<Result<Permit, NoPermit>>,
+    },
+}
+
+kinds!(Msg { Judge => "judge", Permit => "permit" });
+
+impl Compliance {
+    /// The actor's own handle, for the tree.
+    pub fn handle(&self) -> &Handle<Msg> {
+        &self.0
+    }
+
+    /// Judges an action.
+    ///
+    /// # Errors
+    /// If the service did not answer; then nothing may be done.
+    pub async fn judge(&self, action: &Action, space: &Space) -> Result<Ruling, CallError> {
+        let (action, space) = (Box::new(action.clone()), space.clone());
+        self.0.call(|reply| Msg::Judge { action, space, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Judges once more, and mints a permit for exactly `request`.
+    ///
+    /// # Errors
+    /// The outer error if the service did not answer, the inner if there is no permit.
+    pub async fn permit(
+        &self,
+        action: &Action,
+        space: &Space,
+        id: &ActionId,
+        request: &Request,
+        breaker_generation: u64,
+    ) -> Result<Result<Permit, NoPermit>, CallError> {
+        let (action, space, id) = (Box::new(action.clone()), space.clone(), id.clone());
+        let request = Box::new(request.clone());
+        let ask = |reply| Msg::Permit { action, space, id, request, breaker_generation, reply };
+        self.0.call(ask, CALL_TIMEOUT).await
+    }
+}
+
+/// The service.
+pub struct ComplianceService(pub Shared);
+
+/// What it knows.
+pub struct State {
+    mint: Mint,
+    stamp: u64,
+    rules: Rules,
+}
+
+/// The rules as they are, or why there are none.
+enum Rules {
+    Read(RuleSet),
+    /// An empty set, which permits nothing, and the reason.
+    Unreadable(RuleSet, String),
+}
+
+impl Rules {
+    fn none(why: String) -> Self {
+        Self::Unreadable(RuleSet::parse(&[]).expect("no file holds no mistake"), why)
+    }
+}
+
+impl Component for ComplianceService {
+    type Msg = Msg;
+    type State = State;
+
+    async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
+        let mut state = State {
+            mint: Mint::new(self.0.store.epoch()),
+            stamp: 0,
+            rules: Rules::none("the rules have not been read yet".to_owned()),
+        };
+        self.refresh(&mut state, true).await?;
+        Ok(state)
+    }
+
+    async fn handle(&self, _me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
+        self.refresh(state, false).await?;
+        match msg {
+            Msg::Judge { action, space, reply } => {
+                reply.send(self.rule(state, &action, &space));
+            }
+            Msg::Permit { action, space, id, request, breaker_generation, reply } => {
+                let ruling = self.rule(state, &action, &space);
+                let terms = Terms {
+                    action: &action,
+                    id: &id,
+                    request: &request,
+                    breaker_generation,
+                    now: self.0.both_clocks(),
+                };
+                reply.send(match state.mint.mint(&ruling.judgement, terms) {
+                    Ok(permit) => Ok(permit),
+                    Err(Refused::Verdict(_)) => Err(NoPermit::Judged(Box::new(ruling))),
+                    Err(refused) => Err(NoPermit::Refused(refused)),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ComplianceService {
+    fn rule(&self, state: &State, action: &Action, space: &Space) -> Ruling {
+        let settings = &self.0.settings;
+        let judged = Judged::of(action, settings.country.as_deref(), self.0.now());
+        let (rules, trouble) = match &state.rules {
+            Rules::Read(rules) => (rules, None),
+            Rules::Unreadable(none, why) => (none, Some(why)),
+        };
+        let mut judgement = rules.judge(&judged, settings.strict || trouble.is_some());
+        if let (Some(why), Some(first)) = (trouble, judgement.deciding.first_mut()) {
+            first.reason = format!("the rules could not be read, so nothing is permitted: {why}");
+        }
+        // The engine names the usual place of rule files; these lie where the owner put them.
+        for rule in &mut judgement.deciding {
+            rule.reason = rule.reason.replace(mm_core::rule::RULES_FOLDER, &self.0.rules.place());
+        }
+        let quotas = rules.quotas(&action.platform, &action.kind, action.account.as_ref(), space);
+        Ruling { judgement, quotas, rules: rules.version() }
+    }
+
+    /// Reads the rule files again if they differ, and puts on record which rules are in force.
+    async fn refresh(&self, state: &mut State, first: bool) -> Result<(), Fault> {
+        let stamp = self.0.rules.stamp();
+        if !first && stamp == state.stamp {
+            return Ok(());
+        }
+        state.stamp = stamp;
+        state.rules = self.read();
+        let payload = match &state.rules {
+            Rules::Read(rules) => {
+                let platforms: Vec<String> = rules.platforms().map(ToString::to_string).collect();
+                json!({ "version": rules.version().to_string(), "platforms": platforms })
+            }
+            Rules::Unreadable(_, why) => {
+                tracing::error!(why, "the rules could not be read; nothing is permitted");
+                json!({ "error": why })
+            }
+        };
+        let entry = NewEntry::new(self.0.now(), &self.0.machine(), "rules.loaded", &payload)?;
+        self.0.store.commit(Change::new().audit(entry)).await?;
+        Ok(())
+    }
+
+    fn read(&self) -> Rules {
+        let files = match self.0.rules.read() {
+            Ok(files) => files,
+            Err(why) => return Rules::none(why),
+        };
+        match RuleSet::parse(&files) {
+            Ok(rules) => Rules::Read(rules),
+            Err(errors) => {
+                let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                Rules::none(lines.join("; "))
+            }
+        }
+    }
+}

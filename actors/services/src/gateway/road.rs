@@ -1,0 +1,363 @@
+//! The one road, as a list.
+//!
+//! ```text
+//! 1 judge    rules → verdict and the rules that decided    forbid → blocked, audited, alert
+//! 2 approve  only for `ask`                                → inbox; the run gets Pending and ends
+//! 3 spend    room in every quota, reserved                 full → wait, or refused with a time
+//! 4 permit   judged again now, minted, bound to the hash
+//! 5 intent   spend and intent on record, synced, before the first byte
+//! 6 send     credential slots filled, breaker, transport
+//! 7 learn    limiter and breaker take what the answer taught
+//! 8 record   outcome, step and audit entry, one change
+//! ```
+
+use std::time::Duration;
+
+use mm_core::action::{Action, Request};
+use mm_core::activity::Stage;
+use mm_core::answer::Answer;
+use mm_core::backoff::Backoff;
+use mm_core::breaker::Admit;
+use mm_core::error::{Classified, ErrorClass, Signal, TransportFault, classify};
+use mm_core::limit::{learn, parse_retry_after};
+use mm_core::moment::Moment;
+use mm_core::rule::Verdict;
+use mm_core::run::Refusal;
+use mm_permit::Permit;
+use mm_supervision::Fault;
+
+use super::writing::Draft;
+use super::{GatewayService, Proposal, Walked};
+use crate::compliance::{NoPermit, Ruling};
+use crate::limiter::Charge;
+use crate::platforms::{Lane, SendFailed};
+use crate::transport::RawAnswer;
+
+/// A read is tried so often; a mutating action once.
+const TRIES_MAX: u32 = 3;
+/// Redirects followed, each an action of its own.
+const HOPS_MAX: u32 = 5;
+/// The longest wait on the road for a slot.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Why the road ends before an answer.
+pub(super) enum Halt {
+    /// The action is not done.
+    Refused(Refusal),
+    /// The action waits for its owner.
+    Asked(Ruling),
+    /// It may go well later.
+    Again { not_before: Moment, refusal: Refusal },
+    /// The run was fenced off; nothing is written any more.
+    Fenced,
+    /// The machine itself failed.
+    Broken(Fault),
+}
+
+impl<E: Into<Fault>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Halt::Broken(error.into())
+    }
+}
+
+/// An answer, and what is to be thought of it.
+struct Reached {
+    answer: Answer,
+    trouble: Option<(Classified, Option<Duration>)>,
+}
+
+impl GatewayService {
+    /// Walks one action, with its retries and redirects, to its end on record.
+    pub(super) async fn walk(&self, proposal: &Proposal) -> Result<Walked, Fault> {
+        let mut hop = proposal.clone();
+        for hops in 0..=HOPS_MAX {
+            let (walked, draft) = self.walk_hop(&hop, hops).await?;
+            let Walked::Done(answer) = &walked else { return Ok(walked) };
+            let Some(location) = redirect(answer) else { return Ok(walked) };
+            match derive(proposal, &hop, location, hops + 1) {
+                Ok(next) => hop = next,
+                Err(why) => {
+                    let refusal = Refusal { class: ErrorClass::Compliance, why, rules: Vec::new() };
+                    return self.refuse(&hop, draft, refusal).await;
+                }
+            }
+        }
+        let why = format!("{} redirects more than {HOPS_MAX} times", proposal.action.request.url());
+        let refusal = Refusal { class: ErrorClass::Fatal, why, rules: Vec::new() };
+        self.refuse(&hop, Draft::of(&hop, self.shared.now(), HOPS_MAX), refusal).await
+    }
+
+    async fn walk_hop(&self, hop: &Proposal, hops: u32) -> Result<(Walked, Draft), Fault> {
+        let mut draft = Draft::of(hop, self.shared.now(), hops);
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let halt = match self.once(hop, &mut draft).await {
+                Ok(answer) => return Ok((Walked::Done(answer), draft)),
+                Err(halt) => halt,
+            };
+            let walked = match halt {
+                Halt::Fenced => Walked::Fenced,
+                Halt::Broken(fault) => return Err(fault),
+                Halt::Refused(refusal) => self.refuse(hop, draft.clone(), refusal).await?,
+                Halt::Asked(ruling) => self.ask(hop, draft.clone(), ruling).await?,
+                Halt::Again { not_before, refusal } => {
+                    if tried < TRIES_MAX && self.wait(hop, not_before).await {
+                        continue;
+                    }
+                    self.refuse(hop, draft.clone(), refusal).await?
+                }
+            };
+            return Ok((walked, draft));
+        }
+    }
+
+    /// One try, from judgement to record.
+    async fn once(&self, p: &Proposal, draft: &mut Draft) -> Result<Answer, Halt> {
+        let ruling = self.judge(p, draft).await?; // 1 and 2
+        let generation = self.pass_breaker(p).await?;
+        let charge = self.spend(p, &ruling).await?; // 3
+        let request = oblige(&p.action, &ruling)?;
+        let permit = self.permit(p, &request, generation).await?; // 4
+        self.intend(p, draft, &charge, &request, &permit).await?; // 5
+        let sent = self.send(p, permit, request).await; // 6
+        self.learn(&charge, &sent); // 7
+        self.conclude(p, draft, sent).await // 8
+    }
+
+    async fn judge(&self, p: &Proposal, draft: &mut Draft) -> Result<Ruling, Halt> {
+        let ruling = self.compliance.judge(&p.action, &p.space).await?;
+        draft.judged(&ruling);
+        match ruling.judgement.verdict {
+            Verdict::Permit => Ok(ruling),
+            Verdict::Ask => Err(Halt::Asked(ruling)),
+            Verdict::Forbid => Err(forbidden(&ruling)),
+        }
+    }
+
+    async fn pass_breaker(&self, p: &Proposal) -> Result<u64, Halt> {
+        match self.platforms.admit(&p.action.platform, &lane(p)).await? {
+            Admit::Yes { generation } | Admit::Probe { generation, .. } => Ok(generation),
+            Admit::No { until, why } => {
+                let why = format!("the breaker of {} is open: {why}", p.action.platform);
+                let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
+                // The breaker's own time passes without us: a run does not wait for it.
+                let _ = until;
+                Err(Halt::Refused(refusal))
+            }
+        }
+    }
+
+    async fn spend(&self, p: &Proposal, ruling: &Ruling) -> Result<Charge, Halt> {
+        let mut quotas = ruling.quotas.clone();
+        quotas.push(mm_core::limit::Quota::daily_actions(self.shared.settings.daily_actions_max));
+        let charge = Charge {
+            platform: p.action.platform.clone(),
+            account: p.action.account.clone().map(|account| (p.space.clone(), account)),
+            quotas,
+            pause: ruling.judgement.obligations.pause_min(),
+        };
+        // A full limit is waited for here, not by trying again: no act has been tried yet.
+        loop {
+            let Err(full) = self.limiter.reserve(&charge).await? else { return Ok(charge) };
+            let refusal =
+                Refusal { class: ErrorClass::RateLimit, why: full.to_string(), rules: vec!["limit".into()] };
+            let waited = match full.retry_at {
+                Some(at) => self.wait(p, at).await,
+                None => false,
+            };
+            if !waited {
+                return Err(Halt::Refused(refusal));
+            }
+        }
+    }
+
+    async fn permit(&self, p: &Proposal, request: &Request, generation: u64) -> Result<Permit, Halt> {
+        match self.compliance.permit(&p.action, &p.space, &p.id(), request, generation).await? {
+            Ok(permit) => Ok(permit),
+            Err(NoPermit::Judged(ruling)) => Err(forbidden(&ruling)),
+            Err(refused) => {
+                let why = Fault::from(refused).reason;
+                Err(Halt::Refused(Refusal { class: ErrorClass::Compliance, why, rules: Vec::new() }))
+            }
+        }
+    }
+
+    async fn send(&self, p: &Proposal, permit: Permit, request: Request) -> Result<RawAnswer, SendFailed> {
+        tracing::trace!(point = "gateway.send", action = %p.id(), "point");
+        self.platforms.send(&p.action.platform, &lane(p), permit, request).await
+    }
+
+    fn learn(&self, charge: &Charge, sent: &Result<RawAnswer, SendFailed>) {
+        let Ok(raw) = sent else { return };
+        let now = self.shared.now();
+        let trouble = classify(signal(raw, now));
+        let limited = trouble.is_some_and(|error| error.class == ErrorClass::RateLimit);
+        let learned = learn(&raw.headers, now);
+        if limited || learned.is_some() {
+            self.limiter.learn(charge, learned, limited.then(|| retry_after(raw, now)));
+        }
+    }
+
+    /// Puts the end of one try on record, or says why there will be another.
+    async fn conclude(
+        &self,
+        p: &Proposal,
+        draft: &mut Draft,
+        sent: Result<RawAnswer, SendFailed>,
+    ) -> Result<Answer, Halt> {
+        let now = self.shared.now();
+        let reached = match sent {
+            Ok(raw) => reached(raw, now),
+            Err(failed) => return Err(self.failed(p, draft, failed, now)),
+        };
+        if let Some((error, wait)) = reached.trouble
+            && error.retry
+            && !p.action.request.method().is_mutating()
+            && draft.tries() < TRIES_MAX
+        {
+            let why = format!("{} answered with status {}", p.action.request.url(), reached.answer.status);
+            let refusal = Refusal { class: error.class, why, rules: Vec::new() };
+            let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
+            // An answer is an answer: if there is no time for another try, it is what came.
+            if self.has_time(p, not_before) {
+                return Err(Halt::Again { not_before, refusal });
+            }
+        }
+        self.record(p, draft, &reached.answer, reached.trouble.map(|(error, _)| error)).await?;
+        Ok(reached.answer)
+    }
+
+    /// What a failed exchange means for the action.
+    fn failed(&self, p: &Proposal, draft: &mut Draft, failed: SendFailed, now: Moment) -> Halt {
+        let mutating = p.action.request.method().is_mutating();
+        let (class, retry, may_have_left) = match &failed {
+            SendFailed::Permit(_) => (ErrorClass::Compliance, false, false),
+            SendFailed::Lost { maybe_sent } => (ErrorClass::Transient, !mutating, *maybe_sent),
+            SendFailed::Transport(fault) => {
+                let error = classify(Signal::transport(*fault));
+                let class = error.map_or(ErrorClass::Fatal, |error| error.class);
+                let retry = error.is_some_and(|error| error.retry) && !mutating;
+                (class, retry, fault.may_have_arrived())
+            }
+        };
+        draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed });
+        let why = match failed {
+            SendFailed::Transport(fault) => format!("{}: {}", p.action.request.url(), sentence(fault)),
+            other => Fault::from(other).reason,
+        };
+        let refusal = Refusal { class, why, rules: Vec::new() };
+        if retry {
+            Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }
+        } else {
+            Halt::Refused(refusal)
+        }
+    }
+
+    fn backoff(&self, tries: u32) -> Duration {
+        Backoff::READS.delay(tries, self.shared.rng.unit())
+    }
+
+    fn has_time(&self, p: &Proposal, until: Moment) -> bool {
+        until < p.deadline && until.since(self.shared.now()) <= WAIT_MAX
+    }
+
+    /// Waits until `until`, if that is soon enough; says whether it did.
+    async fn wait(&self, p: &Proposal, until: Moment) -> bool {
+        if !self.has_time(p, until) {
+            return false;
+        }
+        // A millisecond more than asked: a limit is free *after* its window.
+        tokio::time::sleep(until.since(self.shared.now()) + Duration::from_millis(1)).await;
+        true
+    }
+}
+
+fn lane(p: &Proposal) -> Lane {
+    let account = p.action.account.as_ref();
+    Lane {
+        space: if account.is_some() { p.space.clone() } else { mm_core::id::Space::machine() },
+        account: account.map(ToString::to_string).unwrap_or_default(),
+        kind: p.action.kind.to_string(),
+    }
+}
+
+fn forbidden(ruling: &Ruling) -> Halt {
+    Halt::Refused(Refusal {
+        class: ErrorClass::Compliance,
+        why: ruling.judgement.why(),
+        rules: ruling.judgement.rule_ids(),
+    })
+}
+
+/// The request with what the rules oblige us to send.
+fn oblige(action: &Action, ruling: &Ruling) -> Result<Request, Halt> {
+    let mut request = action.request.clone();
+    for (name, value) in ruling.judgement.obligations.all_headers() {
+        request = request.with_obligation(&name, &value).map_err(|bad| {
+            let why = format!(
+                "the rule pack of {} obliges to a header that cannot be sent: {bad}",
+                action.platform
+            );
+            Halt::Refused(Refusal { class: ErrorClass::Compliance, why, rules: ruling.judgement.rule_ids() })
+        })?;
+    }
+    Ok(request)
+}
+
+fn reached(raw: RawAnswer, now: Moment) -> Reached {
+    let trouble = match classify(signal(&raw, now)) {
+        // A redirect is followed above; here it is an answer like another.
+        Some(_) if (300..400).contains(&raw.status) => None,
+        trouble => trouble.map(|error| (error, retry_after(&raw, now))),
+    };
+    let answer = Answer { status: raw.status, headers: raw.headers, body: raw.body, at: now };
+    Reached { answer, trouble }
+}
+
+fn retry_after(raw: &RawAnswer, now: Moment) -> Option<Duration> {
+    let value = raw.headers.iter().find(|(name, _)| name == "retry-after").map(|(_, value)| value)?;
+    parse_retry_after(value, now)
+}
+
+fn signal(raw: &RawAnswer, now: Moment) -> Signal {
+    Signal {
+        status: Some(raw.status),
+        transport: None,
+        retry_after: retry_after(raw, now).map(|wait| now.plus(wait)),
+        quota_spent: learn(&raw.headers, now).is_some_and(|learned| learned.remaining == 0),
+    }
+}
+
+/// A transport fault as a sentence that says what helps.
+fn sentence(fault: TransportFault) -> String {
+    match fault {
+        TransportFault::TooLarge { max_bytes } => {
+            format!("the answer is longer than the {max_bytes} bytes that are read; nothing of it was used")
+        }
+        TransportFault::ForbiddenAddress => {
+            "its name leads to no public address, and others are never called".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Where an answer redirects to, if it does.
+fn redirect(answer: &Answer) -> Option<&str> {
+    matches!(answer.status, 301 | 302 | 303 | 307 | 308).then(|| answer.header("location")).flatten()
+}
+
+/// The derived action of a redirect: judged, permitted, charged and recorded like any other.
+fn derive(first: &Proposal, hop: &Proposal, location: &str, hops: u32) -> Result<Proposal, String> {
+    let from = hop.action.request.url();
+    if hop.action.request.method().is_mutating() {
+        return Err(format!(
+            "{from} redirects a request that changes something; that is the owner's to decide"
+        ));
+    }
+    let url =
+        from.join(location).map_err(|bad| format!("{from} redirects to where nothing is called: {bad}"))?;
+    let mut action = hop.action.clone();
+    action.request = hop.action.request.moved_to(url);
+    Ok(Proposal { step: format!("{}.r{hops}", first.step), action, ..hop.clone() })
+}

@@ -1,0 +1,154 @@
+//! The rows that services keep for themselves. Rows that are core types stand in `mm_store::records`.
+
+use mm_core::breaker::Breaker;
+use mm_core::id::RunId;
+use mm_core::moment::Moment;
+use mm_core::run::Outcome;
+use mm_store::{Kind, Record};
+use serde::{Deserialize, Serialize};
+
+/// What is remembered of a strategy over all its runs. Row id: the strategy's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyRow {
+    /// The owner's word on whether it is enabled, if one was given; it outweighs the configuration.
+    pub enabled: Option<bool>,
+    /// Why it is paused, if it is.
+    pub paused: Option<String>,
+    /// The breaker over its runs.
+    pub breaker: Breaker,
+    /// How many runs were begun.
+    pub runs: u64,
+    /// How many of them succeeded.
+    pub succeeded: u64,
+    /// How many ended, however.
+    pub ended: u64,
+    /// How many outward acts they did.
+    pub actions: u64,
+    /// How many ticks of its schedule were recorded: as many rows of kind `tick` there must be,
+    /// less those that were tidied away.
+    pub ticks: u64,
+    /// Tick rows that were tidied away.
+    pub ticks_pruned: u64,
+    /// The last run.
+    pub last_run: Option<RunId>,
+    /// When it began.
+    pub last_started: Option<Moment>,
+    /// How it ended, if it has.
+    pub last_outcome: Option<Outcome>,
+    /// What went wrong in it.
+    pub errors: Vec<String>,
+    /// Its figures.
+    pub metrics: Vec<(String, i64)>,
+    /// The generation of its snapshot; 0 before the first.
+    pub snapshot_generation: u64,
+}
+
+impl Default for StrategyRow {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            paused: None,
+            breaker: Breaker::default(),
+            runs: 0,
+            succeeded: 0,
+            ended: 0,
+            actions: 0,
+            ticks: 0,
+            ticks_pruned: 0,
+            last_run: None,
+            last_started: None,
+            last_outcome: None,
+            errors: Vec::new(),
+            metrics: Vec::new(),
+            snapshot_generation: 0,
+        }
+    }
+}
+
+impl Record for StrategyRow {
+    const KIND: Kind = Kind::new("strategy", 105, 1);
+}
+
+/// When a strategy is due. Row id: the strategy's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleRow {
+    /// The schedule as it was written.
+    pub text: String,
+    /// When it is due next; `None` if never again.
+    pub next: Option<Moment>,
+    /// When it was last due.
+    pub last: Option<Moment>,
+}
+
+impl Record for ScheduleRow {
+    const KIND: Kind = Kind::new("schedule", 106, 1);
+}
+
+/// One tick of a schedule, and the run it started. Row id: `STRATEGY/DUE` with the due time in
+/// milliseconds, zero-padded, so that ticks stand in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickRow {
+    /// When it was due.
+    pub due: Moment,
+    /// The run it started; `None` if it started none.
+    pub run: Option<RunId>,
+    /// Why it started none.
+    pub skipped: Option<String>,
+}
+
+impl Record for TickRow {
+    const KIND: Kind = Kind::new("tick", 107, 1);
+}
+
+impl TickRow {
+    /// The row id of a tick.
+    pub fn row_id(strategy: &str, due: Moment) -> String {
+        format!("{strategy}/{:015}", due.unix_ms())
+    }
+}
+
+/// An action that was begun and is not yet recorded as ended. Row id: the action's id. The row is
+/// gone when the action's end is on record, so that a boot finds what a crash left open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRow {
+    /// Whether the action changes something at the platform.
+    pub mutating: bool,
+    /// When it was begun.
+    pub since: Moment,
+}
+
+impl Record for OpenRow {
+    const KIND: Kind = Kind::new("open", 111, 1);
+}
+
+/// Something the owner should know. Row id: what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertRow {
+    /// One sentence.
+    pub sentence: String,
+    /// When it was first raised.
+    pub raised_at: Moment,
+    /// When it was last raised.
+    pub last_at: Moment,
+    /// How often.
+    pub times: u64,
+    /// When it was told to be over, if it was.
+    pub cleared_at: Option<Moment>,
+}
+
+impl Record for AlertRow {
+    const KIND: Kind = Kind::new("alert", 110, 1);
+}
+
+/// A restart budget, as supervision spends it. Row id: the child's path.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BudgetRow {
+    /// Restarts taken out since work was last proved.
+    pub spent: u32,
+    /// Why and since when it is tripped.
+    pub tripped: Option<(String, i64)>,
+}
+
+impl Record for BudgetRow {
+    const KIND: Kind = Kind::new("budget", 112, 1);
+}

@@ -1,0 +1,186 @@
+//! The scheduler: the tick ledger, and the alarm clock for it.
+//!
+//! `core::schedule` says which ticks are due; a tick is on record, with the run it starts, before
+//! that run begins. Woken up, the scheduler rereads what it looks after rather than trust the
+//! timer: it sleeps at most [`SLEEP_MAX`], so that a suspended machine or a stepped clock is
+//! noticed. A row that is missing although the strategy has ticks on record was deleted behind the
+//! machine's back: it is made again, and the owner is told.
+//!
+//! It calls the strategies, the alerts and the store.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mm_core::id::{Space, StrategyId};
+use mm_core::moment::Moment;
+use mm_core::schedule::{Missed, Tick, due};
+use mm_store::ReadError;
+use mm_supervision::{CallError, Component, Fault, Handle, Reply};
+
+use crate::alerts::Alerts;
+use crate::integrity;
+use crate::message::kinds;
+use crate::records::ScheduleRow;
+use crate::shared::{CALL_TIMEOUT, Installed, Shared};
+use crate::strategies::{Strategies, TickOrder};
+
+/// No sleep is longer, whatever the next tick.
+pub const SLEEP_MAX: Duration = Duration::from_secs(300);
+/// A tick no older than this is on time.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The way to the scheduler.
+#[derive(Clone, Default)]
+pub struct Scheduler(Handle<Msg>);
+
+/// What it is sent.
+pub enum Msg {
+    /// Look at the clock; from its own timer, or from whoever changed something.
+    Wake {
+        /// Which timer; an older one is ignored.
+        timer: Option<u64>,
+    },
+    /// When each strategy is due next.
+    Next {
+        /// Where the answer goes.
+        reply: Reply<BTreeMap<StrategyId, Option<Moment>>>,
+    },
+}
+
+kinds!(Msg { Wake => "wake", Next => "next" });
+
+impl Scheduler {
+    /// The actor's own handle, for the tree.
+    pub fn handle(&self) -> &Handle<Msg> {
+        &self.0
+    }
+
+    /// Makes it look at the clock now.
+    pub fn wake(&self) {
+        // If it is not running, it looks when it starts.
+        drop(self.0.cast(Msg::Wake { timer: None }));
+    }
+
+    /// When each strategy is due next.
+    ///
+    /// # Errors
+    /// If the service did not answer.
+    pub async fn next(&self) -> Result<BTreeMap<StrategyId, Option<Moment>>, CallError> {
+        self.0.call(|reply| Msg::Next { reply }, CALL_TIMEOUT).await
+    }
+}
+
+/// The service.
+pub struct SchedulerService {
+    /// What every service is handed.
+    pub shared: Shared,
+    /// Whose runs it starts.
+    pub strategies: Strategies,
+    /// Tell the owner.
+    pub alerts: Alerts,
+}
+
+/// What it knows.
+pub struct State {
+    timer: u64,
+    next: BTreeMap<StrategyId, Option<Moment>>,
+}
+
+impl Component for SchedulerService {
+    type Msg = Msg;
+    type State = State;
+
+    async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
+        for finding in integrity::schedules(&self.shared)? {
+            self.alerts.raise(&finding.space, finding.about, finding.sentence);
+        }
+        let state = State { timer: 0, next: BTreeMap::new() };
+        // The hosts start after the scheduler: the first look is a message, handled when all is up.
+        drop(me.cast(Msg::Wake { timer: None }));
+        Ok(state)
+    }
+
+    async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
+        match msg {
+            Msg::Wake { timer } if timer.is_some_and(|timer| timer != state.timer) => {}
+            Msg::Wake { .. } => {
+                let soonest = self.look(state).await?;
+                self.arm(me, state, soonest);
+            }
+            Msg::Next { reply } => {
+                reply.send(state.next.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SchedulerService {
+    /// Writes down every tick that is due, and says how long nothing else is.
+    async fn look(&self, state: &mut State) -> Result<Duration, Fault> {
+        if !self.shared.settings.scheduling {
+            return Ok(SLEEP_MAX);
+        }
+        let space = Space::default_owner();
+        let mut soonest = SLEEP_MAX;
+        for (id, installed) in &self.shared.settings.strategies {
+            let now = self.shared.now();
+            let order = self.order(&space, id, installed, now)?;
+            let next = order.schedule.next;
+            if !order.ticks.is_empty() || order.schedule_version.is_none() {
+                match self.strategies.tick(id, order).await {
+                    Ok(()) => {}
+                    // The host starts after us, or is being restarted: due again at the next look.
+                    Err(error) => {
+                        tracing::debug!(strategy = %id, %error, "a tick waits for its host");
+                        soonest = soonest.min(Duration::from_millis(100));
+                    }
+                }
+            }
+            if let Some(next) = next {
+                soonest = soonest.min(next.since(now).max(Duration::from_millis(1)));
+            }
+            state.next.insert(id.clone(), next);
+        }
+        Ok(soonest)
+    }
+
+    /// What is due for one strategy at `now`, and its schedule's row after that.
+    fn order(
+        &self,
+        space: &Space,
+        id: &StrategyId,
+        installed: &Installed,
+        now: Moment,
+    ) -> Result<TickOrder, ReadError> {
+        let found = self.shared.store.get::<ScheduleRow>(space, id.as_str())?;
+        let schedule_version = found.as_ref().map(|row| row.version);
+        let text = &installed.schedule_text;
+        let (ticks, last, next) = match found.map(|row| row.value) {
+            // The first time: at once, so that a new machine has something to show.
+            None => (vec![Tick { at: now, run: true }], Some(now), installed.schedule.next_after(now)),
+            Some(row) if row.text != *text => {
+                (vec![Tick { at: now, run: true }], Some(now), installed.schedule.next_after(now))
+            }
+            Some(row) => {
+                let last = row.last.unwrap_or(now);
+                let due = due(&installed.schedule, last, now, Missed::Once, GRACE);
+                let newest = due.ticks.last().map(|tick| tick.at);
+                (due.ticks, newest.or(row.last), due.next)
+            }
+        };
+        Ok(TickOrder { ticks, schedule: ScheduleRow { text: text.clone(), next, last }, schedule_version })
+    }
+
+    fn arm(&self, me: &Handle<Msg>, state: &mut State, wait: Duration) {
+        if !self.shared.settings.scheduling {
+            return;
+        }
+        state.timer += 1;
+        let (me, timer) = (me.clone(), state.timer);
+        tokio::spawn(async move {
+            tokio::time::sleep(wait.min(SLEEP_MAX)).await;
+            drop(me.cast(Msg::Wake { timer: Some(timer) }));
+        });
+    }
+}

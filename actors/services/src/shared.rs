@@ -1,0 +1,111 @@
+//! What every service is handed: the store, the seams and the checked settings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mm_core::id::{Space, StrategyId};
+use mm_core::moment::Moment;
+use mm_core::schedule::Schedule;
+use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
+use mm_sdk::Strategy;
+use mm_store::Store;
+
+use crate::transport::Transport;
+
+/// How long one service waits for another's answer. A store commit takes milliseconds and an
+/// exchange at most a minute; what takes longer is stuck.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Reads the rule packs. They are files that the owner can see, change and remove, so they are
+/// read again whenever [`RuleSource::stamp`] changes.
+pub trait RuleSource: Send + Sync {
+    /// Something that differs when any of the files differs. Called before every judgement.
+    fn stamp(&self) -> u64;
+    /// Every pack as (file name, text).
+    ///
+    /// # Errors
+    /// One sentence that names the file. Nothing is permitted until it can be read.
+    fn read(&self) -> Result<Vec<(String, String)>, String>;
+    /// Where the packs lie, for messages.
+    fn place(&self) -> String;
+}
+
+/// Makes a strategy's value for one run.
+pub type StrategyFactory = Arc<dyn Fn() -> Box<dyn Strategy> + Send + Sync>;
+
+/// One strategy as it is installed and configured.
+#[derive(Clone)]
+pub struct Installed {
+    /// Makes its value, one a run.
+    pub make: StrategyFactory,
+    /// Whether the configuration enables it. The owner's later word, in the store, outweighs it.
+    pub enabled: bool,
+    /// 1 is the highest.
+    pub priority: u32,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// The schedule as it was written.
+    pub schedule_text: String,
+    /// Its own part of the configuration.
+    pub config: serde_json::Value,
+}
+
+/// The configuration as the services see it: checked once, above.
+#[derive(Clone)]
+pub struct Settings {
+    /// The program's version, for `User-Agent` and records.
+    pub version: &'static str,
+    /// `live` or `sandbox`, as the data directory is stamped.
+    pub stamp: &'static str,
+    /// The owner's country, ISO 3166 alpha-2, if it is known.
+    pub country: Option<String>,
+    /// What no rule speaks of is forbidden (else it is asked).
+    pub strict: bool,
+    /// At most so many actions in 24 hours, over all platforms.
+    pub daily_actions_max: u32,
+    /// At most so many runs at once.
+    pub concurrent_runs_max: usize,
+    /// How often resources are looked at.
+    pub metrics_interval: Duration,
+    /// The strategies, by name.
+    pub strategies: BTreeMap<StrategyId, Installed>,
+    /// Whether schedules start runs. `run --once` switches them off.
+    pub scheduling: bool,
+}
+
+/// What every service is handed.
+#[derive(Clone)]
+pub struct Shared {
+    /// The store.
+    pub store: Store,
+    /// Time.
+    pub clock: SharedClock,
+    /// Salts and keys.
+    pub entropy: SharedEntropy,
+    /// Jitter and strategies' random numbers.
+    pub rng: SharedRng,
+    /// Who dials.
+    pub transport: Arc<dyn Transport>,
+    /// The rule packs.
+    pub rules: Arc<dyn RuleSource>,
+    /// The configuration.
+    pub settings: Arc<Settings>,
+}
+
+impl Shared {
+    /// The time of day.
+    pub fn now(&self) -> Moment {
+        self.clock.wall()
+    }
+
+    /// Both clocks, for permits.
+    pub(crate) fn both_clocks(&self) -> mm_permit::Now {
+        mm_permit::Now { wall: self.clock.wall(), mono: self.clock.mono() }
+    }
+
+    /// The machine's own space.
+    pub(crate) fn machine(&self) -> Space {
+        Space::machine()
+    }
+}

@@ -1,0 +1,322 @@
+//! The strategies: one host for each, the sole owner of its lifecycle.
+//!
+//! A host starts runs (never two at once), journals them, and commits their results in one change.
+//! The strategy itself executes on a thread of its own; what it gives back is a message, and a
+//! message of a run that is over for the machine is ignored. A host that dies finds its run in the
+//! store and takes it up again. A strategy whose configuration is bad is put aside, not the daemon.
+//!
+//! It calls the gateway, the alerts and the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mm_core::breaker::Breaker;
+use mm_core::id::{RunId, Space, StrategyId};
+use mm_core::moment::Moment;
+use mm_core::run::{Outcome, RunRecord, Trigger};
+use mm_core::schedule::Tick;
+use mm_sdk::About;
+use mm_supervision::{
+    Backoff, Budget, CallError, ChildSpec, Handle, Intensity, Reply, Restart, Strategy as Together,
+    SupervisorHandle, SupervisorSpec, child, supervisor,
+};
+use std::time::Duration;
+
+use crate::alerts::Alerts;
+use crate::gateway::Gateway;
+use crate::message::kinds;
+use crate::records::{ScheduleRow, StrategyRow};
+use crate::shared::{CALL_TIMEOUT, Installed, Shared};
+
+mod backend;
+mod commit;
+mod execute;
+mod host;
+pub mod pool;
+
+use execute::RunEnd;
+pub use host::Host;
+
+/// The way to the strategies' hosts.
+#[derive(Clone)]
+pub struct Strategies {
+    above: SupervisorHandle,
+    hosts: Arc<BTreeMap<StrategyId, Handle<Msg>>>,
+}
+
+/// Why a run was not started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotStarted {
+    /// No such strategy is installed.
+    #[error("no strategy `{0}` is installed; `strategy list` shows those that are")]
+    Unknown(String),
+    /// It runs already.
+    #[error("it is running already, as run {0}")]
+    Busy(RunId),
+    /// It is paused.
+    #[error("it is paused ({0}); `strategy resume` lets it go on")]
+    Paused(String),
+    /// It is disabled.
+    #[error("it is disabled; `strategy enable` switches it on")]
+    Disabled,
+    /// Its breaker is open.
+    #[error("its breaker is open: {0}")]
+    Tripped(String),
+    /// Its configuration is bad.
+    #[error("it is put aside, since its configuration is refused: {0}")]
+    PutAside(String),
+}
+
+/// The ticks that are due, to be written down together with what they start.
+#[derive(Debug, Clone)]
+pub struct TickOrder {
+    /// The ticks, oldest first. The newest that says `run` starts a run.
+    pub ticks: Vec<Tick>,
+    /// The schedule's row as it will be.
+    pub schedule: ScheduleRow,
+    /// The version that the schedule's row has now; `None` if there is none yet.
+    pub schedule_version: Option<u64>,
+}
+
+/// How a strategy stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// What it is.
+    pub about: About,
+    /// Its row in the store.
+    pub row: StrategyRow,
+    /// The run of the moment.
+    pub running: Option<RunId>,
+    /// Why it is put aside, if it is.
+    pub put_aside: Option<String>,
+    /// Whether it is enabled.
+    pub enabled: bool,
+    /// Its priority.
+    pub priority: u32,
+    /// Its schedule, as written.
+    pub schedule: String,
+}
+
+impl Standing {
+    /// `active`, `paused`, `error`, `tripped` or `disabled`.
+    pub fn status(&self) -> &'static str {
+        use mm_core::breaker::State;
+        if !self.enabled {
+            "disabled"
+        } else if self.put_aside.is_some() {
+            "error"
+        } else if !matches!(self.row.breaker.state(), State::Closed { .. }) {
+            "tripped"
+        } else if self.row.paused.is_some() {
+            "paused"
+        } else {
+            "active"
+        }
+    }
+}
+
+/// What the owner says of a strategy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Stop running for now, for this reason.
+    Pause(String),
+    /// Go on; also ends an open breaker's wait.
+    Resume,
+    /// Switch on.
+    Enable,
+    /// Switch off.
+    Disable,
+}
+
+/// What a host is sent.
+pub enum Msg {
+    /// Start a run.
+    Start {
+        /// Why.
+        trigger: Trigger,
+        /// Where the answer goes.
+        reply: Reply<Result<RunId, NotStarted>>,
+    },
+    /// Ticks are due.
+    Tick {
+        /// Which.
+        order: Box<TickOrder>,
+        /// Answered when they are on record.
+        reply: Reply<()>,
+    },
+    /// A run's thread is done; from the host to itself.
+    Ended {
+        /// Which run.
+        run: RunId,
+        /// Which taking-up of it.
+        attempt: u32,
+        /// What it gave.
+        end: Box<RunEnd>,
+    },
+    /// A run should long be over; from the host to itself.
+    Overdue {
+        /// Which run.
+        run: RunId,
+        /// Which taking-up of it.
+        attempt: u32,
+    },
+    /// Answer when no run is under way.
+    Idle {
+        /// Where the last run's record goes.
+        reply: Reply<Option<RunRecord>>,
+    },
+    /// The owner says.
+    Say {
+        /// What.
+        word: Word,
+        /// Answered when it is on record.
+        reply: Reply<()>,
+    },
+    /// How it stands.
+    Standing {
+        /// Where the answer goes.
+        reply: Reply<Standing>,
+    },
+}
+
+kinds!(Msg {
+    Start => "start",
+    Tick => "tick",
+    Ended => "ended",
+    Overdue => "overdue",
+    Idle => "idle",
+    Say => "say",
+    Standing => "standing",
+});
+
+impl Strategies {
+    /// A host, not yet started, for every installed strategy.
+    pub fn new(shared: &Shared) -> Self {
+        let hosts = shared.settings.strategies.keys().map(|id| (id.clone(), Handle::new()));
+        Self { above: SupervisorHandle::new(), hosts: Arc::new(hosts.collect()) }
+    }
+
+    /// The row of the tree, with a row for each host below it.
+    pub fn row(&self, shared: &Shared, gateway: &Gateway, alerts: &Alerts, pool: &pool::Pool) -> ChildSpec {
+        let mut spec =
+            SupervisorSpec::new(Together::OneForOne, Intensity { max: 10, within: Duration::from_secs(60) });
+        for (id, installed) in &shared.settings.strategies {
+            if let Some(handle) = self.hosts.get(id) {
+                spec = spec.with(Self::host_row(id, installed, handle, shared, gateway, alerts, pool));
+            }
+        }
+        supervisor(
+            "strategies",
+            "one host for each strategy, the sole owner of its lifecycle",
+            &self.above,
+            spec,
+        )
+    }
+
+    fn host_row(
+        id: &StrategyId,
+        installed: &Installed,
+        handle: &Handle<Msg>,
+        shared: &Shared,
+        gateway: &Gateway,
+        alerts: &Alerts,
+        pool: &pool::Pool,
+    ) -> ChildSpec {
+        let host = Host {
+            space: Space::default_owner(),
+            id: id.clone(),
+            installed: installed.clone(),
+            shared: shared.clone(),
+            gateway: gateway.clone(),
+            alerts: alerts.clone(),
+            pool: pool.clone(),
+        };
+        child(
+            format!("default/{id}"),
+            "starts, journals and commits the runs of one strategy",
+            Restart::Permanent,
+            Duration::from_secs(10),
+            handle,
+            move || host.clone(),
+        )
+        .with_backoff(Backoff::between(Duration::from_millis(200), Duration::from_secs(60)))
+        .with_budget(Budget { restarts: 10, block: 1 })
+    }
+
+    /// The names of all that are installed.
+    pub fn ids(&self) -> impl Iterator<Item = &StrategyId> {
+        self.hosts.keys()
+    }
+
+    fn host(&self, id: &str) -> Option<&Handle<Msg>> {
+        self.hosts.iter().find(|(own, _)| own.as_str() == id).map(|(_, handle)| handle)
+    }
+
+    /// Starts a run; the answer does not wait for its end.
+    ///
+    /// # Errors
+    /// The inner error says what stands against it.
+    pub async fn start(&self, id: &str, trigger: Trigger) -> Result<Result<RunId, NotStarted>, CallError> {
+        let Some(host) = self.host(id) else { return Ok(Err(NotStarted::Unknown(id.to_owned()))) };
+        host.call(|reply| Msg::Start { trigger, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Hands over ticks; returns when they are on record with the run they start.
+    ///
+    /// # Errors
+    /// If the host did not answer; the ticks are then due again.
+    pub async fn tick(&self, id: &StrategyId, order: TickOrder) -> Result<(), CallError> {
+        let host = self.hosts.get(id).ok_or(CallError::NotRunning)?;
+        host.call(|reply| Msg::Tick { order: Box::new(order), reply }, CALL_TIMEOUT).await
+    }
+
+    /// Waits until no run of this strategy is under way, and gives the last one's record.
+    ///
+    /// # Errors
+    /// If the host ended meanwhile, or `within` passed.
+    pub async fn idle(&self, id: &str, within: Duration) -> Result<Option<RunRecord>, CallError> {
+        let host = self.host(id).ok_or(CallError::NotRunning)?;
+        host.call(|reply| Msg::Idle { reply }, within).await
+    }
+
+    /// Says something of a strategy, durably; `false` if it is not installed.
+    ///
+    /// # Errors
+    /// If the host did not answer.
+    pub async fn say(&self, id: &str, word: Word) -> Result<bool, CallError> {
+        let Some(host) = self.host(id) else { return Ok(false) };
+        host.call(|reply| Msg::Say { word, reply }, CALL_TIMEOUT).await.map(|()| true)
+    }
+
+    /// How a strategy stands; `None` if it is not installed.
+    ///
+    /// # Errors
+    /// If the host did not answer.
+    pub async fn standing(&self, id: &str) -> Result<Option<Standing>, CallError> {
+        let Some(host) = self.host(id) else { return Ok(None) };
+        host.call(|reply| Msg::Standing { reply }, CALL_TIMEOUT).await.map(Some)
+    }
+}
+
+/// Runs that fail in a row open a strategy's breaker: three, then 1 minute to 6 hours.
+pub(crate) fn breaker_policy() -> mm_core::breaker::Policy {
+    mm_core::breaker::Policy { failures: 3, ..mm_core::breaker::Policy::strategy() }
+}
+
+/// Tells a strategy's breaker how a run ended.
+pub(crate) fn judge_run(
+    breaker: &mut Breaker,
+    outcome: Outcome,
+    class: mm_core::error::ErrorClass,
+    generation: u64,
+    now: Moment,
+) {
+    match outcome {
+        Outcome::Succeeded => breaker.on_success(generation, now),
+        Outcome::Failed | Outcome::Stuck => {
+            breaker.on_failure(&breaker_policy(), class, generation, now);
+        }
+        // Cut off from outside: it says nothing about the strategy.
+        Outcome::Interrupted | Outcome::Cancelled => {}
+    }
+}

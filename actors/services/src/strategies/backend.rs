@@ -1,0 +1,174 @@
+//! What the machine is to a running strategy: the journal of its steps, and the road behind it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use mm_core::action::Action;
+use mm_core::answer::Answer;
+use mm_core::error::ErrorClass;
+use mm_core::moment::Moment;
+use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
+use mm_core::seams::SplitMix64;
+use mm_sdk::{Act, Backend, Interrupt, async_trait};
+use mm_store::Store;
+use mm_supervision::Fault;
+
+use crate::gateway::{Gateway, Proposal, Walked};
+use crate::shared::Shared;
+
+/// Closed when a run is over for the machine, whatever its thread still does. An abandoned thread
+/// finds it closed and can do nothing more.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fence(Arc<AtomicBool>);
+
+impl Fence {
+    pub(super) fn close(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// One run's way to the machine.
+pub(super) struct RunBackend {
+    pub(super) shared: Shared,
+    pub(super) gateway: Gateway,
+    pub(super) run: RunRecord,
+    pub(super) run_version: u64,
+    pub(super) fence: Fence,
+    pub(super) proposes: &'static [(&'static str, &'static str)],
+    pub(super) deadline: Moment,
+    pub(super) snapshot: Option<Vec<u8>>,
+    pub(super) random: SplitMix64,
+    pub(super) used: BTreeSet<String>,
+    pub(super) acts: Arc<AtomicU32>,
+    /// Why the run cannot go on, for the host; the strategy may have swallowed it.
+    pub(super) interrupt: Option<Interrupt>,
+}
+
+#[async_trait]
+impl Backend for RunBackend {
+    async fn act(&mut self, step: &str, action: Action) -> Result<Act, Interrupt> {
+        let act = self.try_act(step, action).await;
+        if let Err(interrupt) = &act {
+            self.interrupt = Some(interrupt.clone());
+        }
+        act
+    }
+
+    fn now(&self) -> Moment {
+        self.run.started
+    }
+
+    fn random(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+
+    fn trigger(&self) -> &Trigger {
+        &self.run.trigger
+    }
+
+    fn snapshot(&self) -> Option<&[u8]> {
+        self.snapshot.as_deref()
+    }
+}
+
+impl RunBackend {
+    async fn try_act(&mut self, step: &str, action: Action) -> Result<Act, Interrupt> {
+        if let Some(interrupt) = &self.interrupt {
+            return Err(interrupt.clone());
+        }
+        if self.fence.is_closed() {
+            return Err(Interrupt::Ended("it was given up".to_owned()));
+        }
+        if !self.used.insert(step.to_owned()) {
+            return Err(Interrupt::DuplicateStep(step.to_owned()));
+        }
+        if let Some(refusal) = self.not_proposed(step, &action) {
+            return Ok(Act::Refused(refusal));
+        }
+        let row_id = StepRecord::row_id(&self.run.id, step);
+        match self.shared.store.get::<StepRecord>(&self.run.space, &row_id) {
+            Ok(None) => {}
+            Ok(Some(row)) if row.value.action_hash != action.hash() => {
+                return Err(Interrupt::Diverged(step.to_owned()));
+            }
+            Ok(Some(row)) => return recorded(&self.shared.store, row.value),
+            Err(error) => return Err(Interrupt::Ended(Fault::from(error).reason)),
+        }
+        self.walk(step, action).await
+    }
+
+    async fn walk(&self, step: &str, action: Action) -> Result<Act, Interrupt> {
+        let proposal = Proposal {
+            space: self.run.space.clone(),
+            strategy: self.run.strategy.clone(),
+            run: self.run.id.clone(),
+            run_version: self.run_version,
+            step: step.to_owned(),
+            first_hash: action.hash(),
+            action,
+            deadline: self.deadline,
+        };
+        self.acts.fetch_add(1, Ordering::Relaxed);
+        let within = self.deadline.since(self.shared.now()) + Duration::from_secs(1);
+        match self.gateway.act(proposal, within).await {
+            Ok(Ok(Walked::Done(answer))) => Ok(Act::Done(answer)),
+            Ok(Ok(Walked::Refused(refusal))) => Ok(Act::Refused(refusal)),
+            Ok(Ok(Walked::Pending(id))) => Ok(Act::Pending(id)),
+            Ok(Ok(Walked::Fenced)) => {
+                Err(Interrupt::Ended("another took it up, or it was given up".to_owned()))
+            }
+            Ok(Err(sentence)) => Ok(Act::Refused(lost(sentence))),
+            Err(error) => Ok(Act::Refused(lost(error.to_string()))),
+        }
+    }
+
+    /// A strategy may only propose what it says it proposes, under names that can stand in an id.
+    fn not_proposed(&self, step: &str, action: &Action) -> Option<Refusal> {
+        let named = (1..=64).contains(&step.len())
+            && step.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
+        let listed = self
+            .proposes
+            .iter()
+            .any(|(platform, kind)| *platform == action.platform.as_str() && *kind == action.kind.as_str());
+        let why = match (named, listed) {
+            (true, true) => return None,
+            (false, _) => format!("`{step}` is no step name: use 1 to 64 of a-z, 0-9 and `-`"),
+            (true, false) => format!(
+                "{} does not list `{}` on {} among what it proposes",
+                self.run.strategy, action.kind, action.platform
+            ),
+        };
+        Some(Refusal { class: ErrorClass::Fatal, why, rules: Vec::new() })
+    }
+}
+
+fn lost(sentence: String) -> Refusal {
+    Refusal { class: ErrorClass::Transient, why: sentence, rules: Vec::new() }
+}
+
+/// The outcome of a step that was finished before the run was cut off.
+fn recorded(store: &Store, step: StepRecord) -> Result<Act, Interrupt> {
+    match step.outcome {
+        StepOutcome::Refused(refusal) => Ok(Act::Refused(refusal)),
+        StepOutcome::Pending(id) => Ok(Act::Pending(id)),
+        StepOutcome::Done { status, headers, body, at } => {
+            let body = if body == mm_core::digest::Digest::of(b"") {
+                Some(Vec::new())
+            } else {
+                store
+                    .get_answer(&body, Action::ANSWER_BYTES_MAX as usize)
+                    .map_err(|error| Interrupt::Ended(Fault::from(error).reason))?
+            };
+            match body {
+                Some(body) => Ok(Act::Done(Answer { status, headers, body, at })),
+                None => Err(Interrupt::Ended("the recorded answer of a finished step is gone".to_owned())),
+            }
+        }
+    }
+}

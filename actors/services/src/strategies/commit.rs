@@ -1,0 +1,204 @@
+//! The changes a host commits: ticks with the run they start, and the end of a run.
+
+use mm_core::error::ErrorClass;
+use mm_core::id::RunId;
+use mm_core::run::{Outcome, RunRecord, SourceHealth, StepRecord};
+use mm_sdk::{Drafts, Report};
+use mm_store::{Change, Key, NewEntry, Record, Span};
+use mm_supervision::Fault;
+use serde_json::json;
+
+use super::execute::RunEnd;
+use super::host::Host;
+use super::{TickOrder, judge_run};
+use crate::books::{self, Merged};
+use crate::records::{ScheduleRow, StrategyRow, TickRow};
+
+/// The most ticks a strategy's ledger keeps; older rows are tidied away and counted.
+const TICKS_KEPT: u64 = 1000;
+
+/// How a run ended, and what is to be committed of it.
+pub(super) struct Ended {
+    outcome: Outcome,
+    class: ErrorClass,
+    errors: Vec<String>,
+    report: Report,
+    drafts: Drafts,
+}
+
+impl Ended {
+    /// From what its thread gave back.
+    pub(super) fn of(end: RunEnd) -> Self {
+        match end {
+            RunEnd::Finished { report, drafts } => Self {
+                outcome: Outcome::Succeeded,
+                class: ErrorClass::Transient,
+                errors: report.errors.clone(),
+                report,
+                drafts,
+            },
+            RunEnd::Failed { class, sentence } => {
+                Self { class, ..Self::without_result(Outcome::Failed, sentence) }
+            }
+            RunEnd::DeadlinePassed => {
+                Self::without_result(Outcome::Cancelled, "it was cancelled: its deadline passed".to_owned())
+            }
+            RunEnd::Diverged(step) => Self::without_result(
+                Outcome::Interrupted,
+                format!(
+                    "step `{step}` proposes another action than before it was cut off; a fresh run starts"
+                ),
+            ),
+        }
+    }
+
+    /// An end that leaves nothing to commit but itself.
+    pub(super) fn without_result(outcome: Outcome, why: String) -> Self {
+        Self {
+            outcome,
+            class: ErrorClass::Transient,
+            errors: vec![why],
+            report: Report::default(),
+            drafts: Drafts::default(),
+        }
+    }
+}
+
+/// The end of a run, ready to commit.
+pub(super) struct Prepared {
+    /// Everything.
+    pub(super) change: Change,
+    /// The strategy's row after it.
+    pub(super) row: StrategyRow,
+    /// The run's record after it.
+    pub(super) run: RunRecord,
+    merged: Merged,
+}
+
+/// New snapshot, opportunities, run record, and the journal's end, in one change.
+pub(super) fn end(
+    host: &Host,
+    row: &StrategyRow,
+    run: RunRecord,
+    version: u64,
+    generation: u64,
+    ended: &Ended,
+) -> Result<Prepared, Fault> {
+    let (space, now, store) = (&host.space, host.shared.now(), &host.shared.store);
+    let merged = books::merge(store, space, &host.id, &ended.drafts.opportunities, now)?;
+    let run = RunRecord {
+        ended: Some(now),
+        outcome: Some(ended.outcome),
+        found: merged.found,
+        errors: ended.errors.clone(),
+        sources: ended.report.sources.clone(),
+        metrics: ended.report.metrics.clone(),
+        ..run
+    };
+    let mut row = after(row, &run, ended);
+    judge_run(&mut row.breaker, ended.outcome, ended.class, generation, now);
+    let mut change = merged
+        .change(space)?
+        .expect_version(Key::new(space, RunRecord::KIND, run.id.as_str())?, version)
+        .put(space, run.id.as_str(), &run)?;
+    if let Some((schema, bytes)) = &ended.drafts.snapshot {
+        row.snapshot_generation += 1;
+        change = change.put_snapshot(space, host.id.as_str(), row.snapshot_generation, *schema, bytes)?;
+    }
+    for (id, _) in store.scan::<StepRecord>(space, Span::prefix(&format!("{}/", run.id)), usize::MAX)?.rows {
+        change = change.delete(Key::new(space, StepRecord::KIND, &id)?);
+    }
+    let payload = json!({
+        "run": run.id.as_str(),
+        "strategy": host.id.as_str(),
+        "outcome": ended.outcome.as_str(),
+        "actions": run.actions,
+        "found": run.found,
+        "errors": run.errors,
+    });
+    change = change.audit(NewEntry::new(now, space, &format!("run.{}", ended.outcome.as_str()), &payload)?);
+    Ok(Prepared { change, row, run, merged })
+}
+
+fn after(row: &StrategyRow, run: &RunRecord, ended: &Ended) -> StrategyRow {
+    StrategyRow {
+        ended: row.ended + 1,
+        succeeded: row.succeeded + u64::from(ended.outcome == Outcome::Succeeded),
+        actions: row.actions + u64::from(run.actions),
+        last_run: Some(run.id.clone()),
+        last_outcome: Some(ended.outcome),
+        errors: ended.errors.clone(),
+        metrics: ended.report.metrics.clone(),
+        ..row.clone()
+    }
+}
+
+/// Says aloud what was committed. Nothing here is needed for the record to be true.
+pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
+    let (run, merged) = (&prepared.run, &prepared.merged);
+    let errors = run.errors.len();
+    tracing::info!(run = %run.id, outcome = ended.outcome.as_str(), found = merged.found, errors, "a run ended");
+    for error in &run.errors {
+        tracing::warn!(run = %run.id, error, "the run says");
+    }
+    for alert in &ended.drafts.alerts {
+        host.alerts.raise(&host.space, alert.about.clone(), alert.sentence.clone());
+    }
+    for source in &run.sources {
+        let about = format!("source/{}/{}", host.id, source.name);
+        match source.health {
+            SourceHealth::Broken | SourceHealth::Stale => {
+                host.alerts.raise(&host.space, about, format!("source {}: {}", source.name, source.sentence));
+            }
+            SourceHealth::Fresh | SourceHealth::Unchanged => host.alerts.clear(&host.space, about),
+            SourceHealth::Failed => {}
+        }
+    }
+    if let Some(best) = merged.told.first() {
+        let many = merged.told.len();
+        let sentence = format!("{many} new opportunities, the best: {best} (see `opportunities list`)");
+        host.alerts.raise(&host.space, format!("found/{}", run.id), sentence);
+    }
+}
+
+/// The ticks' rows and the schedule's next time. `run` is what the newest that wanted one started.
+pub(super) fn ticks(
+    host: &Host,
+    row: &mut StrategyRow,
+    order: &TickOrder,
+    run: Option<&RunId>,
+    skipped: Option<&str>,
+) -> Result<Change, Fault> {
+    let (space, id) = (&host.space, host.id.as_str());
+    let key = Key::new(space, ScheduleRow::KIND, id)?;
+    let mut change = match order.schedule_version {
+        Some(version) => Change::new().expect_version(key, version),
+        None => Change::new().expect_absent(key),
+    };
+    change = change.put(space, id, &order.schedule)?;
+    let starts = order.ticks.iter().rposition(|tick| tick.run);
+    for (i, tick) in order.ticks.iter().enumerate() {
+        let own_run = run.filter(|_| Some(i) == starts);
+        let why = match own_run {
+            Some(_) => None,
+            None if Some(i) == starts => skipped.map(str::to_owned),
+            None => Some("it was missed; one run was enough for all that were".to_owned()),
+        };
+        let tick_row = TickRow { due: tick.at, run: own_run.cloned(), skipped: why };
+        let row_id = TickRow::row_id(id, tick.at);
+        change =
+            change.expect_absent(Key::new(space, TickRow::KIND, &row_id)?).put(space, &row_id, &tick_row)?;
+        row.ticks += 1;
+    }
+    let too_many = (row.ticks - row.ticks_pruned).saturating_sub(TICKS_KEPT);
+    if too_many > 0 {
+        let wanted = usize::try_from(too_many).unwrap_or(usize::MAX);
+        for (old, _) in
+            host.shared.store.scan::<TickRow>(space, Span::prefix(&format!("{id}/")), wanted)?.rows
+        {
+            change = change.delete(Key::new(space, TickRow::KIND, &old)?);
+            row.ticks_pruned += 1;
+        }
+    }
+    Ok(change)
+}

@@ -1,0 +1,198 @@
+//! Where runs execute: each on an OS thread of its own, from a fixed number of slots.
+//!
+//! A handler that never yields stalls every timer and socket of a shared runtime for as long as it
+//! spins, so strategies get threads and runtimes apart from the machine's own. Slots are given by
+//! priority, then in order of asking. A thread that cannot be ended is abandoned and its slot given
+//! again, at most [`ABANDONED_MAX`] times a boot; after that the process ends in a controlled way.
+//! In simulation there are no threads: runs are tasks of the one paused runtime.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+
+/// Threads that may be given up before the process ends.
+pub const ABANDONED_MAX: u32 = 2;
+
+/// A run, ready to execute.
+pub type Job = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// How jobs are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// On threads of their own.
+    Threads,
+    /// As tasks of the runtime that asks.
+    Inline,
+}
+
+/// The slots for runs.
+#[derive(Clone)]
+pub struct Pool {
+    inner: Arc<Mutex<Inner>>,
+    mode: Mode,
+    on_spent: Arc<dyn Fn() + Send + Sync>,
+}
+
+struct Inner {
+    free: usize,
+    next: u64,
+    abandoned: u32,
+    /// Jobs that hold a slot.
+    running: BTreeMap<u64, ()>,
+    /// By priority, then by number.
+    waiting: BTreeMap<(u32, u64), Job>,
+}
+
+/// A job's ticket: to give its thread up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+impl Pool {
+    /// A pool of `slots`. `on_spent` is called when one thread too many was abandoned; it should
+    /// end the process.
+    pub fn new(slots: usize, mode: Mode, on_spent: Arc<dyn Fn() + Send + Sync>) -> Self {
+        let inner = Inner {
+            free: slots.max(1),
+            next: 1,
+            abandoned: 0,
+            running: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        };
+        Self { inner: Arc::new(Mutex::new(inner)), mode, on_spent }
+    }
+
+    /// Executes `job` as soon as a slot is free; 1 is the highest priority.
+    pub fn run(&self, priority: u32, job: Job) -> Ticket {
+        let number = {
+            let mut inner = self.lock();
+            let number = inner.next;
+            inner.next += 1;
+            inner.waiting.insert((priority, number), job);
+            number
+        };
+        self.start_next();
+        Ticket(number)
+    }
+
+    /// Gives up the thread of a job that never yields: its slot is free again. A job that only
+    /// waited for a slot is dropped.
+    pub fn abandon(&self, ticket: Ticket) {
+        let spent = {
+            let mut inner = self.lock();
+            inner.waiting.retain(|(_, number), _| *number != ticket.0);
+            if inner.running.remove(&ticket.0).is_none() {
+                return;
+            }
+            inner.free += 1;
+            inner.abandoned += 1;
+            inner.abandoned > ABANDONED_MAX
+        };
+        if spent {
+            (self.on_spent)();
+        }
+        self.start_next();
+    }
+
+    fn start_next(&self) {
+        let job = {
+            let mut inner = self.lock();
+            if inner.free == 0 {
+                return;
+            }
+            let Some(((_, number), job)) = inner.waiting.pop_first() else { return };
+            inner.free -= 1;
+            inner.running.insert(number, ());
+            (number, job)
+        };
+        self.execute(job.0, job.1);
+    }
+
+    fn execute(&self, number: u64, job: Job) {
+        let pool = self.clone();
+        if self.mode == Mode::Inline {
+            tokio::spawn(async move {
+                job().await;
+                pool.ended(number);
+            });
+            return;
+        }
+        let spawned = std::thread::Builder::new().name(format!("run-{number}")).spawn(move || {
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(job()),
+                // The job is dropped unexecuted; its host finds out by the run's deadline.
+                Err(error) => tracing::error!(%error, "a run got no runtime"),
+            }
+            pool.ended(number);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "a run got no thread");
+            self.ended(number);
+        }
+    }
+
+    fn ended(&self, number: u64) {
+        {
+            let mut inner = self.lock();
+            // An abandoned thread that ends after all has no slot to give back.
+            if inner.running.remove(&number).is_some() {
+                inner.free += 1;
+            }
+        }
+        self.start_next();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn pool(slots: usize) -> Pool {
+        Pool::new(slots, Mode::Threads, Arc::new(|| {}))
+    }
+
+    #[test]
+    fn the_higher_priority_gets_the_next_slot() {
+        let pool = pool(1);
+        let (gate, opened) = mpsc::channel::<()>();
+        let (order, seen) = mpsc::channel();
+        pool.run(1, Box::new(move || Box::pin(async move { drop(opened.recv()) })));
+        for priority in [3, 1, 2] {
+            let order = order.clone();
+            pool.run(priority, Box::new(move || Box::pin(async move { drop(order.send(priority)) })));
+        }
+        gate.send(()).unwrap();
+        assert_eq!([seen.recv().unwrap(), seen.recv().unwrap(), seen.recv().unwrap()], [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_abandoned_thread_frees_its_slot_once_and_the_third_is_one_too_many() {
+        let (spent, told) = mpsc::channel();
+        let pool = Pool::new(1, Mode::Threads, Arc::new(move || drop(spent.send(()))));
+        let mut gates = Vec::new();
+        for n in 0..=ABANDONED_MAX {
+            let (gate, opened) = mpsc::channel::<()>();
+            let (begun, begins) = mpsc::channel();
+            let ticket = pool.run(
+                1,
+                Box::new(move || {
+                    Box::pin(async move {
+                        drop(begun.send(()));
+                        drop(opened.recv());
+                    })
+                }),
+            );
+            begins.recv().unwrap();
+            pool.abandon(ticket);
+            assert_eq!(told.try_recv().is_ok(), n == ABANDONED_MAX);
+            gates.push(gate);
+        }
+        assert_eq!(pool.lock().free, 1);
+    }
+}

@@ -1,0 +1,53 @@
+//! The seam to the outside: who dials.
+//!
+//! Rules, hashes and limits see a logical https URL; a [`Transport`] is handed a [`Cleared`]
+//! request, which only a permit makes, and dials. There are three: [`Https`] for the world,
+//! [`Loopback`] for the sandbox's own listener, and the in-process one of simulated tests. No flag
+//! switches a check off: a run has the one transport it was assembled with.
+//!
+//! A transport never retries, never follows a redirect, and gives back either a whole answer or a
+//! fault; an answer that is cut short or too long is a fault.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mm_core::error::TransportFault;
+use mm_permit::Cleared;
+
+mod address;
+mod https;
+mod loopback;
+mod reading;
+
+pub use address::is_public;
+pub use https::Https;
+pub use loopback::Loopback;
+
+/// No name lookup and handshake takes longer than this.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// No server stays silent for longer than this within an answer.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// No exchange takes longer than this altogether.
+pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An answer as it came, body whole and decompressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header names in lower case; values that are not text are left out.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Sends one cleared request and reads one answer.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Does the exchange.
+    ///
+    /// # Errors
+    /// A [`TransportFault`]; `may_have_left` on it says whether the request can have reached the
+    /// server.
+    async fn exchange(&self, cleared: Cleared) -> Result<RawAnswer, TransportFault>;
+}

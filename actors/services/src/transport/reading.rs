@@ -1,0 +1,105 @@
+//! One exchange over reqwest: the request as it was cleared, the answer up to its limit.
+
+use std::error::Error as _;
+
+use mm_core::action::Method;
+use mm_core::error::TransportFault;
+use mm_permit::Cleared;
+
+use super::RawAnswer;
+use super::https::{NameUnknown, NoPublicAddress};
+
+/// Sends what was cleared to `url` (with `host` as its `Host`, where that differs).
+pub(super) async fn exchange(
+    client: &reqwest::Client,
+    url: &str,
+    host: Option<&str>,
+    cleared: Cleared,
+) -> Result<RawAnswer, TransportFault> {
+    let request = cleared.request();
+    let mut builder = client.request(method(request.method()), url);
+    if let Some(host) = host {
+        builder = builder.header("host", host);
+    }
+    for (name, value) in request.headers() {
+        builder = builder.header(name, value);
+    }
+    if !request.body().is_empty() {
+        builder = builder.body(request.body().to_vec());
+    }
+    let response = builder.send().await.map_err(fault)?;
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let body = read(response, cleared.answer_bytes_max()).await?;
+    Ok(RawAnswer { status, headers, body })
+}
+
+/// Reads a body piece by piece and stops at the limit: what is endless or unpacks to more than it
+/// may is never held in memory.
+async fn read(mut response: reqwest::Response, bytes_max: u64) -> Result<Vec<u8>, TransportFault> {
+    let expected = response.content_length().unwrap_or(0);
+    if expected > bytes_max {
+        return Err(TransportFault::TooLarge { max_bytes: bytes_max });
+    }
+    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    while let Some(piece) = response.chunk().await.map_err(fault)? {
+        if (body.len() + piece.len()) as u64 > bytes_max {
+            return Err(TransportFault::TooLarge { max_bytes: bytes_max });
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+fn method(method: Method) -> reqwest::Method {
+    match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Head => reqwest::Method::HEAD,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    }
+}
+
+/// What a reqwest error is. Its text may hold the URL with its query, so none of it is kept.
+fn fault(error: reqwest::Error) -> TransportFault {
+    if has_cause::<NoPublicAddress>(&error) {
+        TransportFault::ForbiddenAddress
+    } else if error.is_timeout() {
+        TransportFault::Timeout
+    } else if has_cause::<rustls::Error>(&error) {
+        TransportFault::Tls
+    } else if has_cause::<NameUnknown>(&error) {
+        TransportFault::Dns
+    } else if error.is_connect() {
+        TransportFault::Connect
+    } else if error.is_decode() {
+        TransportFault::BadEncoding
+    } else if error.is_body() {
+        TransportFault::Truncated
+    } else {
+        TransportFault::Reset
+    }
+}
+
+fn has_cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.is::<E>() {
+            return true;
+        }
+        // An io::Error hides the error it was made of from `source`.
+        if let Some(io) = cause.downcast_ref::<std::io::Error>()
+            && io.get_ref().is_some_and(|inner| inner.is::<E>())
+        {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}

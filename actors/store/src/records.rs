@@ -1,0 +1,50 @@
+//! The stored forms of core's own types: their kinds, schema numbers and limits.
+//!
+//! A number is for ever. A change of one of these types in core raises its version here and keeps
+//! the old type for `upgrade`; golden files hold every version.
+
+use mm_core::activity::ActionRecord;
+use mm_core::breaker::Breaker;
+use mm_core::limit::{CoolDown, QuotaState};
+use mm_core::opportunity::Opportunity;
+use mm_core::run::{RunRecord, StepRecord};
+
+use crate::key::Kind;
+use crate::record::Record;
+
+/// The activity log. Row id: the action's id.
+impl Record for ActionRecord {
+    const KIND: Kind = Kind::new("action", 101, 1);
+    const BYTES_MAX: usize = 64 << 10;
+}
+
+/// Runs. Row id: the run's id.
+impl Record for RunRecord {
+    const KIND: Kind = Kind::new("run", 102, 1);
+}
+
+/// The journal of a run that is not over. Row id: `RUN/STEP`.
+impl Record for StepRecord {
+    const KIND: Kind = Kind::new("step", 103, 1);
+}
+
+/// Opportunities. Row id: the opportunity's id.
+impl Record for Opportunity {
+    const KIND: Kind = Kind::new("opportunity", 104, 1);
+    const BYTES_MAX: usize = Opportunity::BYTES_MAX;
+}
+
+/// What is spent of quotas. Row id: the quota's key.
+impl Record for QuotaState {
+    const KIND: Kind = Kind::new("quota", 108, 1);
+}
+
+/// Breakers of platforms. Row id: `PLATFORM/ACCOUNT/KIND`.
+impl Record for Breaker {
+    const KIND: Kind = Kind::new("breaker", 109, 1);
+}
+
+/// Cool-downs. Row id: the platform, or `PLATFORM/ACCOUNT`.
+impl Record for CoolDown {
+    const KIND: Kind = Kind::new("cool-down", 113, 1);
+}
