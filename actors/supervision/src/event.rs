@@ -23,7 +23,7 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum What {
-    /// An incarnation is ready; the first is number 1 of its tree's count.
+    /// An incarnation is ready.
     Started {
         /// Unique in its tree and rising.
         incarnation: u64,

@@ -104,7 +104,6 @@ pub(crate) struct State {
     purse: Option<Purse>,
     /// In start order. A child that is dropped alive is killed.
     children: Vec<Child>,
-    next_key: u64,
 }
 
 impl Supervisor {
@@ -130,7 +129,6 @@ impl Component for Supervisor {
             me,
             purse,
             children: Vec::new(),
-            next_key: 0,
         };
         for row in &self.spec.children {
             if let Err(error) = state.add(row.clone()).await {
@@ -172,8 +170,8 @@ impl State {
             return Err(CommandError::PermanentSignificant { name });
         }
         let apart = spec.budget.is_some();
-        let key = self.next_key;
-        self.next_key += 1;
+        // Unique in the tree, so that a timer of a supervisor that was killed finds no child of the next.
+        let key = self.place.tree.next_incarnation();
         let mut child = Child::new(key, spec, &self.place);
         if let Some(why) = child.tripped_before().await {
             child.hold(Held::Tripped, Standing::Tripped);
@@ -228,6 +226,7 @@ impl State {
             Command::Stop => child.stop().await,
             Command::Remove => {
                 child.stop().await;
+                child.refund().await;
                 self.forget(index);
             }
             Command::Isolate => {

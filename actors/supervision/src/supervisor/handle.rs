@@ -13,6 +13,10 @@ use crate::spec::ChildSpec;
 const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 
 /// Leads to a supervisor. Clones lead to the same one.
+///
+/// A supervisor works on one thing at a time and waits for its children's `init` and `stop`. So a child
+/// must not wait for its own supervisor (or one above it) in either: both would wait until the child's
+/// limit ends it.
 #[derive(Clone, Debug, Default)]
 pub struct SupervisorHandle {
     inner: Handle<SupMsg>,
