@@ -19,7 +19,7 @@ fn action(url: &str) -> Action {
 
 fn judge(action: &Action) -> Judgement {
     let rules = RuleSet::parse(&[("bounty-targets-data.toml".into(), PACK.into())]).unwrap();
-    rules.judge(&Judged::of(action, "DE", now(0).wall), true)
+    rules.judge(&Judged::of(action, Some("DE"), now(0).wall), true)
 }
 
 fn permit(action: &Action) -> Result<Permit, Refused> {

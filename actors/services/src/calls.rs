@@ -55,12 +55,11 @@ mod tests {
                 let handle = format!("crate::{other}::{}", other[..1].to_uppercase() + &other[1..]);
                 let grouped = format!("crate::{other}::{{");
                 let named = texts.iter().any(|text| {
-                    let names_handle = text.lines().any(|line| {
+                    text.lines().any(|line| {
                         line.contains(&format!("{handle};"))
                             || (line.contains(&grouped)
                                 && line.contains(&handle[handle.len() - other.len()..]))
-                    });
-                    names_handle
+                    })
                 });
                 assert!(!named || allowed.contains(other), "{name} uses {other} and may not");
             }

@@ -9,6 +9,7 @@
 //! A restart finds the states as they were last written. It calls nobody but the store.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use futures_util::poll;
@@ -303,7 +304,7 @@ impl LimiterService {
         }
         let (space, id) = cool_down_key(charge);
         let cool_down = self.cool_down(state, charge)?;
-        let before = cool_down.clone();
+        let before = *cool_down;
         match limited {
             Some(wait) => {
                 let until = cool_down.on_limited(wait, now);
@@ -335,9 +336,9 @@ impl LimiterService {
 
     fn load(&self, state: &mut State, quotas: &[Quota]) -> Result<(), Fault> {
         for quota in quotas {
-            if !state.quotas.contains_key(&key(quota)) {
+            if let Entry::Vacant(empty) = state.quotas.entry(key(quota)) {
                 let row = self.0.store.get::<QuotaState>(&quota.space, &quota.key)?;
-                state.quotas.insert(key(quota), row.map(|row| row.value).unwrap_or_default());
+                empty.insert(row.map(|row| row.value).unwrap_or_default());
             }
         }
         Ok(())

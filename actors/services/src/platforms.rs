@@ -222,7 +222,7 @@ impl Component for Egress {
                 let before = breaker.clone();
                 match classify(signal) {
                     Some(error) if error.breaker_counts => {
-                        drop(breaker.on_failure(&Policy::keyless(), error.class, generation, now))
+                        breaker.on_failure(&Policy::keyless(), error.class, generation, now);
                     }
                     _ => breaker.on_success(generation, now),
                 }

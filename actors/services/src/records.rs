@@ -8,7 +8,7 @@ use mm_store::{Kind, Record};
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of a strategy over all its runs. Row id: the strategy's name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StrategyRow {
     /// The owner's word on whether it is enabled, if one was given; it outweighs the configuration.
     pub enabled: Option<bool>,
@@ -41,28 +41,6 @@ pub struct StrategyRow {
     pub metrics: Vec<(String, i64)>,
     /// The generation of its snapshot; 0 before the first.
     pub snapshot_generation: u64,
-}
-
-impl Default for StrategyRow {
-    fn default() -> Self {
-        Self {
-            enabled: None,
-            paused: None,
-            breaker: Breaker::default(),
-            runs: 0,
-            succeeded: 0,
-            ended: 0,
-            actions: 0,
-            ticks: 0,
-            ticks_pruned: 0,
-            last_run: None,
-            last_started: None,
-            last_outcome: None,
-            errors: Vec::new(),
-            metrics: Vec::new(),
-            snapshot_generation: 0,
-        }
-    }
 }
 
 impl Record for StrategyRow {

@@ -45,7 +45,7 @@ pub(super) enum Halt {
     /// The action is not done.
     Refused(Refusal),
     /// The action waits for its owner.
-    Asked(Ruling),
+    Asked(Box<Ruling>),
     /// It may go well later.
     Again { not_before: Moment, refusal: Refusal },
     /// The run was fenced off; nothing is written any more.
@@ -100,7 +100,7 @@ impl GatewayService {
                 Halt::Fenced => Walked::Fenced,
                 Halt::Broken(fault) => return Err(fault),
                 Halt::Refused(refusal) => self.refuse(hop, draft.clone(), refusal).await?,
-                Halt::Asked(ruling) => self.ask(hop, draft.clone(), ruling).await?,
+                Halt::Asked(ruling) => self.ask(hop, draft.clone(), &ruling).await?,
                 Halt::Again { not_before, refusal } => {
                     if tried < TRIES_MAX && self.wait(hop, not_before).await {
                         continue;
@@ -117,7 +117,7 @@ impl GatewayService {
         let ruling = self.judge(p, draft).await?; // 1 and 2
         let generation = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3
-        let request = oblige(&p.action, &ruling)?;
+        let request = self.seal(p, oblige(&p.action, &ruling)?).await?;
         let permit = self.permit(p, &request, generation).await?; // 4
         self.intend(p, draft, &charge, &request, &permit).await?; // 5
         let sent = self.send(p, permit, request).await; // 6
@@ -130,7 +130,7 @@ impl GatewayService {
         draft.judged(&ruling);
         match ruling.judgement.verdict {
             Verdict::Permit => Ok(ruling),
-            Verdict::Ask => Err(Halt::Asked(ruling)),
+            Verdict::Ask => Err(Halt::Asked(Box::new(ruling))),
             Verdict::Forbid => Err(forbidden(&ruling)),
         }
     }
@@ -170,6 +170,16 @@ impl GatewayService {
                 return Err(Halt::Refused(refusal));
             }
         }
+    }
+
+    /// There is no vault yet, so nothing is filled here; what would need filling is refused, since
+    /// a slot must never leave as it is.
+    async fn seal(&self, p: &Proposal, request: Request) -> Result<Request, Halt> {
+        let sealed = self.accounts.seal(&p.action.platform, p.action.account.as_ref(), &request).await?;
+        sealed.map_err(|not_sealed| {
+            let why = not_sealed.to_string();
+            Halt::Refused(Refusal { class: ErrorClass::Auth, why, rules: Vec::new() })
+        })
     }
 
     async fn permit(&self, p: &Proposal, request: &Request, generation: u64) -> Result<Permit, Halt> {

@@ -28,7 +28,6 @@ pub(super) struct Draft {
     record: ActionRecord,
     rules: Digest,
     tries: u32,
-    hops: u32,
 }
 
 impl Draft {
@@ -58,7 +57,7 @@ impl Draft {
             error: None,
             parent: (hops > 0).then(|| ActionId::new(format!("{}.{}", p.run, base_step(&p.step)))),
         };
-        Self { record, rules: Digest::default(), tries: 0, hops }
+        Self { record, rules: Digest::default(), tries: 0 }
     }
 
     /// How often its intent was put on record.
@@ -184,7 +183,7 @@ impl GatewayService {
     }
 
     /// The end of an action that a person must decide on.
-    pub(super) async fn ask(&self, p: &Proposal, mut draft: Draft, ruling: Ruling) -> Result<Walked, Fault> {
+    pub(super) async fn ask(&self, p: &Proposal, mut draft: Draft, ruling: &Ruling) -> Result<Walked, Fault> {
         let id = p.id();
         draft.record.updated_at = self.shared.now();
         draft.record.stage = Stage::Pending;

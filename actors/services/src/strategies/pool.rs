@@ -162,10 +162,10 @@ mod tests {
         let pool = pool(1);
         let (gate, opened) = mpsc::channel::<()>();
         let (order, seen) = mpsc::channel();
-        pool.run(1, Box::new(move || Box::pin(async move { drop(opened.recv()) })));
+        pool.run(1, Box::new(move || Box::pin(async move { opened.recv().unwrap() })));
         for priority in [3, 1, 2] {
             let order = order.clone();
-            pool.run(priority, Box::new(move || Box::pin(async move { drop(order.send(priority)) })));
+            pool.run(priority, Box::new(move || Box::pin(async move { order.send(priority).unwrap() })));
         }
         gate.send(()).unwrap();
         assert_eq!([seen.recv().unwrap(), seen.recv().unwrap(), seen.recv().unwrap()], [1, 2, 3]);
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn an_abandoned_thread_frees_its_slot_once_and_the_third_is_one_too_many() {
         let (spent, told) = mpsc::channel();
-        let pool = Pool::new(1, Mode::Threads, Arc::new(move || drop(spent.send(()))));
+        let pool = Pool::new(1, Mode::Threads, Arc::new(move || spent.send(()).unwrap()));
         let mut gates = Vec::new();
         for n in 0..=ABANDONED_MAX {
             let (gate, opened) = mpsc::channel::<()>();
@@ -183,8 +183,8 @@ mod tests {
                 1,
                 Box::new(move || {
                     Box::pin(async move {
-                        drop(begun.send(()));
-                        drop(opened.recv());
+                        begun.send(()).unwrap();
+                        let _ended = opened.recv();
                     })
                 }),
             );
