@@ -79,7 +79,8 @@ impl AnswerJob {
 
 impl Store {
     /// Keeps `bytes` and returns their SHA-256; the same bytes are kept once. Durable together with
-    /// the next change that is committed. `at` is noted as its last use.
+    /// the next change that is committed. `at` is noted as its last use. New bytes are compressed in
+    /// the caller's thread (about 10 ms a MiB).
     ///
     /// # Errors
     /// [`CommitError`].
@@ -103,10 +104,18 @@ impl Store {
         self.inner.writer.as_ref().ok_or(CommitError::ReadOnly)
     }
 
+    /// Whether the answer is there and its bytes are whole.
+    fn has_answer(&self, digest: &Digest) -> Result<bool, ReadError> {
+        let txn = self.begin_read()?;
+        let table = txn.open_table(ANSWERS).map_err(StorageFault::from)?;
+        let guard = table.get(digest.0.as_slice()).map_err(StorageFault::from)?;
+        Ok(guard.is_some_and(|guard| frame::open("answers", &digest.0, guard.value()).is_ok()))
+    }
+
     /// Compresses in the caller's thread, and only what is not there yet.
     fn answer_job(&self, bytes: &[u8], used: Moment) -> (Digest, AnswerJob) {
         let digest = Digest::of(bytes);
-        let there = matches!(self.get_answer(&digest, bytes.len()), Ok(Some(_)));
+        let there = self.has_answer(&digest).unwrap_or(false);
         let framed =
             (!there).then(|| frame::seal("answers", &digest.0, own(schema::ANSWER, GZIP), &zip(bytes)));
         (digest, AnswerJob::Put { digest, framed, used })

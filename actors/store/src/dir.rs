@@ -95,6 +95,12 @@ pub enum DirError {
          begin anew on purpose, give another --data-dir", .0.display()
     )]
     DatabaseMissing(PathBuf),
+    /// A database without its stamp.
+    #[error(
+        "the data directory `{}` holds a database without its stamp.json, so whether it is live or \
+         sandbox is not known: put that file back, or give another --data-dir", .0.display()
+    )]
+    NoStamp(PathBuf),
     /// A small file in it does not open.
     #[error("`{}` is damaged: restore it from a backup, or give another --data-dir", path.display())]
     BadFile {

@@ -23,6 +23,8 @@ pub enum Fault {
     Write(u64),
     /// The n-th sync fails, once.
     Sync(u64),
+    /// Syncs succeed and do nothing.
+    SyncLies,
     /// The disk is full: it cannot grow over so many bytes.
     Full(u64),
 }
@@ -37,6 +39,8 @@ struct Disk {
     /// Operations, writes and syncs since the fault was injected.
     counts: [u64; 3],
     ops: u64,
+    /// Whether a store was made here, whole; as a data directory's stamp remembers it.
+    made: bool,
 }
 
 impl Disk {
@@ -50,7 +54,7 @@ impl Disk {
             Some(Fault::DeadAt(n)) => self.counts[0] >= n,
             Some(Fault::Write(n)) => which == 1 && self.counts[1] == n,
             Some(Fault::Sync(n)) => which == 2 && self.counts[2] == n,
-            Some(Fault::Full(_)) | None => false,
+            Some(Fault::Full(_) | Fault::SyncLies) | None => false,
         };
         if hit { Err(io::Error::other("injected fault")) } else { Ok(()) }
     }
@@ -136,8 +140,11 @@ impl SharedMemory {
 
     /// A copy of the disk as it is now, with its own life.
     pub fn image(&self) -> SharedMemory {
-        let bytes = self.disk().bytes.clone();
-        SharedMemory(Arc::new(Mutex::new(Disk { bytes, ..Disk::default() })))
+        let (bytes, made) = {
+            let disk = self.disk();
+            (disk.bytes.clone(), disk.made)
+        };
+        SharedMemory(Arc::new(Mutex::new(Disk { bytes, made, ..Disk::default() })))
     }
 
     /// How many bytes the disk holds.
@@ -148,6 +155,19 @@ impl SharedMemory {
     /// Whether nothing was ever written.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// A store whose making was cut short was never acknowledged: it is made again.
+    pub(crate) fn clear_unless_made(&self) {
+        let mut disk = self.disk();
+        if !disk.made {
+            disk.bytes.clear();
+            disk.unsynced.clear();
+        }
+    }
+
+    pub(crate) fn mark_made(&self) {
+        self.disk().made = true;
     }
 
     /// A handle for one open of a store.
@@ -198,7 +218,9 @@ impl StorageBackend for Handle {
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = self.disk()?;
         disk.count(2)?;
-        disk.unsynced.clear();
+        if disk.fault != Some(Fault::SyncLies) {
+            disk.unsynced.clear();
+        }
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 use crate::apply::{self, Applier, FirstError, Opened};
 use crate::dir::{self, DATABASE_FILE, DirError, ReadLock, Stamp};
 use crate::error::{OpenError, StorageFault};
+use crate::memory::SharedMemory;
 use crate::overlay::Overlay;
 use crate::store::{Backend, Inner, Mode, Options, Store};
 use crate::tables::{META, meta, read_meta};
@@ -21,10 +22,12 @@ use crate::{FORMAT, files};
 
 /// A command that reads needs little cache.
 const READ_CACHE_BYTES: usize = 4 << 20;
+/// A new database gets its name when it is whole: redb does not open a file whose making was cut short.
+const NEW_FILE: &str = ".store.redb.new";
 
 pub fn open(options: Options) -> Result<Store, OpenError> {
     let (db, opened) = match &options.backend {
-        Backend::Memory(memory) => start(memory.handle(), &options)?,
+        Backend::Memory(memory) => open_memory(memory, &options)?,
         Backend::Dir(path) => match open_dir(path, &options) {
             // Even a delete needs room: copy on write.
             Err(OpenError::Database(fault)) if fault.is_full() && dir::free_ballast(path) => {
@@ -57,19 +60,31 @@ fn assemble(
 fn open_dir(path: &Path, options: &Options) -> Result<(Database, Opened), OpenError> {
     let io = |error| OpenError::Dir(DirError::io(path)(error));
     let stamp = dir::check_stamp(path, options.stamp).map_err(OpenError::Dir)?;
+    let database = path.join(DATABASE_FILE);
+    let (aside, is_new) = (path.join(NEW_FILE), !stamp.database_made && !database.exists());
     let file = OpenOptions::new()
         .read(true)
         .write(true)
-        .create(!stamp.database_made)
-        .truncate(false)
+        .create(is_new)
+        .truncate(is_new)
         .mode(0o600)
-        .open(path.join(DATABASE_FILE))
+        .open(if is_new { &aside } else { &database })
         .map_err(io)?;
     let backend = FileBackend::new(file).map_err(|error| OpenError::Database(error.into()))?;
-    let (db, opened) = start(backend, options)?;
+    let opened = start(backend, options)?;
+    if is_new {
+        std::fs::rename(&aside, &database).map_err(io)?;
+    }
     files::sync_dir(path).map_err(io)?;
     dir::mark_made(path, stamp).map_err(OpenError::Dir)?;
-    Ok((db, opened))
+    Ok(opened)
+}
+
+fn open_memory(memory: &SharedMemory, options: &Options) -> Result<(Database, Opened), OpenError> {
+    memory.clear_unless_made();
+    let opened = start(memory.handle(), options)?;
+    memory.mark_made();
+    Ok(opened)
 }
 
 fn start(backend: impl StorageBackend, options: &Options) -> Result<(Database, Opened), OpenError> {

@@ -185,6 +185,24 @@ impl Store {
         Ok(table.len().map_err(StorageFault::from)?)
     }
 
+    /// The spaces that hold any row, in order; `_` is the machine's own.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the database fails.
+    pub fn spaces(&self) -> Result<Vec<Space>, ReadError> {
+        let txn = self.begin_read()?;
+        let table = txn.open_table(ROWS).map_err(StorageFault::from)?;
+        let (mut spaces, mut from) = (Vec::new(), Vec::new());
+        while let Some(row) = table.range(from.as_slice()..).map_err(StorageFault::from)?.next() {
+            let (key, _) = row.map_err(StorageFault::from)?;
+            let name = key.value().split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+            spaces.extend(String::from_utf8(name.clone()).ok().and_then(|name| name.parse().ok()));
+            // The first key behind all keys of this space.
+            from = [name.as_slice(), b"\x01"].concat();
+        }
+        Ok(spaces)
+    }
+
     /// Every row, for checkers and offline tools.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use mm_core::id::Space;
 
-use crate::change::{Change, Put, Value};
+use crate::change::{Change, Expect, Put, Value};
 use crate::codec::VALUE_BYTES_MAX;
 use crate::error::{ChangeError, ReadError, StorageFault, chain};
 use crate::frame::{self, GZIP};
@@ -68,7 +68,8 @@ pub(crate) fn unzip(bytes: &[u8], max: usize) -> std::io::Result<Vec<u8>> {
 
 impl Change {
     /// Stores `bytes` as generation `generation` of the snapshot `name`, and removes generation
-    /// `generation - 3`. `schema_version` is handed back when it is loaded.
+    /// `generation - 3`. `schema_version` is handed back when it is loaded. Expects that there is no
+    /// such generation yet: of two that began from the same state, the second is refused.
     ///
     /// # Errors
     /// A name with an `@` in it, or more than 64 MiB.
@@ -85,6 +86,7 @@ impl Change {
         }
         let key = Key::new(space, KIND, &id(name, generation)?)?;
         let value = Value { schema: KIND.schema, schema_version, flags: GZIP, payload: zip(bytes) };
+        self.expects.push((key.clone(), Expect::Absent));
         self.puts.push(Put { key, value: Some(value) });
         match generation.checked_sub(SNAPSHOT_GENERATIONS) {
             Some(old) => Ok(self.delete(Key::new(space, KIND, &id(name, old)?)?)),

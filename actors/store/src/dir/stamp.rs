@@ -65,10 +65,7 @@ pub fn check_stamp(dir: &Path, wanted: Stamp) -> Result<StampFile, DirError> {
     let Some(file) = read(dir)? else {
         if database.exists() {
             // Stamping it now would guess what it is.
-            return Err(DirError::NotWritable {
-                path: path(),
-                source: std::io::Error::other("it holds a database without its stamp.json"),
-            });
+            return Err(DirError::NoStamp(path()));
         }
         let file = StampFile { stamp: wanted, format: FORMAT, database_made: false };
         write(dir, file)?;
