@@ -4,3 +4,8 @@ pub mod config;
 pub mod exit;
 pub mod logs;
 pub mod sandbox;
+pub mod inprocess;
+pub mod machine;
+pub mod rules;
+// pub mod run;
+pub mod seams;

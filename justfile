@@ -1,0 +1,24 @@
+# The project's chores. `just` lists them.
+
+default:
+    @just --list
+
+# What CI runs.
+check:
+    bash .ci/run
+
+# The figures that the README quotes.
+bench:
+    cargo bench --bench messages
+    cargo bench --bench road
+    cargo bench --bench feeds
+    cargo bench --bench daemon
+
+# Long runs, once an issue: 1,000 kills of the real binary, and a hundred simulated weeks.
+soak:
+    MONEY_MACHINE_TEST_KILLS=1000 cargo test --release --test kill -- --nocapture
+    MONEY_MACHINE_TEST_SEEDS=100 cargo test --release --test simulation -- --nocapture
+
+# Licences and advisories (needs cargo-deny and a local advisory database).
+deny:
+    cargo deny --offline check

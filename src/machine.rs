@@ -1,0 +1,224 @@
+//! The machine: strategies, seams and settings put together and brought up as one tree.
+//!
+//! [`Machine::assemble`] is the only place where services meet what is outside them. A real machine
+//! ([`crate::run`]) and a simulated one differ in the [`Seams`] they pass in and in nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use mm_core::id::{Space, StrategyId};
+use mm_core::schedule::Schedule;
+use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
+use mm_sdk::{About, Strategy};
+use mm_services::budgets::StoredBudgets;
+use mm_services::resources::Probe;
+use mm_services::strategies::pool;
+use mm_services::transport::Transport;
+use mm_services::tree::Services;
+use mm_services::{Installed, RuleSource, Settings, Shared, StrategyFactory};
+use mm_store::{Change, NewEntry, Store};
+use mm_supervision::{ChildSpec, Event, Intensity, Root, StartError, StopReport, SupervisorSpec, Tree};
+use serde_json::json;
+
+use crate::config::Config;
+
+/// The program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What is outside a machine, passed in at the root.
+pub struct Seams {
+    /// Time.
+    pub clock: SharedClock,
+    /// Salts and keys.
+    pub entropy: SharedEntropy,
+    /// Jitter and runs' seeds.
+    pub rng: SharedRng,
+    /// Who dials.
+    pub transport: Arc<dyn Transport>,
+    /// What remembers.
+    pub store: Store,
+    /// The rule packs.
+    pub rules: Arc<dyn RuleSource>,
+    /// Looks at memory and disk.
+    pub probe: Arc<dyn Probe>,
+    /// Where runs execute.
+    pub pool: pool::Mode,
+    /// Called when one run too many could not be ended.
+    pub on_runs_stuck: Arc<dyn Fn() + Send + Sync>,
+    /// Told of everything that happens to the tree.
+    pub events: Arc<dyn Fn(&Event) + Send + Sync>,
+}
+
+/// The strategies a program is made of.
+#[derive(Clone, Default)]
+pub struct Machine {
+    strategies: BTreeMap<StrategyId, StrategyFactory>,
+}
+
+/// Why a machine cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// A schedule that does not parse; the configuration checks its own, this is a strategy's.
+    #[error("the schedule that strategy `{0}` proposes is wrong")]
+    Schedule(StrategyId, #[source] mm_core::schedule::BadSchedule),
+    /// The start could not be put on record.
+    #[error("the start could not be put on record")]
+    Record(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The tree did not come up.
+    #[error("the machine did not start")]
+    Start(#[source] StartError),
+}
+
+impl Machine {
+    /// A machine without strategies.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With the strategies that come with the program.
+    pub fn with_builtins(self) -> Self {
+        self.with(|| mm_strategies::bug_bounty::BugBounty)
+    }
+
+    /// With one more strategy; `make` gives a fresh value for each run.
+    ///
+    /// # Panics
+    /// If the strategy's name is no slug: a mistake of its author, found at the first start.
+    pub fn with<S: Strategy + 'static>(mut self, make: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        let name = make().about().name;
+        let id = name.parse().unwrap_or_else(|bad| panic!("{bad}"));
+        self.strategies.insert(id, Arc::new(move || Box::new(make()) as Box<dyn Strategy>));
+        self
+    }
+
+    /// The names of the strategies, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        self.strategies.keys().map(StrategyId::as_str).collect()
+    }
+
+    /// What each strategy says of itself.
+    pub fn abouts(&self) -> Vec<About> {
+        self.strategies.values().map(|make| make().about()).collect()
+    }
+
+    /// The configuration as the services see it.
+    ///
+    /// # Errors
+    /// If a strategy proposes a schedule that does not parse.
+    pub fn settings(&self, config: &Config, stamp: &'static str, scheduling: bool) -> Result<Settings, AssemblyError> {
+        let zone = config.user.timezone.name();
+        let mut strategies = BTreeMap::new();
+        for (id, make) in &self.strategies {
+            let own = config.strategies.get(id.as_str()).cloned().unwrap_or_default();
+            let schedule_text = own.schedule.unwrap_or_else(|| make().about().schedule.to_owned());
+            let schedule = Schedule::parse(&schedule_text, zone)
+                .map_err(|bad| AssemblyError::Schedule(id.clone(), bad))?;
+            let installed = Installed {
+                make: make.clone(),
+                enabled: own.enabled,
+                priority: u32::from(own.priority),
+                schedule,
+                schedule_text,
+                config: serde_json::Value::Object(own.config.table),
+            };
+            strategies.insert(id.clone(), installed);
+        }
+        Ok(Settings {
+            version: VERSION,
+            stamp,
+            country: config.user.location.as_ref().map(|country| country.as_str().to_owned()),
+            strict: config.compliance.strict_mode,
+            daily_actions_max: config.limits.max_daily_actions,
+            concurrent_runs_max: usize::from(config.limits.max_concurrent_strategies),
+            metrics_interval: config.monitoring.metrics_interval,
+            strategies,
+            scheduling,
+        })
+    }
+
+    /// Puts a machine together and starts it. `admin` makes the root's first child, which answers
+    /// while all else is on fire.
+    ///
+    /// # Errors
+    /// [`AssemblyError`]; nothing is left running.
+    pub async fn assemble(
+        seams: Seams,
+        settings: Settings,
+        admin: impl FnOnce(&Services, Arc<OnceLock<Tree>>) -> Option<ChildSpec>,
+    ) -> Result<Running, AssemblyError> {
+        let shared = Shared {
+            store: seams.store.clone(),
+            clock: seams.clock.clone(),
+            entropy: seams.entropy,
+            rng: seams.rng.clone(),
+            transport: seams.transport,
+            rules: seams.rules,
+            settings: Arc::new(settings),
+        };
+        note(&shared, "boot.started").await?;
+        let services = Services::new(shared.clone(), seams.probe, seams.pool, seams.on_runs_stuck);
+        let place = Arc::new(OnceLock::new());
+        let mut spec = SupervisorSpec::new(
+            mm_supervision::Strategy::OneForOne,
+            Intensity { max: 10, within: Duration::from_secs(60) },
+        );
+        if let Some(admin) = admin(&services, place.clone()) {
+            spec = spec.with(admin);
+        }
+        spec = spec.with(services.upkeep_row()).with(services.kernel_row());
+        let (clock, mono, rng) = (seams.clock.clone(), seams.clock, seams.rng);
+        let tree_seams = mm_supervision::Seams {
+            wall_ms: Arc::new(move || clock.wall().unix_ms()),
+            mono_ns: Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)),
+            jitter: Arc::new(move || rng.unit()),
+            budgets: StoredBudgets::new(seams.store),
+            events: seams.events,
+        };
+        let root = Root::start(spec, tree_seams).await.map_err(AssemblyError::Start)?;
+        // Nobody else fills it: it is made above.
+        let _ = place.set(root.tree());
+        Ok(Running { root, services, shared })
+    }
+}
+
+async fn note(shared: &Shared, kind: &str) -> Result<(), AssemblyError> {
+    let wrong = |error: Box<dyn std::error::Error + Send + Sync>| AssemblyError::Record(error);
+    let payload = json!({
+        "version": shared.settings.version,
+        "stamp": shared.settings.stamp,
+        "epoch": shared.store.epoch().0,
+    });
+    let entry = NewEntry::new(shared.now(), &Space::machine(), kind, &payload).map_err(|e| wrong(e.into()))?;
+    shared.store.commit(Change::new().audit(entry)).await.map_err(|e| wrong(e.into()))?;
+    Ok(())
+}
+
+/// A machine that is up.
+pub struct Running {
+    root: Root,
+    /// Its services.
+    pub services: Services,
+    shared: Shared,
+}
+
+impl Running {
+    /// Its actors.
+    pub fn tree(&self) -> Tree {
+        self.root.tree()
+    }
+
+    /// Waits until the whole tree has given up.
+    pub async fn ended(&self) -> mm_supervision::Exit {
+        self.root.ended().await
+    }
+
+    /// Stops it in order, and puts that on record.
+    pub async fn stop(self, within: Duration) -> StopReport {
+        let report = self.root.stop(within).await;
+        if let Err(error) = note(&self.shared, "boot.stopped").await {
+            tracing::error!(error = %crate::exit::Chain(&error), "the stop is not on record");
+        }
+        report
+    }
+}
