@@ -136,13 +136,14 @@ impl DataDir {
     /// [`DirError`]; see its variants.
     pub fn open_for_daemon(path: &Path, stamp: Stamp, pid: u32) -> Result<DataDir, DirError> {
         let unwritable = DirError::io(path);
+        let new: Vec<&Path> = path.ancestors().take_while(|part| !part.exists()).collect();
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(&unwritable)?;
+        for parent in new.iter().filter_map(|part| part.parent()) {
+            // Not every parent may be opened; the new name is then as durable as it gets.
+            let _ = files::sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+        }
         let locks = Locks::take(path, pid)?;
         check_stamp(path, stamp)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            // Not all parents can be opened; the directory's own name is then as durable as it gets.
-            let _ = files::sync_dir(parent);
-        }
         let dir = DataDir { path: path.to_owned(), locks };
         dir.make_ballast();
         Ok(dir)

@@ -90,6 +90,14 @@ impl Key {
         Ok(Self { bytes: bytes.into_boxed_slice() })
     }
 
+    /// The key of the row that a record `R` has under `id`.
+    ///
+    /// # Errors
+    /// As [`Key::new`].
+    pub fn of<R: crate::Record>(space: &Space, id: &str) -> Result<Self, BadKey> {
+        Self::new(space, R::KIND, id)
+    }
+
     /// The bytes before the id of every row of `kind` in `space`.
     pub(crate) fn prefix(space: &Space, kind: &str) -> Vec<u8> {
         [space.as_str().as_bytes(), b"\0", kind.as_bytes(), b"\0"].concat()

@@ -33,7 +33,8 @@ pub enum Mode {
     Inline,
 }
 
-/// Called once, from the writer, when the disk has failed: the process must end.
+/// Called once, by the writer, when the disk has failed: the process must end. It must only signal
+/// that; a call into the store from here would wait for itself.
 pub type OnFatal = Arc<dyn Fn(FatalStoreError) + Send + Sync>;
 
 /// What a store is opened with.

@@ -25,49 +25,49 @@ impl Entropy for Seeded {
     }
 }
 
-fn entropy() -> SharedEntropy {
+pub(crate) fn entropy() -> SharedEntropy {
     Arc::new(Seeded(Mutex::new(SplitMix64(1))))
 }
 
 /// The record of the tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Note {
-    text: String,
+pub(crate) struct Note {
+    pub(crate) text: String,
 }
 
 impl Record for Note {
     const KIND: Kind = Kind::new("test-note", 65_000, 1);
 }
 
-fn note(text: impl ToString) -> Note {
+pub(crate) fn note(text: impl ToString) -> Note {
     Note { text: text.to_string() }
 }
 
-fn space() -> Space {
+pub(crate) fn space() -> Space {
     Space::default_owner()
 }
 
-fn key(id: &str) -> Key {
+pub(crate) fn key(id: &str) -> Key {
     Key::new(&space(), Note::KIND, id).unwrap()
 }
 
-fn put(id: &str, text: impl ToString) -> Change {
+pub(crate) fn put(id: &str, text: impl ToString) -> Change {
     Change::new().put(&space(), id, &note(text)).unwrap()
 }
 
-fn entry(n: i64) -> NewEntry {
+pub(crate) fn entry(n: i64) -> NewEntry {
     NewEntry::new(Moment::from_unix_ms(n), &space(), "test.happened", &n).unwrap()
 }
 
-fn open(memory: &SharedMemory) -> Store {
+pub(crate) fn open(memory: &SharedMemory) -> Store {
     Store::open(Options::in_memory(memory.clone(), entropy())).unwrap()
 }
 
-fn text(store: &Store, id: &str) -> Option<String> {
+pub(crate) fn text(store: &Store, id: &str) -> Option<String> {
     store.get::<Note>(&space(), id).unwrap().map(|row| row.value.text)
 }
 
 /// An error with its sources, as people see it.
-fn said(error: &dyn std::error::Error) -> String {
+pub(crate) fn said(error: &dyn std::error::Error) -> String {
     error::chain(error)
 }

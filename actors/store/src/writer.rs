@@ -247,3 +247,44 @@ fn work(mut core: Core, inbox: &Receiver<Request>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SharedMemory;
+    use crate::tests::{entropy, entry, open, put};
+
+    /// Operations on the disk for `count` changes that all wait when the writer looks.
+    fn operations(count: usize) -> u64 {
+        let memory = SharedMemory::new();
+        let store = open(&memory);
+        let db = store.inner.db.read().unwrap().clone().unwrap();
+        let applier = Applier::new(db, store.epoch(), entropy(), Default::default());
+        let fuse = Arc::new(Fuse { running: AtomicBool::new(true), on_fatal: Arc::new(|_| {}) });
+        let (requests, inbox) = mpsc::channel();
+        let mut answers = Vec::new();
+        for n in 0..count {
+            let (reply, answer) = mpsc::sync_channel(1);
+            requests
+                .send(Request::Commit(put(&n.to_string(), n).audit(entry(n as i64)), Reply::Thread(reply)))
+                .unwrap();
+            answers.push(answer);
+        }
+        requests.send(Request::Stop).unwrap();
+        let before = memory.ops();
+        work(Core { applier, fuse }, &inbox);
+        for (n, answer) in answers.into_iter().enumerate() {
+            let seq = n as u64 + 1;
+            assert_eq!(answer.recv().unwrap().unwrap().seqs, Some(seq..=seq), "in the order they came");
+        }
+        memory.ops() - before
+    }
+
+    #[test]
+    fn what_is_waiting_goes_into_one_transaction_and_no_more_than_a_group() {
+        let one = operations(1);
+        let (group, two) = (operations(GROUP_MAX), operations(GROUP_MAX + 1));
+        assert!(group < 4 * one, "{one} operations for one change, {group} for a group");
+        assert!(two > group, "{group} {two}");
+    }
+}
