@@ -21,7 +21,7 @@ use crate::tables::{ROWS, schema};
 pub const SNAPSHOT_GENERATIONS: u64 = 3;
 
 /// The version in a frame is the owner's schema version, so the kind's own says nothing.
-const KIND: Kind = Kind::new("snapshot", schema::SNAPSHOT, 0);
+pub(crate) const KIND: Kind = Kind::new("snapshot", schema::SNAPSHOT, 0);
 
 /// A snapshot that opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

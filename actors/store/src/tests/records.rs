@@ -2,9 +2,17 @@
 
 use std::path::Path;
 
+use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::audit::{Entry, Payload, Tip};
+use mm_core::breaker::{Breaker, Policy};
 use mm_core::digest::Digest;
-use mm_core::id::Epoch;
+use mm_core::error::ErrorClass;
+use mm_core::id::{ActionId, Epoch, OpportunityId, RunId};
+use mm_core::limit::{CoolDown, QuotaState};
+use mm_core::opportunity::{Opportunity, Reward, State};
+use mm_core::run::{
+    Outcome, Refusal, RunRecord, SourceHealth, SourceReport, StepOutcome, StepRecord, Trigger,
+};
 
 use super::*;
 use crate::frame::Head;
@@ -101,4 +109,133 @@ fn a_store_written_by_the_first_version_opens_for_ever() {
     assert!(store.audit_verify(1).unwrap().is_whole());
     assert_eq!(store.load_snapshot(&space(), "s").unwrap().snapshot.unwrap().value, (1, b"state".to_vec()));
     assert_eq!(store.epoch().0, 2);
+}
+
+/// One of everything that the machine keeps of core's own types.
+mod samples {
+    use super::*;
+
+    fn at(s: i64) -> Moment {
+        Moment::from_unix_ms(1_784_721_600_000 + s * 1000)
+    }
+
+    pub fn opportunity() -> Opportunity {
+        Opportunity {
+            id: OpportunityId::new("0123456789abcdef01234567"),
+            strategy: "bug-bounty".parse().unwrap(),
+            platform: "hackerone".into(),
+            kind: "new-target".into(),
+            title: "*.example.com at Example".into(),
+            url: "https://hackerone.com/example".into(),
+            state: State::New,
+            found_at: at(0),
+            updated_at: at(1),
+            reward: Some(Reward { min: Some("50.5".parse().unwrap()), max: None, currency: "USD".into() }),
+            score: 70,
+            reason: "a new wildcard".into(),
+            evidence: Some(Digest::of(b"feed")),
+            details: "{\"baseline\":false}".into(),
+            tell: true,
+        }
+    }
+
+    pub fn run() -> RunRecord {
+        let source = |name: &str, health| SourceReport { name: name.into(), health, sentence: "well".into() };
+        RunRecord {
+            id: RunId::new("3-1"),
+            space: space(),
+            strategy: "bug-bounty".parse().unwrap(),
+            code_version: 1,
+            epoch: Epoch(3),
+            attempt: 2,
+            trigger: Trigger::Tick(at(0)),
+            started: at(1),
+            seed: u64::MAX,
+            ended: Some(at(9)),
+            outcome: Some(Outcome::Succeeded),
+            actions: 5,
+            found: 7,
+            errors: vec!["one".into()],
+            sources: vec![source("a", SourceHealth::Fresh), source("b", SourceHealth::Failed)],
+            metrics: vec![("targets".into(), -1)],
+        }
+    }
+
+    pub fn step() -> StepRecord {
+        let refusal =
+            Refusal { class: ErrorClass::Compliance, why: "no rule".into(), rules: vec!["default".into()] };
+        StepRecord {
+            step: "fetch/hackerone".into(),
+            action_hash: Digest::of(b"action"),
+            action: ActionId::new("3-1.fetch"),
+            outcome: StepOutcome::Refused(refusal),
+        }
+    }
+
+    pub fn action() -> ActionRecord {
+        ActionRecord {
+            id: ActionId::new("3-1.fetch"),
+            space: space(),
+            strategy: "bug-bounty".parse().unwrap(),
+            run: RunId::new("3-1"),
+            step: "fetch".into(),
+            at: at(0),
+            updated_at: at(1),
+            platform: "bounty-targets-data".into(),
+            kind: "read".into(),
+            method: "GET".into(),
+            url: "https://raw.githubusercontent.com/x".into(),
+            purpose: "read the scope".into(),
+            request_hash: Digest::of(b"request"),
+            stage: Stage::Confirmed,
+            checks: vec![Check { rule: "r1".into(), verdict: "permit".into(), reason: "public".into() }],
+            answer_status: Some(200),
+            answer: Some(Digest::of(b"answer")),
+            answer_bytes: 1 << 40,
+            took_ms: 12,
+            error: None,
+            parent: None,
+        }
+    }
+
+    pub fn breaker() -> Breaker {
+        let mut breaker = Breaker::default();
+        let policy = Policy::keyless();
+        for n in 0..6 {
+            breaker.on_failure(&policy, ErrorClass::Transient, breaker.generation(), at(n));
+        }
+        breaker
+    }
+
+    pub fn cool_down() -> CoolDown {
+        let mut cool_down = CoolDown::default();
+        cool_down.on_limited(None, at(0));
+        cool_down
+    }
+}
+
+#[test]
+fn golden_files_of_what_the_machine_keeps() {
+    golden::check_record(&samples::opportunity());
+    golden::check_record(&samples::run());
+    golden::check_record(&samples::step());
+    golden::check_record(&samples::action());
+    golden::check_record(&samples::breaker());
+    golden::check_record(&samples::cool_down());
+    golden::check_record(&QuotaState::default());
+}
+
+#[test]
+fn no_two_kinds_share_a_name_or_a_number() {
+    let kinds = [
+        Opportunity::KIND,
+        RunRecord::KIND,
+        StepRecord::KIND,
+        ActionRecord::KIND,
+        Breaker::KIND,
+        CoolDown::KIND,
+        QuotaState::KIND,
+        crate::snapshot::KIND,
+    ];
+    assert_eq!(Kind::clash(&kinds), None);
 }
