@@ -174,3 +174,30 @@ fn nobody_is_started_beside_one_that_never_yields() {
     assert!(a.is_running());
     assert!(runtime.block_on(root.stop(SECOND)).in_time);
 }
+
+/// The same when it is the supervisor above that was killed, and its children with it.
+#[test]
+fn a_killed_supervisors_successor_waits_for_the_children_left() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
+    let (a, end) = (Handle::new(), Arc::new(Mutex::new(false)));
+    let below = lenient(Strategy::OneForOne).with(child("a", "", Restart::Permanent, SECOND, &a, || Spinner));
+    let row = supervisor("k", "", &SupervisorHandle::new(), below)
+        .with_backoff(Backoff::between(100 * MS, 100 * MS));
+    let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity { max: 1_000, within: 60 * SECOND });
+    let root = runtime.block_on(Root::start(spec.with(row), real_seams())).unwrap();
+    let tree = root.tree();
+    let _watchdog = Watchdog::start(&tree, runtime.handle().clone(), 60 * SECOND, |_, _| {}).unwrap();
+    a.cast(Spin::Spin(end.clone())).unwrap();
+    while at(&tree.view(), "k/a").state != ActorState::Busy {
+        std::thread::yield_now();
+    }
+    assert!(tree.kill("k"));
+    runtime.block_on(until("refused", &tree, |view| {
+        at(view, "k").last_cause.as_deref() == Some("the one before it still runs and cannot be ended")
+    }));
+    assert_eq!(at(&tree.view(), "k").restarts, 0);
+    *end.lock().unwrap() = true;
+    runtime.block_on(until("back", &tree, |view| at(view, "k").restarts == 1));
+    assert!(a.is_running());
+    assert!(runtime.block_on(root.stop(SECOND)).in_time);
+}
