@@ -20,6 +20,8 @@ pub mod resources;
 pub mod scheduler;
 mod shared;
 pub mod strategies;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transport;
 pub mod tree;
 
