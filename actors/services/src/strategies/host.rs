@@ -240,7 +240,7 @@ impl Host {
         generation: u64,
     ) -> Result<(), Fault> {
         let about = (self.installed.make)().about();
-        let snapshot = self.snapshot()?;
+        let snapshot = self.snapshot(state)?;
         let (fence, acts) = (Fence::default(), Arc::new(AtomicU32::new(0)));
         let backend = RunBackend {
             shared: self.shared.clone(),
@@ -282,13 +282,16 @@ impl Host {
         });
     }
 
-    fn snapshot(&self) -> Result<Option<Vec<u8>>, Fault> {
+    /// The newest snapshot that opens. The next one comes after all there are, whatever the row says.
+    fn snapshot(&self, state: &mut State) -> Result<Option<Vec<u8>>, Fault> {
         let loaded = self.shared.store.load_snapshot(&self.space, self.id.as_str())?;
         for lost in &loaded.lost {
             let sentence =
                 format!("a snapshot of `{}` did not open, the one before it is used: {lost}", self.id);
             self.alerts.raise(&self.space, format!("snapshot/{}", self.id), sentence);
         }
+        let newest = loaded.next_generation.saturating_sub(1);
+        state.row.snapshot_generation = state.row.snapshot_generation.max(newest);
         Ok(loaded.snapshot.map(|snapshot| snapshot.value.1))
     }
 
