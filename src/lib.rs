@@ -9,3 +9,4 @@ pub mod machine;
 pub mod rules;
 // pub mod run;
 pub mod seams;
+pub mod simulation;
