@@ -30,6 +30,9 @@ use crate::shared::Shared;
 mod road;
 mod writing;
 
+/// What is said of a mutating action that a crash cut off.
+const CUT_OFF: &str = "the process ended while it was being sent; look at the platform whether it happened";
+
 /// The way to the gateway.
 #[derive(Clone, Default)]
 pub struct Gateway(Handle<Msg>);
@@ -214,10 +217,7 @@ impl GatewayService {
 /// What an action that was open when the process died has become.
 fn after_a_crash(stage: Stage, mutating: bool) -> (Stage, &'static str) {
     match (stage, mutating) {
-        (Stage::Sending, true) => (
-            Stage::Ambiguous,
-            "the process ended while it was being sent; look at the platform whether it happened",
-        ),
+        (Stage::Sending, true) => (Stage::Ambiguous, CUT_OFF),
         (_, true) => (Stage::Failed, "the process ended before it was sent; it did not happen"),
         (_, false) => (Stage::Failed, "the process ended while it was being read"),
     }

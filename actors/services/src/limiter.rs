@@ -228,6 +228,13 @@ impl LimiterService {
                 return Ok(Err(Full { limit, retry_at: Some(free) }));
             }
         }
+        // Before the pace: what is used up for the day is not worth waiting a minute for.
+        for quota in &charge.quotas {
+            if let Spend::Full { retry_at, .. } = state.quotas.entry(key(quota)).or_default().room(quota, now)
+            {
+                return Ok(Err(Full { limit: format!("the limit of {quota}"), retry_at }));
+            }
+        }
         if let Some(wait) = state.pace(charge) {
             let limit = format!("the pace at {}", charge.platform);
             return Ok(Err(Full { limit, retry_at: Some(now.plus(wait)) }));
@@ -238,20 +245,11 @@ impl LimiterService {
         for (quota, held) in charge.quotas.iter().zip(states) {
             state.quotas.insert(key(quota), held);
         }
-        Ok(match decided {
-            Ok(()) => {
-                state.last.insert(charge.platform.clone(), now);
-                Ok(())
-            }
-            Err((place, full)) => {
-                let limit = charge.quotas.get(place).map(|quota| format!("the limit of {quota}"));
-                let retry_at = match full {
-                    Spend::Full { retry_at, .. } => retry_at,
-                    Spend::Granted => Some(now),
-                };
-                Err(Full { limit: limit.unwrap_or_default(), retry_at })
-            }
-        })
+        if decided.is_err() {
+            return Err(Fault::bug("a quota that had room had none"));
+        }
+        state.last.insert(charge.platform.clone(), now);
+        Ok(Ok(()))
     }
 
     async fn commit(

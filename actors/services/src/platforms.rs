@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mm_core::action::Request;
 use mm_core::breaker::{Admit, Breaker, Policy};
-use mm_core::error::{Signal, TransportFault, classify};
+use mm_core::error::{ErrorClass, Signal, TransportFault, classify};
 use mm_core::id::{PlatformId, Space};
 use mm_permit::{Permit, Refused};
 use mm_store::{Change, NewEntry};
@@ -91,6 +91,13 @@ pub enum Msg {
         /// What it gave.
         signal: Signal,
     },
+    /// What was admitted never left; its turn is given back.
+    Unused {
+        /// Which breaker.
+        lane: Lane,
+        /// Under which generation it was admitted.
+        generation: u64,
+    },
     /// How the breakers stand.
     Breakers {
         /// Where the answer goes.
@@ -98,7 +105,7 @@ pub enum Msg {
     },
 }
 
-kinds!(Msg { Admit => "admit", Send => "send", Ended => "ended", Breakers => "breakers" });
+kinds!(Msg { Admit => "admit", Send => "send", Ended => "ended", Unused => "unused", Breakers => "breakers" });
 
 impl Platforms {
     /// No platform yet.
@@ -121,6 +128,15 @@ impl Platforms {
     pub async fn admit(&self, platform: &PlatformId, lane: &Lane) -> Result<Admit, CallError> {
         let lane = lane.clone();
         self.of(platform).await?.call(|reply| Msg::Admit { lane, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Says that what was admitted never left. A half-open breaker then lets the next one be its
+    /// probe, where it would else wait for a report that never comes and count it as a failure.
+    pub fn give_back(&self, platform: &PlatformId, lane: &Lane, generation: u64) {
+        let Some(egress) = self.known().get(platform).cloned() else { return };
+        if let Err(undelivered) = egress.cast(Msg::Unused { lane: lane.clone(), generation }) {
+            tracing::warn!(error = %undelivered, "a breaker was not told that nothing left");
+        }
     }
 
     /// Sends `request` under `permit`.
@@ -221,11 +237,20 @@ impl Component for Egress {
                 let breaker = self.breaker(state, &lane)?;
                 let before = breaker.clone();
                 match classify(signal) {
-                    Some(error) if error.breaker_counts => {
+                    Some(error) => {
                         breaker.on_failure(&Policy::keyless(), error.class, generation, now);
                     }
-                    _ => breaker.on_success(generation, now),
+                    None => breaker.on_success(generation, now),
                 }
+                let after = breaker.clone();
+                self.keep(&lane, &before, &after).await?;
+            }
+            Msg::Unused { lane, generation } => {
+                let now = self.shared.now();
+                let breaker = self.breaker(state, &lane)?;
+                let before = breaker.clone();
+                // To a breaker, what compliance stopped is what never left.
+                breaker.on_failure(&Policy::keyless(), ErrorClass::Compliance, generation, now);
                 let after = breaker.clone();
                 self.keep(&lane, &before, &after).await?;
             }
@@ -257,11 +282,11 @@ impl Egress {
             }
         };
         tracing::trace!(point = "egress.cleared", action = %cleared.action(), "point");
-        let (transport, me) = (self.shared.transport.clone(), me.clone());
+        let (transport, clock, me) = (self.shared.transport.clone(), self.shared.clock.clone(), me.clone());
         state.exchanges.spawn(async move {
             let result = transport.exchange(cleared).await;
             let signal = match &result {
-                Ok(answer) => Signal::status(answer.status),
+                Ok(answer) => answer.signal(clock.wall()),
                 Err(fault) => Signal::transport(*fault),
             };
             if me.cast(Msg::Ended { lane, generation, signal }).is_err() {

@@ -11,7 +11,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mm_core::error::TransportFault;
+use mm_core::error::{Signal, TransportFault};
+use mm_core::limit::{learn, parse_retry_after};
+use mm_core::moment::Moment;
 use mm_permit::Cleared;
 
 mod address;
@@ -39,6 +41,25 @@ pub struct RawAnswer {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl RawAnswer {
+    /// How long the platform asks to be left alone, if it does.
+    pub fn retry_after(&self, now: Moment) -> Option<Duration> {
+        let value = self.headers.iter().find(|(name, _)| name == "retry-after").map(|(_, value)| value)?;
+        parse_retry_after(value, now)
+    }
+
+    /// All that the classes of error are decided by. A 403 that names a wait is another thing than
+    /// one that does not, so nobody may look at the status alone.
+    pub fn signal(&self, now: Moment) -> Signal {
+        Signal {
+            status: Some(self.status),
+            transport: None,
+            retry_after: self.retry_after(now).map(|wait| now.plus(wait)),
+            quota_spent: learn(&self.headers, now).is_some_and(|learned| learned.remaining == 0),
+        }
+    }
 }
 
 /// Sends one cleared request and reads one answer.

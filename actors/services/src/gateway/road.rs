@@ -19,7 +19,8 @@ use mm_core::answer::Answer;
 use mm_core::backoff::Backoff;
 use mm_core::breaker::Admit;
 use mm_core::error::{Classified, ErrorClass, Signal, TransportFault, classify};
-use mm_core::limit::{learn, parse_retry_after};
+use mm_core::id::PlatformId;
+use mm_core::limit::learn;
 use mm_core::moment::Moment;
 use mm_core::rule::Verdict;
 use mm_core::run::Refusal;
@@ -30,7 +31,7 @@ use super::writing::Draft;
 use super::{GatewayService, Proposal, Walked};
 use crate::compliance::{NoPermit, Ruling};
 use crate::limiter::Charge;
-use crate::platforms::{Lane, SendFailed};
+use crate::platforms::{Lane, Platforms, SendFailed};
 use crate::transport::RawAnswer;
 
 /// A read is tried so often; a mutating action once.
@@ -60,6 +61,23 @@ impl<E: Into<Fault>> From<E> for Halt {
     }
 }
 
+/// An action's turn at its breaker, given back if nothing leaves, whatever ends the try.
+struct Turn<'a> {
+    platforms: &'a Platforms,
+    platform: PlatformId,
+    lane: Lane,
+    generation: u64,
+    taken: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.platforms.give_back(&self.platform, &self.lane, self.generation);
+        }
+    }
+}
+
 /// An answer, and what is to be thought of it.
 struct Reached {
     answer: Answer,
@@ -71,12 +89,13 @@ impl GatewayService {
     pub(super) async fn walk(&self, proposal: &Proposal) -> Result<Walked, Fault> {
         let mut hop = proposal.clone();
         for hops in 0..=HOPS_MAX {
-            let (walked, draft) = self.walk_hop(&hop, hops).await?;
+            let (walked, mut draft) = self.walk_hop(&hop, hops).await?;
             let Walked::Done(answer) = &walked else { return Ok(walked) };
             let Some(location) = redirect(answer) else { return Ok(walked) };
             match derive(proposal, &hop, location, hops + 1) {
                 Ok(next) => hop = next,
                 Err(why) => {
+                    draft.stage(Stage::Failed);
                     let refusal = Refusal { class: ErrorClass::Compliance, why, rules: Vec::new() };
                     return self.refuse(&hop, draft, refusal).await;
                 }
@@ -115,12 +134,12 @@ impl GatewayService {
     /// One try, from judgement to record.
     async fn once(&self, p: &Proposal, draft: &mut Draft) -> Result<Answer, Halt> {
         let ruling = self.judge(p, draft).await?; // 1 and 2
-        let generation = self.pass_breaker(p).await?;
+        let mut turn = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3
         let request = self.seal(p, oblige(&p.action, &ruling)?).await?;
-        let permit = self.permit(p, &request, generation).await?; // 4
+        let permit = self.permit(p, draft, &request, turn.generation).await?; // 4
         self.intend(p, draft, &charge, &request, &permit).await?; // 5
-        let sent = self.send(p, permit, request).await; // 6
+        let sent = self.send(p, &mut turn, permit, request).await; // 6
         self.learn(&charge, &sent); // 7
         self.conclude(p, draft, sent).await // 8
     }
@@ -135,9 +154,12 @@ impl GatewayService {
         }
     }
 
-    async fn pass_breaker(&self, p: &Proposal) -> Result<u64, Halt> {
-        match self.platforms.admit(&p.action.platform, &lane(p)).await? {
-            Admit::Yes { generation } | Admit::Probe { generation, .. } => Ok(generation),
+    async fn pass_breaker(&self, p: &Proposal) -> Result<Turn<'_>, Halt> {
+        let (platform, lane) = (p.action.platform.clone(), lane(p));
+        match self.platforms.admit(&platform, &lane).await? {
+            Admit::Yes { generation } | Admit::Probe { generation, .. } => {
+                Ok(Turn { platforms: &self.platforms, platform, lane, generation, taken: false })
+            }
             Admit::No { until, why } => {
                 let why = format!("the breaker of {} is open: {why}", p.action.platform);
                 let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
@@ -182,10 +204,19 @@ impl GatewayService {
         })
     }
 
-    async fn permit(&self, p: &Proposal, request: &Request, generation: u64) -> Result<Permit, Halt> {
+    async fn permit(
+        &self,
+        p: &Proposal,
+        draft: &mut Draft,
+        request: &Request,
+        generation: u64,
+    ) -> Result<Permit, Halt> {
         match self.compliance.permit(&p.action, &p.space, &p.id(), request, generation).await? {
             Ok(permit) => Ok(permit),
-            Err(NoPermit::Judged(ruling)) => Err(forbidden(&ruling)),
+            Err(NoPermit::Judged(ruling)) => {
+                draft.judged(&ruling);
+                Err(forbidden(&ruling))
+            }
             Err(refused) => {
                 let why = Fault::from(refused).reason;
                 Err(Halt::Refused(Refusal { class: ErrorClass::Compliance, why, rules: Vec::new() }))
@@ -193,19 +224,28 @@ impl GatewayService {
         }
     }
 
-    async fn send(&self, p: &Proposal, permit: Permit, request: Request) -> Result<RawAnswer, SendFailed> {
+    async fn send(
+        &self,
+        p: &Proposal,
+        turn: &mut Turn<'_>,
+        permit: Permit,
+        request: Request,
+    ) -> Result<RawAnswer, SendFailed> {
         tracing::trace!(point = "gateway.send", action = %p.id(), "point");
-        self.platforms.send(&p.action.platform, &lane(p), permit, request).await
+        let sent = self.platforms.send(&turn.platform, &turn.lane, permit, request).await;
+        // What was dialled is reported to its breaker by the one who dialled.
+        turn.taken = !matches!(sent, Err(SendFailed::Permit(_) | SendFailed::Lost { maybe_sent: false }));
+        sent
     }
 
     fn learn(&self, charge: &Charge, sent: &Result<RawAnswer, SendFailed>) {
         let Ok(raw) = sent else { return };
         let now = self.shared.now();
-        let trouble = classify(signal(raw, now));
+        let trouble = classify(raw.signal(now));
         let limited = trouble.is_some_and(|error| error.class == ErrorClass::RateLimit);
         let learned = learn(&raw.headers, now);
         if limited || learned.is_some() {
-            self.limiter.learn(charge, learned, limited.then(|| retry_after(raw, now)));
+            self.limiter.learn(charge, learned, limited.then(|| raw.retry_after(now)));
         }
     }
 
@@ -231,6 +271,7 @@ impl GatewayService {
             let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
             // An answer is an answer: if there is no time for another try, it is what came.
             if self.has_time(p, not_before) {
+                draft.stage(Stage::Failed);
                 return Err(Halt::Again { not_before, refusal });
             }
         }
@@ -316,27 +357,13 @@ fn oblige(action: &Action, ruling: &Ruling) -> Result<Request, Halt> {
 }
 
 fn reached(raw: RawAnswer, now: Moment) -> Reached {
-    let trouble = match classify(signal(&raw, now)) {
+    let trouble = match classify(raw.signal(now)) {
         // A redirect is followed above; here it is an answer like another.
         Some(_) if (300..400).contains(&raw.status) => None,
-        trouble => trouble.map(|error| (error, retry_after(&raw, now))),
+        trouble => trouble.map(|error| (error, raw.retry_after(now))),
     };
     let answer = Answer { status: raw.status, headers: raw.headers, body: raw.body, at: now };
     Reached { answer, trouble }
-}
-
-fn retry_after(raw: &RawAnswer, now: Moment) -> Option<Duration> {
-    let value = raw.headers.iter().find(|(name, _)| name == "retry-after").map(|(_, value)| value)?;
-    parse_retry_after(value, now)
-}
-
-fn signal(raw: &RawAnswer, now: Moment) -> Signal {
-    Signal {
-        status: Some(raw.status),
-        transport: None,
-        retry_after: retry_after(raw, now).map(|wait| now.plus(wait)),
-        quota_spent: learn(&raw.headers, now).is_some_and(|learned| learned.remaining == 0),
-    }
 }
 
 /// A transport fault as a sentence that says what helps.

@@ -17,7 +17,7 @@ use mm_supervision::Fault;
 use serde_json::json;
 
 use super::road::Halt;
-use super::{GatewayService, Proposal, Walked};
+use super::{CUT_OFF, GatewayService, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::limiter::Charge;
 use crate::records::OpenRow;
@@ -110,11 +110,18 @@ impl GatewayService {
             "try": draft.tries,
         });
         let id = p.id();
-        let change = self
+        let mut change = self
             .fenced(p)?
             .put(&p.space, id.as_str(), &draft.record)?
             .put(&p.space, id.as_str(), &OpenRow { mutating, since: now })?
             .audit(NewEntry::new(now, &p.space, "action.permitted", &payload)?);
+        if mutating {
+            // A run that resumes after a crash finds its step finished, as one that nobody knows the
+            // end of; without this it would propose, and send, the same change again.
+            let why = format!("{} may or may not have happened: {CUT_OFF}", draft.record.url);
+            let refusal = Refusal { class: ErrorClass::Transient, why, rules: Vec::new() };
+            change = change.and(step_row(p, &id, StepOutcome::Refused(refusal))?);
+        }
         committed(self.limiter.commit(charge, change).await?)
     }
 
@@ -157,14 +164,11 @@ impl GatewayService {
         if draft.tries == 0 {
             draft.record.stage = Stage::Blocked;
         }
-        if draft.record.checks.is_empty() {
-            let verdict = "forbid".to_owned();
-            let check = |rule: &String| Check {
-                rule: rule.clone(),
-                verdict: verdict.clone(),
-                reason: refusal.why.clone(),
-            };
-            draft.record.checks = refusal.rules.iter().map(check).collect();
+        for rule in &refusal.rules {
+            if !draft.record.checks.iter().any(|check| check.rule == *rule) {
+                let (verdict, reason) = ("forbid".to_owned(), refusal.why.clone());
+                draft.record.checks.push(Check { rule: rule.clone(), verdict, reason });
+            }
         }
         if refusal.class == ErrorClass::Compliance {
             let about = format!("blocked/{}/{}", p.action.platform, p.action.kind);
@@ -212,7 +216,6 @@ impl GatewayService {
         });
         let kind = format!("action.{}", record.stage.as_str());
         // A hop's own answer is no outcome of the step; the last hop's is, under the step's name.
-        let step = base_step(&p.step);
         let redirects = matches!(&outcome, StepOutcome::Done { status: 301..=303 | 307 | 308, headers, .. }
             if headers.iter().any(|(name, _)| name == "location"));
         let mut change = self
@@ -221,13 +224,7 @@ impl GatewayService {
             .delete(Key::new(&p.space, OpenRow::KIND, record.id.as_str())?)
             .audit(NewEntry::new(record.updated_at, &p.space, &kind, &payload)?);
         if !redirects {
-            let row = StepRecord {
-                step: step.to_owned(),
-                action_hash: p.first_hash,
-                action: record.id.clone(),
-                outcome,
-            };
-            change = change.put(&p.space, &StepRecord::row_id(&p.run, step), &row)?;
+            change = change.and(step_row(p, &record.id, outcome)?);
         }
         Ok(change)
     }
@@ -243,6 +240,14 @@ impl GatewayService {
         }
         Ok(self.shared.store.put_answer(&answer.body, answer.at).await?)
     }
+}
+
+/// The journal's row of a proposal's step.
+fn step_row(p: &Proposal, action: &ActionId, outcome: StepOutcome) -> Result<Change, Fault> {
+    let step = base_step(&p.step);
+    let row =
+        StepRecord { step: step.to_owned(), action_hash: p.first_hash, action: action.clone(), outcome };
+    Ok(Change::new().put(&p.space, &StepRecord::row_id(&p.run, step), &row)?)
 }
 
 /// A refused expectation means that the run is no longer ours.

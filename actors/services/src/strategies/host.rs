@@ -7,9 +7,9 @@ use std::time::Duration;
 use mm_core::breaker::Admit;
 use mm_core::id::{RunId, Space, StrategyId};
 use mm_core::opportunity::Opportunity;
-use mm_core::run::{Outcome, RunRecord, Trigger};
+use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
-use mm_store::{Change, CommitError, Key, NewEntry, Record};
+use mm_store::{Change, CommitError, Key, NewEntry, Record, Span};
 use mm_supervision::{Component, Fault, Handle, Reply};
 use serde_json::json;
 
@@ -315,11 +315,21 @@ impl Host {
         } else {
             None
         };
+        // What it did before it was cut off is known by its journal alone.
+        let its_own = format!("{}/", row.value.id);
+        let steps = self.shared.store.scan::<StepRecord>(&self.space, Span::prefix(&its_own), usize::MAX)?;
+        let actions = u32::try_from(steps.rows.len()).unwrap_or(u32::MAX);
+        let cut_off = RunRecord { actions, ..row.value };
         if let Some(why) = why {
+            let trigger = cut_off.trigger.clone();
             let ended = Ended::without_result(Outcome::Interrupted, why.to_owned());
-            return self.end(state, row.value, row.version, 0, ended).await;
+            self.end(state, cut_off, row.version, 0, ended).await?;
+            if !same_code && let Ok(generation) = self.ready(state, &trigger) {
+                self.start(me, state, trigger, generation, None).await?;
+            }
+            return Ok(());
         }
-        let run = RunRecord { epoch: self.shared.store.epoch(), attempt: row.value.attempt + 1, ..row.value };
+        let run = RunRecord { epoch: self.shared.store.epoch(), attempt: cut_off.attempt + 1, ..cut_off };
         let payload = json!({ "run": run.id.as_str(), "attempt": run.attempt });
         let change = Change::new()
             .expect_version(Key::new(&self.space, RunRecord::KIND, run.id.as_str())?, row.version)

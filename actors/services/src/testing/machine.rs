@@ -64,9 +64,7 @@ impl Machine {
             wall_ms: Arc::new(move || wall.now().unix_ms()),
             mono_ns: match mode {
                 Mode::Threads => real_mono_ns(),
-                Mode::Inline => {
-                    Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX))
-                }
+                Mode::Inline => Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)),
             },
             jitter: Arc::new(move || jitter.unit()),
             budgets: StoredBudgets::new(store.clone()),

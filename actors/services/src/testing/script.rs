@@ -6,9 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use mm_core::action::{Action, ActionKind, Method, Request};
 use mm_core::url::LogicalUrl;
-use mm_sdk::{
-    About, Act, Context, Draft, Fault, Guide, Interrupt, Payout, Report, Strategy, async_trait,
-};
+use mm_sdk::{About, Act, Context, Draft, Fault, Guide, Interrupt, Payout, Report, Strategy, async_trait};
 
 /// The platform of every bench.
 pub const PLATFORM: &str = "sim";

@@ -1,0 +1,297 @@
+//! The five classes of error on the road: what is tried again, what cools down, what opens a breaker.
+
+use std::time::Duration;
+
+use mm_core::activity::{ActionRecord, Stage};
+use mm_core::breaker::{Breaker, State};
+use mm_core::error::{ErrorClass, TransportFault};
+use mm_core::id::Space;
+use mm_core::run::{Outcome, Trigger};
+use mm_sdk::{Act, Report};
+use mm_services::testing::{Bench, Machine, Said, Script, get, pack, post};
+use mm_store::Store;
+
+/// Reads `/a` once and says in its errors what `act` gave.
+fn reporter() -> Script {
+    Script::new("reader", |cx| {
+        Box::pin(async move {
+            let said = match cx.act("s1", get("/a")).await? {
+                Act::Done(answer) => format!("done {}", answer.status),
+                Act::Refused(refusal) => format!("{}: {}", refusal.class.as_str(), refusal.why),
+                Act::Pending(id) => format!("pending {id}"),
+            };
+            Ok(Report { errors: vec![said], ..Report::default() })
+        })
+    })
+}
+
+fn bench(seed: u64) -> Bench {
+    let mut bench = Bench::new(seed);
+    bench.install(reporter());
+    bench
+}
+
+async fn said(machine: &Machine) -> String {
+    machine.run("reader").await.errors.join("; ")
+}
+
+fn breaker(store: &Store) -> Breaker {
+    let row = store.get::<Breaker>(&Space::machine(), "sim//read").unwrap();
+    row.map(|row| row.value).unwrap_or_default()
+}
+
+#[test]
+fn a_500_is_tried_three_times_with_pauses_each_permitted_and_then_is_the_answer() {
+    let mut bench = bench(1);
+    bench.world.answer(|_| Said::status(500, "oops"));
+    bench.live(async |machine| {
+        assert_eq!(said(machine).await, "done 500");
+        let log = machine.world.log();
+        assert_eq!(log.len(), 3);
+        let waits: Vec<_> = log.windows(2).map(|pair| pair[1].at.since(pair[0].at)).collect();
+        assert!(
+            waits[0] <= Duration::from_millis(1001) && waits[1] <= Duration::from_millis(2001),
+            "{waits:?}"
+        );
+        assert!(waits.iter().any(|wait| *wait > Duration::ZERO), "{waits:?}");
+        let tries = machine.audit_of("action.permitted");
+        assert_eq!(tries.len(), 3);
+        for (n, entry) in tries.iter().enumerate() {
+            assert!(entry.contains(&format!("\"try\":{}", n + 1)), "{entry}");
+        }
+        let records = machine.rows::<ActionRecord>();
+        assert_eq!((records.len(), records[0].1.stage), (1, Stage::Failed));
+    });
+}
+
+#[test]
+fn a_500_that_passes_is_a_success() {
+    let mut bench = bench(2);
+    bench.world.answer(|request| Said::status(if request.nth < 2 { 503 } else { 200 }, ""));
+    bench.live(async |machine| {
+        assert_eq!(said(machine).await, "done 200");
+        assert_eq!(machine.rows::<ActionRecord>()[0].1.stage, Stage::Confirmed);
+    });
+}
+
+#[test]
+fn a_404_is_an_answer_and_a_failed_action_and_is_not_tried_again() {
+    let mut bench = bench(3);
+    bench.world.answer(|_| Said::status(404, "no"));
+    bench.live(async |machine| {
+        assert_eq!(said(machine).await, "done 404");
+        assert_eq!(machine.world.count(), 1);
+        let records = machine.rows::<ActionRecord>();
+        assert_eq!((records[0].1.stage, records[0].1.answer_status), (Stage::Failed, Some(404)));
+        assert_eq!(machine.audit_of("action.failed").len(), 1);
+    });
+}
+
+#[test]
+fn transport_faults_are_refusals_of_their_class_and_only_what_may_pass_is_tried_again() {
+    for (fault, requests, says) in [
+        (TransportFault::Timeout, 3, "transient: https://sim.example.com/a: the answer did not come in time"),
+        (TransportFault::Truncated, 3, "transient: https://sim.example.com/a"),
+        (TransportFault::BadEncoding, 3, "transient: https://sim.example.com/a"),
+        (TransportFault::Tls, 3, "transient: https://sim.example.com/a: no secure connection"),
+        (
+            TransportFault::TooLarge { max_bytes: 5 },
+            1,
+            "fatal: https://sim.example.com/a: the answer is longer than the 5 bytes",
+        ),
+        (
+            TransportFault::ForbiddenAddress,
+            1,
+            "compliance: https://sim.example.com/a: its name leads to no public address",
+        ),
+    ] {
+        let mut bench = bench(4);
+        bench.world.answer(move |_| Said::fault(fault));
+        bench.live(async |machine| {
+            let said = said(machine).await;
+            assert!(said.starts_with(says), "{fault:?}: {said}");
+            assert_eq!(machine.world.count(), requests, "{fault:?}");
+            let record = machine.rows::<ActionRecord>().remove(0).1;
+            assert_eq!((record.stage, record.answer_status), (Stage::Failed, None), "{fault:?}");
+        });
+    }
+}
+
+#[test]
+fn a_429_with_a_time_makes_everybody_wait_so_long_also_after_a_restart() {
+    let mut bench = bench(5);
+    bench.install(Script::reads("other", &["/b"]));
+    bench.world.answer(|request| match request.nth {
+        0 => Said::status(429, "").header("retry-after", "7200"),
+        _ => Said::status(200, ""),
+    });
+    bench.live(async |machine| {
+        // Two hours are too long to wait for on the road: the answer is what came.
+        assert_eq!(said(machine).await, "done 429");
+        let other = machine.run("other").await;
+        assert!(other.errors[0].contains("asked to be left alone"), "{:?}", other.errors);
+    });
+    bench.live(async |machine| {
+        machine.pass(Duration::from_secs(7100)).await;
+        assert!(said(machine).await.contains("asked to be left alone"));
+        assert_eq!(machine.world.count(), 1);
+        machine.pass(Duration::from_secs(101)).await;
+        assert_eq!(said(machine).await, "done 200");
+        assert!(matches!(breaker(&machine.store).state(), State::Closed { .. }), "a limit opens no breaker");
+    });
+}
+
+#[test]
+fn a_429_with_a_short_time_is_waited_for() {
+    let mut bench = bench(6);
+    bench.world.answer(|request| match request.nth {
+        0 => Said::status(429, "").header("retry-after", "30"),
+        _ => Said::status(200, ""),
+    });
+    bench.live(async |machine| {
+        assert_eq!(said(machine).await, "done 200");
+        let log = machine.world.log();
+        assert!(log[1].at.since(log[0].at) >= Duration::from_secs(30));
+    });
+}
+
+#[test]
+fn a_403_that_is_a_limit_is_waited_for_and_opens_no_breaker() {
+    let mut bench = bench(7);
+    bench.world.answer(|request| match request.nth {
+        0 => Said::status(403, "").header("retry-after", "30"),
+        _ => Said::status(200, ""),
+    });
+    bench.live(async |machine| {
+        assert_eq!(said(machine).await, "done 200");
+        assert!(matches!(breaker(&machine.store).state(), State::Closed { .. }));
+    });
+}
+
+#[test]
+fn five_failures_open_the_breaker_it_stays_open_over_a_restart_and_one_probe_closes_it() {
+    let mut bench = bench(8);
+    bench.world.answer(|_| Said::fault(TransportFault::Connect));
+    bench.live(async |machine| {
+        said(machine).await;
+        let second = said(machine).await;
+        assert_eq!(machine.world.count(), 5);
+        assert!(second.contains("the breaker of sim is open: 5 failures in a row"), "{second}");
+    });
+    bench.world.answer(|_| Said::status(200, ""));
+    bench.live(async |machine| {
+        assert!(said(machine).await.contains("the breaker of sim is open"));
+        assert_eq!(machine.world.count(), 5);
+        machine.pass(Duration::from_secs(31)).await;
+        assert_eq!(said(machine).await, "done 200");
+        assert!(matches!(breaker(&machine.store).state(), State::Closed { failures: 0 }));
+        let moves = machine.audit_of("breaker.moved");
+        assert_eq!(moves.len(), 3, "{moves:?}");
+        assert_eq!(said(machine).await, "done 200");
+    });
+}
+
+#[test]
+fn a_probe_that_fails_opens_the_breaker_for_longer() {
+    let mut bench = bench(9);
+    bench.world.answer(|_| Said::fault(TransportFault::Connect));
+    bench.live(async |machine| {
+        said(machine).await;
+        said(machine).await;
+        machine.pass(Duration::from_secs(31)).await;
+        let count = machine.world.count();
+        said(machine).await;
+        assert_eq!(machine.world.count(), count + 1, "one probe and no more");
+        assert_eq!(breaker(&machine.store).trips(), 2);
+    });
+}
+
+/// The probe's turn is given back when it could not be used: nothing left, so nothing is known.
+#[test]
+fn a_probe_that_a_full_limit_keeps_from_leaving_is_no_failed_probe() {
+    let mut bench = bench(10);
+    bench.rules.put("sim.toml", &pack(5, "1h"));
+    bench.world.answer(|_| Said::fault(TransportFault::Connect));
+    bench.live(async |machine| {
+        said(machine).await;
+        said(machine).await;
+        assert_eq!((machine.world.count(), breaker(&machine.store).trips()), (5, 1));
+        machine.pass(Duration::from_secs(600)).await;
+        assert!(said(machine).await.contains("the limit of 5 in 1h"));
+        machine.pass(Duration::from_secs(600)).await;
+        assert!(said(machine).await.contains("the limit of 5 in 1h"));
+        assert_eq!(breaker(&machine.store).trips(), 1);
+        machine.world.answer(|_| Said::status(200, ""));
+        machine.pass(Duration::from_secs(3000)).await;
+        assert_eq!(said(machine).await, "done 200");
+    });
+}
+
+#[test]
+fn an_address_that_is_not_public_neither_opens_nor_closes_a_breaker() {
+    let mut bench = bench(11);
+    bench.world.answer(|_| Said::fault(TransportFault::Connect));
+    bench.live(async |machine| {
+        said(machine).await;
+        said(machine).await;
+        machine.pass(Duration::from_secs(31)).await;
+        machine.world.answer(|_| Said::fault(TransportFault::ForbiddenAddress));
+        said(machine).await;
+        assert!(matches!(breaker(&machine.store).state(), State::Open { .. }));
+        assert_eq!(breaker(&machine.store).trips(), 1);
+    });
+}
+
+#[test]
+fn a_mutating_action_whose_answer_is_lost_is_ambiguous_and_is_not_sent_again() {
+    for (fault, stage) in [
+        (TransportFault::Timeout, Stage::Ambiguous),
+        (TransportFault::Reset, Stage::Ambiguous),
+        (TransportFault::Connect, Stage::Failed),
+    ] {
+        let mut bench = Bench::new(12);
+        bench.install(poster());
+        bench.world.answer(move |_| Said::fault(fault));
+        bench.live(async |machine| {
+            machine.run("poster").await;
+            assert_eq!(machine.world.count(), 1);
+            assert_eq!(machine.rows::<ActionRecord>()[0].1.stage, stage, "{fault:?}");
+        });
+    }
+}
+
+fn poster() -> Script {
+    Script::new("poster", |cx| {
+        Box::pin(async move {
+            let said = format!("{:?}", cx.act("p", post("/post", "x")).await?);
+            Ok(Report { errors: vec![said], ..Report::default() })
+        })
+    })
+}
+
+/// The one thing that must never be: the same change made twice, since nobody knew whether it was.
+#[test]
+fn a_mutating_action_cut_off_by_a_kill_is_ambiguous_told_and_never_sent_twice() {
+    let mut bench = Bench::new(13);
+    bench.install(poster());
+    bench.world.answer(|_| Said::status(200, "").after(Duration::from_secs(5)));
+    bench.live(async |machine| {
+        machine.services.strategies.start("poster", Trigger::Operator).await.unwrap().unwrap();
+        machine.until("the request is on its way", || machine.world.count() == 1).await;
+    });
+    bench.live(async |machine| {
+        let run = machine.idle("poster").await.unwrap();
+        assert_eq!((run.outcome, run.attempt), (Some(Outcome::Succeeded), 2));
+        assert!(run.errors[0].contains("Refused"), "{:?}", run.errors);
+        assert_eq!(machine.rows::<ActionRecord>()[0].1.stage, Stage::Ambiguous);
+        assert!(machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/")));
+    });
+    assert_eq!(bench.world.count(), 1);
+}
+
+#[test]
+fn the_classes_of_a_refusal_are_what_core_says() {
+    // A guard for the texts above: they name classes by these words.
+    assert_eq!(ErrorClass::Transient.as_str(), "transient");
+    assert_eq!(ErrorClass::Compliance.as_str(), "compliance");
+}

@@ -1,0 +1,115 @@
+//! Redirects: each hop is an action of its own, and leads nowhere that the rules do not allow.
+
+use mm_core::activity::{ActionRecord, Stage};
+use mm_core::run::{Outcome, RunRecord};
+use mm_sdk::{Act, Report};
+use mm_services::testing::{Bench, Machine, Said, Script, post};
+
+/// One run that reads `/a`, with what `/a` redirects to.
+fn redirected(to: &'static str, check: impl AsyncFnOnce(&Machine, RunRecord)) {
+    let mut bench = Bench::new(1);
+    bench.install(Script::reads("reader", &["/a"]));
+    bench.world.answer(move |request| match request.path() {
+        "/a" => Said::redirect(302, to),
+        path => Said::status(200, path),
+    });
+    bench.live(async |machine| {
+        let run = machine.run("reader").await;
+        check(machine, run).await;
+    });
+}
+
+#[test]
+fn a_redirect_to_where_the_rules_allow_is_an_action_of_its_own() {
+    redirected("/b", async |machine, run| {
+        assert_eq!(run.outcome, Some(Outcome::Succeeded), "{:?}", run.errors);
+        assert_eq!(machine.world.paths(), ["GET /a", "GET /b"]);
+        let records = machine.rows::<ActionRecord>();
+        let [(first_id, first), (_, hop)] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!((first.stage, first.answer_status), (Stage::Confirmed, Some(302)));
+        assert_eq!((hop.stage, hop.answer_status), (Stage::Confirmed, Some(200)));
+        assert_eq!(hop.parent.as_ref().map(|id| id.as_str()), Some(first_id.as_str()));
+        assert_eq!(first.parent, None);
+        let permitted = machine.audit_of("action.permitted");
+        assert_eq!(permitted.len(), 2);
+        assert!(permitted[1].contains("/b"));
+        assert_eq!(machine.audit_of("action.confirmed").len(), 2);
+    });
+    // To another host of the same pack, too.
+    redirected("https://other.sim.example.com/b", async |machine, run| {
+        // The pack's host list has it, but no rule's URL: the rules decide, not the list of hosts.
+        assert_eq!((run.outcome, machine.world.count()), (Some(Outcome::Failed), 1));
+    });
+}
+
+#[test]
+fn a_redirect_to_anywhere_else_is_refused_in_one_sentence() {
+    for (to, says) in [
+        ("https://evil.example.org/b", "host `evil.example.org` is not among the hosts"),
+        ("http://sim.example.com/b", "the URL's scheme is `http`; only https is called"),
+        ("https://127.0.0.1/b", "the URL's host is the address 127.0.0.1"),
+        ("https://2130706433/b", "the URL's host is the address 127.0.0.1"),
+        ("https://[::1]/b", "the URL's host is the address [::1]"),
+        ("https://169.254.169.254/latest/meta-data", "the URL's host is the address 169.254.169.254"),
+        ("https://localhost/b", "local name"),
+        ("https://sim.example.com:8443/b", "a port"),
+        ("https://user:pass@sim.example.com/b", "a user name or password"),
+        ("file:///etc/passwd", "the URL's scheme is `file`"),
+    ] {
+        redirected(to, async |machine, run| {
+            assert_eq!(run.outcome, Some(Outcome::Failed), "{to}");
+            assert_eq!(run.errors.len(), 1, "{to}");
+            assert!(run.errors[0].contains(says), "{to}: {:?}", run.errors);
+            assert!(!run.errors[0].contains("pass@"), "{to}: {:?}", run.errors);
+            assert_eq!(machine.world.count(), 1, "{to}");
+            // The record of what was refused says so, and is no success.
+            let refused: Vec<_> = machine.rows::<ActionRecord>().into_iter().map(|(_, row)| row).collect();
+            let last = refused.last().unwrap();
+            assert!(matches!(last.stage, Stage::Blocked | Stage::Failed), "{to}: {last:?}");
+            assert!(last.error.as_ref().is_some_and(|error| error.contains(says)), "{to}: {last:?}");
+            assert!(machine.alerts().iter().any(|(about, _)| about == "blocked/sim/read"), "{to}");
+        });
+    }
+}
+
+#[test]
+fn a_loop_ends_after_five_redirects() {
+    redirected("/a", async |machine, run| {
+        assert_eq!(machine.world.count(), 6);
+        assert!(run.errors[0].contains("redirects more than 5 times"), "{:?}", run.errors);
+        assert_eq!(machine.audit_of("action.permitted").len(), 6, "each hop was judged");
+    });
+}
+
+#[test]
+fn hops_are_charged_like_any_action() {
+    let mut bench = Bench::new(2);
+    bench.rules.put("sim.toml", &mm_services::testing::pack(2, "1d"));
+    bench.install(Script::reads("reader", &["/a"]));
+    bench.world.answer(|_| Said::redirect(301, "/a"));
+    bench.live(async |machine| {
+        let run = machine.run("reader").await;
+        assert!(run.errors[0].contains("the limit of 2"), "{:?}", run.errors);
+    });
+    assert_eq!(bench.world.count(), 2);
+}
+
+#[test]
+fn what_changes_something_never_follows() {
+    for status in [301, 302, 303, 307, 308] {
+        let mut bench = Bench::new(3);
+        bench.install(Script::new("poster", |cx| {
+            Box::pin(async move {
+                let act = cx.act("p", post("/post", "x")).await?;
+                let Act::Refused(refusal) = act else { panic!("{act:?}") };
+                Ok(Report { errors: vec![refusal.why], ..Report::default() })
+            })
+        }));
+        bench.world.answer(move |_| Said::redirect(status, "/post2"));
+        bench.live(async |machine| {
+            let run = machine.run("poster").await;
+            assert!(run.errors[0].contains("that is the owner's to decide"), "{:?}", run.errors);
+            assert_eq!(machine.world.paths(), ["POST /post"], "{status}");
+        });
+    }
+}
