@@ -1,2 +1,7 @@
 //! Parses, runs one verb, exits.
-fn main() {}
+
+use money_machine::exit::Exit;
+
+fn main() -> Exit {
+    money_machine::cli::main(std::env::args_os())
+}

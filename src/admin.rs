@@ -1,0 +1,75 @@
+//! The admin: what an operator can ask and say, over HTTP on a Unix socket of the data directory.
+//!
+//! | | |
+//! |---|---|
+//! | `GET /status` | what runs, since when, what waits for its owner |
+//! | `GET /doctor` | everything that can be looked at, with what to do |
+//! | `GET /config` | the configuration this daemon runs with, and where each value came from |
+//! | `GET /actors`, `GET /actors/show?path=P` | the actor tree; one actor |
+//! | `GET /actions?run=R&status=S&limit=N`, `GET /actions/ID` | outward acts, the newest first |
+//! | `GET /strategies`, `GET /strategies/NAME` | strategies; one with its guide |
+//! | `POST /strategies/NAME/run` | starts a run now |
+//! | `POST /strategies/NAME/pause` | `{"reason": TEXT}`; until resumed |
+//! | `POST /strategies/NAME/resume`, `/enable`, `/disable` | the owner's word, durable |
+//! | `GET /limits`, `GET /limits/PLATFORM` | what is left of quotas, cool-downs |
+//! | `GET /opportunities?state=&kind=&platform=&baseline=&sort=&limit=` | chances to earn, the best first |
+//! | `GET /opportunities/ID` | one |
+//! | `POST /opportunities/ID/accept`, `/dismiss` | the owner's decision |
+//! | `GET /audit?from=SEQ&limit=N` | a page of the audit trail, with hashes |
+//! | `GET /audit/tail?n=N`, `GET /audit/verify` | its end; whether it is whole |
+//!
+//! Every answer is JSON. Objects carry `stamp` (`live` or `sandbox`); lists are plain arrays, so the
+//! stamp of every answer is also in the header `x-money-machine-stamp`. What went wrong is
+//! `{"error": SENTENCE}` with 400 (not understood), 404 (no such thing), 405 (wrong method), 409 (not
+//! as things stand), 503 (the part that should answer is down) or 500.
+//!
+//! [`answer`] is the whole of it, without a socket: simulated tests call it in process.
+//! [`AdminService`] puts the socket in front of it. It is the root's first child and needs no other,
+//! so it answers while all else is on fire. Reading never waits for an actor for long: what a host
+//! does not say in time is read from the store. What changes something is done and put on record
+//! by the services, not here.
+
+mod answer;
+mod serve;
+mod service;
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use mm_core::moment::Moment;
+use mm_services::tree::Services;
+use mm_supervision::Tree;
+use serde_json::Value;
+
+pub use answer::answer;
+pub(crate) use answer::parse_rules;
+pub use service::{AdminService, Msg, row};
+
+/// The header that carries `live` or `sandbox`.
+pub const STAMP_HEADER: &str = "x-money-machine-stamp";
+
+/// What the admin works with. Clones share it.
+#[derive(Clone)]
+pub struct Ops {
+    pub services: Services,
+    /// Filled once the tree has started; until then the tree cannot be shown.
+    pub tree: Arc<OnceLock<Tree>>,
+    /// Where to listen; `None` in simulation, where nobody listens.
+    pub socket: Option<PathBuf>,
+    pub info: Arc<Info>,
+}
+
+/// What a machine knows of itself from its start.
+#[derive(Debug, Clone)]
+pub struct Info {
+    pub pid: u32,
+    pub started: Moment,
+    pub data_dir: PathBuf,
+    /// `live` or `sandbox`.
+    pub stamp: &'static str,
+    pub version: &'static str,
+    /// As `config show --json` prints it ([`crate::config::Loaded::show_json`]).
+    pub config: Value,
+    /// As `config show` prints it ([`crate::config::Loaded::show_text`]).
+    pub config_text: String,
+}

@@ -1,0 +1,204 @@
+//! Questions and words in, JSON out.
+
+use std::time::Duration;
+
+use mm_core::id::{OpportunityId, Space};
+use mm_core::opportunity::Decision;
+use mm_core::rule::RuleSet;
+use mm_core::run::Trigger;
+use mm_services::books::Undecided;
+use mm_services::strategies::{NotStarted, Word};
+use mm_supervision::CallError;
+use serde_json::{Value, json};
+
+use super::Ops;
+use crate::views::{self, Daemon, Place, Problem, Question, Reader, actor, opportunity::OpportunityView};
+
+/// How long a question waits for a strategy's host before the store answers for it.
+const HOST_WITHIN: Duration = Duration::from_secs(2);
+
+/// Answers one request: its method, its target (`/opportunities?state=new`), its body (null for
+/// none). Gives the HTTP status and a JSON body.
+pub async fn answer(ops: &Ops, method: &str, target: &str, body: &Value) -> (u16, Value) {
+    let (status, mut body) = match walk(ops, method, target, body).await {
+        Ok(body) => (200, body),
+        Err(Wrong::Method) => (405, json!({ "error": format!("{method} is not for `{target}`") })),
+        Err(Wrong::Problem(problem)) => (problem.status(), json!({ "error": problem.to_string() })),
+    };
+    if let Value::Object(fields) = &mut body {
+        fields.insert("stamp".to_owned(), ops.info.stamp.into());
+    }
+    (status, body)
+}
+
+enum Wrong {
+    Method,
+    Problem(Problem),
+}
+
+impl From<Problem> for Wrong {
+    fn from(problem: Problem) -> Self {
+        Wrong::Problem(problem)
+    }
+}
+
+async fn walk(ops: &Ops, method: &str, target: &str, body: &Value) -> Result<Value, Wrong> {
+    let question = Question::parse(target)?;
+    let path = question.path();
+    match (method, path.as_slice()) {
+        ("GET", ["config"]) => Ok(json!({ "config": ops.info.config, "text": ops.info.config_text })),
+        ("GET", ["actors"]) => Ok(value(&actor::tree(tree(ops)?))?),
+        ("GET", ["actors", "show"]) => {
+            let path =
+                question.text("path").ok_or_else(|| Problem::Bad("`path` says which actor".to_owned()))?;
+            Ok(value(&actor::show(tree(ops)?, path)?)?)
+        }
+        ("POST", ["strategies", name, verb]) => Ok(say(ops, name, verb, body).await?),
+        ("POST", ["opportunities", id, verb]) => Ok(decide(ops, id, verb).await?),
+        (_, ["strategies" | "opportunities", _, _]) => Err(Wrong::Method),
+        (_, _) => {
+            let answer = views::read(&reader(ops).await, &question);
+            let answer = answer.unwrap_or_else(|| Err(views::known_routes(&path)))?;
+            if method == "GET" { Ok(answer) } else { Err(Wrong::Method) }
+        }
+    }
+}
+
+fn value<T: serde::Serialize>(view: &T) -> Result<Value, Problem> {
+    serde_json::to_value(view).map_err(|error| Problem::Failed(error.to_string()))
+}
+
+fn tree(ops: &Ops) -> Result<&mm_supervision::Tree, Problem> {
+    ops.tree.get().ok_or_else(|| Problem::Down("the actor tree is still starting; ask again".to_owned()))
+}
+
+/// What the views are read from, with what the hosts say of themselves.
+async fn reader(ops: &Ops) -> Reader {
+    let shared = &ops.services.shared;
+    let mut strategies = Vec::new();
+    for (id, installed) in &shared.settings.strategies {
+        let asked = tokio::time::timeout(HOST_WITHIN, ops.services.strategies.standing(id.as_str())).await;
+        let live = asked.ok().and_then(Result::ok).flatten();
+        strategies.push(views::Strategy {
+            about: (installed.make)().about(),
+            enabled: installed.enabled,
+            priority: installed.priority,
+            schedule: installed.schedule_text.clone(),
+            live,
+        });
+    }
+    let usage = ops.services.resources.last();
+    Reader {
+        store: shared.store.clone(),
+        now: shared.now(),
+        space: Space::default_owner(),
+        place: Place {
+            data_dir: ops.info.data_dir.clone(),
+            socket: ops.socket.clone(),
+            version: ops.info.version,
+        },
+        strategies,
+        rules: shared.rules.read().and_then(|files| parse_rules(&files)),
+        rules_place: shared.rules.place(),
+        daily_actions_max: Some(shared.settings.daily_actions_max),
+        disk_free_bytes: usage.disk_free_bytes,
+        daemon: Some(Daemon {
+            pid: ops.info.pid,
+            started: ops.info.started,
+            kernel_up: ops.services.kernel_is_up(),
+            resident_bytes: usage.resident_bytes,
+        }),
+    }
+}
+
+/// The rules in these files, or every mistake in them in one sentence.
+///
+/// # Errors
+/// Every mistake.
+pub(crate) fn parse_rules(files: &[(String, String)]) -> Result<RuleSet, String> {
+    RuleSet::parse(files).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        lines.join("; ")
+    })
+}
+
+async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, Problem> {
+    let strategies = &ops.services.strategies;
+    if !strategies.ids().any(|id| id.as_str() == name) {
+        let near = views::meant(views::nearest(name, strategies.ids().map(|id| id.as_str())));
+        return Err(Problem::Unknown(format!(
+            "{}{near}",
+            NotStarted::Unknown(name.chars().take(64).collect())
+        )));
+    }
+    let word = match verb {
+        "run" => {
+            return match strategies.start(name, Trigger::Operator).await {
+                Ok(Ok(run)) => Ok(json!({ "strategy": name, "run": run.as_str() })),
+                Ok(Err(not_started)) => {
+                    Err(Problem::Refused(format!("`{name}` was not started: {not_started}")))
+                }
+                Err(error) => Err(down(ops, &error)),
+            };
+        }
+        "pause" => Word::Pause(reason(body)?),
+        "resume" => Word::Resume,
+        "enable" => Word::Enable,
+        "disable" => Word::Disable,
+        _ => {
+            return Err(Problem::Unknown(
+                "a strategy takes run, pause, resume, enable and disable".to_owned(),
+            ));
+        }
+    };
+    strategies.say(name, word).await.map_err(|error| down(ops, &error))?;
+    if matches!(verb, "enable" | "resume") {
+        // It may be due at once.
+        ops.services.scheduler.wake();
+    }
+    let state = views::read(&reader(ops).await, &Question::of(&["strategies", name]));
+    state.unwrap_or_else(|| Err(Problem::Unknown(name.to_owned())))
+}
+
+/// The longest reason that is kept.
+const REASON_CHARS: usize = 300;
+
+fn reason(body: &Value) -> Result<String, Problem> {
+    let given = body.get("reason").and_then(Value::as_str).unwrap_or_default();
+    let line = mm_core::untrusted::Untrusted::new(given).line(REASON_CHARS);
+    if line.is_empty() {
+        return Err(Problem::Bad(
+            "a pause needs a reason; whoever finds it paused in a month will ask".to_owned(),
+        ));
+    }
+    Ok(line)
+}
+
+async fn decide(ops: &Ops, id: &str, verb: &str) -> Result<Value, Problem> {
+    let decision = match verb {
+        "accept" => Decision::Accept,
+        "dismiss" => Decision::Dismiss,
+        _ => return Err(Problem::Unknown("an opportunity takes accept and dismiss".to_owned())),
+    };
+    // What no key can be is no id either.
+    let sound = !id.is_empty() && id.len() <= 512 && !id.contains('\0');
+    let shown = OpportunityId::new(mm_core::untrusted::Untrusted::new(id).line(60));
+    let unknown = || Problem::Unknown(Undecided::Unknown(shown).to_string());
+    if !sound {
+        return Err(unknown());
+    }
+    match ops.services.books.decide(&Space::default_owner(), &OpportunityId::new(id), decision).await {
+        Ok(Ok(decided)) => value(&OpportunityView::from(decided)),
+        Ok(Err(Undecided::Unknown(_))) => Err(unknown()),
+        Ok(Err(refused)) => Err(Problem::Refused(refused.to_string())),
+        Err(error) => Err(down(ops, &error)),
+    }
+}
+
+fn down(ops: &Ops, error: &CallError) -> Problem {
+    if ops.services.kernel_is_up() {
+        return Problem::Down(error.to_string());
+    }
+    let sentence = "the kernel is down (safe mode), so nothing can be changed; `doctor` says why";
+    Problem::Down(sentence.to_owned())
+}

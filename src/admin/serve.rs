@@ -1,0 +1,165 @@
+//! The socket: bound for this user alone, and every caller's user checked.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::serve::Listener;
+use serde_json::{Value, json};
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Ops, STAMP_HEADER, answer};
+
+/// No word of an operator is longer, bytes.
+const BODY_MAX: usize = 64 << 10;
+
+/// Why the socket could not be bound.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Something that is no socket lies in its place.
+    #[error("`{}` is in the way and is no socket: move it elsewhere", .0.display())]
+    InTheWay(PathBuf),
+    /// The system refuses.
+    #[error("could not listen at `{}`; the directory must be writable", path.display())]
+    Bind {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A running server. Dropped, it ends: no new callers, and open requests are cut short.
+pub struct Server {
+    socket: PathBuf,
+    stop: Option<watch::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Ends it and waits until it has.
+    pub async fn stop(mut self) {
+        self.stop = None;
+        // Only an abort of the whole runtime could make this an error.
+        drop((&mut self.task).await);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop = None;
+        // The next incarnation, or the next daemon, binds it again.
+        drop(std::fs::remove_file(&self.socket));
+    }
+}
+
+/// Listens at `socket`; `ended` is told if the server ends by itself.
+pub fn listen(
+    ops: Ops,
+    socket: &Path,
+    ended: impl FnOnce(String) + Send + 'static,
+) -> Result<Server, ListenError> {
+    let listener = bind(socket)?;
+    let (stop, stopped) = watch::channel(());
+    let app = Router::new()
+        .fallback(request)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(Served { ops, stopped: stopped.clone() });
+    let mut told = stopped.clone();
+    let server = axum::serve(Ours { listener, uid: rustix::process::getuid().as_raw() }, app)
+        .with_graceful_shutdown(async move { while told.changed().await.is_ok() {} });
+    let task = tokio::spawn(async move {
+        let result = server.await;
+        if stopped.has_changed().is_ok() {
+            ended(result.err().map_or_else(|| "no reason given".to_owned(), |error| error.to_string()));
+        }
+    });
+    Ok(Server { socket: socket.to_owned(), stop: Some(stop), task })
+}
+
+/// Binds the socket with mode 0600. The data directory's lock is held by this daemon, so a socket
+/// that is already there is a dead daemon's.
+fn bind(path: &Path) -> Result<UnixListener, ListenError> {
+    let failed = |source| ListenError::Bind { path: path.to_owned(), source };
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path).map_err(failed)?,
+        Ok(_) => return Err(ListenError::InTheWay(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    // Between these two lines others could connect where the directory lets them; their user is
+    // checked all the same.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// A listener that hangs up on other users.
+struct Ours {
+    listener: UnixListener,
+    uid: u32,
+}
+
+impl Listener for Ours {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, addr)) => match stream.peer_cred() {
+                    Ok(peer) if peer.uid() == self.uid || peer.uid() == 0 => return (stream, addr),
+                    Ok(peer) => {
+                        tracing::warn!(uid = peer.uid(), "another user was turned away from the admin socket")
+                    }
+                    Err(error) => tracing::warn!(%error, "a caller of the admin socket could not be told"),
+                },
+                Err(error) => {
+                    // Out of file descriptors, mostly: waiting lets some go.
+                    tracing::warn!(%error, "the admin socket could not take a caller");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+#[derive(Clone)]
+struct Served {
+    ops: Ops,
+    stopped: watch::Receiver<()>,
+}
+
+async fn request(State(served): State<Served>, method: Method, uri: Uri, body: Bytes) -> Response<Body> {
+    let Served { ops, mut stopped } = served;
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
+    let Ok(body) = body else {
+        return respond(&ops, 400, &json!({ "error": "the body is no JSON", "stamp": ops.info.stamp }));
+    };
+    let (status, body) = tokio::select! {
+        answered = answer(&ops, method.as_str(), target, &body) => answered,
+        _ = stopped.changed() => (503, json!({ "error": "the daemon is stopping", "stamp": ops.info.stamp })),
+    };
+    respond(&ops, status, &body)
+}
+
+fn respond(ops: &Ops, status: u16, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(STAMP_HEADER, HeaderValue::from_static(ops.info.stamp));
+    response
+}

@@ -1,0 +1,216 @@
+//! Asks the daemon; where none runs, reads the data directory itself.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use mm_core::id::Space;
+use mm_core::seams::Clock as _;
+use mm_store::{DataDir, Store};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::place::{Whereabouts, environment};
+use super::{Common, Said, refuse};
+use crate::client::{AskError, Client};
+use crate::config::{Env, Loaded};
+use crate::exit::{Exit, Failure};
+use crate::machine::{Machine, VERSION};
+use crate::seams::SystemClock;
+use crate::views::{self, Place, Question, Reader};
+
+/// An answer, and who gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    pub body: Value,
+    /// Whether a daemon gave it.
+    pub live: bool,
+}
+
+impl Told {
+    /// The answer as a view.
+    ///
+    /// # Errors
+    /// If the daemon is of another version and answers in another shape.
+    pub fn view<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        T::deserialize(&self.body).map_err(|error| {
+            Failure::new("read the answer; the daemon may be of another version, so restart it", error)
+        })
+    }
+}
+
+/// A command's way to its machine.
+pub struct Asker {
+    common: Common,
+    env: Env,
+    pub place: Whereabouts,
+    /// Whether it was said that this is the sandbox.
+    said: Cell<bool>,
+}
+
+impl Asker {
+    /// A way to the machine that `common` names.
+    ///
+    /// # Errors
+    /// If no data directory is known.
+    pub fn new(common: &Common) -> Result<Asker, Failure> {
+        let env = environment();
+        Ok(Asker { place: common.whereabouts(&env)?, common: common.clone(), env, said: Cell::new(false) })
+    }
+
+    /// The configuration as a daemon started now would read it.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn load(&self) -> Result<Loaded, crate::config::ConfigErrors> {
+        self.common.load(&self.env)
+    }
+
+    /// Asks the daemon, and only it.
+    ///
+    /// # Errors
+    /// [`Exit::NoDaemon`] if none answers.
+    pub fn daemon(&self, question: &Question) -> Result<Told, Failure> {
+        self.live(self.client().get(question))
+    }
+
+    /// Tells the daemon to do something.
+    ///
+    /// # Errors
+    /// As [`Asker::daemon`], or the daemon's own sentence.
+    pub fn say(&self, question: &Question, body: &Value) -> Result<Told, Failure> {
+        self.live(self.client().post(question, body))
+    }
+
+    /// Asks the daemon or, where none runs, the store.
+    ///
+    /// # Errors
+    /// [`Exit::NoDaemon`] if there is neither a daemon nor a store.
+    pub fn read(&self, question: &Question) -> Result<Told, Failure> {
+        match self.client().get(question) {
+            Err(AskError::NoDaemon(_)) => self.offline(question),
+            asked => self.live(asked),
+        }
+    }
+
+    /// Says once, beside the data, that it is not of the real world.
+    fn tell_sandbox(&self, stamp: &str) {
+        if stamp == "sandbox" && !self.said.replace(true) {
+            eprintln!("(sandbox)");
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.place.socket)
+    }
+
+    fn live(&self, asked: Result<crate::client::Answer, AskError>) -> Result<Told, Failure> {
+        match asked {
+            Ok(answer) => {
+                self.tell_sandbox(&answer.stamp);
+                Ok(Told { body: answer.body, live: true })
+            }
+            Err(AskError::NoDaemon(socket)) => {
+                Err(no_daemon(&self.place.data_dir, AskError::NoDaemon(socket)))
+            }
+            Err(refused @ AskError::Refused { .. }) => Err(Failure::new("", refused)),
+            Err(error) => Err(Failure::new("ask the daemon", error)),
+        }
+    }
+
+    fn offline(&self, question: &Question) -> Result<Told, Failure> {
+        let reader = self.reader()?;
+        self.tell_sandbox(reader.stamp());
+        let answer =
+            views::read(&reader, question).unwrap_or_else(|| Err(views::known_routes(&question.path())));
+        let mut body = answer.map_err(|problem| refuse(problem.to_string()))?;
+        if let Value::Object(fields) = &mut body {
+            fields.insert("stamp".to_owned(), reader.stamp().into());
+        }
+        Ok(Told { body, live: false })
+    }
+
+    /// The store, opened for reading, with what is known beside it.
+    ///
+    /// # Errors
+    /// [`Exit::NoDaemon`] if there is none, or a daemon that does not answer holds it.
+    pub fn reader(&self) -> Result<Reader, Failure> {
+        let dir = &self.place.data_dir;
+        if !dir.join(mm_store::DATABASE_FILE).exists() || DataDir::daemon_pid(dir).is_some() {
+            return Err(no_daemon(dir, AskError::NoDaemon(self.place.socket.clone())));
+        }
+        let store = Store::open_read_only(dir).map_err(|error| Failure::new("read the store", error))?;
+        let config = self.load();
+        if let Err(errors) = &config {
+            let n = errors.0.len();
+            eprintln!(
+                "the configuration has mistakes ({n}), so strategies are shown without it; see `config check`"
+            );
+        }
+        Ok(reader(store, &self.place, config.ok().as_ref()))
+    }
+}
+
+fn reader(store: Store, place: &Whereabouts, config: Option<&Loaded>) -> Reader {
+    let strategies = Machine::new().with_builtins().abouts().into_iter().map(|about| {
+        let own =
+            config.and_then(|loaded| loaded.config.strategies.get(about.name)).cloned().unwrap_or_default();
+        views::Strategy {
+            enabled: own.enabled,
+            priority: u32::from(own.priority),
+            schedule: own.schedule.unwrap_or_else(|| about.schedule.to_owned()),
+            about,
+            live: None,
+        }
+    });
+    let rules_dir = place.data_dir.join("rules");
+    Reader {
+        store,
+        now: SystemClock::new(None).wall(),
+        space: Space::default_owner(),
+        place: Place {
+            data_dir: place.data_dir.clone(),
+            socket: Some(place.socket.clone()),
+            version: VERSION,
+        },
+        strategies: strategies.collect(),
+        rules: rule_files(&rules_dir).and_then(|files| crate::admin::parse_rules(&files)),
+        rules_place: rules_dir.display().to_string(),
+        daily_actions_max: config.map(|loaded| loaded.config.limits.max_daily_actions),
+        disk_free_bytes: crate::seams::disk_free_bytes(&place.data_dir),
+        daemon: None,
+    }
+}
+
+/// The rule files of a directory. (The daemon's own reader lays files out; this one writes nothing.)
+fn rule_files(dir: &Path) -> Result<Vec<(String, String)>, String> {
+    let failed = |path: &Path, error: std::io::Error| format!("could not read {}: {error}", path.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|error| failed(dir, error))? {
+        let path = entry.map_err(|error| failed(dir, error))?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+            files.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn no_daemon(data_dir: &Path, error: AskError) -> Failure {
+    let failure = match DataDir::daemon_pid(data_dir) {
+        Some(pid) => refuse(format!(
+            "the daemon (pid {pid}) holds `{}` and does not answer: it is starting or stopping; try again",
+            data_dir.display()
+        )),
+        None if !data_dir.join(mm_store::DATABASE_FILE).exists() => Failure::new(
+            "",
+            Said(format!(
+                "there is no daemon and no data in `{}`; start one with `money-machine run`, or name its directory \
+                 with --data-dir (--sandbox for the sandbox's)",
+                data_dir.display()
+            )),
+        ),
+        None => Failure::new("", error),
+    };
+    failure.with(Exit::NoDaemon)
+}

@@ -1,0 +1,263 @@
+//! `opportunities list|show|accept|dismiss`.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::ask::Asker;
+use super::print::{self, fields, line, table};
+use super::{Common, Done, Json, examples};
+use crate::exit::{Exit, Failure};
+use crate::views::Question;
+use crate::views::opportunity::{OpportunityView, RewardView, STATES};
+
+/// Shows chances to earn, and takes your decisions on them
+#[derive(Debug, Subcommand)]
+#[command(long_about = "Shows chances to earn, and takes your decisions on them.\n\n\
+    What was there when a source was read for the first time is its baseline: kept, and hidden here unless you ask. \
+    A score (0 to 100) says how soon something is worth a look, not what it will pay.")]
+pub enum Verb {
+    /// Lists them, the best first
+    #[command(
+        long_about = "Lists opportunities, the best first. For people it hides the baseline and shows the first 40; \
+            as JSON it is one complete array unless you filter or limit it.",
+        after_long_help = examples(
+            "money-machine opportunities list\nmoney-machine opportunities list --state new --sort found\n\
+             money-machine opportunities list --platform hackerone --kind targets_added --limit 100\n\
+             money-machine opportunities list --no-baseline --json | jq '.[].title'"
+        )
+    )]
+    List(ListOptions),
+    /// Shows one with all its details
+    #[command(
+        long_about = "Shows one opportunity: why it has its score, where to look, and its details.",
+        after_long_help = examples("money-machine opportunities show 5f0c8a31d2b94e7761aa03c9\nmoney-machine opportunities show 5f0c8a31d2b94e7761aa03c9 --json | jq .details")
+    )]
+    Show {
+        #[command(flatten)]
+        id: Id,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Says that you want it
+    #[command(
+        long_about = "Says that you want to work on it. You can take that back with `dismiss` until the work is \
+            handed in. The decision is put on record.",
+        after_long_help = examples("money-machine opportunities accept 5f0c8a31d2b94e7761aa03c9")
+    )]
+    Accept {
+        #[command(flatten)]
+        id: Id,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Says that you do not want it
+    #[command(
+        long_about = "Says that you do not want it. It stays on record, and found again it stays dismissed.",
+        after_long_help = examples("money-machine opportunities dismiss 5f0c8a31d2b94e7761aa03c9")
+    )]
+    Dismiss {
+        #[command(flatten)]
+        id: Id,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// Which opportunity.
+#[derive(Debug, Args)]
+pub struct Id {
+    /// Its id, as in the list
+    id: String,
+}
+
+/// Which opportunities.
+#[derive(Debug, Args)]
+pub struct ListOptions {
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", value_parser = states())]
+    state: Option<String>,
+    /// Only those of this kind, like targets_added
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only those that can be earned on this platform
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// Only what was there when its source was first read
+    #[arg(long, conflicts_with = "no_baseline")]
+    baseline: bool,
+    /// Only what came after that
+    #[arg(long)]
+    no_baseline: bool,
+    /// What comes first: the best, or the newest
+    #[arg(long, value_name = "ORDER", default_value = "score", value_parser = ["score", "found"])]
+    sort: String,
+    /// At most so many [default: all as JSON, else 40]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    json: Json,
+}
+
+fn states() -> clap::builder::PossibleValuesParser {
+    STATES.iter().map(|state| state.as_str()).collect::<Vec<_>>().into()
+}
+
+/// So many are shown to a person who named no number.
+const SHOWN: usize = 40;
+
+pub(super) fn execute(common: &Common, verb: Verb) -> Done {
+    let asker = Asker::new(common)?;
+    match verb {
+        Verb::List(options) => list(&asker, options)?,
+        Verb::Show { id, json } => {
+            let told = asker.read(&Question::of(&["opportunities", &id.id]))?;
+            if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
+        }
+        Verb::Accept { id, json } => decide(&asker, &id, "accept", json)?,
+        Verb::Dismiss { id, json } => decide(&asker, &id, "dismiss", json)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn decide(asker: &Asker, id: &Id, verb: &str, json: Json) -> Result<(), Failure> {
+    let told = asker.say(&Question::of(&["opportunities", &id.id, verb]), &Value::Null)?;
+    if json.json {
+        return print::json(&told.body);
+    }
+    let decided: OpportunityView = told.view()?;
+    eprintln!("{}: {}", decided.state, line(&decided.title, 200));
+    Ok(())
+}
+
+fn list(asker: &Asker, options: ListOptions) -> Result<(), Failure> {
+    let only = match (options.baseline, options.no_baseline) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
+    let question = Question::of(&["opportunities"])
+        .with("state", options.state.as_ref())
+        .with("kind", options.kind.as_ref())
+        .with("platform", options.platform.as_ref())
+        .with("baseline", only)
+        .with("sort", Some(&options.sort))
+        // A person is also told how many there are.
+        .with("limit", options.limit.filter(|_| options.json.json));
+    let told = asker.read(&question)?;
+    if options.json.json {
+        return print::json(&told.body);
+    }
+    let all: Vec<OpportunityView> = told.view()?;
+    let total = all.len();
+    let listed: Vec<OpportunityView> =
+        all.into_iter().filter(|o| options.baseline || !o.is_baseline()).collect();
+    let shown = options.limit.unwrap_or(SHOWN).min(listed.len());
+    if shown > 0 {
+        print::out(&rows(listed.get(..shown).unwrap_or_default()))?;
+    }
+    eprintln!("{}", more(shown, listed.len(), total - listed.len()));
+    Ok(())
+}
+
+/// What a person is told below the list.
+pub(super) fn more(shown: usize, listed: usize, hidden: usize) -> String {
+    let mut text = match (shown, listed) {
+        (_, 0) => "no opportunity is listed".to_owned(),
+        (shown, listed) if shown == listed => format!("{listed} opportunities"),
+        (shown, listed) => format!("{shown} of {listed} opportunities; --limit {listed} shows all"),
+    };
+    if hidden > 0 {
+        text.push_str(&format!("; {hidden} of the baseline are hidden, --baseline shows them"));
+    }
+    if listed > 0 {
+        text.push_str(
+            "\n`money-machine opportunities show ID` shows one, `accept ID` and `dismiss ID` decide",
+        );
+    }
+    text
+}
+
+pub(super) fn rows(all: &[OpportunityView]) -> String {
+    let row = |o: &OpportunityView| {
+        vec![
+            line(&o.id, 24),
+            o.score.to_string(),
+            o.state.clone(),
+            line(&o.platform, 20),
+            line(&o.kind, 20),
+            line(&o.title, 120),
+        ]
+    };
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    table(&["id", "score", "state", "platform", "kind", "title"], &rows)
+}
+
+pub(super) fn page(o: &OpportunityView) -> String {
+    let mut lines = vec![
+        ("title", line(&o.title, 200)),
+        ("id", line(&o.id, 80)),
+        ("state", o.state.clone()),
+        ("score", format!("{} ({})", o.score, line(&o.reason, 300))),
+        ("platform", line(&o.platform, 64)),
+        ("kind", line(&o.kind, 64)),
+        ("look at", line(&o.url, 2048)),
+        ("found", format!("{} by {}", o.found_at, o.strategy)),
+        ("updated", o.updated_at.clone()),
+        ("reward", o.reward.as_ref().map_or("not said".to_owned(), reward)),
+    ];
+    if let Some(evidence) = &o.evidence {
+        lines.push(("evidence", line(evidence, 80)));
+    }
+    let mut text = fields(&lines);
+    if !o.details.is_empty() {
+        text.push_str("\nDetails:\n");
+        for (name, value) in &o.details {
+            detail(&mut text, 1, &line(name, 60), value);
+        }
+    }
+    text
+}
+
+fn reward(reward: &RewardView) -> String {
+    let currency = line(&reward.currency, 8);
+    match (&reward.min, &reward.max) {
+        (Some(min), Some(max)) => format!("{min} to {max} {currency}"),
+        (None, Some(max)) => format!("up to {max} {currency}"),
+        (Some(min), None) => format!("from {min} {currency}"),
+        (None, None) => format!("paid in {currency}, no amount said"),
+    }
+}
+
+/// Details are a strategy's own, built from what others wrote: each text becomes one harmless line.
+fn detail(text: &mut String, depth: usize, name: &str, value: &Value) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            text.push_str(&format!("{indent}{name}:\n"));
+            for item in items {
+                text.push_str(&format!("{indent}  - {}\n", short(item)));
+            }
+        }
+        Value::Object(inner) => {
+            text.push_str(&format!("{indent}{name}:\n"));
+            for (name, value) in inner {
+                detail(text, depth + 1, &line(name, 60), value);
+            }
+        }
+        other => text.push_str(&format!("{indent}{name}: {}\n", short(other))),
+    }
+}
+
+/// A value in one line.
+fn short(value: &Value) -> String {
+    match value {
+        Value::String(text) => line(text, 300),
+        Value::Array(items) => items.iter().map(short).collect::<Vec<_>>().join(", "),
+        Value::Object(inner) => {
+            let parts: Vec<String> =
+                inner.iter().map(|(name, value)| format!("{} {}", line(name, 60), short(value))).collect();
+            parts.join(", ")
+        }
+        other => other.to_string(),
+    }
+}

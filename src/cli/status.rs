@@ -1,0 +1,94 @@
+//! `status`.
+
+use clap::Args;
+
+use super::ask::Asker;
+use super::print::{self, fields, line, mib, minute, minute_or, span, table};
+use super::{Common, Done, Json, examples};
+use crate::exit::Exit;
+use crate::views::Question;
+use crate::views::status::StatusView;
+
+/// Says what runs, since when, and what waits for you
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Says what runs, since when, and what waits for you: the strategies with their next run, \
+        opportunities you have not decided on, alerts that are not over, and the path of the admin socket.\n\n\
+        Without a daemon it shows what the store remembers and ends with 3.",
+    after_long_help = examples("money-machine status\nmoney-machine status --sandbox\nmoney-machine status --json | jq .opportunities.new")
+)]
+pub struct Options {
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) fn execute(common: &Common, options: Options) -> Done {
+    let asker = Asker::new(common)?;
+    let told = asker.read(&Question::of(&["status"]))?;
+    if options.json.json {
+        print::json(&told.body)?;
+    } else {
+        print::out(&text(&told.view()?))?;
+    }
+    if told.live {
+        return Ok(Exit::Done);
+    }
+    eprintln!("no daemon runs; this is what the store remembers. Start one with `money-machine run`.");
+    Ok(Exit::NoDaemon)
+}
+
+pub(super) fn text(status: &StatusView) -> String {
+    let mut text = head(status);
+    let rows: Vec<Vec<String>> = status
+        .strategies
+        .iter()
+        .map(|s| {
+            let next = minute_or(s.next_run.as_ref(), "-");
+            vec![s.strategy.clone(), s.status.clone(), minute_or(s.last_run.as_ref(), "never"), next]
+        })
+        .collect();
+    text.push('\n');
+    text.push_str(&table(&["strategy", "status", "last run", "next run"], &rows));
+    if !status.alerts.is_empty() {
+        text.push_str(&format!("\n{} alerts are open:\n", status.alerts.len()));
+        for alert in &status.alerts {
+            text.push_str(&format!(
+                "  {}  {}: {}\n",
+                minute(&alert.last_at),
+                line(&alert.about, 80),
+                line(&alert.sentence, 400)
+            ));
+        }
+    }
+    text
+}
+
+fn head(status: &StatusView) -> String {
+    let daemon = match (status.running, status.pid) {
+        (false, _) => "not running".to_owned(),
+        (true, pid) => {
+            let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            let mode = if status.safe_mode { ", in safe mode: nothing goes out; see `doctor`" } else { "" };
+            format!("running{pid} for {}{mode}", span(status.uptime_s.unwrap_or(0)))
+        }
+    };
+    let counts = &status.opportunities;
+    let mut lines = vec![
+        ("daemon", daemon),
+        ("version", status.version.clone()),
+        ("data", status.data_dir.clone()),
+        ("socket", status.socket.clone().unwrap_or_else(|| "none".to_owned())),
+        (
+            "opportunities",
+            format!("{} new, {} of the baseline, {} in all", counts.new, counts.baseline, counts.total),
+        ),
+        ("alerts", format!("{} open", status.alerts.len())),
+    ];
+    if let Some(bytes) = status.resident_bytes {
+        lines.push(("memory", mib(bytes)));
+    }
+    if let Some(bytes) = status.disk_free_bytes {
+        lines.push(("disk", format!("{} free", mib(bytes))));
+    }
+    fields(&lines)
+}

@@ -1,0 +1,125 @@
+//! What users see: the shapes of `--json`, and how they are read from the store.
+//!
+//! Every view is a struct of its own, so that a change inside never changes what a script reads.
+//! [`Reader`] holds what the views are read from. It is filled by the daemon ([`crate::admin`]) or
+//! by a command that reads a data directory without one ([`crate::cli`]); both then answer the same
+//! questions with the same code ([`read`]).
+//!
+//! It may touch the store it is given, for reading, and nothing else. A row that does not open is
+//! never shown as something else: lists pass over it, and `doctor` names it.
+
+pub mod action;
+pub mod actor;
+pub mod audit;
+pub mod doctor;
+pub mod limit;
+pub mod opportunity;
+pub mod question;
+mod read;
+pub mod status;
+pub mod strategy;
+
+use std::path::PathBuf;
+
+use mm_core::id::Space;
+use mm_core::moment::Moment;
+use mm_core::rule::RuleSet;
+use mm_sdk::About;
+use mm_services::strategies::Standing;
+use mm_store::Store;
+
+pub use question::{Problem, Question};
+pub use read::{known_routes, read};
+
+/// What the views are read from.
+pub struct Reader {
+    pub store: Store,
+    /// The time of day, for what is left of quotas and for reviews that are due.
+    pub now: Moment,
+    /// Whose rows.
+    pub space: Space,
+    pub place: Place,
+    /// In the order of their names.
+    pub strategies: Vec<Strategy>,
+    /// The rules, or one sentence why there are none.
+    pub rules: Result<RuleSet, String>,
+    /// Where the rules lie.
+    pub rules_place: String,
+    /// The owner's cap on everything, if the configuration could be read.
+    pub daily_actions_max: Option<u32>,
+    /// Free bytes on the data directory's disk, if known.
+    pub disk_free_bytes: Option<u64>,
+    /// What only a running daemon knows.
+    pub daemon: Option<Daemon>,
+}
+
+/// Where a machine lives.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub data_dir: PathBuf,
+    pub socket: Option<PathBuf>,
+    pub version: &'static str,
+}
+
+/// What only a running daemon knows of itself.
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    pub pid: u32,
+    pub started: Moment,
+    /// Whether the kernel runs; if not, the machine is in safe mode and nothing goes out.
+    pub kernel_up: bool,
+    pub resident_bytes: Option<u64>,
+}
+
+/// One installed strategy.
+#[derive(Debug, Clone)]
+pub struct Strategy {
+    pub about: About,
+    /// Whether the configuration enables it; the owner's later word, in the store, outweighs it.
+    pub enabled: bool,
+    pub priority: u32,
+    /// As it was written.
+    pub schedule: String,
+    /// What its host says, where one runs.
+    pub live: Option<Standing>,
+}
+
+impl Reader {
+    /// `live` or `sandbox`.
+    pub fn stamp(&self) -> &'static str {
+        self.store.stamp().as_str()
+    }
+
+    /// The strategy of that name.
+    fn strategy(&self, name: &str) -> Option<&Strategy> {
+        self.strategies.iter().find(|strategy| strategy.about.name == name)
+    }
+}
+
+/// An error with all its sources, masked, as a problem of the store.
+pub(crate) fn unread(error: &(dyn std::error::Error + 'static)) -> Problem {
+    Problem::Failed(crate::exit::chain(error))
+}
+
+/// The name among `names` that was probably meant.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |name: &str| {
+        let whole = strsim::jaro_winkler(wanted, name);
+        // `strategies` is meant for `kernel/strategies`.
+        let last = name.rsplit('/').next().map_or(0.0, |last| strsim::jaro_winkler(wanted, last));
+        whole.max(last)
+    };
+    names
+        .map(|name| (near(name), name))
+        .filter(|(near, _)| *near > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// `; did you mean \`x\`?`, or nothing.
+pub(crate) fn meant(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Actors as SPEC shows them.
+
+use mm_core::moment::Moment;
+use mm_supervision::{ActorDetail, ActorView, CrashReport, Tree};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Problem, meant, nearest};
+
+/// One actor and those below it; exactly these fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActorRow {
+    pub path: String,
+    /// `starting`, `running`, `busy`, `stuck`, `restarting`, `tripped`, `isolated` or `stopped`.
+    pub state: String,
+    pub since: String,
+    pub restarts: u64,
+    pub last_cause: Option<String>,
+    pub mailbox_depth: u32,
+    pub mailbox_wait_ms: Quantiles,
+    pub handle_ms: Quantiles,
+    pub messages_total: u64,
+    pub children: Vec<ActorRow>,
+}
+
+/// Half were not longer than `p50`, all but one in a hundred not longer than `p99`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// All that is known of one actor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActorPage {
+    #[serde(flatten)]
+    pub actor: ActorRow,
+    pub about: String,
+    /// More messages than this are refused.
+    pub mailbox_bound: u32,
+    /// The kind of the message in hand.
+    pub in_hand: Option<String>,
+    /// Failed attempts in a row.
+    pub attempt: u32,
+    pub next_try: Option<String>,
+    /// Restarts taken out of its own budget since work was last proved; null without one.
+    pub budget_spent: Option<u32>,
+    /// `{kind, done, failed, lost}` each.
+    pub kinds: Vec<Value>,
+    /// The last messages, oldest first: `{seq, kind, sender, action, queue_ns, handle_ns, ok}`.
+    pub records: Vec<Value>,
+    pub crashes: Vec<CrashView>,
+}
+
+/// How it once ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CrashView {
+    pub at: String,
+    pub incarnation: u64,
+    pub cause: String,
+    /// The last messages; the last of them is the one it did not survive.
+    pub records: Vec<Value>,
+    /// What was dropped from its mailbox.
+    pub left: Vec<Value>,
+}
+
+impl From<&ActorView> for ActorRow {
+    fn from(view: &ActorView) -> Self {
+        let quantiles = |q: &mm_supervision::Quantiles| Quantiles { p50: q.p50, p99: q.p99 };
+        ActorRow {
+            path: view.path.clone(),
+            state: serde_json::to_value(view.state)
+                .ok()
+                .and_then(|word| word.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            since: Moment::from_unix_ms(view.since).to_string(),
+            restarts: view.restarts,
+            last_cause: view.last_cause.clone(),
+            mailbox_depth: view.mailbox_depth,
+            mailbox_wait_ms: quantiles(&view.mailbox_wait_ms),
+            handle_ms: quantiles(&view.handle_ms),
+            messages_total: view.messages_total,
+            children: view.children.iter().map(ActorRow::from).collect(),
+        }
+    }
+}
+
+impl From<ActorDetail> for ActorPage {
+    fn from(detail: ActorDetail) -> Self {
+        ActorPage {
+            actor: ActorRow::from(&detail.view),
+            about: detail.about,
+            mailbox_bound: detail.mailbox_bound,
+            in_hand: detail.in_hand.map(str::to_owned),
+            attempt: detail.attempt,
+            next_try: detail.next_try_ms.map(|ms| Moment::from_unix_ms(ms).to_string()),
+            budget_spent: detail.budget_spent,
+            kinds: values(&detail.kinds),
+            records: values(&detail.records),
+            crashes: detail.crashes.into_iter().map(CrashView::from).collect(),
+        }
+    }
+}
+
+impl From<CrashReport> for CrashView {
+    fn from(crash: CrashReport) -> Self {
+        CrashView {
+            at: Moment::from_unix_ms(crash.at_ms).to_string(),
+            incarnation: crash.incarnation,
+            cause: crash.cause,
+            records: values(&crash.records),
+            left: values(&crash.left),
+        }
+    }
+}
+
+fn values<T: Serialize>(all: &[T]) -> Vec<Value> {
+    all.iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
+}
+
+/// The whole tree.
+pub fn tree(tree: &Tree) -> ActorRow {
+    ActorRow::from(&tree.view())
+}
+
+/// One actor.
+///
+/// # Errors
+/// [`Problem::Unknown`] names the path that was probably meant.
+pub fn show(tree: &Tree, path: &str) -> Result<ActorPage, Problem> {
+    tree.show(path).map(ActorPage::from).ok_or_else(|| {
+        let paths = tree.paths();
+        let near = meant(nearest(path, paths.iter().map(String::as_str)));
+        let shown = mm_core::untrusted::Untrusted::new(path).line(80);
+        Problem::Unknown(format!("there is no actor at `{shown}`; `actors tree` shows all{near}"))
+    })
+}

@@ -1,0 +1,299 @@
+//! `doctor`: everything that can be looked at without acting, each with the one thing to do.
+
+use mm_core::id::StrategyId;
+use mm_services::{integrity, records::StrategyRow};
+use mm_store::Span;
+use serde::{Deserialize, Serialize};
+
+use super::{Problem, Reader, status};
+
+/// All findings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorView {
+    /// Whether no check failed.
+    pub ok: bool,
+    pub checks: Vec<CheckView>,
+}
+
+/// What one check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckView {
+    pub name: String,
+    pub grade: Grade,
+    /// One sentence.
+    pub sentence: String,
+    /// The one thing to do; null where there is nothing.
+    pub todo: Option<String>,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    Ok,
+    /// Works, and somebody should look.
+    Warn,
+    Fail,
+}
+
+impl Grade {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Grade::Ok => "ok",
+            Grade::Warn => "warn",
+            Grade::Fail => "fail",
+        }
+    }
+}
+
+impl CheckView {
+    pub fn ok(name: &str, sentence: impl Into<String>) -> CheckView {
+        CheckView { name: name.to_owned(), grade: Grade::Ok, sentence: sentence.into(), todo: None }
+    }
+
+    pub fn warn(name: &str, sentence: impl Into<String>, todo: impl Into<String>) -> CheckView {
+        CheckView { grade: Grade::Warn, todo: Some(todo.into()), ..CheckView::ok(name, sentence) }
+    }
+
+    pub fn fail(name: &str, sentence: impl Into<String>, todo: impl Into<String>) -> CheckView {
+        CheckView { grade: Grade::Fail, ..CheckView::warn(name, sentence, todo) }
+    }
+}
+
+impl DoctorView {
+    pub fn of(checks: Vec<CheckView>) -> DoctorView {
+        DoctorView { ok: checks.iter().all(|check| check.grade != Grade::Fail), checks }
+    }
+}
+
+/// Below this the disk is nearly full, bytes.
+const DISK_LEAST: u64 = 200 << 20;
+
+const RESTORE: &str = "restore a backup, and find out who wrote to the store";
+
+pub(super) fn read(reader: &Reader) -> DoctorView {
+    let mut checks = vec![
+        CheckView::ok("stamp", format!("the data directory belongs to {} runs", reader.stamp())),
+        store(reader),
+        audit(reader),
+    ];
+    checks.extend(integrity(reader));
+    checks.push(rules(reader));
+    checks.push(disk(reader));
+    checks.extend(reader.daemon.as_ref().map(|daemon| kernel(daemon.kernel_up)));
+    checks.extend(snapshots(reader));
+    checks.extend(strategies(reader));
+    checks.extend(alerts(reader));
+    DoctorView::of(checks)
+}
+
+fn store(reader: &Reader) -> CheckView {
+    match reader.store.rows() {
+        Ok(rows) if reader.daemon.is_some() && !reader.store.is_running() => CheckView::fail(
+            "store",
+            format!("the store has {rows} rows and takes no more changes: its disk failed"),
+            "look at the disk, then start the daemon again",
+        ),
+        Ok(rows) => CheckView::ok("store", format!("the store opens and has {rows} rows")),
+        Err(error) => CheckView::fail("store", failed("the store cannot be read", &error), RESTORE),
+    }
+}
+
+fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
+    format!("{what}: {}", crate::exit::chain(error))
+}
+
+fn audit(reader: &Reader) -> CheckView {
+    match mm_services::audit::verify(&reader.store) {
+        Ok(found) if found.broken.is_empty() => {
+            CheckView::ok("audit", format!("the audit chain is whole: {} entries", found.entries))
+        }
+        Ok(found) => {
+            let first = found.broken.first().map(ToString::to_string).unwrap_or_default();
+            let more = found.broken.len() - 1;
+            let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+            CheckView::fail(
+                "audit",
+                format!("{first}{more}"),
+                "`audit verify` lists all; then restore a backup",
+            )
+        }
+        Err(error) => CheckView::fail("audit", failed("the audit chain cannot be read", &error), RESTORE),
+    }
+}
+
+fn integrity(reader: &Reader) -> Vec<CheckView> {
+    const NAME: &str = "integrity";
+    let ids = match strategy_ids(reader) {
+        Ok(ids) => ids,
+        Err(problem) => return vec![CheckView::fail(NAME, problem.to_string(), RESTORE)],
+    };
+    let mut checks = Vec::new();
+    match integrity::check(&reader.store, &ids) {
+        Ok(findings) => checks.extend(findings.into_iter().map(|finding| {
+            CheckView::fail(NAME, finding.sentence, "find out who wrote to the store, or restore a backup")
+        })),
+        Err(error) => checks.push(CheckView::fail(NAME, failed("the rows cannot be read", &error), RESTORE)),
+    }
+    if checks.is_empty() {
+        checks.push(CheckView::ok(NAME, format!("schedules and ticks of {} strategies agree", ids.len())));
+    }
+    checks
+}
+
+/// Those installed, and those that only the store remembers.
+fn strategy_ids(reader: &Reader) -> Result<Vec<StrategyId>, Problem> {
+    let scanned = reader.store.scan::<StrategyRow>(&reader.space, Span::all(), usize::MAX);
+    let scanned = scanned.map_err(|error| super::unread(&error))?;
+    let stored = scanned.rows.iter().map(|(id, _)| id.as_str());
+    let installed = reader.strategies.iter().map(|strategy| strategy.about.name);
+    let mut ids: Vec<StrategyId> = stored.chain(installed).filter_map(|id| id.parse().ok()).collect();
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
+}
+
+fn rules(reader: &Reader) -> CheckView {
+    const NAME: &str = "rules";
+    let place = &reader.rules_place;
+    let rules = match &reader.rules {
+        Ok(rules) => rules,
+        Err(why) => {
+            let sentence = format!("the rules in {place} cannot be used, so nothing is permitted: {why}");
+            return CheckView::fail(NAME, sentence, "correct or remove the file it names");
+        }
+    };
+    let platforms = rules.platforms().count();
+    if platforms == 0 {
+        let sentence = format!("no rule file in {place} speaks of a platform, so nothing is permitted");
+        return CheckView::warn(NAME, sentence, "put a rule file there");
+    }
+    let mut lints = rules.run_examples();
+    lints.extend(rules.lint(reader.now));
+    match lints.first() {
+        None => {
+            CheckView::ok(NAME, format!("the rules of {platforms} platforms in {place} are read and in date"))
+        }
+        Some(first) => {
+            CheckView::warn(NAME, first.to_string(), format!("look at {} notes on rules", lints.len()))
+        }
+    }
+}
+
+fn disk(reader: &Reader) -> CheckView {
+    const NAME: &str = "disk";
+    match reader.disk_free_bytes {
+        None => CheckView::ok(NAME, "how much of the disk is free is not known"),
+        Some(free) if free < DISK_LEAST => {
+            let sentence = format!("only {} MiB are free on the data directory's disk", free >> 20);
+            CheckView::fail(NAME, sentence, "make room before writing fails")
+        }
+        Some(free) => {
+            CheckView::ok(NAME, format!("{} MiB are free on the data directory's disk", free >> 20))
+        }
+    }
+}
+
+fn kernel(up: bool) -> CheckView {
+    if up {
+        return CheckView::ok("kernel", "the kernel runs");
+    }
+    let sentence = "the kernel is down: the machine is in safe mode and nothing goes out";
+    CheckView::fail("kernel", sentence, "`actors tree` shows what failed; then start the daemon again")
+}
+
+fn snapshots(reader: &Reader) -> Vec<CheckView> {
+    const NAME: &str = "snapshots";
+    let mut checks = Vec::new();
+    for strategy in &reader.strategies {
+        match reader.store.load_snapshot(&reader.space, strategy.about.name) {
+            Ok(loaded) if loaded.snapshot.is_none() && !loaded.lost.is_empty() => {
+                checks.push(CheckView::fail(
+                    NAME,
+                    format!("no snapshot of `{}` opens: {}", strategy.about.name, loaded.lost.join("; ")),
+                    "restore a backup, or the strategy begins anew",
+                ))
+            }
+            Ok(loaded) => checks.extend(loaded.lost.into_iter().map(|lost| {
+                CheckView::warn(
+                    NAME,
+                    format!("{lost}; the one before it is used"),
+                    "find out who wrote to the store",
+                )
+            })),
+            Err(error) => {
+                checks.push(CheckView::fail(NAME, failed("the snapshots cannot be read", &error), RESTORE));
+            }
+        }
+    }
+    if checks.is_empty() {
+        checks.push(CheckView::ok(
+            NAME,
+            format!("the snapshots of {} strategies open", reader.strategies.len()),
+        ));
+    }
+    checks
+}
+
+fn strategies(reader: &Reader) -> Vec<CheckView> {
+    const NAME: &str = "strategies";
+    let views = match super::strategy::list(reader) {
+        Ok(views) => views,
+        Err(problem) => return vec![CheckView::fail(NAME, problem.to_string(), RESTORE)],
+    };
+    let mut checks = Vec::new();
+    for view in &views {
+        let id = &view.strategy;
+        let why = view.errors.first().map(|why| format!(": {why}")).unwrap_or_default();
+        match view.status.as_str() {
+            "error" => checks.push(CheckView::fail(
+                NAME,
+                format!("`{id}` is put aside{why}"),
+                "`config check`, correct its section, start the daemon again",
+            )),
+            "tripped" => {
+                let until = view.breaker.until.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
+                let todo = format!("`strategy resume {id}` tries it at once");
+                checks.push(CheckView::warn(
+                    NAME,
+                    format!("the breaker of `{id}` is open{until}{why}"),
+                    todo,
+                ));
+            }
+            "paused" => {
+                checks.push(CheckView::warn(
+                    NAME,
+                    format!("`{id}` is paused"),
+                    format!("`strategy resume {id}`"),
+                ));
+            }
+            _ => {}
+        }
+    }
+    if checks.is_empty() {
+        checks
+            .push(CheckView::ok(NAME, format!("none of {} strategies is put aside or tripped", views.len())));
+    }
+    checks
+}
+
+/// Alerts about the integrity of rows fail; others are shown.
+fn alerts(reader: &Reader) -> Vec<CheckView> {
+    const NAME: &str = "alerts";
+    let open = match status::alerts(reader) {
+        Ok(open) => open,
+        Err(problem) => return vec![CheckView::fail(NAME, problem.to_string(), RESTORE)],
+    };
+    if open.is_empty() {
+        return vec![CheckView::ok(NAME, "no alert is open")];
+    }
+    let check = |alert: status::AlertView| {
+        let sentence = format!("{} (since {}, {} times)", alert.sentence, alert.raised_at, alert.times);
+        if alert.about.starts_with("integrity/") {
+            CheckView::fail(NAME, sentence, "find out who wrote to the store, or restore a backup")
+        } else {
+            CheckView::warn(NAME, sentence, "see to what it says")
+        }
+    };
+    open.into_iter().map(check).collect()
+}

@@ -1,0 +1,129 @@
+//! Limits: what is left of every quota, and which platforms are left alone.
+
+use mm_core::id::{PlatformId, Space};
+use mm_core::limit::{CoolDown, Quota, QuotaState};
+use mm_core::rule::{LimitRule, Pack};
+use mm_store::Span;
+use serde::{Deserialize, Serialize};
+
+use super::{Problem, Reader, meant, nearest, unread};
+
+/// One quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// Null for the owner's own cap on everything.
+    pub platform: Option<String>,
+    /// The kind of act it counts; null for all.
+    pub action: Option<String>,
+    /// Whom it counts for: `ip`, `platform`, `account`, `space` or `machine`.
+    pub scope: String,
+    /// At most so many in any window.
+    pub max: u32,
+    pub per_ms: u64,
+    /// The same in words.
+    pub quota: String,
+    pub used: u32,
+    pub left: u32,
+    /// When all of it is there again, if nothing more is spent; null if it is.
+    pub whole_at: Option<String>,
+    /// Where the limit is written.
+    pub source: String,
+}
+
+/// All limits of one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitPage {
+    pub platform: String,
+    pub about: String,
+    pub limits: Vec<LimitView>,
+    pub cool_downs: Vec<CoolDownView>,
+}
+
+/// A platform, or one account there, is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoolDownView {
+    /// `PLATFORM` or `PLATFORM/ACCOUNT`.
+    pub who: String,
+    pub until: String,
+}
+
+pub(super) fn list(reader: &Reader) -> Result<Vec<LimitView>, Problem> {
+    let rules = rules(reader)?;
+    let mut views: Vec<LimitView> = own(reader).transpose()?.into_iter().collect();
+    for pack in rules.packs() {
+        views.extend(of_pack(reader, pack)?);
+    }
+    Ok(views)
+}
+
+fn rules(reader: &Reader) -> Result<&mm_core::rule::RuleSet, Problem> {
+    reader.rules.as_ref().map_err(|why| Problem::Failed(format!("the rules could not be read: {why}")))
+}
+
+fn own(reader: &Reader) -> Option<Result<LimitView, Problem>> {
+    let quota = Quota::daily_actions(reader.daily_actions_max?);
+    Some(view(reader, &quota, "your configuration, limits.max_daily_actions"))
+}
+
+fn of_pack(reader: &Reader, pack: &Pack) -> Result<Vec<LimitView>, Problem> {
+    let Some(platform) = &pack.platform else { return Ok(Vec::new()) };
+    let quotas = pack.limits.iter().filter_map(|limit| Some((quota(limit, platform, &reader.space)?, limit)));
+    quotas.map(|(quota, limit)| view(reader, &quota, &limit.source)).collect()
+}
+
+/// A limit per account has no quota before there is an account.
+fn quota(limit: &LimitRule, platform: &PlatformId, space: &Space) -> Option<Quota> {
+    let per = std::time::Duration::from_millis(limit.per_ms);
+    Quota::of_platform(limit.scope, platform, limit.kind.as_ref(), None, space, limit.max, per)
+}
+
+fn view(reader: &Reader, quota: &Quota, source: &str) -> Result<LimitView, Problem> {
+    let row = reader.store.get::<QuotaState>(&quota.space, &quota.key).map_err(|error| unread(&error))?;
+    let state = row.map(|row| row.value).unwrap_or_default();
+    let left = state.remaining(quota, reader.now);
+    let whole_at = state.whole_at(quota, reader.now);
+    Ok(LimitView {
+        platform: quota.platform.as_ref().map(ToString::to_string),
+        action: quota.kind.as_ref().map(ToString::to_string),
+        scope: quota.scope.as_str().to_owned(),
+        max: quota.max,
+        per_ms: quota.per_ms,
+        quota: quota.to_string(),
+        used: quota.max.saturating_sub(left),
+        left,
+        whole_at: (whole_at > reader.now).then(|| whole_at.to_string()),
+        source: source.to_owned(),
+    })
+}
+
+pub(super) fn show(reader: &Reader, platform: &str) -> Result<LimitPage, Problem> {
+    let rules = rules(reader)?;
+    let id: Option<PlatformId> = platform.parse().ok();
+    let Some(pack) = id.as_ref().and_then(|id| rules.pack(id)) else {
+        let near = meant(nearest(platform, rules.platforms().map(PlatformId::as_str)));
+        let shown = mm_core::untrusted::Untrusted::new(platform).line(64);
+        let sentence = format!("no rule file in {} speaks of a platform `{shown}`{near}", reader.rules_place);
+        return Err(Problem::Unknown(sentence));
+    };
+    Ok(LimitPage {
+        platform: platform.to_owned(),
+        about: pack.about.clone(),
+        limits: of_pack(reader, pack)?,
+        cool_downs: cool_downs(reader, platform)?,
+    })
+}
+
+fn cool_downs(reader: &Reader, platform: &str) -> Result<Vec<CoolDownView>, Problem> {
+    let mut found = Vec::new();
+    for space in [&Space::machine(), &reader.space] {
+        let scanned = reader.store.scan::<CoolDown>(space, Span::prefix(platform), usize::MAX);
+        for (who, row) in scanned.map_err(|error| unread(&error))?.rows {
+            let ours =
+                who == platform || who.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'));
+            if let Some(until) = row.value.until(reader.now).filter(|_| ours) {
+                found.push(CoolDownView { who, until: until.to_string() });
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,51 @@
+//! The questions that a store alone can answer.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    Problem, Question, Reader, action, audit, doctor, limit, meant, nearest, opportunity, status, strategy,
+};
+
+/// Every question that reads, for the sentence about one that is not known.
+const READS: &[&str] =
+    &["status", "doctor", "actions", "strategies", "limits", "opportunities", "audit", "actors", "config"];
+
+/// Answers a question from what `reader` holds. `None`: not a question for the store.
+///
+/// # Errors
+/// [`Problem`] says why there is no answer.
+pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Problem>> {
+    Some(match question.path().as_slice() {
+        ["status"] => plain(question).and_then(|()| json(status::read(reader))),
+        ["doctor"] => plain(question).and_then(|()| json(Ok(doctor::read(reader)))),
+        ["opportunities"] => json(opportunity::list(reader, question)),
+        ["opportunities", id] => json(opportunity::show(reader, id)),
+        ["actions"] => json(action::list(reader, question)),
+        ["actions", id] => json(action::show(reader, id)),
+        ["strategies"] => plain(question).and_then(|()| json(strategy::list(reader))),
+        ["strategies", name] => json(strategy::show(reader, name)),
+        ["limits"] => plain(question).and_then(|()| json(limit::list(reader))),
+        ["limits", platform] => json(limit::show(reader, platform)),
+        ["audit"] => json(audit::page(reader, question)),
+        ["audit", "tail"] => json(audit::tail(reader, question)),
+        ["audit", "verify"] => plain(question).and_then(|()| json(audit::verify(reader))),
+        _ => return None,
+    })
+}
+
+/// The problem with a path that nobody answers.
+pub fn known_routes(path: &[&str]) -> Problem {
+    let first = path.first().copied().unwrap_or_default();
+    let shown = mm_core::untrusted::Untrusted::new(path.join("/")).line(80);
+    let near = meant(nearest(first, READS.iter().copied()).filter(|near| *near != first));
+    Problem::Unknown(format!("there is nothing at `/{shown}`; there are {}{near}", READS.join(", ")))
+}
+
+fn plain(question: &Question) -> Result<(), Problem> {
+    question.only(&[])
+}
+
+fn json<T: Serialize>(answer: Result<T, Problem>) -> Result<Value, Problem> {
+    serde_json::to_value(answer?).map_err(|error| Problem::Failed(error.to_string()))
+}
