@@ -38,12 +38,13 @@ use std::sync::{Arc, OnceLock};
 
 use mm_core::moment::Moment;
 use mm_services::tree::Services;
+use mm_store::Stamp;
 use mm_supervision::Tree;
 use serde_json::Value;
 
 pub use answer::answer;
 pub(crate) use answer::parse_rules;
-pub use service::{AdminService, Msg, row};
+pub use service::{AdminService, Msg};
 
 /// The header that carries `live` or `sandbox`.
 pub const STAMP_HEADER: &str = "x-money-machine-stamp";
@@ -51,12 +52,18 @@ pub const STAMP_HEADER: &str = "x-money-machine-stamp";
 /// What the admin works with. Clones share it.
 #[derive(Clone)]
 pub struct Ops {
-    pub services: Services,
-    /// Filled once the tree has started; until then the tree cannot be shown.
-    pub tree: Arc<OnceLock<Tree>>,
-    /// Where to listen; `None` in simulation, where nobody listens.
-    pub socket: Option<PathBuf>,
-    pub info: Arc<Info>,
+    services: Services,
+    tree: Arc<OnceLock<Tree>>,
+    socket: Option<PathBuf>,
+    info: Arc<Info>,
+}
+
+impl Ops {
+    /// What the admin of `services` works with. `tree` is filled once the tree has started; until
+    /// then it cannot be shown. At `socket` it listens; simulated, nobody does.
+    pub fn new(services: Services, tree: Arc<OnceLock<Tree>>, socket: Option<PathBuf>, info: Info) -> Ops {
+        Ops { services, tree, socket, info: Arc::new(info) }
+    }
 }
 
 /// What a machine knows of itself from its start.
@@ -65,11 +72,10 @@ pub struct Info {
     pub pid: u32,
     pub started: Moment,
     pub data_dir: PathBuf,
-    /// `live` or `sandbox`.
-    pub stamp: &'static str,
+    pub stamp: Stamp,
     pub version: &'static str,
     /// As `config show --json` prints it ([`crate::config::Loaded::show_json`]).
-    pub config: Value,
+    pub config_json: Value,
     /// As `config show` prints it ([`crate::config::Loaded::show_text`]).
     pub config_text: String,
 }

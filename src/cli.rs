@@ -29,7 +29,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::exit::{self, Exit, Failure};
+use crate::machine::Machine;
 
+pub use place::check_schedule;
 pub use run::RunArgs;
 
 /// What a verb gives.
@@ -74,6 +76,13 @@ pub struct Common {
     /// Whose rows; there is only `default` yet
     #[arg(long, global = true, value_name = "NAME", default_value = "default", value_parser = space, hide = true)]
     space: String,
+}
+
+/// What every verb is handed.
+struct Cx<'a> {
+    /// The strategies there are.
+    machine: &'a Machine,
+    common: Common,
 }
 
 fn space(name: &str) -> Result<String, String> {
@@ -124,8 +133,8 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs one verb; prints what goes wrong, once.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+/// Runs one verb for a machine of these strategies; prints what goes wrong, once.
+pub fn main(machine: &Machine, args: impl IntoIterator<Item = OsString>) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -134,26 +143,26 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    match dispatch(cli) {
+    match dispatch(machine, cli) {
         Ok(exit) => exit,
         Err(failure) if nobody_reads(&failure) => Exit::Done,
         Err(failure) => failure.print(),
     }
 }
 
-fn dispatch(cli: Cli) -> Done {
-    let common = cli.common;
+fn dispatch(machine: &Machine, cli: Cli) -> Done {
+    let cx = Cx { machine, common: cli.common };
     match cli.verb {
-        Verb::Run(options) => run::execute(common, options),
-        Verb::Status(options) => status::execute(&common, options),
-        Verb::Doctor(options) => doctor::execute(&common, options),
-        Verb::Config(verb) => config::execute(&common, verb),
-        Verb::Actors(verb) => actors::execute(&common, verb),
-        Verb::Actions(verb) => actions::execute(&common, verb),
-        Verb::Strategy(verb) => strategy::execute(&common, verb),
-        Verb::Limits(verb) => limits::execute(&common, verb),
-        Verb::Opportunities(verb) => opportunities::execute(&common, verb),
-        Verb::Audit(verb) => audit::execute(&common, verb),
+        Verb::Run(options) => run::execute(cx, options),
+        Verb::Status(options) => status::execute(&cx, options),
+        Verb::Doctor(options) => doctor::execute(&cx, options),
+        Verb::Config(verb) => config::execute(&cx, verb),
+        Verb::Actors(verb) => actors::execute(&cx, verb),
+        Verb::Actions(verb) => actions::execute(&cx, verb),
+        Verb::Strategy(verb) => strategy::execute(&cx, verb),
+        Verb::Limits(verb) => limits::execute(&cx, verb),
+        Verb::Opportunities(verb) => opportunities::execute(&cx, verb),
+        Verb::Audit(verb) => audit::execute(&cx, verb),
         Verb::Completions(options) => completions::execute(&options),
     }
 }

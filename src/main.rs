@@ -1,7 +1,8 @@
 //! Parses, runs one verb, exits.
 
 use money_machine::exit::Exit;
+use money_machine::machine::Machine;
 
 fn main() -> Exit {
-    money_machine::cli::main(std::env::args_os())
+    Machine::new().with_builtins().main()
 }

@@ -26,7 +26,7 @@ pub async fn answer(ops: &Ops, method: &str, target: &str, body: &Value) -> (u16
         Err(Wrong::Problem(problem)) => (problem.status(), json!({ "error": problem.to_string() })),
     };
     if let Value::Object(fields) = &mut body {
-        fields.insert("stamp".to_owned(), ops.info.stamp.into());
+        fields.insert("stamp".to_owned(), ops.info.stamp.as_str().into());
     }
     (status, body)
 }
@@ -46,7 +46,7 @@ async fn walk(ops: &Ops, method: &str, target: &str, body: &Value) -> Result<Val
     let question = Question::parse(target)?;
     let path = question.path();
     match (method, path.as_slice()) {
-        ("GET", ["config"]) => Ok(json!({ "config": ops.info.config, "text": ops.info.config_text })),
+        ("GET", ["config"]) => Ok(json!({ "config": ops.info.config_json, "text": ops.info.config_text })),
         ("GET", ["actors"]) => Ok(value(&actor::tree(tree(ops)?))?),
         ("GET", ["actors", "show"]) => {
             let path =

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -62,7 +63,7 @@ impl Drop for Server {
 
 /// Listens at `socket`; `ended` is told if the server ends by itself.
 pub fn listen(
-    ops: Ops,
+    ops: Arc<Ops>,
     socket: &Path,
     ended: impl FnOnce(String) + Send + 'static,
 ) -> Result<Server, ListenError> {
@@ -137,7 +138,7 @@ impl Listener for Ours {
 
 #[derive(Clone)]
 struct Served {
-    ops: Ops,
+    ops: Arc<Ops>,
     stopped: watch::Receiver<()>,
 }
 
@@ -146,11 +147,15 @@ async fn request(State(served): State<Served>, method: Method, uri: Uri, body: B
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
     let Ok(body) = body else {
-        return respond(&ops, 400, &json!({ "error": "the body is no JSON", "stamp": ops.info.stamp }));
+        return respond(
+            &ops,
+            400,
+            &json!({ "error": "the body is no JSON", "stamp": ops.info.stamp.as_str() }),
+        );
     };
     let (status, body) = tokio::select! {
         answered = answer(&ops, method.as_str(), target, &body) => answered,
-        _ = stopped.changed() => (503, json!({ "error": "the daemon is stopping", "stamp": ops.info.stamp })),
+        _ = stopped.changed() => (503, json!({ "error": "the daemon is stopping", "stamp": ops.info.stamp.as_str() })),
     };
     respond(&ops, status, &body)
 }
@@ -160,6 +165,6 @@ fn respond(ops: &Ops, status: u16, body: &Value) -> Response<Body> {
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(STAMP_HEADER, HeaderValue::from_static(ops.info.stamp));
+    headers.insert(STAMP_HEADER, HeaderValue::from_static(ops.info.stamp.as_str()));
     response
 }

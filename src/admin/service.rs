@@ -1,5 +1,6 @@
 //! The admin as an actor: its socket lives exactly as long as one incarnation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mm_supervision::{Backoff, ChildSpec, Component, Fault, Handle, Inspect, Restart, child};
@@ -12,7 +13,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// The root's first child.
 pub struct AdminService {
-    ops: Ops,
+    ops: Arc<Ops>,
 }
 
 /// What it is sent: by its own server, which ended.
@@ -27,18 +28,13 @@ impl Inspect for Msg {
 }
 
 impl AdminService {
-    /// An admin that listens at `ops.socket`, if there is one.
-    pub fn new(ops: Ops) -> AdminService {
-        AdminService { ops }
+    /// The admin's row of the tree.
+    pub fn row(ops: Arc<Ops>) -> ChildSpec {
+        let make = move || AdminService { ops: ops.clone() };
+        let about = "answers the operator, also while all else is down";
+        child("admin", about, Restart::Permanent, STOP_WITHIN, &Handle::new(), make)
+            .with_backoff(Backoff::between(Duration::from_millis(100), Duration::from_secs(30)))
     }
-}
-
-/// The admin's row of the tree.
-pub fn row(ops: Ops) -> ChildSpec {
-    let make = move || AdminService::new(ops.clone());
-    let about = "answers the operator, also while all else is down";
-    child("admin", about, Restart::Permanent, STOP_WITHIN, &Handle::new(), make)
-        .with_backoff(Backoff::between(Duration::from_millis(100), Duration::from_secs(30)))
 }
 
 impl Component for AdminService {

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::ask::Asker;
 use super::print::{self, fields, line, minute, table};
-use super::{Common, Done, Json, examples};
+use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
 use crate::views::Question;
 use crate::views::action::{ActivityView, STATUSES};
@@ -49,8 +49,8 @@ pub enum Verb {
 /// So many are shown to a person who named no number.
 const SHOWN: usize = 40;
 
-pub(super) fn execute(common: &Common, verb: Verb) -> Done {
-    let asker = Asker::new(common)?;
+pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
+    let asker = Asker::new(cx)?;
     match verb {
         Verb::List { run, status, limit, json } => {
             // One more than is shown tells whether there are more.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::place::{Whereabouts, environment};
-use super::{Common, Said, refuse};
+use super::{Cx, Said, refuse};
 use crate::client::{AskError, Client};
 use crate::config::{Env, Loaded};
 use crate::exit::{Exit, Failure};
@@ -39,22 +39,22 @@ impl Told {
 }
 
 /// A command's way to its machine.
-pub struct Asker {
-    common: Common,
+pub struct Asker<'a> {
+    cx: &'a Cx<'a>,
     env: Env,
     pub place: Whereabouts,
     /// Whether it was said that this is the sandbox.
     said: Cell<bool>,
 }
 
-impl Asker {
-    /// A way to the machine that `common` names.
+impl<'a> Asker<'a> {
+    /// A way to the machine that the command line names.
     ///
     /// # Errors
     /// If no data directory is known.
-    pub fn new(common: &Common) -> Result<Asker, Failure> {
+    pub fn new(cx: &'a Cx<'a>) -> Result<Asker<'a>, Failure> {
         let env = environment();
-        Ok(Asker { place: common.whereabouts(&env)?, common: common.clone(), env, said: Cell::new(false) })
+        Ok(Asker { place: cx.whereabouts(&env)?, cx, env, said: Cell::new(false) })
     }
 
     /// The configuration as a daemon started now would read it.
@@ -62,7 +62,7 @@ impl Asker {
     /// # Errors
     /// Every mistake in it.
     pub fn load(&self) -> Result<Loaded, crate::config::ConfigErrors> {
-        self.common.load(&self.env)
+        self.cx.load(&self.env)
     }
 
     /// Asks the daemon, and only it.
@@ -146,12 +146,12 @@ impl Asker {
                 "the configuration has mistakes ({n}), so strategies are shown without it; see `config check`"
             );
         }
-        Ok(reader(store, &self.place, config.ok().as_ref()))
+        Ok(reader(store, self.cx.machine, &self.place, config.ok().as_ref()))
     }
 }
 
-fn reader(store: Store, place: &Whereabouts, config: Option<&Loaded>) -> Reader {
-    let strategies = Machine::new().with_builtins().abouts().into_iter().map(|about| {
+fn reader(store: Store, machine: &Machine, place: &Whereabouts, config: Option<&Loaded>) -> Reader {
+    let strategies = machine.abouts().into_iter().map(|about| {
         let own =
             config.and_then(|loaded| loaded.config.strategies.get(about.name)).cloned().unwrap_or_default();
         views::Strategy {

@@ -5,7 +5,7 @@ use mm_core::moment::Moment;
 
 use super::ask::Asker;
 use super::print::{self, line};
-use super::{Common, Done, Json, examples};
+use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
 use crate::views::Question;
 use crate::views::audit::{AuditPageView, AuditView, PAGE_MAX, VerifyView, between};
@@ -66,8 +66,8 @@ pub enum Verb {
     },
 }
 
-pub(super) fn execute(common: &Common, verb: Verb) -> Done {
-    let asker = Asker::new(common)?;
+pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
+    let asker = Asker::new(cx)?;
     match verb {
         Verb::Tail { n, json } => {
             let told = asker.read(&Question::of(&["audit", "tail"]).with("n", Some(n)))?;
@@ -128,7 +128,7 @@ pub(super) fn verdict(found: &VerifyView) -> String {
 
 /// Pages through the chain. Times are not the order of the chain (a clock can be set back), so all
 /// of it is read.
-fn export(asker: &Asker, from: Option<Moment>, to: Option<Moment>) -> Done {
+fn export(asker: &Asker<'_>, from: Option<Moment>, to: Option<Moment>) -> Done {
     let mut next = Some(1u64);
     let mut damaged = 0;
     while let Some(seq) = next {

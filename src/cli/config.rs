@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ask::Asker;
 use super::place::environment;
-use super::{Common, Done, Json, examples, print, refuse};
+use super::{Cx, Done, Json, examples, print, refuse};
 use crate::config::{self, ConfigErrors};
 use crate::exit::{Exit, Failure};
 use crate::views::Question;
@@ -52,17 +52,17 @@ pub enum Verb {
     },
 }
 
-pub(super) fn execute(common: &Common, verb: Verb) -> Done {
+pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
     match verb {
-        Verb::Init => init(common),
-        Verb::Show { json, running: true } => running(common, json),
-        Verb::Show { json, running: false } => show(common, json),
-        Verb::Check { json } => check(common, json),
+        Verb::Init => init(cx),
+        Verb::Show { json, running: true } => running(cx, json),
+        Verb::Show { json, running: false } => show(cx, json),
+        Verb::Check { json } => check(cx, json),
     }
 }
 
-fn init(common: &Common) -> Done {
-    let path = match &common.config {
+fn init(cx: &Cx<'_>) -> Done {
+    let path = match &cx.common.config {
         Some(path) => path.clone(),
         None => config::config_dir(&environment())
             .ok_or_else(|| refuse("no place for a configuration is known: give --config, or set HOME"))?
@@ -90,8 +90,8 @@ fn write_new(path: &PathBuf) -> Result<(), Failure> {
     file.write_all(config::starter().as_bytes()).map_err(|error| Failure::new(doing(), error))
 }
 
-fn show(common: &Common, json: Json) -> Done {
-    let loaded = common.load(&environment()).map_err(|errors| Failure::new("", errors))?;
+fn show(cx: &Cx<'_>, json: Json) -> Done {
+    let loaded = cx.load(&environment()).map_err(|errors| Failure::new("", errors))?;
     for warning in &loaded.warnings {
         eprintln!("warning: {warning}");
     }
@@ -103,8 +103,8 @@ fn show(common: &Common, json: Json) -> Done {
     Ok(Exit::Done)
 }
 
-fn running(common: &Common, json: Json) -> Done {
-    let told = Asker::new(common)?.daemon(&Question::of(&["config"]))?;
+fn running(cx: &Cx<'_>, json: Json) -> Done {
+    let told = Asker::new(cx)?.daemon(&Question::of(&["config"]))?;
     if json.json {
         print::json(&told.body["config"])?;
     } else {
@@ -113,10 +113,10 @@ fn running(common: &Common, json: Json) -> Done {
     Ok(Exit::Done)
 }
 
-fn check(common: &Common, json: Json) -> Done {
-    let (file, mistakes, warnings) = match common.load(&environment()) {
+fn check(cx: &Cx<'_>, json: Json) -> Done {
+    let (file, mistakes, warnings) = match cx.load(&environment()) {
         Ok(loaded) => (loaded.file, Vec::new(), loaded.warnings),
-        Err(ConfigErrors(mistakes)) => (common.config.clone(), mistakes, Vec::new()),
+        Err(ConfigErrors(mistakes)) => (cx.common.config.clone(), mistakes, Vec::new()),
     };
     if json.json {
         let mistakes: Vec<Value> = mistakes.iter().map(config::Mistake::to_json).collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::ask::{Asker, Told};
 use super::print::{self, line};
-use super::{Common, Done, Json, examples};
+use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
 use crate::views::Question;
 use crate::views::doctor::{CheckView, DoctorView};
@@ -26,8 +26,8 @@ pub struct Options {
     json: Json,
 }
 
-pub(super) fn execute(common: &Common, options: Options) -> Done {
-    let asker = Asker::new(common)?;
+pub(super) fn execute(cx: &Cx<'_>, options: Options) -> Done {
+    let asker = Asker::new(cx)?;
     let (told, mut checks) = look(&asker)?;
     checks.push(configuration(&asker));
     let stamp = told.as_ref().and_then(|told| told.body.get("stamp").cloned());
@@ -49,7 +49,7 @@ pub(super) fn execute(common: &Common, options: Options) -> Done {
 
 /// What the daemon or the store says, and the checks on the way to it. A store that does not open
 /// is a finding; that there is nothing at all is no finding but a failure.
-fn look(asker: &Asker) -> Result<(Option<Told>, Vec<CheckView>), Failure> {
+fn look(asker: &Asker<'_>) -> Result<(Option<Told>, Vec<CheckView>), Failure> {
     let dir = &asker.place.data_dir;
     let held = DataDir::daemon_pid(dir);
     match asker.read(&Question::of(&["doctor"])) {
@@ -75,7 +75,7 @@ fn look(asker: &Asker) -> Result<(Option<Told>, Vec<CheckView>), Failure> {
     }
 }
 
-fn writable(asker: &Asker) -> CheckView {
+fn writable(asker: &Asker<'_>) -> CheckView {
     let dir = &asker.place.data_dir;
     let shown = dir.display();
     match rustix::fs::access(dir, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
@@ -84,7 +84,7 @@ fn writable(asker: &Asker) -> CheckView {
     }
 }
 
-fn configuration(asker: &Asker) -> CheckView {
+fn configuration(asker: &Asker<'_>) -> CheckView {
     const NAME: &str = "config";
     match asker.load() {
         Ok(loaded) if loaded.warnings.is_empty() => {

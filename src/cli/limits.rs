@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::ask::Asker;
 use super::print::{self, line, minute_or, table};
-use super::{Common, Done, Json, examples};
+use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
 use crate::views::Question;
 use crate::views::limit::{LimitPage, LimitView};
@@ -38,8 +38,8 @@ pub enum Verb {
     },
 }
 
-pub(super) fn execute(common: &Common, verb: Verb) -> Done {
-    let asker = Asker::new(common)?;
+pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
+    let asker = Asker::new(cx)?;
     match verb {
         Verb::List { json } => {
             let told = asker.read(&Question::of(&["limits"]))?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::ask::Asker;
 use super::print::{self, fields, line, table};
-use super::{Common, Done, Json, examples};
+use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
 use crate::views::Question;
 use crate::views::opportunity::{OpportunityView, RewardView, STATES};
@@ -105,8 +105,8 @@ fn states() -> clap::builder::PossibleValuesParser {
 /// So many are shown to a person who named no number.
 const SHOWN: usize = 40;
 
-pub(super) fn execute(common: &Common, verb: Verb) -> Done {
-    let asker = Asker::new(common)?;
+pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
+    let asker = Asker::new(cx)?;
     match verb {
         Verb::List(options) => list(&asker, options)?,
         Verb::Show { id, json } => {
@@ -119,7 +119,7 @@ pub(super) fn execute(common: &Common, verb: Verb) -> Done {
     Ok(Exit::Done)
 }
 
-fn decide(asker: &Asker, id: &Id, verb: &str, json: Json) -> Result<(), Failure> {
+fn decide(asker: &Asker<'_>, id: &Id, verb: &str, json: Json) -> Result<(), Failure> {
     let told = asker.say(&Question::of(&["opportunities", &id.id, verb]), &Value::Null)?;
     if json.json {
         return print::json(&told.body);
@@ -129,7 +129,7 @@ fn decide(asker: &Asker, id: &Id, verb: &str, json: Json) -> Result<(), Failure>
     Ok(())
 }
 
-fn list(asker: &Asker, options: ListOptions) -> Result<(), Failure> {
+fn list(asker: &Asker<'_>, options: ListOptions) -> Result<(), Failure> {
     let only = match (options.baseline, options.no_baseline) {
         (true, _) => Some(true),
         (_, true) => Some(false),

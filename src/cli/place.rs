@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use mm_core::schedule::Schedule;
 
-use super::Common;
+use super::Cx;
 use crate::config::{self, Env, Loaded, Overrides, Sources};
 use crate::exit::Failure;
-use crate::machine::Machine;
 
 /// The environment, with the `.env` file of the working directory laid under it.
 pub fn environment() -> Env {
@@ -21,13 +20,13 @@ pub struct Whereabouts {
     pub socket: PathBuf,
 }
 
-impl Common {
+impl Cx<'_> {
     /// The data directory and its socket.
     ///
     /// # Errors
     /// If nothing says where the data directory is.
     pub fn whereabouts(&self, env: &Env) -> Result<Whereabouts, Failure> {
-        let data_dir = config::data_dir(self.data_dir.as_deref(), env, self.sandbox)
+        let data_dir = config::data_dir(self.common.data_dir.as_deref(), env, self.common.sandbox)
             .map_err(|error| Failure::new("find the data directory", error))?;
         let socket = config::socket_path(&data_dir, &config::runtime_dir(env));
         Ok(Whereabouts { data_dir, socket })
@@ -38,12 +37,11 @@ impl Common {
     /// # Errors
     /// Every mistake in it.
     pub fn load(&self, env: &Env) -> Result<Loaded, config::ConfigErrors> {
-        let machine = Machine::new().with_builtins();
         config::load(Sources {
-            file: config::find_file(self.config.as_deref(), env),
+            file: config::find_file(self.common.config.as_deref(), env),
             env: env.clone(),
             flags: Overrides::default(),
-            installed: &machine.names(),
+            installed: &self.machine.names(),
             check_schedule,
         })
     }

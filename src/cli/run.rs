@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mm_core::moment::Moment;
 
-use super::{Common, Done};
+use super::{Common, Cx, Done};
 
 /// Runs the daemon in the foreground
 #[derive(Debug, Args)]
@@ -75,7 +75,6 @@ pub(super) fn args(common: Common, options: Options) -> RunArgs {
     }
 }
 
-pub(super) fn execute(common: Common, options: Options) -> Done {
-    let _args = args(common, options);
-    Err(super::refuse("not assembled yet"))
+pub(super) fn execute(cx: Cx<'_>, options: Options) -> Done {
+    Ok(crate::run::run(cx.machine, &args(cx.common, options)))
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::ask::Asker;
 use super::print::{self, fields, line, mib, minute, minute_or, span, table};
-use super::{Common, Done, Json, examples};
+use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
 use crate::views::Question;
 use crate::views::status::StatusView;
@@ -22,8 +22,8 @@ pub struct Options {
     json: Json,
 }
 
-pub(super) fn execute(common: &Common, options: Options) -> Done {
-    let asker = Asker::new(common)?;
+pub(super) fn execute(cx: &Cx<'_>, options: Options) -> Done {
+    let asker = Asker::new(cx)?;
     let told = asker.read(&Question::of(&["status"]))?;
     if options.json.json {
         print::json(&told.body)?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::ask::Asker;
 use super::print::{self, fields, line, minute_or, table};
-use super::{Common, Done, Json, examples};
+use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
 use crate::views::Question;
 use crate::views::strategy::{StrategyPage, StrategyView};
@@ -108,8 +108,8 @@ pub struct Name {
     name: String,
 }
 
-pub(super) fn execute(common: &Common, verb: Verb) -> Done {
-    let asker = Asker::new(common)?;
+pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
+    let asker = Asker::new(cx)?;
     match verb {
         Verb::List { json } => {
             let told = asker.read(&Question::of(&["strategies"]))?;
@@ -142,7 +142,13 @@ pub(super) fn execute(common: &Common, verb: Verb) -> Done {
     Ok(Exit::Done)
 }
 
-fn say(asker: &Asker, name: &Name, verb: &str, body: &Value, json: Json) -> Result<(), crate::exit::Failure> {
+fn say(
+    asker: &Asker<'_>,
+    name: &Name,
+    verb: &str,
+    body: &Value,
+    json: Json,
+) -> Result<(), crate::exit::Failure> {
     let told = asker.say(&Question::of(&["strategies", &name.name, verb]), body)?;
     if json.json {
         return print::json(&told.body);
