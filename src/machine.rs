@@ -92,6 +92,11 @@ impl Machine {
         self
     }
 
+    /// A whole program: reads its arguments, runs one verb, and says how it ended.
+    pub fn main(self) -> crate::exit::Exit {
+        crate::cli::main(&self, std::env::args_os())
+    }
+
     /// The names of the strategies, sorted.
     pub fn names(&self) -> Vec<&str> {
         self.strategies.keys().map(StrategyId::as_str).collect()

@@ -6,7 +6,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mm_core::moment::Moment;
@@ -53,6 +53,11 @@ enum End {
     Asked(Exit),
     /// Something that cannot be gone on from.
     Fatal(Exit),
+}
+
+/// Says that the process must end. Nobody listens any more when it is ending already.
+fn report(fatal: &mpsc::UnboundedSender<Exit>, exit: Exit) {
+    let _ = fatal.send(exit);
 }
 
 /// All that is checked and held before anything runs.
@@ -151,7 +156,7 @@ impl Prepared {
             rules: Arc::new(rules),
             probe: Arc::new(SystemProbe { data_dir: self.data_dir.clone() }),
             pool: PoolMode::Threads,
-            on_runs_stuck: Arc::new(move || drop(stuck.send(Exit::RunsStuck))),
+            on_runs_stuck: Arc::new(move || report(&stuck, Exit::RunsStuck)),
             events: Arc::new(|event| event.log()),
         };
         let running = Machine::assemble(seams, settings, |services, tree| {
@@ -189,7 +194,7 @@ impl Prepared {
         options.on_fatal = Arc::new(move |error| {
             tracing::error!(%error, "the store failed; the process ends and must be restarted");
             eprintln!("error: {error}");
-            drop(fatal.send(Exit::StoreFailed));
+            report(&fatal, Exit::StoreFailed);
         });
         Ok(mm_store::Store::open(options)?)
     }
@@ -399,6 +404,3 @@ async fn finish(running: Running, end: End) -> Exit {
     }
     if report.running.is_empty() && report.in_time { exit } else { Exit::StopTimedOut }
 }
-
-/// The place of the tree, filled once it is up.
-pub type TreePlace = Arc<OnceLock<mm_supervision::Tree>>;
