@@ -133,6 +133,7 @@ impl Prepared {
 
     async fn live(self, machine: &Machine, args: &RunArgs, runtime: tokio::runtime::Handle) -> Result<Exit, Failure> {
         let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
+        let mut signals = Signals::listen().map_err(|e| start(e.into()))?;
         let (fatal, mut fatals) = mpsc::unbounded_channel();
         let clock: SharedClock = self.clock.clone();
         let sandbox = sandbox(args, &clock).await.map_err(start)?;
@@ -171,9 +172,9 @@ impl Prepared {
         let end = tokio::select! {
             biased;
             Some(exit) = fatals.recv() => End::Fatal(exit),
-            end = serve(&running, args, machine) => end,
+            end = serve(&running, args, machine, &mut signals) => end,
         };
-        let exit = finish(running, end).await;
+        let exit = finish(running, end, &mut signals).await;
         drop(watchdog);
         drop(sandbox);
         if let Err(error) = store.close() {
@@ -264,11 +265,11 @@ async fn sandbox(args: &RunArgs, clock: &SharedClock) -> Result<Outside, Box<dyn
     Ok(Outside::Sandbox(listening.addr.port(), Some(listening)))
 }
 
-async fn serve(running: &Running, args: &RunArgs, machine: &Machine) -> End {
+async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &mut Signals) -> End {
     if args.once {
         return tokio::select! {
             biased;
-            () = signal() => End::Asked(Exit::Refused),
+            () = signals.stop() => End::Asked(Exit::Refused),
             exit = once(running, machine, args) => End::Asked(exit),
         };
     }
@@ -278,7 +279,7 @@ async fn serve(running: &Running, args: &RunArgs, machine: &Machine) -> End {
     loop {
         tokio::select! {
             biased;
-            () = signal() => return End::Asked(Exit::Done),
+            () = signals.stop() => return End::Asked(Exit::Done),
             exit = running.ended() => {
                 eprintln!("error: the actor tree ended: {exit}; restart the daemon");
                 return End::Fatal(Exit::Refused);
@@ -376,20 +377,29 @@ fn show_best(running: &Running, run: &RunRecord) {
     }
 }
 
-/// Waits for the wish to stop.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        tracing::error!("signals cannot be heard; only kill ends this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// The signals that ask for a stop. Heard from the first moment of the runtime on: one that comes
+/// while the machine is still starting must not kill it halfway.
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the wish to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }
 
-async fn finish(running: Running, end: End) -> Exit {
+async fn finish(running: Running, end: End, signals: &mut Signals) -> Exit {
     let exit = match end {
         // The store is gone or a thread cannot be ended: an ordered stop would wait for them.
         End::Fatal(exit) => return exit,
@@ -397,7 +407,7 @@ async fn finish(running: Running, end: End) -> Exit {
     };
     let report = tokio::select! {
         report = running.stop(STOP_WITHIN) => report,
-        () = signal() => leave(Exit::Forced),
+        () = signals.stop() => leave(Exit::Forced),
     };
     for straggler in &report.stragglers {
         tracing::warn!(path = %straggler.path, "did not stop in time");

@@ -174,8 +174,10 @@ impl Arena {
     }
 
     fn spawn(&self) -> Child {
-        self.command(&["run", "--sandbox", "--sandbox-port", &self.port.to_string(), "--config"])
-            .arg(self.config())
+        let config = self.config();
+        self.command(&["run", "--sandbox", "--sandbox-port", &self.port.to_string()])
+            .arg("--config")
+            .arg(config)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
