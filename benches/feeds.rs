@@ -1,0 +1,136 @@
+//! How fast scope files are read: parsed alone, compared with a memory that knows them, and compared
+//! with a memory that knows an earlier version.
+//!
+//! On the sandbox's made world, and on real files where they lie beside the project.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a bench measures real time and may stop"
+)]
+
+#[path = "support/figures.rs"]
+mod figures;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use figures::{heading, line, median, order, ratio};
+use mm_core::moment::Moment;
+use mm_strategies::bug_bounty::feed::parse;
+use mm_strategies::bug_bounty::memory::Memory;
+use mm_strategies::bug_bounty::scope::Source;
+use money_machine::sandbox::world::{Feed, World};
+
+const ROUNDS: usize = 21;
+/// The ways in which the files are read.
+const PARSED: usize = 0;
+const UNCHANGED: usize = 1;
+const CHANGED: usize = 2;
+const BEGIN: &str = "2026-07-22T12:00:00Z";
+const LATER: &str = "2026-08-12T12:00:00Z";
+
+/// One source in two versions.
+struct Pair {
+    source: Source,
+    old: Vec<u8>,
+    new: Vec<u8>,
+}
+
+fn main() {
+    report("made world", &made());
+    let real = real();
+    if real.is_empty() {
+        eprintln!("SKIPPED: no real scope files beside the project");
+    } else {
+        report("real files", &real);
+    }
+}
+
+/// The sandbox's world, three weeks apart.
+fn made() -> Vec<Pair> {
+    let world = World::new(20_260_722);
+    let body = |feed, at: &str| world.render(feed, at.parse::<Moment>().unwrap().unix_ms()).body.to_vec();
+    let pair = |source: Source| {
+        let feed = Feed::of_url(source.feed_url()).unwrap();
+        Pair { source, old: body(feed, BEGIN), new: body(feed, LATER) }
+    };
+    Source::ALL.into_iter().map(pair).collect()
+}
+
+/// The same of real platforms, about three weeks apart each.
+fn real() -> Vec<Pair> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/bounty-targets-data");
+    let file = |day: &str, source: Source| -> PathBuf {
+        folder.join(day).join(format!("{}_data.json", source.name()))
+    };
+    let read = |source: Source| {
+        let days = if source == Source::HackerOne {
+            ["2023-05-20", "2023-06-10"]
+        } else {
+            ["2026-07-22", "2026-08-12"]
+        };
+        let [old, new] = days.map(|day| std::fs::read(file(day, source)));
+        Some(Pair { source, old: old.ok()?, new: new.ok()? })
+    };
+    Source::ALL.into_iter().filter_map(read).collect()
+}
+
+/// Seconds that `work` takes, and what it made.
+fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let began = Instant::now();
+    let made = std::hint::black_box(work());
+    (began.elapsed().as_secs_f64(), made)
+}
+
+/// Reads all files once in one of three ways; seconds, and how much was found.
+fn read_all(way: usize, pairs: &[Pair], known: &[Memory], now: Moment) -> (f64, usize) {
+    let (mut took_s, mut found) = (0.0, 0);
+    for (pair, known) in pairs.iter().zip(known) {
+        let mut memory = known.clone();
+        let mut compare =
+            |bytes: &[u8]| memory.observe(&parse(pair.source, bytes).unwrap(), now).unwrap().findings.len();
+        let (one_s, count) = match way {
+            PARSED => timed(|| parse(pair.source, &pair.new).unwrap().programmes.len()),
+            UNCHANGED => timed(|| compare(&pair.old)),
+            _ => timed(|| compare(&pair.new)),
+        };
+        took_s += one_s;
+        found += count;
+    }
+    (took_s, found)
+}
+
+fn report(what: &str, pairs: &[Pair]) {
+    let known: Vec<Memory> = pairs.iter().map(|pair| remembered(pair, BEGIN.parse().unwrap())).collect();
+    let later: Moment = LATER.parse().unwrap();
+    let mut took_s: [Vec<f64>; 3] = Default::default();
+    let mut found = [0; 3];
+    for round in 0..ROUNDS {
+        for way in order(3, round) {
+            let (one_s, count) = read_all(way, pairs, &known, later);
+            took_s[way].push(one_s);
+            found[way] = count;
+        }
+    }
+    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    let old = mib(pairs.iter().map(|pair| pair.old.len()).sum());
+    let new = mib(pairs.iter().map(|pair| pair.new.len()).sum());
+    let [parsed, unchanged, changed] = &took_s;
+    heading(&format!("scope files, {what}"));
+    line("files", pairs.len() as f64, "files");
+    line("size", new, "MiB");
+    line("programmes", found[PARSED] as f64, "programmes");
+    line("found after three weeks", found[CHANGED] as f64, "findings");
+    line("parsed", new / median(parsed), "MiB/s");
+    line("parsed and compared, nothing new", old / median(unchanged), "MiB/s");
+    line("parsed and compared, three weeks of news", new / median(changed), "MiB/s");
+    line("comparing, ratio to parsing alone", ratio(changed, parsed), "x");
+    line("all files parsed and compared", median(changed) * 1e3, "ms");
+}
+
+/// A memory that has read the old version.
+fn remembered(pair: &Pair, at: Moment) -> Memory {
+    let mut memory = Memory::new(pair.source);
+    memory.observe(&parse(pair.source, &pair.old).unwrap(), at).unwrap();
+    memory
+}
