@@ -79,3 +79,6 @@ pub struct Info {
     /// As `config show` prints it ([`crate::config::Loaded::show_text`]).
     pub config_text: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,4 +122,4 @@ pub(crate) fn meant(nearest: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -57,10 +57,20 @@ async fn walk(ops: &Ops, method: &str, target: &str, body: &Value) -> Result<Val
         ("POST", ["opportunities", id, verb]) => Ok(decide(ops, id, verb).await?),
         (_, ["strategies" | "opportunities", _, _]) => Err(Wrong::Method),
         (_, _) => {
-            let answer = views::read(&reader(ops).await, &question);
+            let reader = reader(ops).await;
+            let answer = aside(|| views::read(&reader, &question));
             let answer = answer.unwrap_or_else(|| Err(views::known_routes(&path)))?;
             if method == "GET" { Ok(answer) } else { Err(Wrong::Method) }
         }
+    }
+}
+
+/// Reads without holding up the other tasks of this thread: a long chain takes minutes to verify.
+fn aside<T>(read: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::current().runtime_flavor() {
+        tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(read),
+        // Simulated: one thread, and nobody waits for it in real time.
+        _ => read(),
     }
 }
 

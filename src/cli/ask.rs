@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::place::{Whereabouts, environment};
-use super::{Cx, Said, refuse};
+use super::{Cx, refuse};
 use crate::client::{AskError, Client};
 use crate::config::{Env, Loaded};
 use crate::exit::{Exit, Failure};
@@ -197,19 +197,15 @@ fn rule_files(dir: &Path) -> Result<Vec<(String, String)>, String> {
 }
 
 fn no_daemon(data_dir: &Path, error: AskError) -> Failure {
+    let shown = data_dir.display();
     let failure = match DataDir::daemon_pid(data_dir) {
         Some(pid) => refuse(format!(
-            "the daemon (pid {pid}) holds `{}` and does not answer: it is starting or stopping; try again",
-            data_dir.display()
+            "the daemon (pid {pid}) holds `{shown}` and does not answer: it is starting or stopping; try again"
         )),
-        None if !data_dir.join(mm_store::DATABASE_FILE).exists() => Failure::new(
-            "",
-            Said(format!(
-                "there is no daemon and no data in `{}`; start one with `money-machine run`, or name its directory \
-                 with --data-dir (--sandbox for the sandbox's)",
-                data_dir.display()
-            )),
-        ),
+        None if !data_dir.join(mm_store::DATABASE_FILE).exists() => refuse(format!(
+            "there is no daemon and no data in `{shown}`; start one with `money-machine run`, or name its directory \
+             with --data-dir (--sandbox for the sandbox's)"
+        )),
         None => Failure::new("", error),
     };
     failure.with(Exit::NoDaemon)

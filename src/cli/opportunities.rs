@@ -162,7 +162,7 @@ fn list(asker: &Asker<'_>, options: ListOptions) -> Result<(), Failure> {
 /// What a person is told below the list.
 pub(super) fn more(shown: usize, listed: usize, hidden: usize) -> String {
     let mut text = match (shown, listed) {
-        (_, 0) => "no opportunity is listed".to_owned(),
+        (_, 0) => "nothing new is listed".to_owned(),
         (shown, listed) if shown == listed => format!("{listed} opportunities"),
         (shown, listed) => format!("{shown} of {listed} opportunities; --limit {listed} shows all"),
     };

@@ -50,7 +50,7 @@ pub(super) fn text(status: &StatusView) -> String {
     text.push('\n');
     text.push_str(&table(&["strategy", "status", "last run", "next run"], &rows));
     if !status.alerts.is_empty() {
-        text.push_str(&format!("\n{} alerts are open:\n", status.alerts.len()));
+        text.push_str("\nOpen alerts:\n");
         for alert in &status.alerts {
             text.push_str(&format!(
                 "  {}  {}: {}\n",

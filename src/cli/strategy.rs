@@ -41,8 +41,8 @@ pub enum Verb {
     },
     /// Starts a run now
     #[command(
-        long_about = "Starts a run now and does not wait for its end. Refused while one is under way, and while the \
-            strategy is paused, disabled or tripped.",
+        long_about = "Starts a run now and does not wait for its end. A paused strategy runs too, this once. Refused \
+            while a run is under way, and while the strategy is disabled, put aside or tripped.",
         after_long_help = examples("money-machine strategy run bug-bounty")
     )]
     Run {
@@ -257,7 +257,7 @@ fn guide(guide: &Value) -> String {
     }
     let payout = &guide["payout"];
     text.push_str(&format!(
-        "Payout: {}; at least {}; {}\n",
+        "Payout: held by {}; minimum: {}; takes: {}\n",
         said(&payout["holder"]),
         said(&payout["minimum"]),
         said(&payout["how_long"])

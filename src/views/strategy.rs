@@ -161,8 +161,9 @@ fn view(reader: &Reader, strategy: &Strategy) -> Result<StrategyView, Problem> {
     let aside = strategy.live.as_ref().and_then(|live| live.put_aside.clone());
     let down = reader.daemon.is_some() && strategy.live.is_none();
     let down = down.then(|| "its host does not run; `actors tree` says why".to_owned());
-    // What is disabled is not due, whatever its row remembers.
-    let next = schedule.and_then(|row| row.value.next).filter(|_| status != "disabled");
+    // What is switched off or paused is not due, whatever its row remembers.
+    let rests = matches!(status, "disabled" | "paused");
+    let next = schedule.and_then(|row| row.value.next).filter(|_| !rests);
     Ok(StrategyView {
         strategy: name.to_owned(),
         status: if down.is_some() && status != "disabled" { "error" } else { status }.to_owned(),

@@ -1,1 +1,411 @@
+//! Every view, read from one store that was filled by hand.
 
+use std::sync::Arc;
+
+use expect_test::{Expect, expect, expect_file};
+use mm_core::activity::{ActionRecord, Check, Stage};
+use mm_core::digest::Digest;
+use mm_core::error::ErrorClass;
+use mm_core::id::{ActionId, Epoch, RunId, StrategyId};
+use mm_core::limit::{CoolDown, Quota, QuotaState};
+use mm_core::opportunity::{Opportunity, Reward, State};
+use mm_core::run::{Outcome, RunRecord, SourceHealth, SourceReport, Trigger};
+use mm_core::seams::Entropy;
+use mm_services::RuleSource as _;
+use mm_services::records::{AlertRow, ScheduleRow, StrategyRow};
+use mm_store::{Change, NewEntry, Options, SharedMemory};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::machine::Machine;
+use crate::rules::FixedRules;
+
+struct Sevens;
+
+impl Entropy for Sevens {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+/// The fixture's now: noon of 22 July 2026.
+pub(crate) fn noon() -> Moment {
+    "2026-07-22T12:00:00Z".parse().unwrap()
+}
+
+fn minutes_before(minutes: u64) -> Moment {
+    noon().minus(std::time::Duration::from_secs(60 * minutes))
+}
+
+fn strategy() -> StrategyId {
+    "bug-bounty".parse().unwrap()
+}
+
+fn opportunity(n: u8, state: State, title: &str, baseline: bool) -> Opportunity {
+    let details = json!({
+        "programme": format!("p{n}"),
+        "baseline": baseline,
+        "targets": [{ "kind": "url", "identifier": format!("*.p{n}.example\u{1b}[31m"), "in_scope": true }],
+    });
+    Opportunity {
+        id: Opportunity::id_of(&strategy(), "hackerone", "targets_added", &[title]),
+        strategy: strategy(),
+        platform: if n.is_multiple_of(2) { "hackerone" } else { "bugcrowd" }.to_owned(),
+        kind: "targets_added".to_owned(),
+        title: title.to_owned(),
+        url: format!("https://hackerone.com/p{n}"),
+        state,
+        found_at: minutes_before(u64::from(n)),
+        updated_at: noon(),
+        reward: (n == 2).then(|| Reward {
+            min: Some(mm_sdk::Decimal::new(5_000, 2)),
+            max: Some(mm_sdk::Decimal::new(1_250_050, 2)),
+            currency: "EUR".to_owned(),
+        }),
+        score: 50 + n,
+        reason: "three new wildcards".to_owned(),
+        evidence: Some(Digest([n; 32])),
+        details: details.to_string(),
+        tell: !baseline,
+    }
+}
+
+fn action(step: &str, stage: Stage, minutes: u64) -> ActionRecord {
+    let refused = stage == Stage::Blocked;
+    ActionRecord {
+        id: ActionId::new(format!("00001-000001-bug-bounty.{step}")),
+        space: Space::default_owner(),
+        strategy: strategy(),
+        run: RunId::new("00001-000001-bug-bounty"),
+        step: step.to_owned(),
+        at: minutes_before(minutes),
+        updated_at: minutes_before(minutes),
+        platform: "bounty-targets-data".to_owned(),
+        kind: "read".to_owned(),
+        method: "GET".to_owned(),
+        url: "https://raw.githubusercontent.com/x".to_owned(),
+        purpose: "look for new targets".to_owned(),
+        request_hash: Digest([1; 32]),
+        stage,
+        checks: vec![Check {
+            rule: "bounty-targets-data/read-scope-files".to_owned(),
+            verdict: if refused { "forbid" } else { "permit" }.to_owned(),
+            reason: "the files are published for everybody".to_owned(),
+        }],
+        answer_status: (!refused).then_some(200),
+        answer: (!refused).then_some(Digest([2; 32])),
+        answer_bytes: if refused { 0 } else { 1_234 },
+        took_ms: 56,
+        error: refused.then(|| "no rule permits it".to_owned()),
+        parent: None,
+    }
+}
+
+fn run() -> RunRecord {
+    RunRecord {
+        id: RunId::new("00001-000001-bug-bounty"),
+        space: Space::default_owner(),
+        strategy: strategy(),
+        code_version: 1,
+        epoch: Epoch(1),
+        attempt: 1,
+        trigger: Trigger::Tick(minutes_before(30)),
+        started: minutes_before(30),
+        seed: 7,
+        ended: Some(minutes_before(29)),
+        outcome: Some(Outcome::Succeeded),
+        actions: 2,
+        found: 3,
+        errors: Vec::new(),
+        sources: vec![SourceReport {
+            name: "hackerone".to_owned(),
+            health: SourceHealth::Failed,
+            sentence: "it answered 503\u{1b}[2J".to_owned(),
+        }],
+        metrics: Vec::new(),
+    }
+}
+
+fn row() -> StrategyRow {
+    StrategyRow {
+        runs: 3,
+        succeeded: 2,
+        ended: 3,
+        actions: 2,
+        last_run: Some(run().id),
+        last_started: Some(minutes_before(30)),
+        last_outcome: Some(Outcome::Succeeded),
+        metrics: vec![("hackerone.listed".to_owned(), 42)],
+        ..StrategyRow::default()
+    }
+}
+
+fn fill(store: &Store) {
+    let space = Space::default_owner();
+    let mut change = Change::new();
+    for opportunity in [
+        opportunity(2, State::New, "Three targets at P2", false),
+        opportunity(3, State::New, "One target at P3", false),
+        opportunity(4, State::Dismissed, "P4 is gone", false),
+        opportunity(5, State::New, "P5, as it was", true),
+    ] {
+        change = change.put(&space, opportunity.id.as_str(), &opportunity).unwrap();
+    }
+    for action in [action("read-a", Stage::Confirmed, 29), action("read-b", Stage::Blocked, 28)] {
+        change = change.put(&space, action.id.as_str(), &action).unwrap();
+    }
+    let schedule = ScheduleRow {
+        text: "every 1h".to_owned(),
+        next: Some(noon().plus(std::time::Duration::from_secs(1_800))),
+        last: Some(minutes_before(30)),
+    };
+    let alert = AlertRow {
+        sentence: "hackerone was not read for 3 days".to_owned(),
+        raised_at: minutes_before(90),
+        last_at: minutes_before(30),
+        times: 2,
+        cleared_at: None,
+    };
+    let over = AlertRow { cleared_at: Some(noon()), ..alert.clone() };
+    let quota = Quota::daily_actions(1_000);
+    let mut spent = QuotaState::default();
+    for minute in [29, 28] {
+        spent.decide(&quota, minutes_before(minute));
+    }
+    let mut cool_down = CoolDown::default();
+    cool_down.on_limited(Some(std::time::Duration::from_secs(7_200)), minutes_before(60));
+    change = change
+        .put(&space, "bug-bounty", &row())
+        .and_then(|change| change.put(&space, "bug-bounty", &schedule))
+        .and_then(|change| change.put(&space, run().id.as_str(), &run()))
+        .and_then(|change| change.put(&space, "source/hackerone", &alert))
+        .and_then(|change| change.put(&Space::machine(), "disk", &over))
+        .and_then(|change| change.put(&quota.space, &quota.key, &spent))
+        .and_then(|change| change.put(&Space::machine(), "bounty-targets-data", &cool_down))
+        .unwrap();
+    for n in 1..=3u64 {
+        let entry =
+            NewEntry::new(minutes_before(30 - n), &space, "run.succeeded", &json!({ "n": n })).unwrap();
+        change = change.audit(entry);
+    }
+    store.commit_blocking(change).unwrap();
+}
+
+/// A store in memory with a little of everything, and no daemon.
+pub(crate) fn reader() -> Reader {
+    let store = Store::open(Options::in_memory(SharedMemory::new(), Arc::new(Sevens))).unwrap();
+    fill(&store);
+    let strategies = Machine::new().with_builtins().abouts().into_iter().map(|about| Strategy {
+        about,
+        enabled: true,
+        priority: 1,
+        schedule: "every 1h".to_owned(),
+        live: None,
+    });
+    Reader {
+        store,
+        now: noon(),
+        space: Space::default_owner(),
+        place: Place { data_dir: "/data".into(), socket: Some("/data/admin.sock".into()), version: "0.0.0" },
+        strategies: strategies.collect(),
+        rules: Ok(RuleSet::parse(&FixedRules::built_in().read().unwrap()).unwrap()),
+        rules_place: "/data/rules".to_owned(),
+        daily_actions_max: Some(1_000),
+        disk_free_bytes: Some(1 << 30),
+        daemon: None,
+    }
+}
+
+/// The answer to a target, which must be one.
+pub(crate) fn ask(reader: &Reader, target: &str) -> Value {
+    read(reader, &Question::parse(target).unwrap()).unwrap().unwrap()
+}
+
+fn refused(reader: &Reader, target: &str) -> (u16, String) {
+    let problem = read(reader, &Question::parse(target).unwrap()).unwrap().unwrap_err();
+    (problem.status(), problem.to_string())
+}
+
+#[test]
+fn every_read_has_its_shape() {
+    let reader = reader();
+    let id = opportunity(2, State::New, "Three targets at P2", false).id;
+    let mut text = String::new();
+    for target in [
+        "/status",
+        "/opportunities?limit=1",
+        &format!("/opportunities/{id}"),
+        "/actions",
+        "/strategies",
+        "/strategies/bug-bounty",
+        "/limits",
+        "/limits/bounty-targets-data",
+        "/audit?limit=1",
+        "/audit/tail?n=1",
+        "/audit/verify",
+        "/doctor",
+    ] {
+        let mut answer = ask(&reader, target);
+        if let Some(page) = answer.get_mut("guide") {
+            // The strategy's own words, tested there.
+            *page = json!("...");
+        }
+        text.push_str(&format!("GET {target}\n{answer:#}\n\n"));
+    }
+    expect_file!["tests/reads.txt"].assert_eq(&text);
+}
+
+fn fields(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn sorted(names: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = names.split_whitespace().collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn lists_have_exactly_the_promised_fields() {
+    let reader = reader();
+    let opportunity =
+        "id strategy platform kind title url state found_at updated_at reward score reason evidence details";
+    assert_eq!(fields(&ask(&reader, "/opportunities")[0]), sorted(opportunity));
+    let activity = "id timestamp strategy action platform status details compliance_checks earnings error";
+    assert_eq!(fields(&ask(&reader, "/actions")[0]), sorted(activity));
+    let strategy =
+        "strategy status last_run next_run total_earnings total_actions success_rate errors metrics breaker";
+    assert_eq!(fields(&ask(&reader, "/strategies")[0]), sorted(strategy));
+}
+
+#[test]
+fn filters_leave_what_they_name() {
+    let reader = reader();
+    let titles = |target: &str| {
+        let answer = ask(&reader, target);
+        let titles = answer.as_array().unwrap().iter().map(|o| o["title"].as_str().unwrap().to_owned());
+        titles.collect::<Vec<_>>().join(" | ")
+    };
+    let check = |target: &str, expected: Expect| expected.assert_eq(&titles(target));
+    check("/opportunities", expect!["P5, as it was | P4 is gone | One target at P3 | Three targets at P2"]);
+    check(
+        "/opportunities?sort=found",
+        expect!["Three targets at P2 | One target at P3 | P4 is gone | P5, as it was"],
+    );
+    check("/opportunities?baseline=false&state=new", expect!["One target at P3 | Three targets at P2"]);
+    check("/opportunities?baseline=true", expect!["P5, as it was"]);
+    check("/opportunities?platform=bugcrowd&limit=1", expect!["P5, as it was"]);
+    check("/opportunities?kind=nothing", expect![""]);
+    assert_eq!(ask(&reader, "/actions?status=blocked").as_array().unwrap().len(), 1);
+    assert_eq!(ask(&reader, "/actions?run=other").as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn what_is_not_there_is_named_with_what_is() {
+    let reader = reader();
+    let all: Vec<String> = [
+        "/opportunities/none",
+        "/opportunities/%00",
+        "/opportunities?state=nw",
+        "/opportunities?stat=new",
+        "/opportunities?limit=-1",
+        "/actions/none",
+        "/actions?status=good",
+        "/strategies/bug-bunty",
+        "/limits/bounty-target-data",
+        "/limits/A%1b",
+        "/audit/tail?n=5000",
+        "/status?x=1",
+    ]
+    .iter()
+    .map(|target| {
+        let (status, sentence) = refused(&reader, target);
+        format!("{target}: {status} {sentence}\n")
+    })
+    .collect();
+    expect![[r#"
+        /opportunities/none: 404 there is no opportunity `none`; `opportunities list` shows the ids
+        /opportunities/%00: 404 there is no opportunity `�`; `opportunities list` shows the ids
+        /opportunities?state=nw: 400 `state` is one of new, accepted, dismissed, submitted, paid
+        /opportunities?stat=new: 400 `stat` is no value of this question; it knows state, kind, platform, baseline, sort, limit
+        /opportunities?limit=-1: 400 `-1` cannot be the value of `limit`
+        /actions/none: 404 there is no action `none`; `actions list` shows the ids
+        /actions?status=good: 400 `status` is one of success, failure, blocked, pending
+        /strategies/bug-bunty: 404 no strategy `bug-bunty` is installed; `strategy list` shows those that are; did you mean `bug-bounty`?
+        /limits/bounty-target-data: 404 no rule file in /data/rules speaks of a platform `bounty-target-data`; did you mean `bounty-targets-data`?
+        /limits/A%1b: 404 no rule file in /data/rules speaks of a platform `A�`
+        /audit/tail?n=5000: 400 `n` is at most 1000; `audit export` gives all
+        /status?x=1: 400 `x` is no value of this question; it knows 
+    "#]]
+    .assert_eq(&all.concat());
+}
+
+#[test]
+fn the_owners_word_and_an_open_breaker_show_in_the_status() {
+    let reader = reader();
+    let space = Space::default_owner();
+    let status = |row: StrategyRow| {
+        reader.store.commit_blocking(Change::new().put(&space, "bug-bounty", &row).unwrap()).unwrap();
+        let view = &ask(&reader, "/strategies")[0];
+        (view["status"].as_str().unwrap().to_owned(), view["next_run"].is_null())
+    };
+    assert_eq!(status(row()), ("active".to_owned(), false));
+    assert_eq!(status(StrategyRow { paused: Some("holiday".into()), ..row() }), ("paused".to_owned(), true));
+    assert_eq!(status(StrategyRow { enabled: Some(false), ..row() }), ("disabled".to_owned(), true));
+    let mut tripped = row();
+    let policy = mm_core::breaker::Policy::strategy();
+    assert!(tripped.breaker.on_failure(&policy, ErrorClass::Transient, 0, noon()));
+    assert_eq!(status(tripped), ("tripped".to_owned(), false));
+}
+
+#[test]
+fn doctor_names_what_was_deleted_behind_the_machines_back() {
+    let reader = reader();
+    let space = Space::default_owner();
+    // Two ticks are on record and no row of any.
+    let row = StrategyRow { ticks: 2, ..row() };
+    let schedule = mm_store::Key::new(&space, <ScheduleRow as mm_store::Record>::KIND, "bug-bounty").unwrap();
+    let change = Change::new().put(&space, "bug-bounty", &row).unwrap().delete(schedule);
+    reader.store.commit_blocking(change).unwrap();
+    let found: doctor::DoctorView = serde_json::from_value(ask(&reader, "/doctor")).unwrap();
+    let failed: Vec<&str> = found
+        .checks
+        .iter()
+        .filter(|check| check.grade == doctor::Grade::Fail)
+        .map(|check| check.sentence.split(':').next().unwrap())
+        .collect();
+    assert!(!found.ok);
+    assert_eq!(
+        failed,
+        [
+            "the schedule of `bug-bounty` was deleted behind the machine's back",
+            "the tick ledger of `bug-bounty` has 0 rows where 2 were written",
+        ]
+    );
+}
+
+#[test]
+fn doctor_fails_on_rules_and_disks_that_cannot_be_used() {
+    let reader = Reader { rules: Err("x.toml: torn".to_owned()), disk_free_bytes: Some(1), ..reader() };
+    let found: doctor::DoctorView = serde_json::from_value(ask(&reader, "/doctor")).unwrap();
+    let failed: Vec<&str> = found
+        .checks
+        .iter()
+        .filter(|check| check.grade == doctor::Grade::Fail)
+        .map(|check| check.name.as_str())
+        .collect();
+    assert_eq!(failed, ["rules", "disk"]);
+}
+
+#[test]
+fn an_audit_export_pages_to_its_end() {
+    let reader = reader();
+    let (mut seen, mut next) = (Vec::new(), Some(1));
+    while let Some(from) = next {
+        let question = Question::of(&["audit"]).with("from", Some(from)).with("limit", Some(2));
+        let page: audit::AuditPageView = serde_json::from_value(ask(&reader, &question.target())).unwrap();
+        seen.extend(page.entries.iter().map(|entry| entry.seq));
+        next = page.next;
+    }
+    assert_eq!(seen, [1, 2, 3]);
+}

@@ -1,0 +1,314 @@
+//! The admin called as a service, on a real machine without a socket; and the socket itself.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use expect_test::expect;
+use mm_core::id::Space;
+use mm_core::opportunity::Opportunity;
+use mm_core::seams::{Entropy, SplitMix64};
+use mm_services::resources::{Probe, Usage};
+use mm_services::strategies::pool;
+use mm_store::{Options, SharedMemory, Span, Store};
+use serde_json::json;
+
+use super::*;
+use crate::client::{AskError, Client};
+use crate::config::{self, Env, Overrides, Sources};
+use crate::inprocess::InProcess;
+use crate::machine::{Machine, Running, Seams};
+use crate::rules::FixedRules;
+use crate::sandbox::Sandbox;
+use crate::sandbox::world::World;
+use crate::seams::{SeededRng, SystemClock};
+use crate::views::Question;
+
+struct Seeded(Mutex<SplitMix64>);
+
+impl Entropy for Seeded {
+    fn fill(&self, buffer: &mut [u8]) {
+        let mut numbers = self.0.lock().unwrap();
+        buffer.fill_with(|| numbers.next_u64() as u8);
+    }
+}
+
+struct Room;
+
+impl Probe for Room {
+    fn look(&self) -> Usage {
+        Usage { resident_bytes: Some(1 << 20), disk_free_bytes: Some(1 << 40) }
+    }
+}
+
+fn loaded(machine: &Machine) -> config::Loaded {
+    config::load(Sources {
+        file: None,
+        env: Env::default(),
+        flags: Overrides::default(),
+        installed: &machine.names(),
+        check_schedule: crate::cli::check_schedule,
+    })
+    .unwrap()
+}
+
+/// A machine in the sandbox that runs only when told to, and its admin.
+async fn machine(socket: Option<PathBuf>) -> (Running, Arc<Ops>) {
+    let machine = Machine::new().with_builtins();
+    let loaded = loaded(&machine);
+    let clock = Arc::new(SystemClock::new(Some("2026-07-22T12:00:00Z".parse().unwrap())));
+    let entropy = Arc::new(Seeded(Mutex::new(SplitMix64(7))));
+    let store = Store::open(Options::in_memory(SharedMemory::new(), entropy.clone())).unwrap();
+    let seams = Seams {
+        transport: Arc::new(InProcess::to(Arc::new(Sandbox::of_world(World::small(7))), clock.clone())),
+        clock,
+        entropy,
+        rng: Arc::new(SeededRng::new(7)),
+        store,
+        rules: Arc::new(FixedRules::built_in()),
+        probe: Arc::new(Room),
+        pool: pool::Mode::Inline,
+        on_runs_stuck: Arc::new(|| {}),
+        events: Arc::new(|_| {}),
+    };
+    let settings = machine.settings(&loaded.config, "sandbox", false).unwrap();
+    let mut made = None;
+    let running = Machine::assemble(seams, settings, |services, tree| {
+        let info = Info {
+            pid: 42,
+            started: "2026-07-22T12:00:00Z".parse().unwrap(),
+            data_dir: "/data".into(),
+            stamp: Stamp::Sandbox,
+            version: "0.0.0",
+            config_json: loaded.show_json(),
+            config_text: loaded.show_text(),
+        };
+        let ops = Arc::new(Ops::new(services.clone(), tree, socket, info));
+        made = Some(ops.clone());
+        Some(AdminService::row(ops))
+    })
+    .await
+    .unwrap();
+    (running, made.unwrap())
+}
+
+async fn get(ops: &Ops, target: &str) -> (u16, Value) {
+    answer(ops, "GET", target, &Value::Null).await
+}
+
+async fn post(ops: &Ops, target: &str, body: Value) -> (u16, String) {
+    let (status, body) = answer(ops, "POST", target, &body).await;
+    (status, body["error"].as_str().unwrap_or("done").to_owned())
+}
+
+/// Runs the strategy once and waits for its end.
+async fn run_once(ops: &Ops) {
+    let (status, body) = answer(ops, "POST", "/strategies/bug-bounty/run", &Value::Null).await;
+    assert_eq!((status, body["stamp"].as_str()), (200, Some("sandbox")), "{body}");
+    let ended = ops.services.strategies.idle("bug-bounty", Duration::from_secs(60)).await.unwrap().unwrap();
+    assert_eq!(body["run"], ended.id.as_str());
+}
+
+#[tokio::test]
+async fn an_operator_sees_a_run_and_decides_on_what_it_found() {
+    let (running, ops) = machine(None).await;
+    run_once(&ops).await;
+
+    let (code, status) = get(&ops, "/status").await;
+    assert_eq!(code, 200);
+    assert_eq!(
+        (&status["running"], &status["pid"], &status["stamp"]),
+        (&json!(true), &json!(42), &json!("sandbox"))
+    );
+    let (_, found) = get(&ops, "/opportunities?limit=1").await;
+    let id = found[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        post(&ops, &format!("/opportunities/{id}/accept"), Value::Null).await,
+        (200, "done".to_owned())
+    );
+    let (_, shown) = get(&ops, &format!("/opportunities/{id}")).await;
+    assert_eq!((shown["state"].as_str(), shown["stamp"].as_str()), (Some("accepted"), Some("sandbox")));
+    let stored: Opportunity =
+        ops.services.shared.store.get(&Space::default_owner(), &id).unwrap().unwrap().value;
+    assert_eq!(stored.state.as_str(), "accepted");
+
+    let (_, tail) = get(&ops, "/audit/tail?n=1").await;
+    assert_eq!(tail["entries"][0]["kind"], "opportunity.accepted");
+    let (_, verified) = get(&ops, "/audit/verify").await;
+    assert_eq!(verified["whole"], true);
+    let (_, doctor) = get(&ops, "/doctor").await;
+    assert_eq!(doctor["ok"], true, "{doctor:#}");
+    let (_, actions) = get(&ops, "/actions").await;
+    assert_eq!(actions.as_array().unwrap().len(), 5);
+    let (_, limits) = get(&ops, "/limits/bounty-targets-data").await;
+    assert_eq!(limits["limits"][1]["used"], 5);
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn the_owners_word_outlives_the_question() {
+    let (running, ops) = machine(None).await;
+    let word = |verb: &'static str, body| {
+        let ops = ops.clone();
+        async move { post(&ops, &format!("/strategies/bug-bounty/{verb}"), body).await.0 }
+    };
+    let status = || {
+        let ops = ops.clone();
+        async move { get(&ops, "/strategies").await.1[0]["status"].as_str().unwrap().to_owned() }
+    };
+    assert_eq!(word("pause", json!({ "reason": "holiday\u{1b}[31m" })).await, 200);
+    assert_eq!(status().await, "paused");
+    assert_eq!(get(&ops, "/strategies/bug-bounty").await.1["paused"], "holiday\u{fffd}[31m");
+    assert_eq!(word("resume", Value::Null).await, 200);
+    assert_eq!(status().await, "active");
+    assert_eq!(word("disable", Value::Null).await, 200);
+    assert_eq!(status().await, "disabled");
+    assert_eq!(word("run", Value::Null).await, 409);
+    assert_eq!(word("enable", Value::Null).await, 200);
+    assert_eq!(status().await, "active");
+    let (_, audit) = get(&ops, "/audit").await;
+    let kinds: Vec<&str> =
+        audit["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    let said: Vec<&&str> = kinds.iter().filter(|kind| kind.starts_with("strategy.")).collect();
+    assert_eq!(said, [&"strategy.paused", &"strategy.resumed", &"strategy.disabled", &"strategy.enabled"]);
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_told_in_a_sentence() {
+    let (running, ops) = machine(None).await;
+    let mut told = String::new();
+    for (method, target, body) in [
+        ("GET", "/", Value::Null),
+        ("GET", "/oportunities", Value::Null),
+        ("GET", "/actors/show?path=gatway", Value::Null),
+        ("GET", "/actors/show", Value::Null),
+        ("GET", "/%2", Value::Null),
+        ("DELETE", "/status", Value::Null),
+        ("GET", "/strategies/bug-bounty/run", Value::Null),
+        ("POST", "/strategies/bug-bounty/burn", Value::Null),
+        ("POST", "/strategies/bug-bunty/run", Value::Null),
+        ("POST", "/strategies/bug-bounty/pause", json!({})),
+        ("POST", "/strategies/bug-bounty/pause", json!({ "reason": " \n" })),
+        ("POST", "/opportunities/none/accept", Value::Null),
+        ("POST", "/opportunities/a%00b/accept", Value::Null),
+        ("POST", "/opportunities/none/paid", Value::Null),
+    ] {
+        let (status, answer) = answer(&ops, method, target, &body).await;
+        assert_eq!(answer["stamp"], "sandbox");
+        told.push_str(&format!("{method} {target}: {status} {}\n", answer["error"].as_str().unwrap()));
+    }
+    expect![[r#"
+        GET /: 404 there is nothing at `/`; there are status, doctor, actions, strategies, limits, opportunities, audit, actors, config
+        GET /oportunities: 404 there is nothing at `/oportunities`; there are status, doctor, actions, strategies, limits, opportunities, audit, actors, config; did you mean `opportunities`?
+        GET /actors/show?path=gatway: 404 there is no actor at `gatway`; `actors tree` shows all; did you mean `kernel/gateway`?
+        GET /actors/show: 400 `path` says which actor
+        GET /%2: 400 the target of the request is not understood
+        DELETE /status: 405 DELETE is not for `/status`
+        GET /strategies/bug-bounty/run: 405 GET is not for `/strategies/bug-bounty/run`
+        POST /strategies/bug-bounty/burn: 404 a strategy takes run, pause, resume, enable and disable
+        POST /strategies/bug-bunty/run: 404 no strategy `bug-bunty` is installed; `strategy list` shows those that are; did you mean `bug-bounty`?
+        POST /strategies/bug-bounty/pause: 400 a pause needs a reason; whoever finds it paused in a month will ask
+        POST /strategies/bug-bounty/pause: 400 a pause needs a reason; whoever finds it paused in a month will ask
+        POST /opportunities/none/accept: 404 there is no opportunity `none`; `opportunities list` shows the ids
+        POST /opportunities/a%00b/accept: 404 there is no opportunity `a�b`; `opportunities list` shows the ids
+        POST /opportunities/none/paid: 404 an opportunity takes accept and dismiss
+    "#]].assert_eq(&told);
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn with_the_kernel_down_the_admin_still_answers() {
+    let (running, ops) = machine(None).await;
+    run_once(&ops).await;
+    running.tree().stop("kernel").await.unwrap();
+    let (code, status) = get(&ops, "/status").await;
+    assert_eq!((code, &status["safe_mode"]), (200, &json!(true)));
+    let (_, doctor) = get(&ops, "/doctor").await;
+    assert_eq!(doctor["ok"], false);
+    let found =
+        ops.services.shared.store.scan::<Opportunity>(&Space::default_owner(), Span::all(), 1).unwrap();
+    let id = &found.rows[0].0;
+    let told = [
+        post(&ops, "/strategies/bug-bounty/run", Value::Null).await,
+        post(&ops, &format!("/opportunities/{id}/accept"), Value::Null).await,
+    ];
+    for (status, sentence) in told {
+        assert_eq!(status, 503);
+        assert!(sentence.contains("safe mode"), "{sentence}");
+    }
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_tree_that_is_not_up_yet_is_said_to_be() {
+    let (running, ops) = machine(None).await;
+    let early = Ops { tree: Arc::default(), ..Ops::clone(&ops) };
+    assert_eq!(get(&early, "/actors").await.0, 503);
+    assert_eq!(get(&ops, "/actors").await.1["path"], "root");
+    running.stop(Duration::from_secs(5)).await;
+}
+
+/// Asks as a command does: blocking, from a thread of its own.
+async fn ask(client: &Client, path: &'static [&'static str]) -> Result<crate::client::Answer, AskError> {
+    let client = client.clone();
+    tokio::task::spawn_blocking(move || client.get(&Question::of(path))).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_socket_is_the_owners_alone_and_ends_with_its_actor() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("admin.sock");
+    // A dead daemon's socket lies in the way, and is removed.
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let (running, ops) = machine(Some(socket.clone())).await;
+    let client = Client::new(&socket);
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let told = ask(&client, &["status"]).await.unwrap();
+    assert_eq!((told.stamp.as_str(), &told.body["pid"]), ("sandbox", &json!(42)));
+    let refused = ask(&client, &["opportunities", "a/b ä"]).await.unwrap_err();
+    expect!["there is no opportunity `a/b ä`; `opportunities list` shows the ids"]
+        .assert_eq(&refused.to_string());
+
+    // Killed, the admin comes back on the same path.
+    assert!(running.tree().kill("admin"));
+    while ops.tree.get().unwrap().show("admin").unwrap().view.restarts == 0 {
+        tokio::task::yield_now().await;
+    }
+    let again = loop {
+        match ask(&client, &["status"]).await {
+            Ok(told) => break told,
+            Err(AskError::NoDaemon(_) | AskError::Broken { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(again.body["running"], true);
+
+    running.stop(Duration::from_secs(5)).await;
+    assert!(!socket.exists());
+    assert!(matches!(ask(&client, &["status"]).await, Err(AskError::NoDaemon(_))));
+}
+
+#[tokio::test]
+async fn what_is_no_socket_is_never_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("admin.sock");
+    std::fs::write(&socket, "precious").unwrap();
+    let (running, ops) = machine(None).await;
+    let error = serve::listen(ops, &socket, |_| {}).err().unwrap();
+    assert!(error.to_string().contains("is in the way"), "{error}");
+    assert_eq!(std::fs::read_to_string(&socket).unwrap(), "precious");
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn nobody_listens_is_no_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let dead = dir.path().join("dead.sock");
+    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+    for path in [dead, dir.path().join("none.sock"), dir.path().join("no/where.sock")] {
+        let asked = ask(&Client::new(&path), &["status"]).await;
+        assert!(matches!(asked, Err(AskError::NoDaemon(_))), "{asked:?}");
+    }
+}
