@@ -36,6 +36,9 @@ const KERNEL_STUCK_AFTER: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// How long `--once` waits for one strategy beyond its own deadline.
 const ONCE_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// How often, and how far apart, `run` looks whether the first runs have begun.
+const FIRST_LOOKS: u32 = 300;
+const FIRST_LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// The seed of the world that the sandbox makes itself.
 const SANDBOX_SEED: u64 = 20_260_722;
 
@@ -291,13 +294,32 @@ async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &m
 
 /// Shows what the first runs found, and how to ask for more.
 async fn first_look(running: &Running, machine: &Machine, args: &RunArgs) {
-    // The scheduler has handed the first ticks over once it answers a later message.
-    let _ = running.services.scheduler.next().await;
+    let began = running.services.shared.now();
     for name in machine.names() {
-        if let Ok(Some(run)) = running.services.strategies.idle(name, ONCE_WAIT).await {
-            show_run(running, &run, args);
+        let Some(next) = first_tick(running, name).await else { continue };
+        match running.services.strategies.idle(name, ONCE_WAIT).await {
+            Ok(Some(run)) if run.ended.is_some_and(|at| at >= began) => show_run(running, &run, args),
+            Ok(_) => {
+                let when = next.map_or("never".to_owned(), |at| format!("at {at}"));
+                println!("{name}: nothing is due now, next {when}");
+                println!("  what it found: money-machine opportunities list{}", hint(args));
+            }
+            Err(error) => tracing::debug!(strategy = name, %error, "its first run is not shown"),
         }
     }
+}
+
+/// Waits until the scheduler has handed over what is due for a strategy, and says when it is due
+/// next; `None` if it never does.
+async fn first_tick(running: &Running, name: &str) -> Option<Option<Moment>> {
+    for _ in 0..FIRST_LOOKS {
+        let looked = running.services.scheduler.next().await.ok()?;
+        if let Some((_, next)) = looked.into_iter().find(|(id, _)| id.as_str() == name) {
+            return Some(next);
+        }
+        tokio::time::sleep(FIRST_LOOK_PAUSE).await;
+    }
+    None
 }
 
 async fn once(running: &Running, machine: &Machine, args: &RunArgs) -> Exit {
@@ -361,20 +383,22 @@ fn show_run(running: &Running, run: &RunRecord, args: &RunArgs) {
     for error in &run.errors {
         eprintln!("  {error}");
     }
-    show_best(running, run);
+    let baseline = if show_best(running, run) { " --baseline" } else { "" };
     let here = hint(args);
-    println!("  more: money-machine opportunities list{here}   ·   why: money-machine actions list{here}");
+    println!("  more: money-machine opportunities list{baseline}{here}");
+    println!("  why:  money-machine actions list{here}");
 }
 
-/// The best few of what this run found.
-fn show_best(running: &Running, run: &RunRecord) {
+/// Shows the best few of what this run found, and says whether all of it is a baseline.
+fn show_best(running: &Running, run: &RunRecord) -> bool {
     let store = &running.services.shared.store;
-    let Ok(all) = store.scan::<Opportunity>(&run.space, Span::all(), usize::MAX) else { return };
+    let Ok(all) = store.scan::<Opportunity>(&run.space, Span::all(), usize::MAX) else { return false };
     let mut new: Vec<Opportunity> = all.into_values().filter(|found| found.found_at >= run.started).collect();
     new.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
     for found in new.iter().take(5) {
         println!("  {:3}  {} ({})", found.score, found.title, found.reason);
     }
+    !new.is_empty() && new.iter().all(|found| !found.tell)
 }
 
 /// The signals that ask for a stop. Heard from the first moment of the runtime on: one that comes

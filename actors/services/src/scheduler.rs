@@ -134,6 +134,7 @@ impl SchedulerService {
                     Err(error) => {
                         tracing::debug!(strategy = %id, %error, "a tick waits for its host");
                         soonest = soonest.min(Duration::from_millis(100));
+                        continue;
                     }
                 }
             }

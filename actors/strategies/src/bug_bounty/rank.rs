@@ -126,6 +126,7 @@ fn reach(finding: &Finding) -> Part {
         (1, 0) => "1 target".to_owned(),
         (1, _) => "1 wildcard".to_owned(),
         (_, 0) => format!("{targets} targets"),
+        (_, 1) => format!("{targets} targets of which 1 wildcard"),
         (_, wild) => format!("{targets} targets of which {wild} wildcards"),
     };
     Part::new(width + number, words)
