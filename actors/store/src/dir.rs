@@ -91,7 +91,7 @@ pub enum DirError {
     },
     /// A database was made here and is gone.
     #[error(
-        "the database `{}` is missing though one was made here: put it back or restore a backup; to \
+        "the database `{}` is missing or empty though one was made here: put it back or restore a backup; to \
          begin anew on purpose, give another --data-dir", .0.display()
     )]
     DatabaseMissing(PathBuf),

@@ -62,8 +62,10 @@ fn write(dir: &Path, file: StampFile) -> Result<(), DirError> {
 pub fn check_stamp(dir: &Path, wanted: Stamp) -> Result<StampFile, DirError> {
     let path = || dir.to_owned();
     let database = dir.join(DATABASE_FILE);
+    // An empty file is none: the database's engine would make a new one of it.
+    let there = database.metadata().is_ok_and(|meta| !meta.is_file() || meta.len() > 0);
     let Some(file) = read(dir)? else {
-        if database.exists() {
+        if there {
             // Stamping it now would guess what it is.
             return Err(DirError::NoStamp(path()));
         }
@@ -77,7 +79,7 @@ pub fn check_stamp(dir: &Path, wanted: Stamp) -> Result<StampFile, DirError> {
     if file.stamp != wanted {
         return Err(DirError::WrongStamp { path: path(), found: file.stamp, wanted });
     }
-    if file.database_made && !database.exists() {
+    if file.database_made && !there {
         return Err(DirError::DatabaseMissing(database));
     }
     Ok(file)

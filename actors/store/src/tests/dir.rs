@@ -60,9 +60,13 @@ fn a_missing_database_is_never_made_anew_where_one_was() {
     let database = temp.path().join(DATABASE_FILE);
     std::fs::remove_file(&database).unwrap();
     let error = in_dir(temp.path()).unwrap_err();
-    expect_test::expect![[r#"the data directory cannot be used: the database `DIR/store.redb` is missing though one was made here: put it back or restore a backup; to begin anew on purpose, give another --data-dir"#]]
+    expect_test::expect![[r#"the data directory cannot be used: the database `DIR/store.redb` is missing or empty though one was made here: put it back or restore a backup; to begin anew on purpose, give another --data-dir"#]]
         .assert_eq(&refusal(temp.path(), &error));
     assert!(!database.exists());
+    // Nor where somebody has cut it to nothing.
+    std::fs::write(&database, b"").unwrap();
+    assert!(matches!(in_dir(temp.path()), Err(OpenError::Dir(DirError::DatabaseMissing(_)))));
+    assert_eq!(database.metadata().unwrap().len(), 0);
     dir.close();
     assert!(matches!(daemon(temp.path()), Err(DirError::DatabaseMissing(_))));
     // And the reverse: a database whose stamp is gone is not stamped by guess.
