@@ -27,7 +27,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The activity's status, in SPEC's four words.
+    /// The activity's status, in the four words that people and programs see.
     pub fn status(self) -> &'static str {
         match self {
             Stage::Confirmed => "success",

@@ -104,7 +104,7 @@ fn reward(payout: &Payout) -> Option<Reward> {
     })
 }
 
-/// What SPEC.md says of `details`, and what else is known.
+/// The fields of `details` that every reader may count on, and what else is known.
 fn details(finding: &Finding) -> Map<String, Value> {
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);

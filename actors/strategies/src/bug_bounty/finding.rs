@@ -4,7 +4,7 @@ use crate::bug_bounty::digest::fnv64;
 use crate::bug_bounty::scope::{Payout, Source, State, Target};
 use mm_sdk::Moment;
 
-/// What happened to a programme. The words are SPEC.md's.
+/// What happened to a programme, in the words that opportunities show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Never seen before.

@@ -112,9 +112,10 @@ impl Presence {
 }
 
 impl Memory {
-    /// A source of which nothing is known but how it used to behave (PLATFORMS.md section 10:
-    /// programme vanishings undone within 72 h, Bugcrowd 73 %, Intigriti 79 %, YesWeHack 17 %;
-    /// target removals 2 %, 87 %, 14 %; the others are thought to be in between). A flap is taken
+    /// A source of which nothing is known but how it used to behave (counted over the public history
+    /// of the scope files, 2018 to 2026: programme vanishings undone within 72 h, Bugcrowd 73 %,
+    /// Intigriti 79 %, YesWeHack 17 %; target removals 2 %, 87 %, 14 %; the others are thought to be
+    /// in between). A flap is taken
     /// to last a day; Intigriti's programmes were away for a day and a half on average in 2024.
     pub fn new(source: Source) -> Memory {
         let (programme_flaps, target_flaps) = match source {

@@ -1,5 +1,5 @@
-//! Every small rule set against every small action, judged a second time by a reading of
-//! DESIGN.md that shares no code with the engine: rules as words, the verdict by elimination.
+//! Every small rule set against every small action, judged a second time by a reading of the
+//! rules' meaning that shares no code with the engine: rules as words, the verdict by elimination.
 
 use super::super::*;
 
