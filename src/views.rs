@@ -69,6 +69,16 @@ pub struct Daemon {
     /// Whether the kernel runs; if not, the machine is in safe mode and nothing goes out.
     pub kernel_up: bool,
     pub resident_bytes: Option<u64>,
+    /// Actors that are not well.
+    pub troubled: Vec<Troubled>,
+}
+
+/// An actor that is stuck, down, or put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Troubled {
+    pub path: String,
+    pub state: String,
+    pub last_cause: Option<String>,
 }
 
 /// One installed strategy.

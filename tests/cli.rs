@@ -221,6 +221,51 @@ fn what_one_run_left_can_be_read_without_a_daemon() {
     assert!(live.err.contains("belongs to sandbox runs"), "{}", live.err);
 }
 
+/// The entry whose payload holds `needle` is found by its bytes, and one of them is flipped.
+#[test]
+fn a_flipped_byte_is_named_by_its_entry() {
+    let home = Home::new();
+    assert_eq!(home.run("run --sandbox --once").code, 0);
+    let file = home.path(".local/state/money-machine/sandbox/store.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let needle = br#"{"run":"00001-000001-bug-bounty","strategy":"bug-bounty","trigger":"once"}"#;
+    let places: Vec<usize> =
+        (0..bytes.len() - needle.len()).filter(|at| bytes[*at..].starts_with(needle)).collect();
+    assert!(!places.is_empty(), "the start of the run is on record");
+    for at in places {
+        bytes[at + 9] ^= 1;
+    }
+    std::fs::write(&file, bytes).unwrap();
+
+    let verified = home.run("audit verify --sandbox --json");
+    let found = verified.json();
+    assert_eq!((verified.code, &found["whole"]), (1, &Value::Bool(false)));
+    let seqs: Vec<u64> =
+        found["broken"].as_array().unwrap().iter().map(|one| one["seq"].as_u64().unwrap()).collect();
+    let tail = home.run("audit tail --sandbox -n 100 --json").json();
+    let started = tail.as_array().unwrap().iter().find(|entry| entry["kind"] == "run.started").unwrap();
+    assert_eq!(seqs, [started["seq"].as_u64().unwrap()]);
+    assert_eq!(started["payload_state"], "damaged");
+    let doctor = home.run("doctor --sandbox");
+    assert_eq!(doctor.code, 1);
+    assert!(doctor.out.contains("fail  audit"), "{}", doctor.out);
+}
+
+#[test]
+fn a_store_that_does_not_open_is_a_finding() {
+    let home = Home::new();
+    assert_eq!(home.run("run --sandbox --once").code, 0);
+    let file = home.path(".local/state/money-machine/sandbox/store.redb");
+    std::fs::write(&file, vec![0xA5; 8192]).unwrap();
+    let said = home.run("doctor --sandbox");
+    assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+    assert!(said.out.contains("fail  store"), "{}", said.out);
+    let listed = home.run("opportunities list --sandbox");
+    assert_eq!((listed.code, listed.out.as_str()), (1, ""));
+    assert!(listed.err.starts_with("could not read the store: "), "{}", listed.err);
+    assert_eq!(std::fs::read(&file).unwrap(), vec![0xA5; 8192], "nothing was changed");
+}
+
 /// SHA-256 over fields, each behind its length: written here again from the help text of `audit
 /// export` alone, as a second program would.
 fn hash(fields: &[&[u8]]) -> String {
@@ -295,10 +340,10 @@ fn a_daemon_is_asked_told_and_stopped() {
     let home = Home::new();
     let mut daemon =
         Daemon(home.command("run --sandbox").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let lines = BufReader::new(daemon.0.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(daemon.0.stdout.take().unwrap()).lines();
     // It says so once the first run has ended and the admin answers.
     let greeting: Vec<String> =
-        lines.map_while(Result::ok).take_while(|line| !line.contains("more:")).collect();
+        lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains("more:")).collect();
     assert!(greeting[0].contains(&format!("pid {}", daemon.0.id())), "{greeting:?}");
 
     let status = home.run("status --sandbox --json");

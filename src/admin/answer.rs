@@ -117,6 +117,7 @@ async fn reader(ops: &Ops) -> Reader {
             started: ops.info.started,
             kernel_up: ops.services.kernel_is_up(),
             resident_bytes: usage.resident_bytes,
+            troubled: ops.tree.get().map(actor::troubled).unwrap_or_default(),
         }),
     }
 }

@@ -226,6 +226,14 @@ async fn with_the_kernel_down_the_admin_still_answers() {
     assert_eq!((code, &status["safe_mode"]), (200, &json!(true)));
     let (_, doctor) = get(&ops, "/doctor").await;
     assert_eq!(doctor["ok"], false);
+    let failed: Vec<&str> = doctor["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["grade"] == "fail")
+        .map(|check| check["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(failed[0], "kernel");
     let found =
         ops.services.shared.store.scan::<Opportunity>(&Space::default_owner(), Span::all(), 1).unwrap();
     let id = &found.rows[0].0;
@@ -237,6 +245,17 @@ async fn with_the_kernel_down_the_admin_still_answers() {
         assert_eq!(status, 503);
         assert!(sentence.contains("safe mode"), "{sentence}");
     }
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn doctor_names_an_actor_that_was_put_aside() {
+    let (running, ops) = machine(None).await;
+    running.tree().isolate("upkeep/resources").await.unwrap();
+    let (_, doctor) = get(&ops, "/doctor").await;
+    let actors = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "actors").unwrap();
+    assert_eq!((&actors["grade"], &doctor["ok"]), (&json!("warn"), &json!(true)));
+    assert!(actors["sentence"].as_str().unwrap().starts_with("upkeep/resources is isolated"), "{actors}");
     running.stop(Duration::from_secs(5)).await;
 }
 

@@ -1,11 +1,11 @@
 //! Actors as SPEC shows them.
 
 use mm_core::moment::Moment;
-use mm_supervision::{ActorDetail, ActorView, CrashReport, Tree};
+use mm_supervision::{ActorDetail, ActorState, ActorView, CrashReport, Tree};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Problem, meant, nearest};
+use super::{Problem, Troubled, meant, nearest};
 
 /// One actor and those below it; exactly these fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,6 +121,17 @@ fn values<T: Serialize>(all: &[T]) -> Vec<Value> {
 /// The whole tree.
 pub fn tree(tree: &Tree) -> ActorRow {
     ActorRow::from(&tree.view())
+}
+
+/// The actors that are not well: those that are down by their own failure, stuck, or put aside.
+pub fn troubled(tree: &Tree) -> Vec<Troubled> {
+    let is_troubled = |view: &&ActorView| {
+        use ActorState::{Isolated, Restarting, Stuck, Tripped};
+        matches!(view.state, Stuck | Restarting | Tripped | Isolated)
+    };
+    let all = tree.view();
+    let troubled = all.flatten().into_iter().filter(is_troubled).map(ActorRow::from);
+    troubled.map(|row| Troubled { path: row.path, state: row.state, last_cause: row.last_cause }).collect()
 }
 
 /// One actor.

@@ -80,7 +80,10 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.extend(integrity(reader));
     checks.push(rules(reader));
     checks.push(disk(reader));
-    checks.extend(reader.daemon.as_ref().map(|daemon| kernel(daemon.kernel_up)));
+    if let Some(daemon) = &reader.daemon {
+        checks.push(kernel(daemon.kernel_up));
+        checks.extend(actors(&daemon.troubled));
+    }
     checks.extend(snapshots(reader));
     checks.extend(strategies(reader));
     checks.extend(alerts(reader));
@@ -202,6 +205,22 @@ fn kernel(up: bool) -> CheckView {
     CheckView::fail("kernel", sentence, "`actors tree` shows what failed; then start the daemon again")
 }
 
+fn actors(troubled: &[super::Troubled]) -> Vec<CheckView> {
+    const NAME: &str = "actors";
+    if troubled.is_empty() {
+        return vec![CheckView::ok(NAME, "no actor is stuck, down or put aside")];
+    }
+    let check = |actor: &super::Troubled| {
+        let why = actor.last_cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let sentence = format!("{} is {}{why}", actor.path, actor.state);
+        let todo = format!("`actors show {}` has its last messages and crashes", actor.path);
+        // What is restarting is being seen to; a person's own word is no fault.
+        let harmless = matches!(actor.state.as_str(), "restarting" | "isolated");
+        if harmless { CheckView::warn(NAME, sentence, todo) } else { CheckView::fail(NAME, sentence, todo) }
+    };
+    troubled.iter().map(check).collect()
+}
+
 fn snapshots(reader: &Reader) -> Vec<CheckView> {
     const NAME: &str = "snapshots";
     let mut checks = Vec::new();
@@ -248,8 +267,8 @@ fn strategies(reader: &Reader) -> Vec<CheckView> {
         match view.status.as_str() {
             "error" => checks.push(CheckView::fail(
                 NAME,
-                format!("`{id}` is put aside{why}"),
-                "`config check`, correct its section, start the daemon again",
+                format!("`{id}` cannot run{why}"),
+                "`config check` and `actors tree` say more; then start the daemon again",
             )),
             "tripped" => {
                 let until = view.breaker.until.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
@@ -271,8 +290,7 @@ fn strategies(reader: &Reader) -> Vec<CheckView> {
         }
     }
     if checks.is_empty() {
-        checks
-            .push(CheckView::ok(NAME, format!("none of {} strategies is put aside or tripped", views.len())));
+        checks.push(CheckView::ok(NAME, format!("none of {} strategies is in trouble", views.len())));
     }
     checks
 }
