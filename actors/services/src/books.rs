@@ -10,7 +10,7 @@ use mm_core::moment::Moment;
 use mm_core::opportunity::{Decision, NotAllowed, Opportunity, State as OpportunityState};
 use mm_core::untrusted::Untrusted;
 use mm_sdk::Draft;
-use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Store};
+use mm_store::{Change, ChangeError, CommitError, Key, NewEntry, ReadError, Record, Store};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
 
@@ -139,7 +139,7 @@ pub(crate) struct Merged {
 
 impl Merged {
     /// The rows as a change.
-    pub(crate) fn change(&self, space: &Space) -> Result<Change, Fault> {
+    pub(crate) fn change(&self, space: &Space) -> Result<Change, ChangeError> {
         let mut change = Change::new();
         for (row, version) in &self.rows {
             let key = Key::new(space, Opportunity::KIND, row.id.as_str())?;

@@ -12,7 +12,7 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::answer::Answer;
 use mm_core::id::{ActionId, RunId, Space, StrategyId};
 use mm_core::moment::Moment;
-use mm_core::run::Refusal;
+use mm_core::run::{Refusal, RunRecord};
 use mm_store::{Change, Key, NewEntry, Record, Span};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
@@ -31,7 +31,8 @@ mod road;
 mod writing;
 
 /// What is said of a mutating action that a crash cut off.
-const CUT_OFF: &str = "the process ended while it was being sent; look at the platform whether it happened";
+const CUT_OFF: &str =
+    "the process or its run ended while it was being sent; look at the platform whether it happened";
 
 /// The way to the gateway.
 #[derive(Clone, Default)]
@@ -185,31 +186,41 @@ impl GatewayService {
         let store = &self.shared.store;
         for space in [Space::machine(), Space::default_owner()] {
             for (id, open) in store.scan::<OpenRow>(&space, Span::all(), usize::MAX)?.rows {
-                let now = self.shared.now();
-                let mut change = Change::new().delete(Key::new(&space, OpenRow::KIND, &id)?);
-                if let Some(row) = store.get::<ActionRecord>(&space, &id)? {
-                    let (stage, sentence) = after_a_crash(row.value.stage, open.value.mutating);
-                    let record = ActionRecord {
-                        stage,
-                        updated_at: now,
-                        error: Some(sentence.to_owned()),
-                        ..row.value
-                    };
-                    let kind = format!("action.{}", stage.as_str());
-                    let payload = json!({ "action": id, "why": sentence });
-                    change =
-                        change.put(&space, &id, &record)?.audit(NewEntry::new(now, &space, &kind, &payload)?);
-                    if stage == Stage::Ambiguous {
-                        self.alerts.raise(
-                            &space,
-                            format!("ambiguous/{id}"),
-                            format!("action {id}: {sentence}"),
-                        );
-                    }
-                }
-                store.commit(change).await?;
+                self.settle(&space, &id, open.value.mutating).await?;
             }
         }
+        Ok(())
+    }
+
+    /// A walk that was fenced off because its run is over is nobody's any more: what it left open is
+    /// settled as after a crash. While the run is not over, another walks the same action.
+    async fn settle_what_a_run_left(&self, p: &Proposal) -> Result<(), Fault> {
+        let (store, id) = (&self.shared.store, p.id());
+        let run = store.get::<RunRecord>(&p.space, p.run.as_str())?;
+        if run.is_none_or(|run| run.value.outcome.is_none()) {
+            return Ok(());
+        }
+        match store.get::<OpenRow>(&p.space, id.as_str())? {
+            Some(open) => self.settle(&p.space, id.as_str(), open.value.mutating).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn settle(&self, space: &Space, id: &str, mutating: bool) -> Result<(), Fault> {
+        let (store, now) = (&self.shared.store, self.shared.now());
+        let mut change = Change::new().delete(Key::new(space, OpenRow::KIND, id)?);
+        if let Some(row) = store.get::<ActionRecord>(space, id)? {
+            let (stage, sentence) = after_a_crash(row.value.stage, mutating);
+            let record =
+                ActionRecord { stage, updated_at: now, error: Some(sentence.to_owned()), ..row.value };
+            let kind = format!("action.{}", stage.as_str());
+            let payload = json!({ "action": id, "why": sentence });
+            change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
+            if stage == Stage::Ambiguous {
+                self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
+            }
+        }
+        store.commit(change).await?;
         Ok(())
     }
 }
@@ -218,8 +229,8 @@ impl GatewayService {
 fn after_a_crash(stage: Stage, mutating: bool) -> (Stage, &'static str) {
     match (stage, mutating) {
         (Stage::Sending, true) => (Stage::Ambiguous, CUT_OFF),
-        (_, true) => (Stage::Failed, "the process ended before it was sent; it did not happen"),
-        (_, false) => (Stage::Failed, "the process ended while it was being read"),
+        (_, true) => (Stage::Failed, "the process or its run ended before it was sent; it did not happen"),
+        (_, false) => (Stage::Failed, "the process or its run ended while it was being read"),
     }
 }
 

@@ -157,6 +157,7 @@ impl SchedulerService {
         let found = self.shared.store.get::<ScheduleRow>(space, id.as_str())?;
         let schedule_version = found.as_ref().map(|row| row.version);
         let text = &installed.schedule_text;
+        let mut unlisted = None;
         let (ticks, last, next) = match found.map(|row| row.value) {
             // The first time: at once, so that a new machine has something to show.
             None => (vec![Tick { at: now, run: true }], Some(now), installed.schedule.next_after(now)),
@@ -167,10 +168,14 @@ impl SchedulerService {
                 let last = row.last.unwrap_or(now);
                 let due = due(&installed.schedule, last, now, Missed::Once, GRACE);
                 let newest = due.ticks.last().map(|tick| tick.at);
-                (due.ticks, newest.or(row.last), due.next)
+                // More than one look lists: one row stands for the rest.
+                let rest = due.unlisted_until.map(|at| Tick { at, run: false });
+                unlisted = rest.map(|rest| rest.at);
+                (rest.into_iter().chain(due.ticks).collect(), newest.or(row.last), due.next)
             }
         };
-        Ok(TickOrder { ticks, schedule: ScheduleRow { text: text.clone(), next, last }, schedule_version })
+        let schedule = ScheduleRow { text: text.clone(), next, last };
+        Ok(TickOrder { ticks, unlisted, schedule, schedule_version })
     }
 
     fn arm(&self, me: &Handle<Msg>, state: &mut State, wait: Duration) {

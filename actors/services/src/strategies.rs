@@ -72,6 +72,8 @@ pub enum NotStarted {
 pub struct TickOrder {
     /// The ticks, oldest first. The newest that says `run` starts a run.
     pub ticks: Vec<Tick>,
+    /// The one of them that stands for all before it that are not listed.
+    pub unlisted: Option<Moment>,
     /// The schedule's row as it will be.
     pub schedule: ScheduleRow,
     /// The version that the schedule's row has now; `None` if there is none yet.
@@ -202,7 +204,7 @@ impl Strategies {
             SupervisorSpec::new(Together::OneForOne, Intensity { max: 10, within: Duration::from_secs(60) });
         for (id, installed) in &shared.settings.strategies {
             if let Some(handle) = self.hosts.get(id) {
-                spec = spec.with(Self::host_row(id, installed, handle, shared, gateway, alerts, pool));
+                spec = spec.with(self.host_row(id, installed, handle, shared, gateway, alerts, pool));
             }
         }
         supervisor(
@@ -213,7 +215,9 @@ impl Strategies {
         )
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a host is made of")]
     fn host_row(
+        &self,
         id: &StrategyId,
         installed: &Installed,
         handle: &Handle<Msg>,
@@ -230,9 +234,10 @@ impl Strategies {
             gateway: gateway.clone(),
             alerts: alerts.clone(),
             pool: pool.clone(),
+            above: self.above.clone(),
         };
         child(
-            format!("default/{id}"),
+            host.name(),
             "starts, journals and commits the runs of one strategy",
             Restart::Permanent,
             Duration::from_secs(10),
@@ -317,6 +322,10 @@ pub(crate) fn judge_run(
             breaker.on_failure(&breaker_policy(), class, generation, now);
         }
         // Cut off from outside: it says nothing about the strategy.
-        Outcome::Interrupted | Outcome::Cancelled => {}
+        // A probe's turn is given back.
+        Outcome::Interrupted | Outcome::Cancelled => {
+            let unknown = mm_core::error::ErrorClass::Compliance;
+            breaker.on_failure(&breaker_policy(), unknown, generation, now);
+        }
     }
 }

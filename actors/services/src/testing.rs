@@ -157,6 +157,14 @@ impl Bench {
         Store::open(Options::in_memory(self.memory.image(), Arc::new(Seeded::new(7))))
     }
 
+    /// Changes the store behind the machine's back, between two lives.
+    pub fn meddle(&self, meddle: impl FnOnce(&Store)) {
+        let options = Options::in_memory(self.memory.clone(), Arc::new(Seeded::new(8)));
+        let store = Store::open(options).expect("the store opens");
+        meddle(&store);
+        store.close().expect("the store closes");
+    }
+
     /// A copy of this bench with a disk and a world of its own.
     pub fn fork(&self) -> Self {
         Self {

@@ -1,8 +1,17 @@
 //! The whole of the services, simulated: the checker sees the store, the audit chain and what the
 //! outside was asked, over kills and restarts.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+#[path = "services/books.rs"]
+mod books;
+#[path = "services/crash.rs"]
+mod crash;
+#[path = "services/determinism.rs"]
+mod determinism;
 #[path = "services/errors.rs"]
 mod errors;
+#[path = "services/golden.rs"]
+mod golden;
 #[path = "services/journal.rs"]
 mod journal;
 #[path = "services/limits.rs"]
@@ -13,3 +22,9 @@ mod permits;
 mod redirects;
 #[path = "services/rules.rs"]
 mod rules;
+#[path = "services/scheduler.rs"]
+mod scheduler;
+#[path = "services/strategies.rs"]
+mod strategies;
+#[path = "services/tree.rs"]
+mod tree;

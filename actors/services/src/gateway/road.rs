@@ -116,7 +116,10 @@ impl GatewayService {
                 Err(halt) => halt,
             };
             let walked = match halt {
-                Halt::Fenced => Walked::Fenced,
+                Halt::Fenced => {
+                    self.settle_what_a_run_left(hop).await?;
+                    Walked::Fenced
+                }
                 Halt::Broken(fault) => return Err(fault),
                 Halt::Refused(refusal) => self.refuse(hop, draft.clone(), refusal).await?,
                 Halt::Asked(ruling) => self.ask(hop, draft.clone(), &ruling).await?,

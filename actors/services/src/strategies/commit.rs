@@ -3,8 +3,9 @@
 use mm_core::error::ErrorClass;
 use mm_core::id::RunId;
 use mm_core::run::{Outcome, RunRecord, SourceHealth, StepRecord};
+use mm_core::untrusted::Untrusted;
 use mm_sdk::{Drafts, Report};
-use mm_store::{Change, Key, NewEntry, Record, Span};
+use mm_store::{Change, ChangeError, Key, NewEntry, ReadError, Record, Span};
 use mm_supervision::Fault;
 use serde_json::json;
 
@@ -33,11 +34,12 @@ impl Ended {
             RunEnd::Finished { report, drafts } => Self {
                 outcome: Outcome::Succeeded,
                 class: ErrorClass::Transient,
-                errors: report.errors.clone(),
+                errors: bounded(&report.errors),
                 report,
                 drafts,
             },
             RunEnd::Failed { class, sentence } => {
+                let sentence = bounded(&[sentence]).remove(0);
                 Self { class, ..Self::without_result(Outcome::Failed, sentence) }
             }
             RunEnd::DeadlinePassed => {
@@ -52,6 +54,12 @@ impl Ended {
         }
     }
 
+    /// Its last sentence, if it met what will not pass: it then rests until a person acts.
+    fn stopped_itself(&self) -> Option<&str> {
+        let fatal = self.outcome == Outcome::Failed && self.class == ErrorClass::Fatal;
+        fatal.then(|| self.errors.first().map_or("no reason was given", String::as_str))
+    }
+
     /// An end that leaves nothing to commit but itself.
     pub(super) fn without_result(outcome: Outcome, why: String) -> Self {
         Self {
@@ -61,6 +69,40 @@ impl Ended {
             report: Report::default(),
             drafts: Drafts::default(),
         }
+    }
+}
+
+/// Sentences of one run that are kept, and the length of each: all of them fit into an audit entry.
+const ERRORS_MAX: usize = 32;
+const ERROR_CHARS_MAX: usize = 300;
+
+/// A strategy builds its sentences from what it read: each is made one harmless line.
+fn bounded(errors: &[String]) -> Vec<String> {
+    let line = |text: &String| Untrusted::new(text).line(ERROR_CHARS_MAX);
+    let mut kept: Vec<String> = errors.iter().take(ERRORS_MAX).map(line).collect();
+    if let Some(more) = errors.len().checked_sub(ERRORS_MAX).filter(|more| *more > 0) {
+        kept.push(format!("and {more} more"));
+    }
+    kept
+}
+
+/// Why the end of a run cannot be put together.
+pub(super) enum NotPrepared {
+    /// What the strategy gave cannot be stored; one sentence.
+    Unstorable(String),
+    /// The machine itself failed.
+    Broken(Fault),
+}
+
+impl From<ReadError> for NotPrepared {
+    fn from(error: ReadError) -> Self {
+        NotPrepared::Broken(error.into())
+    }
+}
+
+impl From<ChangeError> for NotPrepared {
+    fn from(error: ChangeError) -> Self {
+        NotPrepared::Unstorable(format!("what it found cannot be stored: {}", Fault::from(error).reason))
     }
 }
 
@@ -83,7 +125,7 @@ pub(super) fn end(
     version: u64,
     generation: u64,
     ended: &Ended,
-) -> Result<Prepared, Fault> {
+) -> Result<Prepared, NotPrepared> {
     let (space, now, store) = (&host.space, host.shared.now(), &host.shared.store);
     let merged = books::merge(store, space, &host.id, &ended.drafts.opportunities, now)?;
     let run = RunRecord {
@@ -97,16 +139,23 @@ pub(super) fn end(
     };
     let mut row = after(row, &run, ended);
     judge_run(&mut row.breaker, ended.outcome, ended.class, generation, now);
+    let stopped = ended.stopped_itself();
+    if let Some(why) = stopped {
+        row.paused = Some(format!("it stopped itself: {why}"));
+    }
     let mut change = merged
         .change(space)?
-        .expect_version(Key::new(space, RunRecord::KIND, run.id.as_str())?, version)
+        .expect_version(
+            Key::new(space, RunRecord::KIND, run.id.as_str()).map_err(ChangeError::from)?,
+            version,
+        )
         .put(space, run.id.as_str(), &run)?;
     if let Some((schema, bytes)) = &ended.drafts.snapshot {
         row.snapshot_generation += 1;
         change = change.put_snapshot(space, host.id.as_str(), row.snapshot_generation, *schema, bytes)?;
     }
     for (id, _) in store.scan::<StepRecord>(space, Span::prefix(&format!("{}/", run.id)), usize::MAX)?.rows {
-        change = change.delete(Key::new(space, StepRecord::KIND, &id)?);
+        change = change.delete(Key::new(space, StepRecord::KIND, &id).map_err(ChangeError::from)?);
     }
     let payload = json!({
         "run": run.id.as_str(),
@@ -117,6 +166,10 @@ pub(super) fn end(
         "errors": run.errors,
     });
     change = change.audit(NewEntry::new(now, space, &format!("run.{}", ended.outcome.as_str()), &payload)?);
+    if let Some(why) = stopped {
+        let payload = json!({ "strategy": host.id.as_str(), "reason": why, "by": "itself" });
+        change = change.audit(NewEntry::new(now, space, "strategy.paused", &payload)?);
+    }
     Ok(Prepared { change, row, run, merged })
 }
 
@@ -140,6 +193,13 @@ pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
     tracing::info!(run = %run.id, outcome = ended.outcome.as_str(), found = merged.found, errors, "a run ended");
     for error in &run.errors {
         tracing::warn!(run = %run.id, error, "the run says");
+    }
+    if let Some(why) = ended.stopped_itself() {
+        let sentence = format!(
+            "strategy `{0}` stopped itself: {why}; when that is put right, `strategy resume {0}` lets it go on",
+            host.id
+        );
+        host.alerts.raise(&host.space, format!("stopped/{}", host.id), sentence);
     }
     for alert in &ended.drafts.alerts {
         host.alerts.raise(&host.space, alert.about.clone(), alert.sentence.clone());
@@ -181,6 +241,10 @@ pub(super) fn ticks(
         let own_run = run.filter(|_| Some(i) == starts);
         let why = match own_run {
             Some(_) => None,
+            None if Some(tick.at) == order.unlisted => Some(
+                "it was missed, and all before it back to the tick listed last; one run was enough"
+                    .to_owned(),
+            ),
             None if Some(i) == starts => skipped.map(str::to_owned),
             None => Some("it was missed; one run was enough for all that were".to_owned()),
         };

@@ -53,7 +53,11 @@ pub(super) async fn execute(
     let ended = tokio::time::timeout(within, run.catch_unwind()).await;
     match (backend.interrupt.take(), ended) {
         (Some(Interrupt::Diverged(step)), _) => RunEnd::Diverged(step),
-        (Some(interrupt), _) => RunEnd::Failed { class: ErrorClass::Fatal, sentence: interrupt.to_string() },
+        // The strategy's own mistake, which comes again each time.
+        (Some(twice @ Interrupt::DuplicateStep(_)), _) => {
+            RunEnd::Failed { class: ErrorClass::Fatal, sentence: twice.to_string() }
+        }
+        (Some(ended), _) => RunEnd::Failed { class: ErrorClass::Transient, sentence: ended.to_string() },
         (None, Err(_)) => RunEnd::DeadlinePassed,
         (None, Ok(Ok(Ok((report, drafts))))) => RunEnd::Finished { report, drafts },
         (None, Ok(Ok(Err(fault)))) => RunEnd::Failed { class: fault.class, sentence: fault.sentence },

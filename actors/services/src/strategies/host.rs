@@ -5,22 +5,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mm_core::breaker::Admit;
+use mm_core::error::ErrorClass;
 use mm_core::id::{RunId, Space, StrategyId};
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
 use mm_store::{Change, CommitError, Key, NewEntry, Record, Span};
-use mm_supervision::{Component, Fault, Handle, Reply};
+use mm_supervision::{Component, Fault, Handle, Reply, SupervisorHandle};
 use serde_json::json;
 
 use super::backend::{Fence, RunBackend};
-use super::commit::{self, Ended};
+use super::commit::{self, Ended, NotPrepared};
 use super::execute::{RunEnd, execute};
 use super::pool::{Pool, Ticket};
 use super::{Msg, NotStarted, Standing, TickOrder, Word, breaker_policy};
 use crate::alerts::Alerts;
 use crate::gateway::Gateway;
-use crate::records::StrategyRow;
+use crate::records::{ScheduleRow, StrategyRow, TickRow};
 use crate::shared::{Installed, Shared};
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
@@ -38,6 +39,7 @@ pub struct Host {
     pub(super) gateway: Gateway,
     pub(super) alerts: Alerts,
     pub(super) pool: Pool,
+    pub(super) above: SupervisorHandle,
 }
 
 /// What a host knows.
@@ -59,6 +61,53 @@ pub(super) struct Current {
     pub(super) acts: Arc<AtomicU32>,
     fence: Fence,
     ticket: Ticket,
+}
+
+/// A run's way back to its host. A run that never got a thread is told of, too: without that its host
+/// would wait for it for ever.
+struct WayBack {
+    me: Handle<Msg>,
+    run: RunId,
+    attempt: u32,
+    told: bool,
+}
+
+impl WayBack {
+    fn tell(mut self, end: RunEnd) {
+        self.told = true;
+        self.send(end);
+    }
+
+    fn send(&self, end: RunEnd) {
+        let msg = Msg::Ended { run: self.run.clone(), attempt: self.attempt, end: Box::new(end) };
+        if self.me.cast(msg).is_err() {
+            tracing::debug!("a run ended after its host; it will be taken up again");
+        }
+    }
+}
+
+impl Drop for WayBack {
+    fn drop(&mut self) {
+        if !self.told {
+            let sentence = "the machine had no thread for it".to_owned();
+            self.send(RunEnd::Failed { class: ErrorClass::Transient, sentence });
+        }
+    }
+}
+
+/// Looks after a run when it should long be over.
+async fn watch(me: Handle<Msg>, run: RunId, attempt: u32, deadline: Duration) {
+    tokio::time::sleep(deadline + STUCK_AFTER).await;
+    // A host that is gone or full has other ways to find out.
+    drop(me.cast(Msg::Overdue { run, attempt }));
+}
+
+impl Current {
+    /// The run's record with all that it did.
+    fn all(&self) -> RunRecord {
+        let here = self.acts.load(Ordering::Relaxed);
+        RunRecord { actions: self.run.actions.saturating_add(here), ..self.run.clone() }
+    }
 }
 
 impl Component for Host {
@@ -132,6 +181,22 @@ impl Component for Host {
 }
 
 impl Host {
+    /// Its name below its supervisor.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.space, self.id)
+    }
+
+    /// A run that ended well is proven work: the host's restart budget is whole again. Its supervisor
+    /// may be busy with this very host, so nobody waits for the answer.
+    fn prove(&self) {
+        let (above, name) = (self.above.clone(), self.name());
+        tokio::spawn(async move {
+            if let Err(error) = above.proved(&name).await {
+                tracing::debug!(%error, name, "a restart budget was not given back");
+            }
+        });
+    }
+
     fn enabled(&self, state: &State) -> bool {
         state.row.enabled.unwrap_or(self.installed.enabled)
     }
@@ -248,6 +313,7 @@ impl Host {
             run_version: version,
             fence: fence.clone(),
             proposes: about.proposes,
+            // Set anew when it has its slot.
             deadline: self.shared.now().plus(about.deadline),
             snapshot,
             random: SplitMix64(run.seed),
@@ -257,29 +323,20 @@ impl Host {
             run: run.clone(),
         };
         let (make, config) = (self.installed.make.clone(), self.installed.config.clone());
-        let (back, id, attempt, within) = (me.clone(), run.id.clone(), run.attempt, about.deadline);
+        let (home, mut backend, within) = (tokio::runtime::Handle::current(), backend, about.deadline);
+        let way = WayBack { me: me.clone(), run: run.id.clone(), attempt: run.attempt, told: false };
         let job = move || -> futures_util::future::BoxFuture<'static, ()> {
+            // The time of a run begins when it has its slot.
+            backend.deadline = backend.shared.now().plus(within);
+            home.spawn(watch(way.me.clone(), way.run.clone(), way.attempt, within));
             Box::pin(async move {
-                let end = Box::new(execute(make, config, backend, within).await);
-                if back.cast(Msg::Ended { run: id, attempt, end }).is_err() {
-                    tracing::debug!("a run ended after its host; it will be taken up again");
-                }
+                let end = execute(make, config, backend, within).await;
+                way.tell(end);
             })
         };
         let ticket = self.pool.run(self.installed.priority, Box::new(job));
-        self.watch(me, &run, about.deadline);
         state.current = Some(Current { run, version, generation, acts, fence, ticket });
         Ok(())
-    }
-
-    /// Looks after the run when it should long be over.
-    fn watch(&self, me: &Handle<Msg>, run: &RunRecord, deadline: Duration) {
-        let (me, run, attempt) = (me.clone(), run.id.clone(), run.attempt);
-        tokio::spawn(async move {
-            tokio::time::sleep(deadline + STUCK_AFTER).await;
-            // A host that is gone or full has other ways to find out.
-            drop(me.cast(Msg::Overdue { run, attempt }));
-        });
     }
 
     /// The newest snapshot that opens. The next one comes after all there are, whatever the row says.
@@ -341,7 +398,26 @@ impl Host {
         self.launch(me, state, run, row.version + 1, generation)
     }
 
+    /// Without the ticks that have their rows: a clock that went back makes them due once more.
+    fn not_on_record(&self, mut order: TickOrder) -> Result<TickOrder, Fault> {
+        let mut new = Vec::new();
+        for tick in order.ticks {
+            let row = TickRow::row_id(self.id.as_str(), tick.at);
+            if self.shared.store.version(&Key::new(&self.space, TickRow::KIND, &row)?)?.is_none() {
+                new.push(tick);
+            }
+        }
+        order.ticks = new;
+        Ok(order)
+    }
+
     async fn tick(&self, me: &Handle<Msg>, state: &mut State, order: TickOrder) -> Result<(), Fault> {
+        let schedule = Key::new(&self.space, ScheduleRow::KIND, self.id.as_str())?;
+        if self.shared.store.version(&schedule)? != order.schedule_version {
+            // It was put together before another was written down; the scheduler looks again.
+            return Ok(());
+        }
+        let order = self.not_on_record(order)?;
         let wants = order.ticks.iter().rev().find(|tick| tick.run).map(|tick| tick.at);
         let why = match wants {
             None => "it was missed, and missed ticks are skipped".to_owned(),
@@ -377,8 +453,7 @@ impl Host {
         current.fence.close();
         let diverged = matches!(end, RunEnd::Diverged(_));
         let trigger = current.run.trigger.clone();
-        let mut run = current.run;
-        run.actions = run.actions.saturating_add(current.acts.load(Ordering::Relaxed));
+        let run = current.all();
         self.end(state, run, current.version, current.generation, Ended::of(end)).await?;
         if diverged && let Ok(generation) = self.ready(state, &trigger) {
             self.start(me, state, trigger, generation, None).await?;
@@ -399,7 +474,8 @@ impl Host {
         let sentence = format!("run {run} of `{}` is stuck: {why}", self.id);
         self.alerts.raise(&self.space, format!("stuck/{}", self.id), sentence);
         let ended = Ended::without_result(Outcome::Stuck, why);
-        self.end(state, current.run, current.version, current.generation, ended).await?;
+        let run = current.all();
+        self.end(state, run, current.version, current.generation, ended).await?;
         self.pool.abandon(current.ticket);
         Ok(())
     }
@@ -413,8 +489,22 @@ impl Host {
         generation: u64,
         ended: Ended,
     ) -> Result<(), Fault> {
+        let mut ended = ended;
+        let mut bare = false;
         let written = loop {
-            let prepared = commit::end(self, &state.row, run.clone(), version, generation, &ended)?;
+            let end = commit::end(self, &state.row, run.clone(), version, generation, &ended);
+            let prepared = match end {
+                Ok(prepared) => prepared,
+                // What the strategy gave cannot be stored. That is its run's failure and not ours: a
+                // host that died of it would take the run up again and die again.
+                Err(NotPrepared::Unstorable(why)) if !bare => {
+                    bare = true;
+                    ended = Ended::without_result(Outcome::Failed, why);
+                    continue;
+                }
+                Err(NotPrepared::Unstorable(why)) => return Err(Fault::bug(why)),
+                Err(NotPrepared::Broken(fault)) => return Err(fault),
+            };
             let row = prepared.row.clone();
             tracing::trace!(point = "host.commit", run = %run.id, "point");
             match self.write_row(state, row, prepared.change.clone()).await? {
@@ -425,6 +515,9 @@ impl Host {
             }
         };
         commit::tell(self, &written, &ended);
+        if written.run.outcome == Some(Outcome::Succeeded) {
+            self.prove();
+        }
         state.last = Some(written.run.clone());
         for reply in state.waiting.drain(..) {
             reply.send(Some(written.run.clone()));
@@ -443,6 +536,7 @@ impl Host {
             Word::Resume => {
                 row.paused = None;
                 row.breaker.release(now);
+                self.alerts.clear(&self.space, format!("stopped/{}", self.id));
                 ("strategy.resumed", None)
             }
             Word::Enable => {

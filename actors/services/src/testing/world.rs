@@ -12,7 +12,7 @@ use mm_core::moment::Moment;
 use mm_permit::Cleared;
 
 use super::seams::SimClock;
-use crate::transport::{RawAnswer, Transport};
+use crate::transport::{RawAnswer, TOTAL_TIMEOUT, Transport};
 
 /// One request as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Said {
         self
     }
 
-    /// Only after so long.
+    /// Only after so long; over [`TOTAL_TIMEOUT`] the exchange times out.
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
         self.after = wait;
@@ -175,6 +175,11 @@ impl Transport for World {
             (inner.answers.clone(), request)
         };
         let said = answers(&request);
+        if said.after > TOTAL_TIMEOUT {
+            // As every transport does.
+            tokio::time::sleep(TOTAL_TIMEOUT).await;
+            return Err(TransportFault::Timeout);
+        }
         if said.after > Duration::ZERO {
             tokio::time::sleep(said.after).await;
         }

@@ -1,0 +1,143 @@
+//! Golden files of the records of services: their bytes are for ever. (Those of core's own types are
+//! checked where `mm_store::records` stands.)
+
+use mm_core::activity::{ActionRecord, Stage};
+use mm_core::breaker::{Breaker, Policy};
+use mm_core::error::ErrorClass;
+use mm_core::id::{ActionId, RunId};
+use mm_core::limit::{CoolDown, QuotaState};
+use mm_core::moment::Moment;
+use mm_core::opportunity::{Opportunity, State};
+use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
+use mm_services::records::{AlertRow, BudgetRow, OpenRow, ScheduleRow, StrategyRow, TickRow};
+use mm_store::golden::check_record;
+use mm_store::{Kind, Record};
+
+fn at(s: i64) -> Moment {
+    Moment::from_unix_ms(1_700_000_000_000 + s * 1000)
+}
+
+fn run_id() -> RunId {
+    RunId::new("00001-000002-bug-bounty")
+}
+
+fn refusal() -> Refusal {
+    Refusal { class: ErrorClass::RateLimit, why: "full".into(), rules: vec!["limit".into()] }
+}
+
+fn breaker() -> Breaker {
+    let mut breaker = Breaker::default();
+    for _ in 0..5 {
+        breaker.on_failure(&Policy::keyless(), ErrorClass::Transient, 0, at(1));
+    }
+    breaker
+}
+
+fn strategy_row() -> StrategyRow {
+    StrategyRow {
+        enabled: Some(true),
+        paused: Some("holidays".into()),
+        breaker: breaker(),
+        runs: 1,
+        succeeded: 2,
+        ended: 3,
+        actions: 4,
+        ticks: 5,
+        ticks_pruned: 6,
+        last_run: Some(run_id()),
+        last_started: Some(at(7)),
+        last_outcome: Some(Outcome::Stuck),
+        errors: vec!["one".into()],
+        metrics: vec![("seen".into(), 8)],
+        snapshot_generation: 9,
+    }
+}
+
+#[test]
+fn every_record_of_services_is_stored_as_ever() {
+    check_record(&strategy_row());
+    check_record(&ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)) });
+    check_record(&TickRow { due: at(1), run: Some(run_id()), skipped: Some("why".into()) });
+    check_record(&AlertRow {
+        sentence: "broken".into(),
+        raised_at: at(1),
+        last_at: at(2),
+        times: 3,
+        cleared_at: Some(at(4)),
+    });
+    check_record(&OpenRow { mutating: true, since: at(1) });
+    check_record(&BudgetRow { spent: 2, tripped: Some(("why".into(), 3)) });
+}
+
+/// Enums are stored by their place: a variant put between others would change what is stored.
+#[test]
+fn every_variant_keeps_its_place() {
+    let bytes = |value: &dyn Fn() -> Vec<u8>| value().first().copied();
+    let outcomes =
+        [Outcome::Succeeded, Outcome::Failed, Outcome::Interrupted, Outcome::Stuck, Outcome::Cancelled];
+    for (place, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(outcome).unwrap()), Some(place as u8));
+    }
+    let stages = [
+        Stage::Planned,
+        Stage::Sending,
+        Stage::Confirmed,
+        Stage::Failed,
+        Stage::Ambiguous,
+        Stage::Blocked,
+        Stage::Pending,
+    ];
+    for (place, stage) in stages.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(stage).unwrap()), Some(place as u8));
+    }
+    let states = [State::New, State::Accepted, State::Dismissed, State::Submitted, State::Paid];
+    for (place, state) in states.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(state).unwrap()), Some(place as u8));
+    }
+    let steps = [StepOutcome::Refused(refusal()), StepOutcome::Pending(ActionId::new("a"))];
+    for (place, step) in steps.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(step).unwrap()), Some(place as u8 + 1));
+    }
+    let triggers =
+        [Trigger::Tick(at(1)), Trigger::Operator, Trigger::Once, Trigger::Settled(ActionId::new("a"))];
+    for (place, trigger) in triggers.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(trigger).unwrap()), Some(place as u8));
+    }
+}
+
+const KINDS: [Kind; 13] = [
+    ActionRecord::KIND,
+    RunRecord::KIND,
+    StepRecord::KIND,
+    Opportunity::KIND,
+    StrategyRow::KIND,
+    ScheduleRow::KIND,
+    TickRow::KIND,
+    QuotaState::KIND,
+    Breaker::KIND,
+    AlertRow::KIND,
+    OpenRow::KIND,
+    BudgetRow::KIND,
+    CoolDown::KIND,
+];
+
+#[test]
+fn no_two_kinds_share_a_name_or_a_number() {
+    assert_eq!(Kind::clash(&KINDS), None);
+}
+
+/// A record that somebody adds must get its golden file here.
+#[test]
+fn every_kind_in_the_sources_is_listed_here() {
+    let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for file in ["src/records.rs", "../store/src/records.rs"] {
+        let text = std::fs::read_to_string(room.join(file)).unwrap();
+        let names = text.split("Kind::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        found.extend(names.map(str::to_owned));
+    }
+    found.sort();
+    let mut listed: Vec<_> = KINDS.iter().map(|kind| kind.name.to_owned()).collect();
+    listed.sort();
+    assert_eq!(found, listed);
+}
