@@ -1,7 +1,7 @@
 //! The command line: a noun, then a verb. One file a noun.
 //!
 //! Data goes to stdout, everything said to a person to stderr; `--json` is on whatever prints data.
-//! Verbs that read ask the daemon, or read the data directory where none runs ([`ask`]); verbs that
+//! Verbs that read ask the daemon, or read the data directory where none runs; verbs that
 //! change something need the daemon. Every error is printed once, here ([`main`]), and becomes an
 //! exit code ([`crate::exit`]).
 //!

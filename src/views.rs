@@ -68,6 +68,8 @@ pub struct Daemon {
     pub started: Moment,
     /// Whether the kernel runs; if not, the machine is in safe mode and nothing goes out.
     pub kernel_up: bool,
+    /// Why the kernel last ended, if it has.
+    pub kernel_cause: Option<String>,
     pub resident_bytes: Option<u64>,
     /// Actors that are not well.
     pub troubled: Vec<Troubled>,

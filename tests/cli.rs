@@ -299,6 +299,7 @@ fn a_second_program_can_verify_an_export() {
         let text = |name: &str| entry[name].as_str().unwrap().as_bytes().to_vec();
         let number = |name: &str| entry[name].as_i64().unwrap().to_be_bytes();
         entries += 1;
+        assert_eq!(entry["stamp"], "sandbox");
         assert_eq!(
             (entry["seq"].as_u64().unwrap(), entry["prev"].as_str().unwrap()),
             (entries, prev.as_str())

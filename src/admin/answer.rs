@@ -116,6 +116,7 @@ async fn reader(ops: &Ops) -> Reader {
             pid: ops.info.pid,
             started: ops.info.started,
             kernel_up: ops.services.kernel_is_up(),
+            kernel_cause: ops.tree.get().and_then(|tree| tree.show("kernel")?.view.last_cause),
             resident_bytes: usage.resident_bytes,
             troubled: ops.tree.get().map(actor::troubled).unwrap_or_default(),
         }),
@@ -210,6 +211,6 @@ fn down(ops: &Ops, error: &CallError) -> Problem {
     if ops.services.kernel_is_up() {
         return Problem::Down(error.to_string());
     }
-    let sentence = "the kernel is down (safe mode), so nothing can be changed; `doctor` says why";
+    let sentence = "the kernel is down (safe mode), so nothing can be changed; see `doctor`";
     Problem::Down(sentence.to_owned())
 }

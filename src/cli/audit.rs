@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use mm_core::moment::Moment;
+use serde::Serialize;
 
 use super::ask::Asker;
 use super::print::{self, line};
@@ -50,7 +51,7 @@ pub enum Verb {
             field(commitment) field(prev))\n\
             seq, epoch and at_ms are eight big-endian bytes; salt, commitment, prev and hash are hex here and bytes \
             there. Each entry's prev is the hash of the one before; the first one's is zero. Salt and payload of an \
-            erased entry are null; its commitment stays.",
+            erased entry are null; its commitment stays. The stamp (live or sandbox) is not hashed.",
         after_long_help = examples("money-machine audit export > audit.jsonl\nmoney-machine audit export --from 2026-07-01T00:00:00Z --to 2026-08-01T00:00:00Z")
     )]
     Export {
@@ -126,6 +127,15 @@ pub(super) fn verdict(found: &VerifyView) -> String {
     text
 }
 
+/// A line of the export.
+#[derive(Serialize)]
+struct Exported<'a> {
+    #[serde(flatten)]
+    entry: &'a AuditView,
+    /// `live` or `sandbox`; not part of the chain.
+    stamp: Option<&'a str>,
+}
+
 /// Pages through the chain. Times are not the order of the chain (a clock can be set back), so all
 /// of it is read.
 fn export(asker: &Asker<'_>, from: Option<Moment>, to: Option<Moment>) -> Done {
@@ -133,10 +143,14 @@ fn export(asker: &Asker<'_>, from: Option<Moment>, to: Option<Moment>) -> Done {
     let mut damaged = 0;
     while let Some(seq) = next {
         let question = Question::of(&["audit"]).with("from", Some(seq)).with("limit", Some(PAGE_MAX));
-        let page: AuditPageView = asker.read(&question)?.view()?;
+        let told = asker.read(&question)?;
+        let (page, stamp): (AuditPageView, _) = (told.view()?, told.body["stamp"].as_str());
         let mut text = String::new();
         for entry in page.entries.iter().filter(|entry| between(entry.at_ms, from, to)) {
-            text.push_str(&serde_json::to_string(entry).map_err(|error| Failure::new("write JSON", error))?);
+            text.push_str(
+                &serde_json::to_string(&Exported { entry, stamp })
+                    .map_err(|error| Failure::new("write JSON", error))?,
+            );
             text.push('\n');
         }
         print::out(&text)?;

@@ -68,8 +68,10 @@ fn head(status: &StatusView) -> String {
         (false, _) => "not running".to_owned(),
         (true, pid) => {
             let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            let why =
+                status.safe_mode_why.as_ref().map(|why| format!(" ({})", line(why, 300))).unwrap_or_default();
             let mode = if status.safe_mode { ", in safe mode: nothing goes out; see `doctor`" } else { "" };
-            format!("running{pid} for {}{mode}", span(status.uptime_s.unwrap_or(0)))
+            format!("running{pid} for {}{mode}{why}", span(status.uptime_s.unwrap_or(0)))
         }
     };
     let counts = &status.opportunities;

@@ -81,7 +81,7 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.push(rules(reader));
     checks.push(disk(reader));
     if let Some(daemon) = &reader.daemon {
-        checks.push(kernel(daemon.kernel_up));
+        checks.push(kernel(daemon));
         checks.extend(actors(&daemon.troubled));
     }
     checks.extend(snapshots(reader));
@@ -197,12 +197,17 @@ fn disk(reader: &Reader) -> CheckView {
     }
 }
 
-fn kernel(up: bool) -> CheckView {
-    if up {
+fn kernel(daemon: &super::Daemon) -> CheckView {
+    if daemon.kernel_up {
         return CheckView::ok("kernel", "the kernel runs");
     }
-    let sentence = "the kernel is down: the machine is in safe mode and nothing goes out";
-    CheckView::fail("kernel", sentence, "`actors tree` shows what failed; then start the daemon again")
+    let why = daemon.kernel_cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let sentence = format!("the kernel is down, so the machine is in safe mode and nothing goes out{why}");
+    CheckView::fail(
+        "kernel",
+        sentence,
+        "the daemon's log says what failed; mend it, then start the daemon again",
+    )
 }
 
 fn actors(troubled: &[super::Troubled]) -> Vec<CheckView> {

@@ -13,6 +13,8 @@ pub struct StatusView {
     pub running: bool,
     /// The kernel is down: the admin answers, nothing goes out.
     pub safe_mode: bool,
+    /// Why, if that is known.
+    pub safe_mode_why: Option<String>,
     pub pid: Option<u32>,
     pub started: Option<String>,
     pub uptime_s: Option<u64>,
@@ -59,6 +61,9 @@ pub(super) fn read(reader: &Reader) -> Result<StatusView, Problem> {
     Ok(StatusView {
         running: daemon.is_some(),
         safe_mode: daemon.is_some_and(|daemon| !daemon.kernel_up),
+        safe_mode_why: daemon
+            .filter(|daemon| !daemon.kernel_up)
+            .and_then(|daemon| daemon.kernel_cause.clone()),
         pid: daemon.map(|daemon| daemon.pid),
         started: daemon.map(|daemon| daemon.started.to_string()),
         uptime_s: daemon.map(|daemon| reader.now.since(daemon.started).as_secs()),
