@@ -4,6 +4,8 @@
 
 #[path = "services/books.rs"]
 mod books;
+#[path = "services/chaos.rs"]
+mod chaos;
 #[path = "services/crash.rs"]
 mod crash;
 #[path = "services/determinism.rs"]

@@ -108,7 +108,7 @@ fn what_changes_something_never_follows() {
         bench.world.answer(move |_| Said::redirect(status, "/post2"));
         bench.live(async |machine| {
             let run = machine.run("poster").await;
-            assert!(run.errors[0].contains("that is the owner's to decide"), "{:?}", run.errors);
+            assert!(run.errors[0].contains("redirects a request that changes something"), "{:?}", run.errors);
             assert_eq!(machine.world.paths(), ["POST /post"], "{status}");
         });
     }
