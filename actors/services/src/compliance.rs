@@ -38,6 +38,9 @@ pub enum NoPermit {
     /// Judged again, the verdict is another; it may be that the rules were changed.
     #[error("judged again before sending, the action is not permitted: {}", .0.judgement.why())]
     Judged(Box<Ruling>),
+    /// The rules are others than those the action was judged by; it must be judged by these.
+    #[error("the rules changed before the action was sent; it must be judged again")]
+    RulesChanged,
     /// The mint refused.
     #[error("no permit was made")]
     Refused(#[source] Refused),
@@ -66,6 +69,8 @@ pub enum Msg {
         request: Box<Request>,
         /// The generation of the breaker that admitted it.
         breaker_generation: u64,
+        /// The version of the rules that the action was judged by.
+        rules: Digest,
         /// Where the permit goes.
         reply: Reply<Result<Permit, NoPermit>>,
     },
@@ -88,7 +93,8 @@ impl Compliance {
         self.0.call(|reply| Msg::Judge { action, space, reply }, CALL_TIMEOUT).await
     }
 
-    /// Judges once more, and mints a permit for exactly `request`.
+    /// Judges once more, and mints a permit for exactly `request`. `rules` is the version of the
+    /// ruling that the action came here by: what it was charged and obliged to is by those rules.
     ///
     /// # Errors
     /// The outer error if the service did not answer, the inner if there is no permit.
@@ -99,10 +105,11 @@ impl Compliance {
         id: &ActionId,
         request: &Request,
         breaker_generation: u64,
+        rules: Digest,
     ) -> Result<Result<Permit, NoPermit>, CallError> {
         let (action, space, id) = (Box::new(action.clone()), space.clone(), id.clone());
         let request = Box::new(request.clone());
-        let ask = |reply| Msg::Permit { action, space, id, request, breaker_generation, reply };
+        let ask = |reply| Msg::Permit { action, space, id, request, breaker_generation, rules, reply };
         self.0.call(ask, CALL_TIMEOUT).await
     }
 }
@@ -150,8 +157,12 @@ impl Component for ComplianceService {
             Msg::Judge { action, space, reply } => {
                 reply.send(self.rule(state, &action, &space));
             }
-            Msg::Permit { action, space, id, request, breaker_generation, reply } => {
+            Msg::Permit { action, space, id, request, breaker_generation, rules, reply } => {
                 let ruling = self.rule(state, &action, &space);
+                if ruling.rules != rules {
+                    reply.send(Err(NoPermit::RulesChanged));
+                    return Ok(());
+                }
                 let terms = Terms {
                     action: &action,
                     id: &id,

@@ -41,6 +41,19 @@ pub struct Charge {
     pub pause: Duration,
 }
 
+/// What an answer taught of the platform's patience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Learnt {
+    /// What its headers said is left.
+    pub headers: Option<Learned>,
+    /// Whether it says "too fast" (429, or what stands for it).
+    pub limited: bool,
+    /// Its `Retry-After`, whatever its status.
+    pub retry_after: Option<Duration>,
+    /// Whether it is a good answer: the next "too fast" is then the first again.
+    pub good: bool,
+}
+
 /// Why there is no room now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Full {
@@ -92,10 +105,8 @@ pub enum Msg {
     Learn {
         /// What had been charged.
         charge: Box<Charge>,
-        /// What its headers said.
-        learned: Option<Learned>,
-        /// `Some` if the platform said "too fast", with the wait it asks for, if it does.
-        limited: Option<Option<Duration>>,
+        /// What it taught.
+        learnt: Learnt,
     },
     /// How these quotas stand.
     Standing {
@@ -139,8 +150,8 @@ impl Limiter {
     }
 
     /// Tells what an answer taught.
-    pub fn learn(&self, charge: &Charge, learned: Option<Learned>, limited: Option<Option<Duration>>) {
-        let msg = Msg::Learn { charge: Box::new(charge.clone()), learned, limited };
+    pub fn learn(&self, charge: &Charge, learnt: Learnt) {
+        let msg = Msg::Learn { charge: Box::new(charge.clone()), learnt };
         if let Err(undelivered) = self.0.cast(msg) {
             tracing::warn!(error = %undelivered, "the limiter missed what an answer taught");
         }
@@ -198,7 +209,7 @@ impl Component for LimiterService {
                 reply.send(answer);
             }
             Msg::Commit { quotas, change, reply } => self.commit(state, &quotas, *change, reply).await?,
-            Msg::Learn { charge, learned, limited } => self.learn(state, &charge, learned, limited).await?,
+            Msg::Learn { charge, learnt } => self.learn(state, &charge, learnt).await?,
             Msg::Standing { quotas, reply } => {
                 let standing = self.standing(state, quotas)?;
                 reply.send(standing);
@@ -286,13 +297,12 @@ impl LimiterService {
         &self,
         state: &mut State,
         charge: &Charge,
-        learned: Option<Learned>,
-        limited: Option<Option<Duration>>,
+        learnt: Learnt,
     ) -> Result<(), Fault> {
         let now = self.0.now();
         self.load(state, &charge.quotas)?;
         let mut change = Change::new();
-        if let Some(learned) = learned {
+        if let Some(learned) = learnt.headers {
             // The platform's own count concerns what is closest to it: the first of its quotas.
             if let Some(quota) = charge.quotas.iter().find(|quota| quota.platform.is_some()) {
                 let held = state.quotas.entry(key(quota)).or_default();
@@ -303,12 +313,14 @@ impl LimiterService {
         let (space, id) = cool_down_key(charge);
         let cool_down = self.cool_down(state, charge)?;
         let before = *cool_down;
-        match limited {
-            Some(wait) => {
-                let until = cool_down.on_limited(wait, now);
-                tracing::warn!(platform = %charge.platform, %until, "the platform asked for a pause");
-            }
-            None => cool_down.on_success(now),
+        if learnt.limited {
+            let until = cool_down.on_limited(learnt.retry_after, now);
+            tracing::warn!(platform = %charge.platform, %until, "the platform asked for a pause");
+        } else if let Some(wait) = learnt.retry_after {
+            cool_down.on_retry_after(wait, now);
+        }
+        if learnt.good {
+            cool_down.on_success(now);
         }
         if *cool_down != before {
             change = change.put(&space, &id, cool_down)?;

@@ -51,6 +51,9 @@ pub enum SendFailed {
     /// The permit did not hold; nothing was dialled.
     #[error("nothing was sent")]
     Permit(#[source] Refused),
+    /// The breaker has moved since the request was admitted, or is damaged; nothing was dialled.
+    #[error("nothing was sent: {0}")]
+    Breaker(String),
     /// The exchange failed.
     #[error("{0}")]
     Transport(TransportFault),
