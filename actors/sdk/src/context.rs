@@ -11,6 +11,7 @@ use mm_core::opportunity::Reward;
 use mm_core::run::{Refusal, SourceReport, Trigger};
 
 use crate::about::About;
+use crate::details::Details;
 
 /// A module that looks for or produces income.
 ///
@@ -96,7 +97,8 @@ pub enum Interrupt {
 pub enum Act {
     /// The platform answered, with whatever status.
     Done(Answer),
-    /// It was not done: a rule, a limit, a breaker, or no answer came.
+    /// It was not done (a rule, a limit, a breaker), or no answer came: then a change may have happened
+    /// all the same, and the owner is told to look. Do not propose it again by yourself.
     Refused(Refusal),
     /// It waits for a person or a slot. The run should end; when the action settles, a new run
     /// starts with [`Trigger::Settled`].
@@ -141,7 +143,7 @@ pub struct Draft {
     /// The answer it was read from ([`Answer::body_id`]).
     pub evidence: Option<Digest>,
     /// A JSON object. The whole record must stay under 64 KiB.
-    pub details: serde_json::Value,
+    pub details: Details,
     /// Whether the owner is told of it.
     pub tell: bool,
 }

@@ -10,6 +10,7 @@
 
 mod about;
 mod context;
+mod details;
 mod fetch;
 mod snapshot;
 pub mod testing;
@@ -17,6 +18,7 @@ pub mod testing;
 pub use about::{About, Check, Guide, GuideStep, How, Payout};
 pub use async_trait::async_trait;
 pub use context::{Act, Alert, Backend, Context, Draft, Drafts, Fault, Interrupt, Report, Strategy};
+pub use details::Details;
 pub use fetch::{Fetch, Source};
 pub use mm_core::Decimal;
 pub use mm_core::action::{Action, ActionKind, Method, Request};

@@ -16,7 +16,12 @@ use mm_core::run::{Refusal, RunRecord};
 use mm_store::{Change, Key, NewEntry, Record, Span};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
 use crate::accounts::Accounts;
@@ -27,6 +32,7 @@ use crate::platforms::Platforms;
 use crate::records::OpenRow;
 use crate::shared::Shared;
 
+mod halt;
 mod road;
 mod writing;
 
@@ -147,6 +153,27 @@ pub struct GatewayService {
     pub accounts: Accounts,
     /// Tell the owner.
     pub alerts: Alerts,
+    /// What the owner was told of platforms and is not over.
+    pub troubles: Troubles,
+}
+
+/// Which alerts about platforms stand, so that a success need not ask the store each time.
+#[derive(Clone, Default)]
+pub struct Troubles(Arc<Mutex<BTreeMap<String, bool>>>);
+
+impl Troubles {
+    fn raised(&self, about: &str) {
+        self.lock().insert(about.to_owned(), true);
+    }
+
+    /// Whether a success is news: trouble stood, or nothing is known since the start.
+    fn is_over(&self, about: &str) -> bool {
+        self.lock().insert(about.to_owned(), false) != Some(false)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What it knows: the walks under way.
@@ -172,8 +199,15 @@ impl Component for GatewayService {
         let Msg::Act { proposal, reply } = msg;
         let road = self.clone();
         state.walks.spawn(async move {
-            let walked = road.walk(&proposal).await;
-            reply.send(walked.map_err(|fault| fault.to_string()));
+            let walked = match AssertUnwindSafe(road.walk(&proposal)).catch_unwind().await {
+                Ok(walked) => walked.map_err(|fault| fault.to_string()),
+                Err(_) => {
+                    tracing::error!(action = %proposal.id(), "a walk down the road ended in a panic");
+                    road.settle_quietly(&proposal, true).await;
+                    Err("the road ended in a panic; this is a bug, report it with the log".to_owned())
+                }
+            };
+            reply.send(walked);
         });
         Ok(())
     }
@@ -186,10 +220,29 @@ impl GatewayService {
         let store = &self.shared.store;
         for space in [Space::machine(), Space::default_owner()] {
             for (id, open) in store.scan::<OpenRow>(&space, Span::all(), usize::MAX)?.rows {
-                self.settle(&space, &id, open.value.mutating).await?;
+                self.settle(&space, &id, open.value.mutating, true).await?;
             }
         }
         Ok(())
+    }
+
+    /// A walk that the machine itself could not finish: what it left open is settled now, as far as
+    /// it is known, and not only at the next start.
+    async fn settle_what_broke(&self, p: &Proposal, draft: &writing::Draft) {
+        self.settle_quietly(p, draft.may_have_left()).await;
+    }
+
+    async fn settle_quietly(&self, p: &Proposal, may_have_left: bool) {
+        let mutating = p.action.request.method().is_mutating();
+        let id = p.id();
+        let settled = match self.shared.store.get::<OpenRow>(&p.space, id.as_str()) {
+            Ok(Some(_)) => self.settle(&p.space, id.as_str(), mutating, may_have_left).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = settled {
+            tracing::error!(action = %id, %error, "an action is settled at the next start");
+        }
     }
 
     /// A walk that was fenced off because its run is over is nobody's any more: what it left open is
@@ -201,16 +254,23 @@ impl GatewayService {
             return Ok(());
         }
         match store.get::<OpenRow>(&p.space, id.as_str())? {
-            Some(open) => self.settle(&p.space, id.as_str(), open.value.mutating).await,
+            Some(open) => self.settle(&p.space, id.as_str(), open.value.mutating, true).await,
             None => Ok(()),
         }
     }
 
-    async fn settle(&self, space: &Space, id: &str, mutating: bool) -> Result<(), Fault> {
+    async fn settle(
+        &self,
+        space: &Space,
+        id: &str,
+        mutating: bool,
+        may_have_left: bool,
+    ) -> Result<(), Fault> {
         let (store, now) = (&self.shared.store, self.shared.now());
         let mut change = Change::new().delete(Key::new(space, OpenRow::KIND, id)?);
         if let Some(row) = store.get::<ActionRecord>(space, id)? {
-            let (stage, sentence) = after_a_crash(row.value.stage, mutating);
+            let reached = if may_have_left { row.value.stage } else { Stage::Planned };
+            let (stage, sentence) = after_a_crash(reached, mutating);
             let record =
                 ActionRecord { stage, updated_at: now, error: Some(sentence.to_owned()), ..row.value };
             let kind = format!("action.{}", stage.as_str());

@@ -20,6 +20,7 @@ mod address;
 mod https;
 mod loopback;
 mod reading;
+mod resolve;
 
 pub use address::is_public;
 pub use https::Https;

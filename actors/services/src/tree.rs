@@ -161,6 +161,7 @@ impl Services {
             platforms: self.platforms.clone(),
             accounts: self.accounts.clone(),
             alerts: self.alerts.clone(),
+            troubles: Default::default(),
         };
         permanent("gateway", "walks every action down the one road", self.gateway.handle(), move || {
             service.clone()

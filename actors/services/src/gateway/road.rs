@@ -18,19 +18,21 @@ use mm_core::activity::Stage;
 use mm_core::answer::Answer;
 use mm_core::backoff::Backoff;
 use mm_core::breaker::Admit;
+use mm_core::digest::Digest;
 use mm_core::error::{Classified, ErrorClass, Signal, TransportFault, classify};
 use mm_core::id::PlatformId;
 use mm_core::limit::learn;
 use mm_core::moment::Moment;
 use mm_core::rule::Verdict;
 use mm_core::run::Refusal;
-use mm_permit::Permit;
+use mm_permit::{Permit, Refused};
 use mm_supervision::Fault;
 
+use super::halt::Halt;
 use super::writing::Draft;
 use super::{GatewayService, Proposal, Walked};
 use crate::compliance::{NoPermit, Ruling};
-use crate::limiter::Charge;
+use crate::limiter::{Charge, Learnt};
 use crate::platforms::{Lane, Platforms, SendFailed};
 use crate::transport::RawAnswer;
 
@@ -40,26 +42,6 @@ const TRIES_MAX: u32 = 3;
 const HOPS_MAX: u32 = 5;
 /// The longest wait on the road for a slot.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-
-/// Why the road ends before an answer.
-pub(super) enum Halt {
-    /// The action is not done.
-    Refused(Refusal),
-    /// The action waits for its owner.
-    Asked(Box<Ruling>),
-    /// It may go well later.
-    Again { not_before: Moment, refusal: Refusal },
-    /// The run was fenced off; nothing is written any more.
-    Fenced,
-    /// The machine itself failed.
-    Broken(Fault),
-}
-
-impl<E: Into<Fault>> From<E> for Halt {
-    fn from(error: E) -> Self {
-        Halt::Broken(error.into())
-    }
-}
 
 /// An action's turn at its breaker, given back if nothing leaves, whatever ends the try.
 struct Turn<'a> {
@@ -91,7 +73,16 @@ impl GatewayService {
         for hops in 0..=HOPS_MAX {
             let (walked, mut draft) = self.walk_hop(&hop, hops).await?;
             let Walked::Done(answer) = &walked else { return Ok(walked) };
-            let Some(location) = redirect(answer) else { return Ok(walked) };
+            let Some(location) = redirect(&hop, answer) else { return Ok(walked) };
+            if hop.action.request.method().is_mutating() {
+                draft.stage(Stage::Ambiguous);
+                let why = format!(
+                    "{} redirects a request that changes something; whether it happened is to be seen there",
+                    hop.action.request.url()
+                );
+                let refusal = Refusal { class: ErrorClass::Fatal, why, rules: Vec::new() };
+                return self.refuse(&hop, draft, refusal).await;
+            }
             match derive(proposal, &hop, location, hops + 1) {
                 Ok(next) => hop = next,
                 Err(why) => {
@@ -120,7 +111,10 @@ impl GatewayService {
                     self.settle_what_a_run_left(hop).await?;
                     Walked::Fenced
                 }
-                Halt::Broken(fault) => return Err(fault),
+                Halt::Broken(fault) => {
+                    self.settle_what_broke(hop, &draft).await;
+                    return Err(fault);
+                }
                 Halt::Refused(refusal) => self.refuse(hop, draft.clone(), refusal).await?,
                 Halt::Asked(ruling) => self.ask(hop, draft.clone(), &ruling).await?,
                 Halt::Again { not_before, refusal } => {
@@ -140,7 +134,7 @@ impl GatewayService {
         let mut turn = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3
         let request = self.seal(p, oblige(&p.action, &ruling)?).await?;
-        let permit = self.permit(p, draft, &request, turn.generation).await?; // 4
+        let permit = self.permit(p, draft, &request, turn.generation, ruling.rules).await?; // 4
         self.intend(p, draft, &charge, &request, &permit).await?; // 5
         let sent = self.send(p, &mut turn, permit, request).await; // 6
         self.learn(&charge, &sent); // 7
@@ -213,12 +207,19 @@ impl GatewayService {
         draft: &mut Draft,
         request: &Request,
         generation: u64,
+        rules: Digest,
     ) -> Result<Permit, Halt> {
-        match self.compliance.permit(&p.action, &p.space, &p.id(), request, generation).await? {
+        match self.compliance.permit(&p.action, &p.space, &p.id(), request, generation, rules).await? {
             Ok(permit) => Ok(permit),
             Err(NoPermit::Judged(ruling)) => {
                 draft.judged(&ruling);
                 Err(forbidden(&ruling))
+            }
+            // Nothing has left: the try starts over with the rules that are now in force.
+            Err(changed @ NoPermit::RulesChanged) => {
+                let why = changed.to_string();
+                let refusal = Refusal { class: ErrorClass::Transient, why, rules: Vec::new() };
+                Err(Halt::Again { not_before: self.shared.now(), refusal })
             }
             Err(refused) => {
                 let why = Fault::from(refused).reason;
@@ -237,7 +238,7 @@ impl GatewayService {
         tracing::trace!(point = "gateway.send", action = %p.id(), "point");
         let sent = self.platforms.send(&turn.platform, &turn.lane, permit, request).await;
         // What was dialled is reported to its breaker by the one who dialled.
-        turn.taken = !matches!(sent, Err(SendFailed::Permit(_) | SendFailed::Lost { maybe_sent: false }));
+        turn.taken = !matches!(sent, Err(SendFailed::Permit(_) | SendFailed::Breaker(_) | SendFailed::Lost { maybe_sent: false }));
         sent
     }
 
@@ -245,11 +246,13 @@ impl GatewayService {
         let Ok(raw) = sent else { return };
         let now = self.shared.now();
         let trouble = classify(raw.signal(now));
-        let limited = trouble.is_some_and(|error| error.class == ErrorClass::RateLimit);
-        let learned = learn(&raw.headers, now);
-        if limited || learned.is_some() {
-            self.limiter.learn(charge, learned, limited.then(|| raw.retry_after(now)));
-        }
+        let learnt = Learnt {
+            headers: learn(&raw.headers, now),
+            limited: trouble.is_some_and(|error| error.class == ErrorClass::RateLimit),
+            retry_after: raw.retry_after(now),
+            good: trouble.is_none(),
+        };
+        self.limiter.learn(charge, learnt);
     }
 
     /// Puts the end of one try on record, or says why there will be another.
@@ -274,11 +277,13 @@ impl GatewayService {
             let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
             // An answer is an answer: if there is no time for another try, it is what came.
             if self.has_time(p, not_before) {
-                draft.stage(Stage::Failed);
+                draft.tried(Some(reached.answer.status), &refusal.why);
                 return Err(Halt::Again { not_before, refusal });
             }
         }
-        self.record(p, draft, &reached.answer, reached.trouble.map(|(error, _)| error)).await?;
+        let trouble = reached.trouble.map(|(error, _)| error);
+        self.tell(p, trouble, &format!("it answers with status {}", reached.answer.status));
+        self.record(p, draft, &reached.answer, trouble).await?;
         Ok(reached.answer)
     }
 
@@ -286,25 +291,44 @@ impl GatewayService {
     fn failed(&self, p: &Proposal, draft: &mut Draft, failed: SendFailed, now: Moment) -> Halt {
         let mutating = p.action.request.method().is_mutating();
         let (class, retry, may_have_left) = match &failed {
+            // Nothing has left, and time alone made it so: it is judged again.
+            SendFailed::Permit(Refused::Expired) => (ErrorClass::Transient, true, false),
             SendFailed::Permit(_) => (ErrorClass::Compliance, false, false),
+            SendFailed::Breaker(_) => (ErrorClass::Transient, false, false),
             SendFailed::Lost { maybe_sent } => (ErrorClass::Transient, !mutating, *maybe_sent),
             SendFailed::Transport(fault) => {
                 let error = classify(Signal::transport(*fault));
                 let class = error.map_or(ErrorClass::Fatal, |error| error.class);
+                self.tell(p, error, &sentence(*fault));
                 let retry = error.is_some_and(|error| error.retry) && !mutating;
                 (class, retry, fault.may_have_arrived())
             }
         };
-        draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed });
         let why = match failed {
             SendFailed::Transport(fault) => format!("{}: {}", p.action.request.url(), sentence(fault)),
             other => Fault::from(other).reason,
         };
+        draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed });
         let refusal = Refusal { class, why, rules: Vec::new() };
         if retry {
+            draft.tried(None, &refusal.why);
             Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }
         } else {
             Halt::Refused(refusal)
+        }
+    }
+
+    /// Tells the owner of trouble that he must see to, and that it is over.
+    fn tell(&self, p: &Proposal, trouble: Option<Classified>, what: &str) {
+        let about = format!("platform/{}/{}", p.action.platform, p.action.kind);
+        match trouble {
+            Some(error) if error.alert => {
+                self.troubles.raised(&about);
+                let sentence = format!("{} needs you ({}): {what}", p.action.platform, error.class.as_str());
+                self.alerts.raise(&p.space, about, sentence);
+            }
+            None if self.troubles.is_over(&about) => self.alerts.clear(&p.space, about),
+            _ => {}
         }
     }
 
@@ -382,19 +406,20 @@ fn sentence(fault: TransportFault) -> String {
     }
 }
 
-/// Where an answer redirects to, if it does.
-fn redirect(answer: &Answer) -> Option<&str> {
-    matches!(answer.status, 301 | 302 | 303 | 307 | 308).then(|| answer.header("location")).flatten()
+/// Where an answer redirects to, if it does. 303 after a change is the usual "done, see there"
+/// (RFC 9110, 15.4.4) and is an answer.
+fn redirect<'a>(hop: &Proposal, answer: &'a Answer) -> Option<&'a str> {
+    let followed = match answer.status {
+        301 | 302 | 307 | 308 => true,
+        303 => !hop.action.request.method().is_mutating(),
+        _ => false,
+    };
+    followed.then(|| answer.header("location")).flatten()
 }
 
 /// The derived action of a redirect: judged, permitted, charged and recorded like any other.
 fn derive(first: &Proposal, hop: &Proposal, location: &str, hops: u32) -> Result<Proposal, String> {
     let from = hop.action.request.url();
-    if hop.action.request.method().is_mutating() {
-        return Err(format!(
-            "{from} redirects a request that changes something; that is the owner's to decide"
-        ));
-    }
     let url =
         from.join(location).map_err(|bad| format!("{from} redirects to where nothing is called: {bad}"))?;
     let mut action = hop.action.clone();

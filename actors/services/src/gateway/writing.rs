@@ -11,16 +11,20 @@ use mm_core::error::{Classified, ErrorClass};
 use mm_core::id::ActionId;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord};
+use mm_core::untrusted::Untrusted;
 use mm_permit::Permit;
 use mm_store::{Change, CommitError, Key, NewEntry, Record};
 use mm_supervision::Fault;
 use serde_json::json;
 
-use super::road::Halt;
+use super::halt::Halt;
 use super::{CUT_OFF, GatewayService, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::limiter::Charge;
 use crate::records::OpenRow;
+
+/// The longest sentence that a record keeps.
+const SENTENCE_CHARS_MAX: usize = 1000;
 
 /// The record of an action in the making.
 #[derive(Debug, Clone)]
@@ -28,6 +32,10 @@ pub(super) struct Draft {
     record: ActionRecord,
     rules: Digest,
     tries: u32,
+    /// How the last try ended, until it is on record.
+    tried: Option<serde_json::Value>,
+    /// Whether its intent is on record and no answer is.
+    sending: bool,
 }
 
 impl Draft {
@@ -46,7 +54,7 @@ impl Draft {
             kind: p.action.kind.to_string(),
             method: request.method().to_string(),
             url: request.url().shown(),
-            purpose: p.action.purpose.clone(),
+            purpose: Untrusted::new(p.action.purpose.as_str()).line(300),
             request_hash: request.hash(),
             stage: Stage::Planned,
             checks: Vec::new(),
@@ -57,7 +65,7 @@ impl Draft {
             error: None,
             parent: (hops > 0).then(|| ActionId::new(format!("{}.{}", p.run, base_step(&p.step)))),
         };
-        Self { record, rules: Digest::default(), tries: 0 }
+        Self { record, rules: Digest::default(), tries: 0, tried: None, sending: false }
     }
 
     /// How often its intent was put on record.
@@ -69,6 +77,21 @@ impl Draft {
     pub(super) fn judged(&mut self, ruling: &Ruling) {
         self.record.checks = ruling.judgement.checks();
         self.rules = ruling.rules;
+    }
+
+    /// Notes how a try ended that is not the last word; it is audited with the next change.
+    pub(super) fn tried(&mut self, status: Option<u16>, what: &str) {
+        self.record.stage = Stage::Failed;
+        self.record.answer_status = status.or(self.record.answer_status);
+        let what: String = what.chars().take(SENTENCE_CHARS_MAX).collect();
+        self.tried = Some(json!({
+            "action": self.record.id.as_str(), "try": self.tries, "status": status, "what": what,
+        }));
+    }
+
+    /// Whether something can have left, as far as this walk knows.
+    pub(super) fn may_have_left(&self) -> bool {
+        self.sending
     }
 
     /// Sets where it stands.
@@ -114,6 +137,7 @@ impl GatewayService {
             .fenced(p)?
             .put(&p.space, id.as_str(), &draft.record)?
             .put(&p.space, id.as_str(), &OpenRow { mutating, since: now })?
+            .and(self.last_try(p, draft)?)
             .audit(NewEntry::new(now, &p.space, "action.permitted", &payload)?);
         if mutating {
             // A run that resumes after a crash finds its step finished, as one that nobody knows the
@@ -122,7 +146,10 @@ impl GatewayService {
             let refusal = Refusal { class: ErrorClass::Transient, why, rules: Vec::new() };
             change = change.and(step_row(p, &id, StepOutcome::Refused(refusal))?);
         }
-        committed(self.limiter.commit(charge, change).await?)
+        committed(self.limiter.commit(charge, change).await?)?;
+        draft.tried = None;
+        draft.sending = true;
+        Ok(())
     }
 
     /// Step 8, for an answer.
@@ -140,15 +167,25 @@ impl GatewayService {
         record.answer_status = Some(answer.status);
         record.answer_bytes = answer.body.len() as u64;
         record.answer = (!answer.body.is_empty()).then_some(body);
-        record.stage = if trouble.is_some() { Stage::Failed } else { Stage::Confirmed };
+        record.stage = stage_of(&record.method, answer.status, trouble.is_some());
         record.error = trouble.map(|error| {
             format!("{} answered with status {} ({})", record.url, answer.status, error.class.as_str())
         });
         let outcome =
             StepOutcome::Done { status: answer.status, headers: answer.headers.clone(), body, at: answer.at };
+        draft.sending = false;
+        self.tell_if_ambiguous(p, draft);
         let change = self.end(p, draft, outcome)?;
         tracing::trace!(point = "gateway.record", action = %p.id(), "point");
-        committed(self.shared.store.commit(change).await.map(|_| ()))
+        match committed(self.shared.store.commit(self.fenced(p)?.and(change)).await.map(|_| ())) {
+            // The run moved on, but the answer is in hand: the record tells it, the journal does not.
+            Err(Halt::Fenced) => {
+                let alone = self.ending(p, draft)?;
+                self.shared.store.commit(alone).await?;
+                Err(Halt::Fenced)
+            }
+            other => other,
+        }
     }
 
     /// The end of an action that was not done, or whose answer never came.
@@ -160,7 +197,8 @@ impl GatewayService {
     ) -> Result<Walked, Fault> {
         let now = self.shared.now();
         draft.record.updated_at = now;
-        draft.record.error = Some(refusal.why.clone());
+        draft.record.error = Some(refusal.why.chars().take(SENTENCE_CHARS_MAX).collect());
+        self.tell_if_ambiguous(p, &draft);
         if draft.tries == 0 {
             draft.record.stage = Stage::Blocked;
         }
@@ -178,12 +216,20 @@ impl GatewayService {
                 format!("an action of {} was blocked: {}", p.strategy, refusal.why),
             );
         }
-        let change = self.end(p, &draft, StepOutcome::Refused(refusal.clone()))?;
+        let change = self.fenced(p)?.and(self.end(p, &draft, StepOutcome::Refused(refusal.clone()))?);
         match self.shared.store.commit(change).await {
             Ok(_) => Ok(Walked::Refused(refusal)),
             Err(CommitError::Refused { .. }) => Ok(Walked::Fenced),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What may or may not have happened is the owner's to look up, and he must know of it.
+    fn tell_if_ambiguous(&self, p: &Proposal, draft: &Draft) {
+        let ActionRecord { id, stage: Stage::Ambiguous, error, .. } = &draft.record else { return };
+        let why = error.as_deref().unwrap_or("no answer came");
+        let sentence = format!("action {id} may or may not have happened; look at the platform: {why}");
+        self.alerts.raise(&p.space, format!("ambiguous/{id}"), sentence);
     }
 
     /// The end of an action that a person must decide on.
@@ -195,7 +241,7 @@ impl GatewayService {
         let about = format!("ask/{}/{}", p.action.platform, p.action.kind);
         let sentence = format!("{} asks to {}: {}", p.strategy, p.action.purpose, ruling.judgement.why());
         self.alerts.raise(&p.space, about, sentence);
-        let change = self.end(p, &draft, StepOutcome::Pending(id.clone()))?;
+        let change = self.fenced(p)?.and(self.end(p, &draft, StepOutcome::Pending(id.clone()))?);
         match self.shared.store.commit(change).await {
             Ok(_) => Ok(Walked::Pending(id)),
             Err(CommitError::Refused { .. }) => Ok(Walked::Fenced),
@@ -203,8 +249,17 @@ impl GatewayService {
         }
     }
 
-    /// The change that ends an action: record, step, audit; the open row goes.
+    /// The change that ends an action and its step.
     fn end(&self, p: &Proposal, draft: &Draft, outcome: StepOutcome) -> Result<Change, Fault> {
+        // A hop's own answer is no outcome of the step; the last hop's is, under the step's name.
+        let redirects = matches!(&outcome, StepOutcome::Done { status: 301..=303 | 307 | 308, headers, .. }
+            if headers.iter().any(|(name, _)| name == "location"));
+        let ending = self.ending(p, draft)?;
+        if redirects { Ok(ending) } else { Ok(ending.and(step_row(p, &draft.record.id, outcome)?)) }
+    }
+
+    /// The record and its audit entry; the open row goes.
+    fn ending(&self, p: &Proposal, draft: &Draft) -> Result<Change, Fault> {
         let record = &draft.record;
         let payload = json!({
             "action": record.id.as_str(),
@@ -215,18 +270,25 @@ impl GatewayService {
             "rules": record.checks.iter().map(|check| check.rule.as_str()).collect::<Vec<_>>(),
         });
         let kind = format!("action.{}", record.stage.as_str());
-        // A hop's own answer is no outcome of the step; the last hop's is, under the step's name.
-        let redirects = matches!(&outcome, StepOutcome::Done { status: 301..=303 | 307 | 308, headers, .. }
-            if headers.iter().any(|(name, _)| name == "location"));
-        let mut change = self
-            .fenced(p)?
+        let change = self
+            .last_try(p, draft)?
             .put(&p.space, record.id.as_str(), record)?
             .delete(Key::new(&p.space, OpenRow::KIND, record.id.as_str())?)
             .audit(NewEntry::new(record.updated_at, &p.space, &kind, &payload)?);
-        if !redirects {
-            change = change.and(step_row(p, &record.id, outcome)?);
-        }
         Ok(change)
+    }
+
+    /// The audit entry of a try that was not the last.
+    fn last_try(&self, p: &Proposal, draft: &Draft) -> Result<Change, Fault> {
+        Ok(match &draft.tried {
+            Some(payload) => Change::new().audit(NewEntry::new(
+                draft.record.updated_at,
+                &p.space,
+                "action.tried",
+                payload,
+            )?),
+            None => Change::new(),
+        })
     }
 
     fn fenced(&self, p: &Proposal) -> Result<Change, Fault> {
@@ -239,6 +301,17 @@ impl GatewayService {
             return Ok(answer.body_id());
         }
         Ok(self.shared.store.put_answer(&answer.body, answer.at).await?)
+    }
+}
+
+/// Where an answered action stands. An error of the server's own, or a time-out it tells of, does not
+/// say that a change did not happen.
+fn stage_of(method: &str, status: u16, trouble: bool) -> Stage {
+    let mutating = !matches!(method, "GET" | "HEAD");
+    match status {
+        _ if !trouble => Stage::Confirmed,
+        408 | 500..=599 if mutating => Stage::Ambiguous,
+        _ => Stage::Failed,
     }
 }
 

@@ -5,15 +5,15 @@
 //! address it gave is the one that is dialled, so that a second lookup cannot differ. No proxy: it
 //! would resolve for us.
 
-use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use mm_core::error::TransportFault;
 use mm_permit::Cleared;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::{CONNECT_TIMEOUT, READ_TIMEOUT, RawAnswer, TOTAL_TIMEOUT, Transport, is_public, reading};
+use super::{
+    CONNECT_TIMEOUT, READ_TIMEOUT, RawAnswer, TOTAL_TIMEOUT, Transport, reading, resolve::PublicOnly,
+};
 
 /// Dials the world.
 #[derive(Debug, Default)]
@@ -53,43 +53,5 @@ impl Transport for Https {
     async fn exchange(&self, cleared: Cleared) -> Result<RawAnswer, TransportFault> {
         let url = cleared.request().url().as_str().to_owned();
         reading::exchange(self.client()?, &url, None, cleared).await
-    }
-}
-
-/// A resolver that knows no private addresses.
-#[derive(Debug, Clone, Copy)]
-struct PublicOnly;
-
-/// The resolver's refusal; `reading` recognises it in a connection error's chain.
-#[derive(Debug, thiserror::Error)]
-#[error("its name leads to no public address")]
-pub(super) struct NoPublicAddress;
-
-/// The name did not resolve at all.
-#[derive(Debug, thiserror::Error)]
-#[error("its name does not resolve")]
-pub(super) struct NameUnknown(#[source] std::io::Error);
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(NameUnknown)?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err(NoPublicAddress.into());
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_name_that_leads_home_is_not_resolved() {
-        let result = PublicOnly.resolve("localhost".parse().unwrap()).await;
-        assert!(result.is_err_and(|error| error.is::<NoPublicAddress>()));
     }
 }

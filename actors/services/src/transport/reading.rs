@@ -7,7 +7,7 @@ use mm_core::error::TransportFault;
 use mm_permit::Cleared;
 
 use super::RawAnswer;
-use super::https::{NameUnknown, NoPublicAddress};
+use super::resolve::{NameUnknown, NoPublicAddress};
 
 /// Sends what was cleared to `url` (with `host` as its `Host`, where that differs).
 pub(super) async fn exchange(
@@ -72,7 +72,8 @@ fn fault(error: reqwest::Error) -> TransportFault {
         TransportFault::ForbiddenAddress
     } else if error.is_timeout() {
         TransportFault::Timeout
-    } else if has_cause::<rustls::Error>(&error) {
+    } else if error.is_connect() && has_cause::<rustls::Error>(&error) {
+        // Later, while the answer is read, the same error means that the request has left.
         TransportFault::Tls
     } else if has_cause::<NameUnknown>(&error) {
         TransportFault::Dns

@@ -96,7 +96,7 @@ fn hops_are_charged_like_any_action() {
 
 #[test]
 fn what_changes_something_never_follows() {
-    for status in [301, 302, 303, 307, 308] {
+    for status in [301, 302, 307, 308] {
         let mut bench = Bench::new(3);
         bench.install(Script::new("poster", |cx| {
             Box::pin(async move {
@@ -110,6 +110,25 @@ fn what_changes_something_never_follows() {
             let run = machine.run("poster").await;
             assert!(run.errors[0].contains("redirects a request that changes something"), "{:?}", run.errors);
             assert_eq!(machine.world.paths(), ["POST /post"], "{status}");
+            assert!(machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/")), "{status}");
         });
     }
+}
+
+#[test]
+fn a_303_after_a_change_is_its_answer() {
+    let mut bench = Bench::new(4);
+    bench.install(Script::new("poster", |cx| {
+        Box::pin(async move {
+            let act = cx.act("p", post("/post", "x")).await?;
+            let Act::Done(answer) = act else { panic!("{act:?}") };
+            Ok(Report { errors: vec![answer.status.to_string()], ..Report::default() })
+        })
+    }));
+    bench.world.answer(|_| Said::redirect(303, "/done"));
+    bench.live(async |machine| {
+        assert_eq!(machine.run("poster").await.errors, ["303"]);
+        assert_eq!(machine.world.paths(), ["POST /post"]);
+        assert_eq!(machine.alerts(), []);
+    });
 }

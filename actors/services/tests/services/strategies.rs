@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use mm_core::activity::{ActionRecord, Stage};
+use mm_core::error::TransportFault;
 use mm_core::id::Space;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{Outcome, RunRecord, Trigger};
@@ -152,7 +153,7 @@ fn what_cannot_be_stored_fails_the_run_and_not_its_host() {
             Script::new("greedy", move |cx| {
                 let huge = huge.clone();
                 Box::pin(async move {
-                    cx.found(mm_sdk::Draft { details: serde_json::json!({ "all": huge }), ..draft("it") });
+                    cx.found(mm_sdk::Draft { details: serde_json::json!({ "all": huge }).into(), ..draft("it") });
                     Ok(Report::default())
                 })
             })
@@ -206,7 +207,7 @@ fn a_run_that_waits_for_a_slot_does_not_use_up_its_time() {
 }
 
 #[test]
-fn a_run_past_its_deadline_is_cancelled_and_its_late_answer_changes_nothing() {
+fn a_run_past_its_deadline_is_cancelled_and_its_late_answer_is_only_recorded() {
     let mut bench = Bench::new(7);
     bench.install(Script::reads("slow", &["/a"]).deadline(Duration::from_secs(30)));
     bench.world.answer(|_| Said::status(200, "late").after(Duration::from_secs(50)));
@@ -216,14 +217,15 @@ fn a_run_past_its_deadline_is_cancelled_and_its_late_answer_changes_nothing() {
         assert_eq!(run.actions, 1);
         machine.pass(Duration::from_secs(100)).await;
         let record = machine.rows::<ActionRecord>().remove(0).1;
-        assert_eq!((record.stage, record.answer_status), (Stage::Failed, None), "{record:?}");
+        assert_eq!((record.stage, record.answer_status), (Stage::Confirmed, Some(200)), "{record:?}");
+        assert_eq!(machine.rows::<mm_core::run::StepRecord>(), vec![], "the journal is over");
         assert_eq!(machine.rows::<OpenRow>(), vec![]);
         assert_eq!(status(machine, "slow").await, "active", "being slow is no failure");
     });
 }
 
 #[test]
-fn a_change_whose_run_ended_before_its_answer_came_is_ambiguous_and_told() {
+fn a_change_whose_answer_came_after_its_run_is_on_record_as_it_was_answered() {
     let mut bench = Bench::new(8);
     bench.install(
         Script::new("poster", |cx| {
@@ -238,9 +240,30 @@ fn a_change_whose_run_ended_before_its_answer_came_is_ambiguous_and_told() {
     bench.live(async |machine| {
         assert_eq!(machine.run("poster").await.outcome, Some(Outcome::Cancelled));
         machine.pass(Duration::from_secs(100)).await;
-        assert_eq!(machine.rows::<ActionRecord>().remove(0).1.stage, Stage::Ambiguous);
-        assert!(machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/")));
+        let record = machine.rows::<ActionRecord>().remove(0).1;
+        assert_eq!((record.stage, record.answer_status), (Stage::Confirmed, Some(200)));
+        assert_eq!(machine.rows::<OpenRow>(), vec![]);
     });
+}
+
+#[test]
+fn a_change_without_an_answer_or_with_a_servers_own_error_is_ambiguous_and_told() {
+    for said in [|| Said::fault(TransportFault::Timeout), || Said::status(502, "")] {
+        let mut bench = Bench::new(8);
+        bench.install(Script::new("poster", |cx| {
+            Box::pin(async move {
+                cx.act("p", post("/post", "x")).await?;
+                Ok(Report::default())
+            })
+        }));
+        bench.world.answer(move |_| said());
+        bench.live(async |machine| {
+            machine.run("poster").await;
+            assert_eq!(machine.rows::<ActionRecord>().remove(0).1.stage, Stage::Ambiguous);
+            assert!(machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/")));
+            assert_eq!(machine.world.count(), 1, "it is never sent again by itself");
+        });
+    }
 }
 
 #[test]
