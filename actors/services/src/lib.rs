@@ -10,6 +10,7 @@ pub mod books;
 pub mod budgets;
 pub mod calls;
 pub mod compliance;
+mod damage;
 pub mod gateway;
 pub mod integrity;
 pub mod limiter;

@@ -3,6 +3,7 @@
 //! An egress actor holds its platform's breakers and dials what a permit clears. An exchange runs
 //! beside the mailbox, so that a slow one holds up no other. Should the actor die, its exchanges
 //! are cut off and their callers learn that the answer is lost; it never sends anything twice.
+//! A breaker whose row is damaged lets nothing pass.
 //! It calls nobody but the store and the transport.
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mm_core::action::Request;
-use mm_core::breaker::{Admit, Breaker, Policy};
+use mm_core::breaker::{Admit, Breaker, Policy, State as Standing};
 use mm_core::error::{ErrorClass, Signal, TransportFault, classify};
 use mm_core::id::{PlatformId, Space};
 use mm_permit::{Permit, Refused};
@@ -22,6 +23,7 @@ use mm_supervision::{
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::damage;
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
 use crate::transport::RawAnswer;
@@ -227,35 +229,37 @@ impl Component for Egress {
         while state.exchanges.try_join_next().is_some() {}
         match msg {
             Msg::Admit { lane, reply } => {
-                let breaker = self.breaker(state, &lane)?;
-                let before = breaker.clone();
-                let admit = breaker.admit(&Policy::keyless(), self.shared.now());
-                let after = breaker.clone();
-                self.keep(&lane, &before, &after).await?;
-                reply.send(admit);
+                let now = self.shared.now();
+                let admit = self.change(state, &lane, |breaker| breaker.admit(&Policy::keyless(), now)).await?;
+                reply.send(admit.unwrap_or_else(|why| Admit::No { until: None, why }));
             }
-            Msg::Send { lane, permit, request, reply } => self.send(me, state, lane, permit, *request, reply),
+            Msg::Send { lane, permit, request, reply } => {
+                let generation = permit.breaker_generation();
+                match self.still_open(state, &lane, generation)? {
+                    Ok(()) => self.send(me, state, lane, permit, *request, reply),
+                    Err(moved) => {
+                        reply.send(Err(SendFailed::Breaker(moved)));
+                    }
+                }
+            }
             Msg::Ended { lane, generation, signal } => {
                 let now = self.shared.now();
-                let breaker = self.breaker(state, &lane)?;
-                let before = breaker.clone();
-                match classify(signal) {
+                let told = |breaker: &mut Breaker| match classify(signal) {
                     Some(error) => {
                         breaker.on_failure(&Policy::keyless(), error.class, generation, now);
                     }
                     None => breaker.on_success(generation, now),
-                }
-                let after = breaker.clone();
-                self.keep(&lane, &before, &after).await?;
+                };
+                // A breaker that cannot be read lets nothing pass, whatever it is told.
+                drop(self.change(state, &lane, told).await?);
             }
             Msg::Unused { lane, generation } => {
                 let now = self.shared.now();
-                let breaker = self.breaker(state, &lane)?;
-                let before = breaker.clone();
                 // To a breaker, what compliance stopped is what never left.
-                breaker.on_failure(&Policy::keyless(), ErrorClass::Compliance, generation, now);
-                let after = breaker.clone();
-                self.keep(&lane, &before, &after).await?;
+                let told = |breaker: &mut Breaker| {
+                    breaker.on_failure(&Policy::keyless(), ErrorClass::Compliance, generation, now)
+                };
+                drop(self.change(state, &lane, told).await?);
             }
             Msg::Breakers { reply } => {
                 reply.send(state.breakers.iter().map(|(lane, at)| (lane.clone(), at.clone())).collect());
@@ -303,13 +307,69 @@ impl Egress {
         format!("{}/{}/{}", self.platform, lane.account, lane.kind)
     }
 
-    /// The breaker of a lane, from the store when it is first asked for.
-    fn breaker<'a>(&self, state: &'a mut State, lane: &Lane) -> Result<&'a mut Breaker, Fault> {
+    /// The breaker of a lane, from the store when it is first asked for; the inner sentence says why
+    /// there is none to go by.
+    fn breaker<'a>(
+        &self,
+        state: &'a mut State,
+        lane: &Lane,
+    ) -> Result<Result<&'a mut Breaker, String>, Fault> {
         if !state.breakers.contains_key(lane) {
-            let row = self.shared.store.get::<Breaker>(&lane.space, &self.row_id(lane))?;
-            state.breakers.insert(lane.clone(), row.map(|row| row.value).unwrap_or_default());
+            match self.shared.store.get::<Breaker>(&lane.space, &self.row_id(lane)) {
+                Ok(row) => {
+                    state.breakers.insert(lane.clone(), row.map(|row| row.value).unwrap_or_default());
+                }
+                Err(error) => {
+                    let row = damage::of_one_row(error)?;
+                    return Ok(Err(format!("{row} is damaged, so nothing passes until a backup is restored")));
+                }
+            }
         }
-        Ok(state.breakers.entry(lane.clone()).or_default())
+        Ok(Ok(state.breakers.entry(lane.clone()).or_default()))
+    }
+
+    /// Changes the breaker of a lane and puts on record what became of it.
+    async fn change<T>(
+        &self,
+        state: &mut State,
+        lane: &Lane,
+        change: impl FnOnce(&mut Breaker) -> T,
+    ) -> Result<Result<T, String>, Fault> {
+        let breaker = match self.breaker(state, lane)? {
+            Ok(breaker) => breaker,
+            Err(damaged) => return Ok(Err(damaged)),
+        };
+        let before = breaker.clone();
+        let changed = change(breaker);
+        let after = breaker.clone();
+        self.keep(lane, &before, &after).await?;
+        Ok(Ok(changed))
+    }
+
+    /// Whether what was admitted under `generation` may still leave: others may have failed since, and
+    /// a probe may have waited longer than a probe is waited for.
+    fn still_open(
+        &self,
+        state: &mut State,
+        lane: &Lane,
+        generation: u64,
+    ) -> Result<Result<(), String>, Fault> {
+        let breaker = match self.breaker(state, lane)? {
+            Ok(breaker) => breaker,
+            Err(damaged) => return Ok(Err(damaged)),
+        };
+        let at = breaker.state();
+        Ok(match at {
+            _ if breaker.generation() != generation => {
+                Err(format!("its breaker has moved since it was admitted, and is now {}", at.as_str()))
+            }
+            Standing::Closed { .. } => Ok(()),
+            Standing::HalfOpen { deadline } if self.shared.now() < *deadline => Ok(()),
+            Standing::HalfOpen { .. } => Err("its turn as the breaker's probe is over".to_owned()),
+            Standing::Open { .. } | Standing::Isolated { .. } => {
+                Err(format!("its breaker is {}", at.as_str()))
+            }
+        })
     }
 
     /// Puts a transition, or a counted failure, on record before anybody acts on it.
