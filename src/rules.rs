@@ -20,6 +20,15 @@ pub const BUILT_IN: &[(&str, &str)] =
 
 const LAID: &str = ".laid.json";
 
+/// Why the rule files could not be laid out.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the rules in `{}`: make it a directory this user may write, with the rule files in it", dir.display())]
+pub struct RulesError {
+    dir: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
 /// The rule files of one directory.
 pub struct RuleDir(PathBuf);
 
@@ -28,38 +37,12 @@ impl RuleDir {
     ///
     /// # Errors
     /// If the directory cannot be written.
-    pub fn lay_out(data_dir: &Path) -> io::Result<Self> {
+    pub fn lay_out(data_dir: &Path) -> Result<Self, RulesError> {
         let dir = data_dir.join("rules");
-        fs::create_dir_all(&dir)?;
-        let laid_path = dir.join(LAID);
-        let mut laid: BTreeMap<String, String> = match fs::read(&laid_path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error),
-        };
-        let before = laid.clone();
-        for (name, text) in BUILT_IN {
-            let path = dir.join(name);
-            let ours = Digest::of(text.as_bytes()).to_string();
-            let there = fs::read(&path).ok().map(|bytes| Digest::of(&bytes).to_string());
-            let lay = match (laid.get(*name), &there) {
-                // Never laid out, and nobody has put one there.
-                (None, None) => true,
-                // As we laid it, and we have a newer one.
-                (Some(old), Some(there)) => old == there && *old != ours,
-                // Removed, or somebody's own.
-                (Some(_), None) | (None, Some(_)) => false,
-            };
-            if lay {
-                replace(&path, text.as_bytes())?;
-                laid.insert((*name).to_owned(), ours);
-            }
+        match lay_out(&dir) {
+            Ok(()) => Ok(Self(dir)),
+            Err(source) => Err(RulesError { dir, source }),
         }
-        if laid != before {
-            let text = serde_json::to_vec_pretty(&laid).expect("a map of texts has a JSON form");
-            replace(&laid_path, &text)?;
-        }
-        Ok(Self(dir))
     }
 
     fn files(&self) -> io::Result<Vec<PathBuf>> {
@@ -72,6 +55,47 @@ impl RuleDir {
         files.sort();
         Ok(files)
     }
+}
+
+fn lay_out(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let laid_path = dir.join(LAID);
+    let mut laid: BTreeMap<String, String> = match fs::read(&laid_path) {
+        // Without its word, a pack that is not there may be one that its owner removed.
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(laid) => laid,
+            Err(error) => {
+                let path = laid_path.display();
+                tracing::warn!(%path, %error, "it is damaged, so no rule pack is laid out or renewed");
+                return Ok(());
+            }
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(error),
+    };
+    let before = laid.clone();
+    for (name, text) in BUILT_IN {
+        let path = dir.join(name);
+        let ours = Digest::of(text.as_bytes()).to_string();
+        let there = fs::read(&path).ok().map(|bytes| Digest::of(&bytes).to_string());
+        let lay = match (laid.get(*name), &there) {
+            // Never laid out, and nobody has put one there.
+            (None, None) => true,
+            // As we laid it, and we have a newer one.
+            (Some(old), Some(there)) => old == there && *old != ours,
+            // Removed, or somebody's own.
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if lay {
+            replace(&path, text.as_bytes())?;
+            laid.insert((*name).to_owned(), ours);
+        }
+    }
+    if laid != before {
+        let text = serde_json::to_vec_pretty(&laid).expect("a map of texts has a JSON form");
+        replace(&laid_path, &text)?;
+    }
+    Ok(())
 }
 
 /// Writes a file so that it is there whole or not at all.
@@ -104,8 +128,10 @@ impl RuleSource for RuleDir {
         files
             .into_iter()
             .map(|path| {
-                let text = fs::read_to_string(&path).map_err(|error| format!("could not read {}: {error}", path.display()))?;
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let text = fs::read_to_string(&path)
+                    .map_err(|error| format!("could not read {}: {error}", path.display()))?;
+                let name =
+                    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 Ok((name, text))
             })
             .collect()
@@ -161,6 +187,24 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let rules = RuleDir::lay_out(dir.path()).unwrap();
         assert_eq!(rules.read().unwrap(), []);
+    }
+
+    #[test]
+    fn a_damaged_note_brings_no_removed_pack_back() {
+        let dir = tempfile::tempdir().unwrap();
+        RuleDir::lay_out(dir.path()).unwrap();
+        let rules = dir.path().join("rules");
+        fs::remove_file(rules.join(BUILT_IN[0].0)).unwrap();
+        fs::write(rules.join(LAID), "{").unwrap();
+        assert_eq!(RuleDir::lay_out(dir.path()).unwrap().read().unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_directory_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("rules"), "").unwrap();
+        let Err(error) = RuleDir::lay_out(dir.path()) else { panic!("a file was taken for a directory") };
+        assert!(error.to_string().contains(&dir.path().join("rules").display().to_string()), "{error}");
     }
 
     #[test]

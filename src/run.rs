@@ -5,7 +5,7 @@
 //! reopened in place.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +22,29 @@ use tokio::sync::mpsc;
 
 use crate::admin::{AdminService, Info, Ops};
 use crate::cli::run::RunArgs;
-use crate::config::{self, Env, Loaded, Overrides, Sources};
+use crate::config::{self, Loaded, Overrides, Sources};
 use crate::exit::{Exit, Failure, leave};
 use crate::logs;
 use crate::machine::{Machine, Running, Seams, VERSION};
 use crate::rules::RuleDir;
 use crate::sandbox::{Sandbox, listener};
 use crate::seams::{SeededRng, SystemClock, SystemEntropy, SystemProbe};
+
+/// As `println!`, but a reader that has gone away ends nothing: the daemon works on without one.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// As `eprintln!`, but a reader that has gone away ends nothing.
+macro_rules! complain {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
 
 /// A kernel handler that does not yield for so long never will.
 const KERNEL_STUCK_AFTER: Duration = Duration::from_secs(30);
@@ -74,13 +90,8 @@ struct Prepared {
     _logs: logs::Logs,
 }
 
-/// The environment, with the working directory's `.env`.
-fn environment() -> Env {
-    config::read_dotenv(Env::of_process(), Path::new(".env"))
-}
-
 fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
-    let env = environment();
+    let env = crate::cli::place::environment();
     let names = machine.names();
     let loaded = config::load(Sources {
         file: config::find_file(args.config.as_deref(), &env),
@@ -91,7 +102,7 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
     })
     .map_err(|errors| Failure::new("read the configuration", errors))?;
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        complain!("warning: {warning}");
     }
     let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
     let data_dir = config::data_dir(args.data_dir.as_deref(), &env, args.sandbox).map_err(|e| start(e.into()))?;
@@ -114,7 +125,7 @@ fn harden() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if setrlimit(Resource::Core, none).is_err() || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
-        eprintln!("warning: core dumps could not be switched off");
+        complain!("warning: core dumps could not be switched off");
     }
 }
 
@@ -197,7 +208,7 @@ impl Prepared {
         options.cache_bytes = usize::from(self.loaded.config.store.cache_mib) << 20;
         options.on_fatal = Arc::new(move |error| {
             tracing::error!(%error, "the store failed; the process ends and must be restarted");
-            eprintln!("error: {error}");
+            complain!("error: {error}");
             report(&fatal, Exit::StoreFailed);
         });
         Ok(mm_store::Store::open(options)?)
@@ -219,7 +230,7 @@ impl Prepared {
     fn watch(&self, running: &Running, runtime: tokio::runtime::Handle) -> std::io::Result<Watchdog> {
         Watchdog::start(&running.tree(), runtime, KERNEL_STUCK_AFTER, |path, lasted| {
             tracing::error!(path, lasted_s = lasted.as_secs(), "an actor never yields; the process ends");
-            eprintln!("error: actor {path} has not yielded for {} s; restart the daemon", lasted.as_secs());
+            complain!("error: actor {path} has not yielded for {} s; restart the daemon", lasted.as_secs());
             leave(Exit::KernelStuck)
         })
     }
@@ -229,9 +240,9 @@ impl Prepared {
             return;
         }
         let here = hint(args);
-        println!("money-machine {VERSION} is running ({}), pid {}", self.stamp.as_str(), std::process::id());
-        println!("  data directory  {}", self.data_dir.display());
-        println!("  ask it          money-machine status{here}   (from another terminal; Ctrl-C here stops it)");
+        say!("money-machine {VERSION} is running ({}), pid {}", self.stamp.as_str(), std::process::id());
+        say!("  data directory  {}", self.data_dir.display());
+        say!("  ask it          money-machine status{here}   (from another terminal; Ctrl-C here stops it)");
     }
 }
 
@@ -284,7 +295,7 @@ async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &m
             biased;
             () = signals.stop() => return End::Asked(Exit::Done),
             exit = running.ended() => {
-                eprintln!("error: the actor tree ended: {exit}; restart the daemon");
+                complain!("error: the actor tree ended: {exit}; restart the daemon");
                 return End::Fatal(Exit::Refused);
             }
             () = &mut first, if !shown => shown = true,
@@ -301,8 +312,8 @@ async fn first_look(running: &Running, machine: &Machine, args: &RunArgs) {
             Ok(Some(run)) if run.ended.is_some_and(|at| at >= began) => show_run(running, &run, args),
             Ok(_) => {
                 let when = next.map_or("never".to_owned(), |at| format!("at {at}"));
-                println!("{name}: nothing is due now, next {when}");
-                println!("  what it found: money-machine opportunities list{}", hint(args));
+                say!("{name}: nothing is due now, next {when}");
+                say!("  what it found: money-machine opportunities list{}", hint(args));
             }
             Err(error) => tracing::debug!(strategy = name, %error, "its first run is not shown"),
         }
@@ -323,9 +334,10 @@ async fn first_tick(running: &Running, name: &str) -> Option<Option<Moment>> {
 }
 
 async fn once(running: &Running, machine: &Machine, args: &RunArgs) -> Exit {
-    let (mut all_ended, mut read) = (true, 0);
+    let (mut all_ended, mut read, mut enabled) = (true, 0, 0);
     for name in machine.names() {
         let Some(run) = run_once(running, name).await else { continue };
+        enabled += 1;
         match run {
             Ok(run) => {
                 all_ended &= matches!(run.outcome, Some(Outcome::Succeeded | Outcome::Failed));
@@ -334,12 +346,14 @@ async fn once(running: &Running, machine: &Machine, args: &RunArgs) -> Exit {
             }
             Err(why) => {
                 all_ended = false;
-                eprintln!("error: {name} did not run: {why}");
+                complain!("error: {name} did not run: {why}");
             }
         }
     }
-    if read == 0 {
-        eprintln!("error: no source was read");
+    if enabled == 0 {
+        complain!("error: no strategy is enabled; set `enabled = true` in its section of the configuration");
+    } else if read == 0 {
+        complain!("error: no source was read");
     }
     if all_ended && read > 0 { Exit::Done } else { Exit::Refused }
 }
@@ -372,31 +386,35 @@ async fn run_once(running: &Running, name: &str) -> Option<Result<RunRecord, Str
 /// What a run found, in a few lines.
 fn show_run(running: &Running, run: &RunRecord, args: &RunArgs) {
     let outcome = run.outcome.map_or("is running", Outcome::as_str);
-    println!("{}: run {} {outcome}, {} found for the first time", run.strategy, run.id, run.found);
+    say!("{}: run {} {outcome}, {} found for the first time", run.strategy, run.id, run.found);
     for source in &run.sources {
         let line = format!("  {:12} {:10} {}", source.name, source.health.as_str(), source.sentence);
         match source.health {
-            SourceHealth::Failed | SourceHealth::Broken => eprintln!("{line}"),
-            _ => println!("{line}"),
+            SourceHealth::Failed | SourceHealth::Broken => complain!("{line}"),
+            _ => say!("{line}"),
         }
     }
     for error in &run.errors {
-        eprintln!("  {error}");
+        complain!("  {error}");
     }
     let baseline = if show_best(running, run) { " --baseline" } else { "" };
     let here = hint(args);
-    println!("  more: money-machine opportunities list{baseline}{here}");
-    println!("  why:  money-machine actions list{here}");
+    say!("  more: money-machine opportunities list{baseline}{here}");
+    say!("  why:  money-machine actions list{here}");
 }
 
 /// Shows the best few of what this run found, and says whether all of it is a baseline.
 fn show_best(running: &Running, run: &RunRecord) -> bool {
+    // The clock may begin again where it was (`--as-of`): then its time does not tell what is new.
+    if run.found == 0 {
+        return false;
+    }
     let store = &running.services.shared.store;
     let Ok(all) = store.scan::<Opportunity>(&run.space, Span::all(), usize::MAX) else { return false };
     let mut new: Vec<Opportunity> = all.into_values().filter(|found| found.found_at >= run.started).collect();
     new.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
     for found in new.iter().take(5) {
-        println!("  {:3}  {} ({})", found.score, found.title, found.reason);
+        say!("  {:3}  {} ({})", found.score, found.title, found.reason);
     }
     !new.is_empty() && new.iter().all(|found| !found.tell)
 }
