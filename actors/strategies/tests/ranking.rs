@@ -126,7 +126,7 @@ proptest! {
                     prop_assert!(line.chars().count() <= 300);
                 }
                 prop_assert_eq!(&draft.url, "https://intigriti.com/");
-                prop_assert_eq!(&draft.details["targets"][0]["identifier"], identifier.as_str());
+                prop_assert_eq!(&draft.details.value()["targets"][0]["identifier"], identifier.as_str());
             }
         }
     }
@@ -144,9 +144,10 @@ proptest! {
         let mut back = Vec::new();
         let mut ids = std::collections::BTreeSet::new();
         for draft in drafts(finding, None) {
-            prop_assert!(serde_json::to_string(&draft.details).unwrap().len() < 60 << 10);
+            prop_assert!(draft.details.as_str().len() < 60 << 10);
             prop_assert!(ids.insert(draft.about.clone()));
-            let told = draft.details["targets"].as_array().unwrap();
+            let details = draft.details.value();
+            let told = details["targets"].as_array().unwrap();
             back.extend(told.iter().map(|t| t["identifier"].as_str().unwrap().to_owned()));
         }
         let all: Vec<String> = targets.iter().map(|target| target.identifier.to_string()).collect();
@@ -222,6 +223,6 @@ fn a_draft_reads_well() {
             }
           ]
         }"#]]
-    .assert_eq(&serde_json::to_string_pretty(&draft.details).unwrap());
+    .assert_eq(&serde_json::to_string_pretty(&draft.details.value()).unwrap());
     assert_eq!(draft.reward.unwrap().max.unwrap().to_string(), "2500");
 }

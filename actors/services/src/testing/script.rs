@@ -157,7 +157,7 @@ pub fn draft(about: &str) -> Draft {
         score: 50,
         reason: "made for a test".to_owned(),
         evidence: None,
-        details: serde_json::json!({ "about": about }),
+        details: serde_json::json!({ "about": about }).into(),
         tell: true,
     }
 }

@@ -31,7 +31,7 @@ fn draft(finding: &Finding, evidence: Option<Digest>) -> Draft {
         score: rank.score,
         reason: rank.reason,
         evidence,
-        details: Value::Object(details(finding)),
+        details: Value::Object(details(finding)).into(),
         tell: finding.tell,
     }
 }
