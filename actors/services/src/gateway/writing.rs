@@ -251,9 +251,12 @@ impl GatewayService {
 
     /// The change that ends an action and its step.
     fn end(&self, p: &Proposal, draft: &Draft, outcome: StepOutcome) -> Result<Change, Fault> {
-        // A hop's own answer is no outcome of the step; the last hop's is, under the step's name.
-        let redirects = matches!(&outcome, StepOutcome::Done { status: 301..=303 | 307 | 308, headers, .. }
-            if headers.iter().any(|(name, _)| name == "location"));
+        // A hop's own answer is no outcome of the step; the last hop's is, under the step's name. The
+        // 303 that follows a change leads no further: it is the answer.
+        let mutating = p.action.request.method().is_mutating();
+        let redirects = matches!(&outcome, StepOutcome::Done { status, headers, .. }
+            if (matches!(status, 301 | 302 | 307 | 308) || (*status == 303 && !mutating))
+                && headers.iter().any(|(name, _)| name == "location"));
         let ending = self.ending(p, draft)?;
         if redirects { Ok(ending) } else { Ok(ending.and(step_row(p, &draft.record.id, outcome)?)) }
     }

@@ -132,3 +132,34 @@ fn a_303_after_a_change_is_its_answer() {
         assert_eq!(machine.alerts(), []);
     });
 }
+
+/// A 303 after a change says "done, see there" (RFC 9110, 15.4.4): an answer, in the journal as such.
+#[test]
+fn a_303_after_a_change_is_its_answer_also_for_a_run_that_resumes() {
+    let mut bench = Bench::new(4);
+    bench.install(Script::new("poster", |cx| {
+        Box::pin(async move {
+            let act = cx.act("p", post("/post", "x")).await?;
+            mm_services::testing::read(cx, "s2", "/slow").await?;
+            let said = match act {
+                Act::Done(answer) => format!("done {}", answer.status),
+                other => format!("{other:?}"),
+            };
+            Ok(Report { errors: vec![said], ..Report::default() })
+        })
+    }));
+    bench.world.answer(|request| match request.path() {
+        "/post" => Said::redirect(303, "/see"),
+        _ => Said::status(200, "").after(std::time::Duration::from_secs(30)),
+    });
+    bench.live(async |machine| {
+        let trigger = mm_core::run::Trigger::Operator;
+        machine.services.strategies.start("poster", trigger).await.unwrap().unwrap();
+        machine.until("the second step is on its way", || machine.world.count() == 2).await;
+    });
+    bench.live(async |machine| {
+        let run = machine.idle("poster").await.unwrap();
+        assert_eq!((run.attempt, run.errors), (2, vec!["done 303".to_owned()]));
+        assert_eq!(machine.world.paths(), ["POST /post", "GET /slow", "GET /slow"]);
+    });
+}
