@@ -153,7 +153,10 @@ fn what_cannot_be_stored_fails_the_run_and_not_its_host() {
             Script::new("greedy", move |cx| {
                 let huge = huge.clone();
                 Box::pin(async move {
-                    cx.found(mm_sdk::Draft { details: serde_json::json!({ "all": huge }).into(), ..draft("it") });
+                    cx.found(mm_sdk::Draft {
+                        details: serde_json::json!({ "all": huge }).into(),
+                        ..draft("it")
+                    });
                     Ok(Report::default())
                 })
             })
