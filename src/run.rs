@@ -5,6 +5,7 @@
 //! reopened in place.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -403,6 +404,9 @@ fn show_run(running: &Running, run: &RunRecord, args: &RunArgs) {
     say!("  why:  money-machine actions list{here}");
 }
 
+/// How many of the best a run shows.
+const SHOWN: usize = 5;
+
 /// Shows the best few of what this run found, and says whether all of it is a baseline.
 fn show_best(running: &Running, run: &RunRecord) -> bool {
     // The clock may begin again where it was (`--as-of`): then its time does not tell what is new.
@@ -410,13 +414,23 @@ fn show_best(running: &Running, run: &RunRecord) -> bool {
         return false;
     }
     let store = &running.services.shared.store;
-    let Ok(all) = store.scan::<Opportunity>(&run.space, Span::all(), usize::MAX) else { return false };
-    let mut new: Vec<Opportunity> = all.into_values().filter(|found| found.found_at >= run.started).collect();
-    new.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
-    for found in new.iter().take(5) {
+    let (mut best, mut any, mut all_baseline) = (Vec::new(), false, true);
+    let seen = store.visit::<Opportunity>(&run.space, Span::all(), |_, row| {
+        if let Ok(row) = row
+            && row.value.found_at >= run.started
+        {
+            any = true;
+            all_baseline &= !row.value.tell;
+            best.push(row.value);
+            best.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+            best.truncate(SHOWN);
+        }
+        ControlFlow::Continue(())
+    });
+    for found in best.iter() {
         say!("  {:3}  {} ({})", found.score, found.title, found.reason);
     }
-    !new.is_empty() && new.iter().all(|found| !found.tell)
+    seen.is_ok() && any && all_baseline
 }
 
 /// The signals that ask for a stop. Heard from the first moment of the runtime on: one that comes

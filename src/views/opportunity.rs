@@ -1,6 +1,7 @@
 //! Opportunities as SPEC shows them.
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use mm_core::opportunity::{Opportunity, State};
 use mm_store::Span;
@@ -144,13 +145,30 @@ pub struct Counts {
 
 pub(super) fn count(reader: &Reader) -> Result<Counts, Problem> {
     let mut counts = Counts::default();
-    for o in all(reader)? {
-        counts.total += 1;
+    // One after another: years of them need not be in memory at once to be counted.
+    let counted = reader.store.visit::<Opportunity>(&reader.space, Span::all(), |_, row| {
+        if let Ok(row) = row {
+            counts.add(&row.value);
+        }
+        ControlFlow::Continue(())
+    });
+    counted.map_err(|error| unread(&error))?;
+    Ok(counts)
+}
+
+impl Counts {
+    fn add(&mut self, o: &Opportunity) {
+        /// The one detail that matters here; the rest is passed over.
+        #[derive(Deserialize)]
+        struct Details {
+            baseline: bool,
+        }
+        self.total += 1;
         if o.state == State::New {
             // Only what is not told can be a baseline; the details need not be read for the others.
-            let baseline = !o.tell && OpportunityView::from(o).is_baseline();
-            *(if baseline { &mut counts.baseline } else { &mut counts.new }) += 1;
+            let baseline =
+                !o.tell && serde_json::from_str::<Details>(&o.details).is_ok_and(|details| details.baseline);
+            *(if baseline { &mut self.baseline } else { &mut self.new }) += 1;
         }
     }
-    Ok(counts)
 }

@@ -1,6 +1,6 @@
 //! Reading rows: short transactions in the caller's thread, never across an await.
 
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use mm_core::id::Space;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -135,28 +135,48 @@ impl Store {
         span: Span<'_>,
         limit: usize,
     ) -> Result<Scanned<R>, ReadError> {
+        let mut found = Scanned { rows: Vec::new(), damaged: Vec::new(), more: false };
+        self.visit(space, span, |id, row| {
+            if found.rows.len() + found.damaged.len() == limit {
+                found.more = true;
+                return ControlFlow::Break(());
+            }
+            match row {
+                Ok(row) => found.rows.push((id, row)),
+                Err(what) => found.damaged.push(Damaged { id, what }),
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// Shows the rows of `R`'s kind in `space` to `look`, one after another, until it has seen
+    /// enough: never more than one row is held, however many there are.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the database itself fails.
+    pub fn visit<R: Record>(
+        &self,
+        space: &Space,
+        span: Span<'_>,
+        mut look: impl FnMut(String, Result<Row<R>, Unreadable>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
         let base = Key::prefix(space, R::KIND.name);
         let bounds = span.bounds(&base);
-        let mut found = Scanned { rows: Vec::new(), damaged: Vec::new(), more: false };
         if is_empty(&bounds) {
-            return Ok(found);
+            return Ok(());
         }
         let txn = self.begin_read()?;
         let table = txn.open_table(ROWS).map_err(StorageFault::from)?;
         let mut range = table.range::<&[u8]>(as_slices(&bounds)).map_err(StorageFault::from)?;
         while let Some(next) = if span.descending { range.next_back() } else { range.next() } {
-            if found.rows.len() + found.damaged.len() == limit {
-                found.more = true;
-                break;
-            }
             let (key, value) = next.map_err(StorageFault::from)?;
             let id = String::from_utf8_lossy(key.value().get(base.len()..).unwrap_or_default()).into_owned();
-            match read_framed(key.value(), value.value()) {
-                Ok(row) => found.rows.push((id, row)),
-                Err(what) => found.damaged.push(Damaged { id, what }),
+            if look(id, read_framed(key.value(), value.value())).is_break() {
+                break;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// How many rows of `kind` there are in `space`, damaged ones included.
