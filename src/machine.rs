@@ -111,7 +111,12 @@ impl Machine {
     ///
     /// # Errors
     /// If a strategy proposes a schedule that does not parse.
-    pub fn settings(&self, config: &Config, stamp: &'static str, scheduling: bool) -> Result<Settings, AssemblyError> {
+    pub fn settings(
+        &self,
+        config: &Config,
+        stamp: &'static str,
+        scheduling: bool,
+    ) -> Result<Settings, AssemblyError> {
         let zone = config.user.timezone.name();
         let mut strategies = BTreeMap::new();
         for (id, make) in &self.strategies {
@@ -143,7 +148,8 @@ impl Machine {
     }
 
     /// Puts a machine together and starts it. `admin` makes the root's first child, which answers
-    /// while all else is on fire.
+    /// while all else is on fire. A kernel that cannot start is no error: the machine is up then, in
+    /// safe mode, and `status` and `doctor` say why.
     ///
     /// # Errors
     /// [`AssemblyError`]; nothing is left running.
@@ -171,20 +177,33 @@ impl Machine {
         if let Some(admin) = admin(&services, place.clone()) {
             spec = spec.with(admin);
         }
-        spec = spec.with(services.upkeep_row()).with(services.kernel_row());
+        spec = spec.with(services.upkeep_row());
         let (clock, mono, rng) = (seams.clock.clone(), seams.clock, seams.rng);
         let tree_seams = mm_supervision::Seams {
             wall_ms: Arc::new(move || clock.wall().unix_ms()),
             mono_ns: Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)),
             jitter: Arc::new(move || rng.unit()),
             budgets: StoredBudgets::new(seams.store),
-            events: seams.events,
+            events: watched(&services, seams.events),
         };
         let root = Root::start(spec, tree_seams).await.map_err(AssemblyError::Start)?;
         // Nobody else fills it: it is made above.
         let _ = place.set(root.tree());
+        services.start_kernel(&root.supervisor()).await;
         Ok(Running { root, services, shared })
     }
+}
+
+/// The sink of events, with an eye on the kernel.
+fn watched(
+    services: &Services,
+    told: Arc<dyn Fn(&Event) + Send + Sync>,
+) -> Arc<dyn Fn(&Event) + Send + Sync> {
+    let services = services.clone();
+    Arc::new(move |event| {
+        told(event);
+        services.watch_kernel(event);
+    })
 }
 
 async fn note(shared: &Shared, kind: &str) -> Result<(), AssemblyError> {
@@ -194,7 +213,8 @@ async fn note(shared: &Shared, kind: &str) -> Result<(), AssemblyError> {
         "stamp": shared.settings.stamp,
         "epoch": shared.store.epoch().0,
     });
-    let entry = NewEntry::new(shared.now(), &Space::machine(), kind, &payload).map_err(|e| wrong(e.into()))?;
+    let entry =
+        NewEntry::new(shared.now(), &Space::machine(), kind, &payload).map_err(|e| wrong(e.into()))?;
     shared.store.commit(Change::new().audit(entry)).await.map_err(|e| wrong(e.into()))?;
     Ok(())
 }

@@ -116,7 +116,7 @@ async fn reader(ops: &Ops) -> Reader {
             pid: ops.info.pid,
             started: ops.info.started,
             kernel_up: ops.services.kernel_is_up(),
-            kernel_cause: ops.tree.get().and_then(|tree| tree.show("kernel")?.view.last_cause),
+            kernel_cause: ops.services.kernel_why(),
             resident_bytes: usage.resident_bytes,
             troubled: ops.tree.get().map(actor::troubled).unwrap_or_default(),
         }),

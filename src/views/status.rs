@@ -52,12 +52,6 @@ pub struct AlertView {
 
 pub(super) fn read(reader: &Reader) -> Result<StatusView, Problem> {
     let daemon = reader.daemon.as_ref();
-    let line = |view: strategy::StrategyView| StrategyLine {
-        strategy: view.strategy,
-        status: view.status,
-        last_run: view.last_run,
-        next_run: view.next_run,
-    };
     Ok(StatusView {
         running: daemon.is_some(),
         safe_mode: daemon.is_some_and(|daemon| !daemon.kernel_up),
@@ -74,10 +68,28 @@ pub(super) fn read(reader: &Reader) -> Result<StatusView, Problem> {
         epoch: reader.store.epoch().0,
         resident_bytes: daemon.and_then(|daemon| daemon.resident_bytes),
         disk_free_bytes: reader.disk_free_bytes,
-        strategies: strategy::list(reader)?.into_iter().map(line).collect(),
+        strategies: reader.strategies.iter().map(|strategy| line(reader, strategy.about.name)).collect(),
         opportunities: opportunity::count(reader)?,
         alerts: alerts(reader)?,
     })
+}
+
+/// A strategy whose rows do not open is in error; the others are shown as they are.
+fn line(reader: &Reader, name: &str) -> StrategyLine {
+    match strategy::show(reader, name) {
+        Ok(page) => StrategyLine {
+            strategy: page.state.strategy,
+            status: page.state.status,
+            last_run: page.state.last_run,
+            next_run: page.state.next_run,
+        },
+        Err(_) => StrategyLine {
+            strategy: name.to_owned(),
+            status: "error".to_owned(),
+            last_run: None,
+            next_run: None,
+        },
+    }
 }
 
 /// The alerts that are not over, the newest first.

@@ -14,6 +14,7 @@ use mm_store::{Change, ChangeError, CommitError, Key, NewEntry, ReadError, Recor
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
 
+use crate::integrity;
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
 
@@ -30,6 +31,9 @@ pub enum Undecided {
     /// Its state does not allow it.
     #[error(transparent)]
     NotAllowed(NotAllowed),
+    /// Its row does not open.
+    #[error("opportunity `{0}` does not open ({1}); restore a backup, or wait until a run finds it again")]
+    Damaged(OpportunityId, String),
 }
 
 /// What it is sent.
@@ -98,8 +102,10 @@ impl BooksService {
     ) -> Result<Result<Opportunity, Undecided>, Fault> {
         let store = &self.0.store;
         loop {
-            let Some(row) = store.get::<Opportunity>(space, id.as_str())? else {
-                return Ok(Err(Undecided::Unknown(id.clone())));
+            let row = match integrity::read::<Opportunity>(store, space, id.as_str())? {
+                Ok(Some(row)) => row,
+                Ok(None) => return Ok(Err(Undecided::Unknown(id.clone()))),
+                Err(why) => return Ok(Err(Undecided::Damaged(id.clone(), why))),
             };
             let state = match row.value.state.decide(decision) {
                 Ok(state) => state,
@@ -120,6 +126,9 @@ impl BooksService {
                 Ok(_) => return Ok(Ok(decided)),
                 // A run renewed it meanwhile: decide on what it is now.
                 Err(CommitError::Refused { .. }) => {}
+                Err(error @ CommitError::Damaged { .. }) => {
+                    return Ok(Err(Undecided::Damaged(id.clone(), error.to_string())));
+                }
                 Err(error) => return Err(error.into()),
             }
         }

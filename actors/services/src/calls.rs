@@ -5,6 +5,7 @@
 pub const CALLS: &[(&str, &[&str])] = &[
     ("alerts", &[]),
     ("resources", &["alerts"]),
+    ("tidy", &["alerts"]),
     ("audit", &[]),
     ("accounts", &[]),
     ("limiter", &[]),

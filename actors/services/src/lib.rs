@@ -23,6 +23,7 @@ mod shared;
 pub mod strategies;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod tidy;
 pub mod transport;
 pub mod tree;
 

@@ -4,7 +4,8 @@
 //! that run begins. Woken up, the scheduler rereads what it looks after rather than trust the
 //! timer: it sleeps at most [`SLEEP_MAX`], so that a suspended machine or a stepped clock is
 //! noticed. A row that is missing although the strategy has ticks on record was deleted behind the
-//! machine's back: it is made again, and the owner is told.
+//! machine's back: it is made again, and the owner is told. A row that does not open makes its strategy
+//! wait, no other. A last tick ahead of the clock is taken as now, or the strategy would be silent until then.
 //!
 //! It calls the strategies, the alerts and the store.
 
@@ -26,6 +27,9 @@ use crate::strategies::{Strategies, TickOrder};
 
 /// No sleep is longer, whatever the next tick.
 pub const SLEEP_MAX: Duration = Duration::from_secs(300);
+/// A last tick so far ahead of the clock was written while the clock was wrong. Less is what time
+/// servers put right, and passes by itself.
+const AHEAD: Duration = Duration::from_secs(300);
 /// A tick no older than this is on time.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -91,9 +95,7 @@ impl Component for SchedulerService {
     type State = State;
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
-        for finding in integrity::schedules(&self.shared)? {
-            self.alerts.raise(&finding.space, finding.about, finding.sentence);
-        }
+        self.tell_integrity()?;
         let state = State { timer: 0, next: BTreeMap::new() };
         // The hosts start after the scheduler: the first look is a message, handled when all is up.
         drop(me.cast(Msg::Wake { timer: None }));
@@ -125,10 +127,11 @@ impl SchedulerService {
         let mut soonest = SLEEP_MAX;
         for (id, installed) in &self.shared.settings.strategies {
             let now = self.shared.now();
-            let order = self.order(&space, id, installed, now)?;
+            let Some((order, ahead)) = self.order(&space, id, installed, now)? else { continue };
             let next = order.schedule.next;
-            if !order.ticks.is_empty() || order.schedule_version.is_none() {
+            if !order.ticks.is_empty() || order.schedule_version.is_none() || ahead {
                 match self.strategies.tick(id, order).await {
+                    Ok(()) if !ahead => self.alerts.clear(&space, format!("clock/{id}")),
                     Ok(()) => {}
                     // The host starts after us, or is being restarted: due again at the next look.
                     Err(error) => {
@@ -146,23 +149,51 @@ impl SchedulerService {
         Ok(soonest)
     }
 
-    /// What is due for one strategy at `now`, and its schedule's row after that.
+    /// Tells the owner what does not agree, and of what does so again. What puts a strategy aside is
+    /// told by its host.
+    fn tell_integrity(&self) -> Result<(), ReadError> {
+        let found = integrity::schedules(&self.shared)?;
+        let space = Space::default_owner();
+        for about in integrity::open_alerts(&self.shared.store, &space)? {
+            if !found.iter().any(|finding| finding.about == about) {
+                self.alerts.clear(&space, about);
+            }
+        }
+        for finding in found.into_iter().filter(|finding| !finding.stops) {
+            self.alerts.raise(&finding.space, finding.about, finding.sentence);
+        }
+        Ok(())
+    }
+
+    /// What is due for one strategy at `now`, its schedule's row after that, and whether the last tick
+    /// on record lies ahead of the clock. `None` if the schedule's row does not open: its host says so.
     fn order(
         &self,
         space: &Space,
         id: &StrategyId,
         installed: &Installed,
         now: Moment,
-    ) -> Result<TickOrder, ReadError> {
-        let found = self.shared.store.get::<ScheduleRow>(space, id.as_str())?;
+    ) -> Result<Option<(TickOrder, bool)>, ReadError> {
+        let found = match integrity::read::<ScheduleRow>(&self.shared.store, space, id.as_str())? {
+            Ok(found) => found,
+            Err(why) => {
+                tracing::debug!(strategy = %id, why, "its schedule does not open");
+                return Ok(None);
+            }
+        };
         let schedule_version = found.as_ref().map(|row| row.version);
         let text = &installed.schedule_text;
-        let mut unlisted = None;
+        let (mut unlisted, mut ahead) = (None, false);
         let (ticks, last, next) = match found.map(|row| row.value) {
             // The first time: at once, so that a new machine has something to show.
             None => (vec![Tick { at: now, run: true }], Some(now), installed.schedule.next_after(now)),
             Some(row) if row.text != *text => {
                 (vec![Tick { at: now, run: true }], Some(now), installed.schedule.next_after(now))
+            }
+            Some(row) if row.last.is_some_and(|last| last > now.plus(AHEAD)) => {
+                self.tell_ahead(space, id, row.last, now);
+                ahead = true;
+                (Vec::new(), Some(now), installed.schedule.next_after(now))
             }
             Some(row) => {
                 let last = row.last.unwrap_or(now);
@@ -175,7 +206,16 @@ impl SchedulerService {
             }
         };
         let schedule = ScheduleRow { text: text.clone(), next, last };
-        Ok(TickOrder { ticks, unlisted, schedule, schedule_version })
+        Ok(Some((TickOrder { ticks, unlisted, schedule, schedule_version }, ahead)))
+    }
+
+    fn tell_ahead(&self, space: &Space, id: &StrategyId, last: Option<Moment>, now: Moment) {
+        let last = last.map(|at| at.to_string()).unwrap_or_default();
+        let sentence = format!(
+            "the last tick of `{id}` on record, {last}, lies ahead of the clock, {now}: the clock was ahead once, or \
+             is behind now; the schedule goes on from now; look at the machine's clock"
+        );
+        self.alerts.raise(space, format!("clock/{id}"), sentence);
     }
 
     fn arm(&self, me: &Handle<Msg>, state: &mut State, wait: Duration) {

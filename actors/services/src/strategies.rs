@@ -3,7 +3,8 @@
 //! A host starts runs (never two at once), journals them, and commits their results in one change.
 //! The strategy itself executes on a thread of its own; what it gives back is a message, and a
 //! message of a run that is over for the machine is ignored. A host that dies finds its run in the
-//! store and takes it up again. A strategy whose configuration is bad is put aside, not the daemon.
+//! store and takes it up again. A strategy whose configuration is bad, or whose rows do not open, is put
+//! aside, not the daemon. A host that has spent its restarts stays down until the owner's `resume`.
 //!
 //! It calls the gateway, the alerts and the store.
 
@@ -17,7 +18,7 @@ use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_core::schedule::Tick;
 use mm_sdk::About;
 use mm_supervision::{
-    Backoff, Budget, CallError, ChildSpec, Handle, Intensity, Reply, Restart, Strategy as Together,
+    Backoff, Budget, CallError, ChildSpec, Fault, Handle, Intensity, Reply, Restart, Strategy as Together,
     SupervisorHandle, SupervisorSpec, child, supervisor,
 };
 use std::time::Duration;
@@ -30,12 +31,17 @@ use crate::shared::{CALL_TIMEOUT, Installed, Shared};
 
 mod backend;
 mod commit;
+mod ending;
 mod execute;
 mod host;
+mod mending;
 pub mod pool;
+mod starting;
+mod state;
+mod telling;
 
 use execute::RunEnd;
-pub use host::Host;
+pub use state::Host;
 
 /// The way to the strategies' hosts.
 #[derive(Clone)]
@@ -62,8 +68,8 @@ pub enum NotStarted {
     /// Its breaker is open.
     #[error("its breaker is open: {0}")]
     Tripped(String),
-    /// Its configuration is bad.
-    #[error("it is put aside, since its configuration is refused: {0}")]
+    /// Its configuration is bad, or its rows do not open.
+    #[error("it is put aside: {0}")]
     PutAside(String),
 }
 
@@ -284,13 +290,34 @@ impl Strategies {
         host.call(|reply| Msg::Idle { reply }, within).await
     }
 
-    /// Says something of a strategy, durably; `false` if it is not installed.
+    /// Says something of a strategy, durably; `false` if it is not installed. A host that has spent
+    /// its restarts gets them back by [`Word::Resume`] and is started again.
     ///
     /// # Errors
     /// If the host did not answer.
     pub async fn say(&self, id: &str, word: Word) -> Result<bool, CallError> {
         let Some(host) = self.host(id) else { return Ok(false) };
+        let told = host.call(|reply| Msg::Say { word: word.clone(), reply }, CALL_TIMEOUT).await;
+        if told != Err(CallError::NotRunning) || word != Word::Resume {
+            return told.map(|()| true);
+        }
+        self.bring_back(id).await?;
         host.call(|reply| Msg::Say { word, reply }, CALL_TIMEOUT).await.map(|()| true)
+    }
+
+    /// Starts a host that is down, with its whole restart budget.
+    async fn bring_back(&self, id: &str) -> Result<(), CallError> {
+        let name = format!("{}/{id}", Space::default_owner());
+        let back = async {
+            self.above.proved(&name).await?;
+            self.above.restart_child(&name).await
+        };
+        if let Err(error) = back.await {
+            let error = Fault::from(error).reason;
+            tracing::warn!(strategy = id, error, "its host is not brought back");
+            return Err(CallError::NotRunning);
+        }
+        Ok(())
     }
 
     /// How a strategy stands; `None` if it is not installed.
@@ -318,8 +345,12 @@ pub(crate) fn judge_run(
 ) {
     match outcome {
         Outcome::Succeeded => breaker.on_success(generation, now),
-        Outcome::Failed | Outcome::Stuck => {
+        Outcome::Failed => {
             breaker.on_failure(&breaker_policy(), class, generation, now);
+        }
+        // It cost a thread: one more try may cost the process.
+        Outcome::Stuck => {
+            breaker.on_failure(&mm_core::breaker::Policy::strategy(), class, generation, now);
         }
         // Cut off from outside: it says nothing about the strategy.
         // A probe's turn is given back.

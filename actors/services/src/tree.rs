@@ -3,19 +3,21 @@
 //! ```text
 //! root                 one_for_one; never dies of a strategy
 //! ├── admin            starts first, answers while all else is on fire (made by the machine)
-//! ├── upkeep           one_for_one: alerts, resources
+//! ├── upkeep           one_for_one: alerts, resources, tidy
 //! └── kernel           rest_for_one: what stands below depends on what stands above
 //! ```
 //!
-//! The kernel is temporary below the root: when it has spent its own restarts it stays down and
-//! the machine is in safe mode: the admin answers, nothing goes out.
+//! The kernel is temporary below the root, and started after it: when it cannot start, or has spent
+//! its own restarts, it stays down and the machine is in safe mode: the admin answers, nothing goes
+//! out, and the owner is told why.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mm_core::id::Space;
 use mm_supervision::{
-    Backoff, ChildSpec, Intensity, Restart, Strategy as Together, SupervisorHandle, SupervisorSpec, child,
-    supervisor,
+    Backoff, ChildSpec, Event, Exit, Fault, Intensity, Restart, Strategy as Together, SupervisorHandle,
+    SupervisorSpec, What, child, supervisor,
 };
 
 use crate::accounts::{Accounts, AccountsService};
@@ -31,6 +33,7 @@ use crate::scheduler::{Scheduler, SchedulerService};
 use crate::shared::Shared;
 use crate::strategies::Strategies;
 use crate::strategies::pool::{Mode, Pool};
+use crate::tidy::{Tidy, TidyService};
 
 /// The handles of all services.
 #[derive(Clone)]
@@ -59,12 +62,20 @@ pub struct Services {
     pub alerts: Alerts,
     /// Memory and disk.
     pub resources: Resources,
+    /// Removes what is old.
+    pub tidy: Tidy,
     kernel: SupervisorHandle,
+    /// Why the kernel is down, if that is known.
+    kernel_why: Arc<Mutex<Option<String>>>,
     upkeep: SupervisorHandle,
     pool: Pool,
     probe: Arc<dyn Probe>,
 }
 
+/// The kernel's name, which is its path as well.
+const KERNEL: &str = "kernel";
+/// What the alert on a kernel that is down is about.
+const SAFE_MODE: &str = "safe-mode";
 /// A service's usual time to stop: enough for an fsync on a slow disk.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -88,7 +99,9 @@ impl Services {
             strategies: Strategies::new(&shared),
             alerts: Alerts::default(),
             resources: Resources::default(),
+            tidy: Tidy::default(),
             kernel: SupervisorHandle::new(),
+            kernel_why: Arc::default(),
             upkeep: SupervisorHandle::new(),
             pool: Pool::new(shared.settings.concurrent_runs_max, mode, on_spent),
             probe,
@@ -101,10 +114,47 @@ impl Services {
         self.kernel.is_running()
     }
 
+    /// Why the kernel is down; `None` while it is up, or if nobody knows.
+    pub fn kernel_why(&self) -> Option<String> {
+        let why = self.kernel_why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        why.filter(|_| !self.kernel_is_up())
+    }
+
+    /// Starts the kernel below a root that is up. A kernel that cannot start is no failure of the
+    /// machine: it is in safe mode then.
+    pub async fn start_kernel(&self, root: &SupervisorHandle) {
+        match root.start_child(self.kernel_row()).await {
+            Ok(_) => self.alerts.clear(&Space::machine(), SAFE_MODE),
+            Err(error) => self.kernel_is_down(&Fault::from(error).reason),
+        }
+    }
+
+    /// Looks out for the end of the kernel among the tree's events, and tells the owner of it.
+    pub fn watch_kernel(&self, event: &Event) {
+        match (&*event.path, &event.what) {
+            (KERNEL, What::GaveUp { why }) => self.kernel_is_down(why),
+            (KERNEL, What::Exited { exit: exit @ (Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) }) => {
+                self.kernel_is_down(&exit.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    fn kernel_is_down(&self, why: &str) {
+        *self.kernel_why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+        let why: String = why.chars().take(300).collect();
+        let sentence = format!(
+            "the kernel is down, so the machine is in safe mode and nothing goes out: {why}; mend it, then start \
+             the daemon again"
+        );
+        self.alerts.raise(&Space::machine(), SAFE_MODE, sentence);
+    }
+
     /// The row of the helpers that nothing depends on.
     pub fn upkeep_row(&self) -> ChildSpec {
         let (alerts, shared) = (self.alerts.clone(), self.shared.clone());
         let (resources, probe) = (self.resources.clone(), self.probe.clone());
+        let tidy = TidyService { shared: shared.clone(), alerts: alerts.clone() };
         let spec = SupervisorSpec::new(Together::OneForOne, intensity())
             .with(permanent("alerts", "what the owner should know, each once", self.alerts.handle(), {
                 let shared = shared.clone();
@@ -117,6 +167,9 @@ impl Services {
                     probe: probe.clone(),
                     alerts: alerts.clone(),
                 }
+            }))
+            .with(permanent("tidy", "removes what is old, once a day", self.tidy.handle(), move || {
+                tidy.clone()
             }));
         supervisor("upkeep", "helpers that nothing depends on", &self.upkeep, spec)
     }
@@ -147,8 +200,7 @@ impl Services {
             }))
             .with(self.scheduler_row())
             .with(self.strategies.row(shared, &self.gateway, &self.alerts, &self.pool));
-        let mut row =
-            supervisor("kernel", "all that acts; each depends on those above it", &self.kernel, spec);
+        let mut row = supervisor(KERNEL, "all that acts; each depends on those above it", &self.kernel, spec);
         row.restart = Restart::Temporary;
         row
     }

@@ -2,15 +2,15 @@
 
 use mm_core::error::ErrorClass;
 use mm_core::id::RunId;
-use mm_core::run::{Outcome, RunRecord, SourceHealth, StepRecord};
+use mm_core::run::{Outcome, RunRecord, StepRecord};
 use mm_core::untrusted::Untrusted;
 use mm_sdk::{Drafts, Report};
-use mm_store::{Change, ChangeError, Key, NewEntry, ReadError, Record, Span};
+use mm_store::{Change, ChangeError, Key, NewEntry, ReadError, Record, Span, Unreadable};
 use mm_supervision::Fault;
 use serde_json::json;
 
 use super::execute::RunEnd;
-use super::host::Host;
+use super::state::Host;
 use super::{TickOrder, judge_run};
 use crate::books::{self, Merged};
 use crate::records::{ScheduleRow, StrategyRow, TickRow};
@@ -20,11 +20,11 @@ const TICKS_KEPT: u64 = 1000;
 
 /// How a run ended, and what is to be committed of it.
 pub(super) struct Ended {
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     class: ErrorClass,
     errors: Vec<String>,
     report: Report,
-    drafts: Drafts,
+    pub(super) drafts: Drafts,
 }
 
 impl Ended {
@@ -55,9 +55,14 @@ impl Ended {
     }
 
     /// Its last sentence, if it met what will not pass: it then rests until a person acts.
-    fn stopped_itself(&self) -> Option<&str> {
+    pub(super) fn stopped_itself(&self) -> Option<&str> {
         let fatal = self.outcome == Outcome::Failed && self.class == ErrorClass::Fatal;
         fatal.then(|| self.errors.first().map_or("no reason was given", String::as_str))
+    }
+
+    /// Adds what the machine has to say of it. Comes first, so that a long list does not cut it off.
+    pub(super) fn note(&mut self, sentence: String) {
+        self.errors.insert(0, sentence);
     }
 
     /// An end that leaves nothing to commit but itself.
@@ -90,13 +95,18 @@ fn bounded(errors: &[String]) -> Vec<String> {
 pub(super) enum NotPrepared {
     /// What the strategy gave cannot be stored; one sentence.
     Unstorable(String),
+    /// What it rests on does not open.
+    Damaged(Key, Unreadable),
     /// The machine itself failed.
     Broken(Fault),
 }
 
 impl From<ReadError> for NotPrepared {
     fn from(error: ReadError) -> Self {
-        NotPrepared::Broken(error.into())
+        match error {
+            ReadError::Row { key, what } => NotPrepared::Damaged(key, what),
+            error => NotPrepared::Broken(error.into()),
+        }
     }
 }
 
@@ -114,7 +124,7 @@ pub(super) struct Prepared {
     pub(super) row: StrategyRow,
     /// The run's record after it.
     pub(super) run: RunRecord,
-    merged: Merged,
+    pub(super) merged: Merged,
 }
 
 /// New snapshot, opportunities, run record, and the journal's end, in one change.
@@ -122,7 +132,7 @@ pub(super) fn end(
     host: &Host,
     row: &StrategyRow,
     run: RunRecord,
-    version: u64,
+    version: Option<u64>,
     generation: u64,
     ended: &Ended,
 ) -> Result<Prepared, NotPrepared> {
@@ -143,18 +153,19 @@ pub(super) fn end(
     if let Some(why) = stopped {
         row.paused = Some(format!("it stopped itself: {why}"));
     }
-    let mut change = merged
-        .change(space)?
-        .expect_version(
-            Key::new(space, RunRecord::KIND, run.id.as_str()).map_err(ChangeError::from)?,
-            version,
-        )
-        .put(space, run.id.as_str(), &run)?;
+    let key = Key::new(space, RunRecord::KIND, run.id.as_str()).map_err(ChangeError::from)?;
+    let change = match version {
+        Some(version) => merged.change(space)?.expect_version(key, version),
+        None => merged.change(space)?.expect_absent(key),
+    };
+    let mut change = change.put(space, run.id.as_str(), &run)?;
     if let Some((schema, bytes)) = &ended.drafts.snapshot {
         row.snapshot_generation += 1;
         change = change.put_snapshot(space, host.id.as_str(), row.snapshot_generation, *schema, bytes)?;
     }
-    for (id, _) in store.scan::<StepRecord>(space, Span::prefix(&format!("{}/", run.id)), usize::MAX)?.rows {
+    let steps = store.scan::<StepRecord>(space, Span::prefix(&format!("{}/", run.id)), usize::MAX)?;
+    let damaged = steps.damaged.into_iter().map(|row| row.id);
+    for id in steps.rows.into_iter().map(|(id, _)| id).chain(damaged) {
         change = change.delete(Key::new(space, StepRecord::KIND, &id).map_err(ChangeError::from)?);
     }
     let payload = json!({
@@ -183,41 +194,6 @@ fn after(row: &StrategyRow, run: &RunRecord, ended: &Ended) -> StrategyRow {
         errors: ended.errors.clone(),
         metrics: ended.report.metrics.clone(),
         ..row.clone()
-    }
-}
-
-/// Says aloud what was committed. Nothing here is needed for the record to be true.
-pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
-    let (run, merged) = (&prepared.run, &prepared.merged);
-    let errors = run.errors.len();
-    tracing::info!(run = %run.id, outcome = ended.outcome.as_str(), found = merged.found, errors, "a run ended");
-    for error in &run.errors {
-        tracing::warn!(run = %run.id, error, "the run says");
-    }
-    if let Some(why) = ended.stopped_itself() {
-        let sentence = format!(
-            "strategy `{0}` stopped itself: {why}; when that is put right, `strategy resume {0}` lets it go on",
-            host.id
-        );
-        host.alerts.raise(&host.space, format!("stopped/{}", host.id), sentence);
-    }
-    for alert in &ended.drafts.alerts {
-        host.alerts.raise(&host.space, alert.about.clone(), alert.sentence.clone());
-    }
-    for source in &run.sources {
-        let about = format!("source/{}/{}", host.id, source.name);
-        match source.health {
-            SourceHealth::Broken | SourceHealth::Stale => {
-                host.alerts.raise(&host.space, about, format!("source {}: {}", source.name, source.sentence));
-            }
-            SourceHealth::Fresh | SourceHealth::Unchanged => host.alerts.clear(&host.space, about),
-            SourceHealth::Failed => {}
-        }
-    }
-    if let Some(best) = merged.told.first() {
-        let many = merged.told.len();
-        let sentence = format!("{many} new opportunities, the best: {best} (see `opportunities list`)");
-        host.alerts.raise(&host.space, format!("found/{}", run.id), sentence);
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! A handler that never yields stalls every timer and socket of a shared runtime for as long as it
 //! spins, so strategies get threads and runtimes apart from the machine's own. Slots are given by
-//! priority, then in order of asking. A thread that cannot be ended is abandoned and its slot given
-//! again, at most [`ABANDONED_MAX`] times a boot; after that the process ends in a controlled way.
+//! priority, then in order of asking. A run whose host died is let go: its slot is given again and its
+//! thread, fenced off, ends at its next step. A thread that cannot be ended is abandoned, at most
+//! [`ABANDONED_MAX`] times a boot; after that the process ends in a controlled way.
 //! In simulation there are no threads: runs are tasks of the one paused runtime.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -39,7 +40,9 @@ struct Inner {
     next: u64,
     abandoned: u32,
     /// Jobs that hold a slot.
-    running: BTreeMap<u64, ()>,
+    running: BTreeSet<u64>,
+    /// Jobs that have given their slot back and whose threads still run.
+    leaving: BTreeSet<u64>,
     /// By priority, then by number.
     waiting: BTreeMap<(u32, u64), Job>,
 }
@@ -56,7 +59,8 @@ impl Pool {
             free: slots.max(1),
             next: 1,
             abandoned: 0,
-            running: BTreeMap::new(),
+            running: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             waiting: BTreeMap::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), mode, on_spent }
@@ -75,23 +79,35 @@ impl Pool {
         Ticket(number)
     }
 
-    /// Gives up the thread of a job that never yields: its slot is free again. A job that only
-    /// waited for a slot is dropped.
-    pub fn abandon(&self, ticket: Ticket) {
-        let spent = {
+    /// Gives a job's slot back, whatever its thread still does. A job that only waited for a slot is
+    /// dropped. Nothing if it has ended, or was let go before.
+    pub fn let_go(&self, ticket: Ticket) {
+        {
             let mut inner = self.lock();
             inner.waiting.retain(|(_, number), _| *number != ticket.0);
-            if inner.running.remove(&ticket.0).is_none() {
+            if !inner.running.remove(&ticket.0) {
                 return;
             }
             inner.free += 1;
+            inner.leaving.insert(ticket.0);
+        }
+        self.start_next();
+    }
+
+    /// Gives up the thread of a job that never yields: its slot is free again, and it counts.
+    pub fn abandon(&self, ticket: Ticket) {
+        self.let_go(ticket);
+        let spent = {
+            let mut inner = self.lock();
+            if !inner.leaving.remove(&ticket.0) {
+                return;
+            }
             inner.abandoned += 1;
             inner.abandoned > ABANDONED_MAX
         };
         if spent {
             (self.on_spent)();
         }
-        self.start_next();
     }
 
     fn start_next(&self) {
@@ -102,7 +118,7 @@ impl Pool {
             }
             let Some(((_, number), job)) = inner.waiting.pop_first() else { return };
             inner.free -= 1;
-            inner.running.insert(number, ());
+            inner.running.insert(number);
             (number, job)
         };
         self.execute(job.0, job.1);
@@ -134,8 +150,9 @@ impl Pool {
     fn ended(&self, number: u64) {
         {
             let mut inner = self.lock();
-            // An abandoned thread that ends after all has no slot to give back.
-            if inner.running.remove(&number).is_some() {
+            // A thread that was let go and ends after all has no slot to give back.
+            inner.leaving.remove(&number);
+            if inner.running.remove(&number) {
                 inner.free += 1;
             }
         }
@@ -194,5 +211,38 @@ mod tests {
             gates.push(gate);
         }
         assert_eq!(pool.lock().free, 1);
+    }
+
+    #[test]
+    fn a_job_that_is_let_go_gives_its_slot_once_and_counts_for_nothing() {
+        let pool = Pool::new(1, Mode::Threads, Arc::new(|| panic!("none was abandoned")));
+        let mut gates = Vec::new();
+        for _ in 0..=2 * ABANDONED_MAX {
+            let (gate, opened) = mpsc::channel::<()>();
+            let (begun, begins) = mpsc::channel();
+            let (over, ends) = mpsc::channel::<()>();
+            let ticket = pool.run(
+                1,
+                Box::new(move || {
+                    Box::pin(async move {
+                        begun.send(()).unwrap();
+                        let _ended = opened.recv();
+                        drop(over);
+                    })
+                }),
+            );
+            begins.recv().unwrap();
+            pool.let_go(ticket);
+            pool.let_go(ticket);
+            assert_eq!(pool.lock().free, 1);
+            gates.push((gate, ends));
+        }
+        for (gate, ends) in gates {
+            gate.send(()).unwrap();
+            assert!(ends.recv().is_err(), "it ended");
+        }
+        let (told, done) = mpsc::channel();
+        pool.run(1, Box::new(move || Box::pin(async move { told.send(()).unwrap() })));
+        done.recv().unwrap();
     }
 }

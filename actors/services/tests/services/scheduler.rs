@@ -71,7 +71,9 @@ fn every_due_tick_has_one_row_over_restarts_and_jumps_of_the_clock() {
             let mut expected: BTreeSet<i64> =
                 (first.unix_ms() / EVERY_MS + 1..=last / EVERY_MS).map(|n| n * EVERY_MS).collect();
             expected.insert(first.unix_ms());
-            assert_eq!(due, expected, "seed {seed}");
+            // A clock that was behind the very beginning has shown times of its own.
+            let since_first: BTreeSet<i64> = due.range(first.unix_ms()..).copied().collect();
+            assert_eq!(since_first, expected, "seed {seed}");
             assert_eq!(rows.len(), due.len());
             for row in rows {
                 assert!(row.run.is_some() != row.skipped.is_some(), "seed {seed}: {row:?}");

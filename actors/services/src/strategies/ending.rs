@@ -1,0 +1,159 @@
+//! How a host's runs end: with what their thread gave, or given up.
+
+use std::collections::BTreeSet;
+
+use mm_core::id::RunId;
+use mm_core::opportunity::Opportunity;
+use mm_core::run::{Outcome, RunRecord};
+use mm_store::{CommitError, Key, Record};
+use mm_supervision::{Fault, Handle};
+
+use super::commit::{self, Ended, NotPrepared, Prepared};
+use super::execute::RunEnd;
+use super::state::{Host, State};
+use super::{Msg, telling};
+
+impl Host {
+    pub(super) async fn ended(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        run: &RunId,
+        attempt: u32,
+        end: RunEnd,
+    ) -> Result<(), Fault> {
+        let current = match state.current.take() {
+            Some(current) if current.run.id == *run && current.run.attempt == attempt => current,
+            other => {
+                state.current = other;
+                tracing::debug!(%run, "a run that was over for the machine has ended");
+                return Ok(());
+            }
+        };
+        current.fence.close();
+        let diverged = matches!(end, RunEnd::Diverged(_));
+        let trigger = current.run.trigger.clone();
+        let run = current.all();
+        self.end(state, run, current.version, current.generation, Ended::of(end)).await?;
+        if diverged && let Ok(generation) = self.ready(state, &trigger) {
+            self.start(me, state, trigger, generation, None).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn overdue(&self, state: &mut State, run: &RunId, attempt: u32) -> Result<(), Fault> {
+        let current = match state.current.take() {
+            Some(current) if current.run.id == *run && current.run.attempt == attempt => current,
+            other => {
+                state.current = other;
+                return Ok(());
+            }
+        };
+        // Its slot is free whatever becomes of the commit. The thread is counted when the end is on
+        // record: one too many ends the process.
+        self.pool.let_go(current.ticket);
+        current.fence.close();
+        let why = "it never yields; its thread was given up and can commit nothing any more".to_owned();
+        let ended = Ended::without_result(Outcome::Stuck, why);
+        let run = current.all();
+        self.end(state, run, current.version, current.generation, ended).await?;
+        self.pool.abandon(current.ticket);
+        Ok(())
+    }
+
+    /// Commits the end of a run: everything in one change, or nothing. What cannot be stored fails the
+    /// run and not its host, who would take the run up again and die again.
+    pub(super) async fn end(
+        &self,
+        state: &mut State,
+        run: RunRecord,
+        version: u64,
+        generation: u64,
+        ended: Ended,
+    ) -> Result<(), Fault> {
+        let (mut ended, mut version) = (ended, Some(version));
+        let (mut bare, mut removed) = (false, BTreeSet::new());
+        let written = loop {
+            let problem = match commit::end(self, &state.row, run.clone(), version, generation, &ended) {
+                Ok(prepared) => match self.try_end(state, &prepared).await? {
+                    None => break prepared,
+                    Some(problem) => problem,
+                },
+                Err(NotPrepared::Unstorable(why)) => Problem::Unstorable(why),
+                Err(NotPrepared::Damaged(key, what)) => Problem::Damaged(key, Fault::from(what).reason),
+                Err(NotPrepared::Broken(fault)) => return Err(fault),
+            };
+            match problem {
+                // The owner decided on one of the opportunities meanwhile: merge again.
+                Problem::Overtaken => {}
+                Problem::Damaged(key, what) if rewritable(&key) && removed.insert(key.clone()) => {
+                    let sentence = written_anew(&key, &what, &run);
+                    self.discard(&key, &what, &sentence).await?;
+                    ended.note(sentence);
+                    if key.kind() == RunRecord::KIND.name {
+                        version = None;
+                    }
+                }
+                Problem::Unstorable(why) | Problem::Damaged(_, why) if !bare => {
+                    bare = true;
+                    ended = Ended::without_result(Outcome::Failed, why);
+                }
+                Problem::Unstorable(why) | Problem::Damaged(_, why) => return Err(Fault::bug(why)),
+            }
+        };
+        telling::tell(self, &written, &ended);
+        if written.run.outcome == Some(Outcome::Succeeded) {
+            self.prove();
+        }
+        state.last = Some(written.run.clone());
+        for reply in state.waiting.drain(..) {
+            reply.send(Some(written.run.clone()));
+        }
+        Ok(())
+    }
+
+    /// Commits a prepared end; what stood against it that can be helped.
+    async fn try_end(&self, state: &mut State, prepared: &Prepared) -> Result<Option<Problem>, Fault> {
+        tracing::trace!(point = "host.commit", run = %prepared.run.id, "point");
+        match self.write_row(state, prepared.row.clone(), &prepared.change).await? {
+            Ok(()) => Ok(None),
+            Err(CommitError::Refused { key, .. }) if key.kind() == Opportunity::KIND.name => {
+                Ok(Some(Problem::Overtaken))
+            }
+            Err(CommitError::Damaged { key }) => {
+                let what = format!("row {key} is damaged");
+                Ok(Some(Problem::Damaged(key, what)))
+            }
+            Err(error @ CommitError::TooLarge { .. }) => {
+                let why = format!("what it found cannot be stored: {}", Fault::from(error).reason);
+                Ok(Some(Problem::Unstorable(why)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What is said of a row that the end of a run writes anew.
+fn written_anew(key: &Key, why: &str, run: &RunRecord) -> String {
+    format!(
+        "the {} `{}` did not open ({why}) and is written anew as run {} knows it; what else it said is lost",
+        key.kind(),
+        key.id(),
+        run.id
+    )
+}
+
+/// What stands against the end of a run and can be helped.
+enum Problem {
+    /// What it rests on was changed meanwhile.
+    Overtaken,
+    /// A row does not open.
+    Damaged(Key, String),
+    /// What the strategy gave cannot be stored.
+    Unstorable(String),
+}
+
+/// Whether the end of a run holds all that the row should say.
+fn rewritable(key: &Key) -> bool {
+    [Opportunity::KIND.name, RunRecord::KIND.name].contains(&key.kind())
+}

@@ -1,0 +1,115 @@
+//! Rows that do not open: a strategy that has some is put aside alone, until its owner's `resume` makes
+//! them anew from what is left; a single row whose content is known is written anew at once.
+//!
+//! Whatever is removed is on the audit chain, and the owner is told.
+
+use mm_core::run::RunRecord;
+use mm_store::{Change, Key, NewEntry, Span};
+use mm_supervision::{Fault, Handle};
+use serde_json::json;
+
+use super::Msg;
+use super::state::{Host, State};
+use crate::integrity::{self, Finding};
+use crate::records::{ScheduleRow, StrategyRow, TickRow};
+
+impl Host {
+    /// What does not open of this strategy's rows, told to the owner.
+    pub(super) fn damage(&self) -> Result<Option<Finding>, Fault> {
+        let found = integrity::check(&self.shared.store, std::slice::from_ref(&self.id))?;
+        let mut stops = found.into_iter().filter(|finding| finding.stops);
+        let first = stops.next();
+        for finding in first.iter().cloned().chain(stops) {
+            self.alerts.raise(&finding.space, finding.about, finding.sentence);
+        }
+        Ok(first)
+    }
+
+    /// Why it is put aside: its rows, or its configuration. Told to the owner.
+    pub(super) fn put_aside(&self, damage: Option<Finding>) -> Option<String> {
+        let mut strategy = (self.installed.make)();
+        let damage = damage.map(|finding| finding.sentence);
+        let why = damage.or_else(|| strategy.initialise(&self.installed.config).err());
+        let about = format!("put-aside/{}", self.id);
+        match &why {
+            Some(why) => {
+                let sentence = format!("strategy `{}` is put aside: {why}", self.id);
+                self.alerts.raise(&self.space, about, sentence);
+            }
+            None => self.alerts.clear(&self.space, about),
+        }
+        why
+    }
+
+    /// Removes a row that does not open and is written anew, and tells the owner.
+    pub(super) async fn discard(&self, key: &Key, why: &str, sentence: &str) -> Result<(), Fault> {
+        let about = format!("integrity/{}/{}", key.kind(), key.id());
+        self.alerts.raise(&self.space, about, sentence);
+        let payload = json!({ "kind": key.kind(), "id": key.id(), "why": why });
+        let entry = NewEntry::new(self.shared.now(), &self.space, "row.discarded", &payload)?;
+        self.shared.store.commit(Change::new().delete(key.clone()).audit(entry)).await?;
+        Ok(())
+    }
+
+    /// Makes the rows that do not open anew, by the owner's word, and lets the strategy go on.
+    pub(super) async fn mend(&self, me: &Handle<Msg>, state: &mut State) -> Result<(), Fault> {
+        let (store, space, id) = (&self.shared.store, &self.space, self.id.as_str());
+        let own = integrity::read::<StrategyRow>(store, space, id)?.err();
+        let schedule = integrity::read::<ScheduleRow>(store, space, id)?.err();
+        let ticks = store.scan::<TickRow>(space, Span::prefix(&format!("{id}/")), usize::MAX)?;
+        let mut row = match own {
+            Some(_) => self.rebuilt()?,
+            None => state.row.clone(),
+        };
+        row.ticks = row.ticks_pruned + ticks.rows.len() as u64;
+        let mut change = Change::new();
+        let mut about = Vec::new();
+        if own.is_some() {
+            about.push(format!("strategy/{id}"));
+            change = change.delete(Key::of::<StrategyRow>(space, id)?);
+        }
+        if schedule.is_some() {
+            about.push(format!("schedule/{id}"));
+            change = change.delete(Key::of::<ScheduleRow>(space, id)?);
+        }
+        for tick in &ticks.damaged {
+            about.push(format!("tick/{}", tick.id));
+            change = change.delete(Key::of::<TickRow>(space, &tick.id)?);
+        }
+        let payload = json!({ "strategy": id, "rows": about, "by": "owner" });
+        let entry = NewEntry::new(self.shared.now(), space, "strategy.mended", &payload)?;
+        store.commit(change.audit(entry)).await?;
+        if own.is_some() {
+            state.version = None;
+        }
+        self.write_row(state, row, &Change::new()).await??;
+        for what in ["strategy", "schedule", "ticks"] {
+            self.alerts.clear(space, format!("integrity/{what}/{id}"));
+        }
+        state.damaged = false;
+        state.put_aside = self.put_aside(None);
+        self.take_up(me, state).await
+    }
+
+    /// The strategy's row as its runs tell it. The owner's words on it are gone with the old one.
+    fn rebuilt(&self) -> Result<StrategyRow, Fault> {
+        let mut row = StrategyRow::default();
+        for run in self.shared.store.scan::<RunRecord>(&self.space, Span::all(), usize::MAX)?.into_values() {
+            if run.strategy != self.id {
+                continue;
+            }
+            // The number in its id: no new run may get it again.
+            let number = run.id.as_str().split('-').nth(1).and_then(|number| number.parse().ok());
+            row.runs = (row.runs + 1).max(number.unwrap_or(0));
+            row.ended += u64::from(run.outcome.is_some());
+            row.succeeded += u64::from(run.outcome == Some(mm_core::run::Outcome::Succeeded));
+            row.actions += u64::from(run.actions);
+            row.last_run = Some(run.id);
+            row.last_started = Some(run.started);
+            row.last_outcome = run.outcome;
+            row.errors = run.errors;
+            row.metrics = run.metrics;
+        }
+        Ok(row)
+    }
+}

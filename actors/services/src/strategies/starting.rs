@@ -1,0 +1,287 @@
+//! How a host's runs begin: by a start, by a tick, or taken up again after they were cut off.
+//!
+//! A run is on record before it has a thread. What fails here ends the host; the next one finds the
+//! run in the store.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use mm_core::error::ErrorClass;
+use mm_core::id::RunId;
+use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
+use mm_core::seams::SplitMix64;
+use mm_store::{Change, Key, NewEntry, ReadError, Record, Span};
+use mm_supervision::{Fault, Handle};
+use serde_json::json;
+
+use super::backend::{Fence, RunBackend};
+use super::commit::{self, Ended};
+use super::execute::{RunEnd, execute};
+use super::state::{Current, Host, State};
+use super::{Msg, TickOrder};
+use crate::integrity;
+use crate::records::{ScheduleRow, TickRow};
+
+/// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
+const STUCK_AFTER: Duration = Duration::from_secs(5);
+/// A run that was cut off so often is not taken up again: it may be what ends the process.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// A run's way back to its host. A run that never got a thread is told of, too: without that its host
+/// would wait for it for ever.
+struct WayBack {
+    me: Handle<Msg>,
+    run: RunId,
+    attempt: u32,
+    told: bool,
+}
+
+impl WayBack {
+    fn tell(mut self, end: RunEnd) {
+        self.told = true;
+        self.send(end);
+    }
+
+    fn send(&self, end: RunEnd) {
+        let msg = Msg::Ended { run: self.run.clone(), attempt: self.attempt, end: Box::new(end) };
+        if self.me.cast(msg).is_err() {
+            tracing::debug!("a run ended after its host; it will be taken up again");
+        }
+    }
+}
+
+impl Drop for WayBack {
+    fn drop(&mut self) {
+        if !self.told {
+            let sentence = "the machine had no thread for it".to_owned();
+            self.send(RunEnd::Failed { class: ErrorClass::Transient, sentence });
+        }
+    }
+}
+
+/// Looks after a run when it should long be over.
+async fn watch(me: Handle<Msg>, run: RunId, attempt: u32, deadline: Duration) {
+    tokio::time::sleep(deadline + STUCK_AFTER).await;
+    // A host that is gone or full has other ways to find out.
+    drop(me.cast(Msg::Overdue { run, attempt }));
+}
+
+impl Host {
+    /// A new run, on record together with the ticks that start it.
+    pub(super) async fn start(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        trigger: Trigger,
+        generation: u64,
+        order: Option<&TickOrder>,
+    ) -> Result<RunId, Fault> {
+        let now = self.shared.now();
+        let epoch = self.shared.store.epoch();
+        let runs = state.row.runs + 1;
+        let run = RunRecord {
+            // Rising with epochs and runs, so that ids sort by time.
+            id: RunId::new(format!("{:05}-{runs:06}-{}", epoch.0, self.id)),
+            space: self.space.clone(),
+            strategy: self.id.clone(),
+            code_version: (self.installed.make)().about().code_version,
+            epoch,
+            attempt: 1,
+            trigger,
+            started: now,
+            seed: self.shared.rng.next_u64(),
+            ended: None,
+            outcome: None,
+            actions: 0,
+            found: 0,
+            errors: Vec::new(),
+            sources: Vec::new(),
+            metrics: Vec::new(),
+        };
+        let mut row = state.row.clone();
+        row.runs = runs;
+        row.last_run = Some(run.id.clone());
+        row.last_started = Some(now);
+        row.last_outcome = None;
+        let payload =
+            json!({ "run": run.id.as_str(), "strategy": self.id.as_str(), "trigger": run.trigger.as_str() });
+        let key = Key::new(&self.space, RunRecord::KIND, run.id.as_str())?;
+        let mut change = Change::new()
+            .expect_absent(key)
+            .put(&self.space, run.id.as_str(), &run)?
+            .audit(NewEntry::new(now, &self.space, "run.started", &payload)?);
+        if let Some(order) = order {
+            change = change.and(commit::ticks(self, &mut row, order, Some(&run.id), None)?);
+        }
+        self.write_row(state, row, &change).await??;
+        tracing::debug!(run = %run.id, "a run begins");
+        let id = run.id.clone();
+        self.launch(me, state, run, 1, generation)?;
+        Ok(id)
+    }
+
+    /// Puts a run that is on record onto a thread.
+    fn launch(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        run: RunRecord,
+        version: u64,
+        generation: u64,
+    ) -> Result<(), Fault> {
+        let about = (self.installed.make)().about();
+        let snapshot = self.snapshot(state)?;
+        let (fence, acts) = (Fence::default(), Arc::new(AtomicU32::new(0)));
+        let backend = RunBackend {
+            shared: self.shared.clone(),
+            gateway: self.gateway.clone(),
+            run_version: version,
+            fence: fence.clone(),
+            proposes: about.proposes,
+            // Set anew when it has its slot.
+            deadline: self.shared.now().plus(about.deadline),
+            snapshot,
+            random: SplitMix64(run.seed),
+            used: Default::default(),
+            acts: acts.clone(),
+            interrupt: None,
+            run: run.clone(),
+        };
+        let (make, config) = (self.installed.make.clone(), self.installed.config.clone());
+        let (home, mut backend, within) = (tokio::runtime::Handle::current(), backend, about.deadline);
+        let way = WayBack { me: me.clone(), run: run.id.clone(), attempt: run.attempt, told: false };
+        let job = move || -> futures_util::future::BoxFuture<'static, ()> {
+            // The time of a run begins when it has its slot.
+            backend.deadline = backend.shared.now().plus(within);
+            home.spawn(watch(way.me.clone(), way.run.clone(), way.attempt, within));
+            Box::pin(async move {
+                let end = execute(make, config, backend, within).await;
+                way.tell(end);
+            })
+        };
+        let ticket = self.pool.run(self.installed.priority, Box::new(job));
+        state.current =
+            Some(Current { run, version, generation, acts, fence, ticket, pool: self.pool.clone() });
+        Ok(())
+    }
+
+    /// The newest snapshot that opens. The next one comes after all there are, whatever the row says.
+    fn snapshot(&self, state: &mut State) -> Result<Option<Vec<u8>>, Fault> {
+        let loaded = self.shared.store.load_snapshot(&self.space, self.id.as_str())?;
+        if loaded.lost.is_empty() {
+            self.alerts.clear(&self.space, format!("snapshot/{}", self.id));
+        }
+        for lost in &loaded.lost {
+            let sentence =
+                format!("a snapshot of `{}` did not open, the one before it is used: {lost}", self.id);
+            self.alerts.raise(&self.space, format!("snapshot/{}", self.id), sentence);
+        }
+        let newest = loaded.next_generation.saturating_sub(1);
+        state.row.snapshot_generation = state.row.snapshot_generation.max(newest);
+        Ok(loaded.snapshot.map(|snapshot| snapshot.value.1))
+    }
+
+    /// At start: a run that was cut off is taken up again, or ended if it cannot be.
+    pub(super) async fn take_up(&self, me: &Handle<Msg>, state: &mut State) -> Result<(), Fault> {
+        let Some(last) = state.row.last_run.clone() else { return Ok(()) };
+        let row = match integrity::read::<RunRecord>(&self.shared.store, &self.space, last.as_str())? {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(()),
+            Err(why) => {
+                let sentence = format!(
+                    "run {last} of `{}` does not open ({why}): whether it ended is not known, and it is not taken \
+                     up; restore a backup if it matters",
+                    self.id
+                );
+                self.alerts.raise(&self.space, format!("integrity/run/{last}"), sentence);
+                return Ok(());
+            }
+        };
+        if row.value.outcome.is_some() {
+            state.last = Some(row.value);
+            return Ok(());
+        }
+        let same_code = row.value.code_version == (self.installed.make)().about().code_version;
+        let why = if !same_code {
+            Some("it was cut off, and the strategy's code is another now")
+        } else if row.value.attempt >= ATTEMPTS_MAX {
+            Some("it was cut off too often")
+        } else if !self.enabled(state) || state.put_aside.is_some() {
+            Some("it was cut off, and the strategy does not run now")
+        } else {
+            None
+        };
+        // What it did before it was cut off is known by its journal alone.
+        let its_own = format!("{}/", row.value.id);
+        let steps = self.shared.store.scan::<StepRecord>(&self.space, Span::prefix(&its_own), usize::MAX)?;
+        let actions = u32::try_from(steps.rows.len()).unwrap_or(u32::MAX);
+        let cut_off = RunRecord { actions, ..row.value };
+        if let Some(why) = why {
+            let trigger = cut_off.trigger.clone();
+            let ended = Ended::without_result(Outcome::Interrupted, why.to_owned());
+            self.end(state, cut_off, row.version, 0, ended).await?;
+            if !same_code && let Ok(generation) = self.ready(state, &trigger) {
+                self.start(me, state, trigger, generation, None).await?;
+            }
+            return Ok(());
+        }
+        let run = RunRecord { epoch: self.shared.store.epoch(), attempt: cut_off.attempt + 1, ..cut_off };
+        let payload = json!({ "run": run.id.as_str(), "attempt": run.attempt });
+        let change = Change::new()
+            .expect_version(Key::new(&self.space, RunRecord::KIND, run.id.as_str())?, row.version)
+            .put(&self.space, run.id.as_str(), &run)?
+            .audit(NewEntry::new(self.shared.now(), &self.space, "run.resumed", &payload)?);
+        self.shared.store.commit(change).await?;
+        tracing::info!(run = %run.id, attempt = run.attempt, "a run that was cut off is taken up again");
+        let generation = state.row.breaker.generation();
+        self.launch(me, state, run, row.version + 1, generation)
+    }
+
+    /// Without the ticks that have their rows: a clock that went back makes them due once more.
+    fn not_on_record(&self, mut order: TickOrder) -> Result<TickOrder, Fault> {
+        let mut new = Vec::new();
+        for tick in order.ticks {
+            let row = TickRow::row_id(self.id.as_str(), tick.at);
+            match self.shared.store.version(&Key::new(&self.space, TickRow::KIND, &row)?) {
+                Ok(None) => new.push(tick),
+                // One that does not open is there.
+                Ok(Some(_)) | Err(ReadError::Row { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        order.ticks = new;
+        Ok(order)
+    }
+
+    pub(super) async fn tick(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        order: TickOrder,
+    ) -> Result<(), Fault> {
+        let schedule = Key::new(&self.space, ScheduleRow::KIND, self.id.as_str())?;
+        match self.shared.store.version(&schedule) {
+            Ok(version) if version == order.schedule_version => {}
+            // It was put together before another was written down; the scheduler looks again. Or the
+            // row does not open any more, and the scheduler says so.
+            Ok(_) | Err(ReadError::Row { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let order = self.not_on_record(order)?;
+        let wants = order.ticks.iter().rev().find(|tick| tick.run).map(|tick| tick.at);
+        let why = match wants {
+            None => "it was missed, and missed ticks are skipped".to_owned(),
+            Some(at) => match self.ready(state, &Trigger::Tick(at)) {
+                Ok(generation) => {
+                    self.start(me, state, Trigger::Tick(at), generation, Some(&order)).await?;
+                    return Ok(());
+                }
+                Err(why) => why.to_string(),
+            },
+        };
+        let mut row = state.row.clone();
+        let change = commit::ticks(self, &mut row, &order, None, Some(&why))?;
+        Ok(self.write_row(state, row, &change).await??)
+    }
+}

@@ -1,0 +1,70 @@
+//! What a host is and what it knows: its own parts, its row, and the run of the moment.
+//!
+//! It touches nothing. A run whose host dies is fenced off here, however the host died.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use mm_core::id::{Space, StrategyId};
+use mm_core::run::RunRecord;
+use mm_supervision::{Reply, SupervisorHandle};
+
+use super::backend::Fence;
+use super::pool::{Pool, Ticket};
+use crate::alerts::Alerts;
+use crate::gateway::Gateway;
+use crate::records::StrategyRow;
+use crate::shared::{Installed, Shared};
+
+/// One strategy's host.
+#[derive(Clone)]
+pub struct Host {
+    pub(super) space: Space,
+    pub(super) id: StrategyId,
+    pub(super) installed: Installed,
+    pub(super) shared: Shared,
+    pub(super) gateway: Gateway,
+    pub(super) alerts: Alerts,
+    pub(super) pool: Pool,
+    pub(super) above: SupervisorHandle,
+}
+
+/// What a host knows.
+pub struct State {
+    pub(super) row: StrategyRow,
+    pub(super) version: Option<u64>,
+    pub(super) put_aside: Option<String>,
+    /// Rows of this strategy do not open: until they are mended nothing is written.
+    pub(super) damaged: bool,
+    pub(super) current: Option<Current>,
+    pub(super) waiting: Vec<Reply<Option<RunRecord>>>,
+    pub(super) last: Option<RunRecord>,
+}
+
+/// The run of the moment.
+pub(super) struct Current {
+    pub(super) run: RunRecord,
+    pub(super) version: u64,
+    pub(super) generation: u64,
+    pub(super) acts: Arc<AtomicU32>,
+    pub(super) fence: Fence,
+    pub(super) ticket: Ticket,
+    pub(super) pool: Pool,
+}
+
+impl Current {
+    /// The run's record with all that it did.
+    pub(super) fn all(&self) -> RunRecord {
+        let here = self.acts.load(Ordering::Relaxed);
+        RunRecord { actions: self.run.actions.saturating_add(here), ..self.run.clone() }
+    }
+}
+
+impl Drop for Current {
+    /// Over for the machine: its thread can do nothing more, and its slot is given again. That is so
+    /// too when the host died, was killed or stopped with the run under way.
+    fn drop(&mut self) {
+        self.fence.close();
+        self.pool.let_go(self.ticket);
+    }
+}

@@ -1,0 +1,133 @@
+//! What a host tells its owner when a run has ended: alerts that are raised, and alerts that end.
+//!
+//! Nothing here is needed for the record to be true: it is all said again of the next run.
+
+use std::time::Duration;
+
+use mm_core::breaker::State as BreakerState;
+use mm_core::moment::Moment;
+use mm_core::run::{Outcome, RunRecord, SourceHealth, SourceReport};
+use mm_core::untrusted::Untrusted;
+use mm_store::Span;
+
+use super::commit::{Ended, Prepared};
+use super::state::Host;
+
+/// A source that failed in so many runs in a row is told of …
+const FAILED_RUNS: usize = 3;
+/// … or one that failed in all runs for so long.
+const FAILED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// The newest runs, of all strategies, among which a source's failures are counted.
+const RUNS_LOOKED_AT: usize = 200;
+/// Alerts of its own that one run may raise.
+const ALERTS_MAX: usize = 32;
+
+/// Says aloud what was committed.
+pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
+    let (run, merged) = (&prepared.run, &prepared.merged);
+    let errors = run.errors.len();
+    tracing::info!(run = %run.id, outcome = ended.outcome.as_str(), found = merged.found, errors, "a run ended");
+    for error in &run.errors {
+        tracing::warn!(run = %run.id, error, "the run says");
+    }
+    outcome(host, run, ended);
+    breaker(host, prepared);
+    for alert in ended.drafts.alerts.iter().take(ALERTS_MAX) {
+        // A strategy builds both from what it read.
+        let about = format!("strategy/{}/{}", host.id, Untrusted::new(&alert.about).line(120));
+        host.alerts.raise(&host.space, about, Untrusted::new(&alert.sentence).line(300));
+    }
+    for source in &run.sources {
+        tell_source(host, run, source);
+    }
+    let found = format!("found/{}", host.id);
+    match merged.told.first() {
+        Some(best) => {
+            let many = merged.told.len();
+            let sentence = format!("{many} new opportunities, the best: {best} (see `opportunities list`)");
+            host.alerts.raise(&host.space, found, sentence);
+        }
+        None if run.outcome == Some(Outcome::Succeeded) => host.alerts.clear(&host.space, found),
+        None => {}
+    }
+}
+
+fn outcome(host: &Host, run: &RunRecord, ended: &Ended) {
+    let failed = format!("run-failed/{}", host.id);
+    if let Some(why) = ended.stopped_itself() {
+        let sentence = format!(
+            "strategy `{0}` stopped itself: {why}; when that is put right, `strategy resume {0}` lets it go on",
+            host.id
+        );
+        host.alerts.raise(&host.space, format!("stopped/{}", host.id), sentence);
+        return;
+    }
+    match ended.outcome {
+        Outcome::Succeeded => {
+            host.alerts.clear(&host.space, failed);
+            host.alerts.clear(&host.space, format!("stuck/{}", host.id));
+        }
+        Outcome::Failed | Outcome::Cancelled => {
+            let why = run.errors.first().map_or("no reason was given", String::as_str);
+            let how = ended.outcome.as_str();
+            host.alerts.raise(&host.space, failed, format!("run {} of `{}` {how}: {why}", run.id, host.id));
+        }
+        Outcome::Stuck => {
+            let why = run.errors.first().map_or("it never yields", String::as_str);
+            let sentence = format!("run {} of `{}` is stuck: {why}", run.id, host.id);
+            host.alerts.raise(&host.space, format!("stuck/{}", host.id), sentence);
+        }
+        Outcome::Interrupted => {}
+    }
+}
+
+fn breaker(host: &Host, prepared: &Prepared) {
+    let about = format!("breaker/{}", host.id);
+    match (prepared.row.breaker.state(), prepared.run.outcome) {
+        (BreakerState::Open { until, why }, Some(Outcome::Failed | Outcome::Stuck)) => {
+            let until = until.map(|at| format!(" until {at}")).unwrap_or_default();
+            let sentence = format!(
+                "the breaker of strategy `{0}` is open{until} ({why}); `strategy resume {0}` tries it at once",
+                host.id
+            );
+            host.alerts.raise(&host.space, about, sentence);
+        }
+        (BreakerState::Closed { .. }, Some(Outcome::Succeeded)) => host.alerts.clear(&host.space, about),
+        _ => {}
+    }
+}
+
+fn tell_source(host: &Host, run: &RunRecord, source: &SourceReport) {
+    let name = Untrusted::new(&source.name).line(64);
+    let (about, said) = (format!("source/{}/{name}", host.id), Untrusted::new(&source.sentence).line(300));
+    match source.health {
+        SourceHealth::Broken | SourceHealth::Stale => {
+            host.alerts.raise(&host.space, about, format!("source {name}: {said}"));
+        }
+        SourceHealth::Fresh | SourceHealth::Unchanged => host.alerts.clear(&host.space, about),
+        SourceHealth::Failed => {
+            if let Some((runs, since)) = failing(host, &source.name)
+                && (runs >= FAILED_RUNS || run.started.since(since) >= FAILED_FOR)
+            {
+                let sentence = format!("source {name} was not read in {runs} runs since {since}: {said}");
+                host.alerts.raise(&host.space, about, sentence);
+            }
+        }
+    }
+}
+
+/// In how many of the newest runs that speak of it, one after the other, a source failed, and when the
+/// first of them began.
+fn failing(host: &Host, source: &str) -> Option<(usize, Moment)> {
+    let newest = Span::all().descending();
+    // Unread, it is told of later.
+    let runs = host.shared.store.scan::<RunRecord>(&host.space, newest, RUNS_LOOKED_AT).ok()?;
+    let health = |run: RunRecord| {
+        let found = run.sources.iter().find(|report| report.name == source)?.health;
+        (run.strategy == host.id).then_some((run.started, found))
+    };
+    let failed =
+        runs.into_values().filter_map(health).take_while(|(_, health)| *health == SourceHealth::Failed);
+    let began: Vec<Moment> = failed.map(|(started, _)| started).collect();
+    Some((began.len(), *began.last()?))
+}
