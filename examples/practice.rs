@@ -14,8 +14,8 @@
 use std::time::Duration;
 
 use mm_sdk::{
-    About, Act, Action, ActionKind, Check, Context, Fault, Guide, GuideStep, How, LogicalUrl, Method, Payout, Report,
-    Request, Strategy, async_trait,
+    About, Act, Action, ActionKind, Check, Context, Fault, Guide, GuideStep, How, LogicalUrl, Method, Payout,
+    Report, Request, Strategy, async_trait,
 };
 use money_machine::exit::Exit;
 use money_machine::machine::Machine;

@@ -16,7 +16,7 @@ mod config;
 mod doctor;
 mod limits;
 mod opportunities;
-mod place;
+pub(crate) mod place;
 mod print;
 pub mod run;
 mod status;

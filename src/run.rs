@@ -106,7 +106,8 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
         complain!("warning: {warning}");
     }
     let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
-    let data_dir = config::data_dir(args.data_dir.as_deref(), &env, args.sandbox).map_err(|e| start(e.into()))?;
+    let data_dir =
+        config::data_dir(args.data_dir.as_deref(), &env, args.sandbox).map_err(|e| start(e.into()))?;
     let stamp = if args.sandbox { Stamp::Sandbox } else { Stamp::Live };
     harden();
     let dir = DataDir::open_for_daemon(&data_dir, stamp, std::process::id()).map_err(|e| start(e.into()))?;
@@ -125,7 +126,9 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
 fn harden() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    if setrlimit(Resource::Core, none).is_err() || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
+    if setrlimit(Resource::Core, none).is_err()
+        || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err()
+    {
         complain!("warning: core dumps could not be switched off");
     }
 }
@@ -146,7 +149,12 @@ impl Prepared {
         }
     }
 
-    async fn live(self, machine: &Machine, args: &RunArgs, runtime: tokio::runtime::Handle) -> Result<Exit, Failure> {
+    async fn live(
+        self,
+        machine: &Machine,
+        args: &RunArgs,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<Exit, Failure> {
         let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
         let mut signals = Signals::listen().map_err(|e| start(e.into()))?;
         let (fatal, mut fatals) = mpsc::unbounded_channel();
@@ -177,7 +185,12 @@ impl Prepared {
         };
         let running = Machine::assemble(seams, settings, |services, tree| {
             let info = self.info(clock.wall());
-            Some(AdminService::row(Arc::new(Ops::new(services.clone(), tree, Some(self.socket.clone()), info))))
+            Some(AdminService::row(Arc::new(Ops::new(
+                services.clone(),
+                tree,
+                Some(self.socket.clone()),
+                info,
+            ))))
         })
         .await
         .map_err(|e| start(e.into()))?;
@@ -264,7 +277,10 @@ enum Outside {
     Sandbox(u16, #[expect(dead_code, reason = "held while it listens")] Option<listener::Listening>),
 }
 
-async fn sandbox(args: &RunArgs, clock: &SharedClock) -> Result<Outside, Box<dyn std::error::Error + Send + Sync>> {
+async fn sandbox(
+    args: &RunArgs,
+    clock: &SharedClock,
+) -> Result<Outside, Box<dyn std::error::Error + Send + Sync>> {
     if !args.sandbox {
         return Ok(Outside::World);
     }

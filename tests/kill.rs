@@ -59,7 +59,8 @@ fn main() -> ExitCode {
         println!("kill_9_at_any_moment_loses_nothing_acknowledged: test");
         return ExitCode::SUCCESS;
     }
-    let kills = std::env::var("MONEY_MACHINE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+    let kills =
+        std::env::var("MONEY_MACHINE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
     println!("\nrunning 1 test");
     kill_9_at_any_moment_loses_nothing_acknowledged(kills);
     println!("test kill_9_at_any_moment_loses_nothing_acknowledged ... ok");
@@ -104,7 +105,8 @@ impl Arena {
         let world = World::small(7).with_tick(Duration::from_millis(400));
         let sandbox = Sandbox::of_world(world).with_oracle(&dir.path().join("oracle.jsonl")).unwrap();
         let sandbox = Arc::new(sandbox);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let now = || {
             let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
             since.as_millis() as i64
@@ -159,7 +161,10 @@ impl Arena {
                 break;
             }
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("the daemon ended by itself with {status} before {point}:\n{}", reader.join().unwrap());
+                panic!(
+                    "the daemon ended by itself with {status} before {point}:\n{}",
+                    reader.join().unwrap()
+                );
             }
             assert!(began.elapsed() < PATIENCE, "the daemon never came to {point}");
             std::thread::sleep(Duration::from_micros(100));
@@ -189,7 +194,12 @@ impl Arena {
     }
 
     /// A client that decides on opportunities and starts runs, and remembers what it was told.
-    fn client(&self, stop: Arc<AtomicBool>, acknowledged: Arc<AtomicU32>, seed: u64) -> std::thread::JoinHandle<()> {
+    fn client(
+        &self,
+        stop: Arc<AtomicBool>,
+        acknowledged: Arc<AtomicU32>,
+        seed: u64,
+    ) -> std::thread::JoinHandle<()> {
         let (data, told) = (self.data(), self.told.clone());
         std::thread::spawn(move || {
             let mut random = SplitMix64(seed);
@@ -245,13 +255,19 @@ impl Arena {
         let mut posts = BTreeSet::new();
         for request in read_oracle(&self.dir.path().join("oracle.jsonl")).unwrap() {
             if request.method == "POST" {
-                assert!(posts.insert(request.body_sha256.clone()), "round {round}: a post was received twice");
+                assert!(
+                    posts.insert(request.body_sha256.clone()),
+                    "round {round}: a post was received twice"
+                );
             }
             *received.entry((request.method, request.url)).or_default() += 1;
         }
         for (what, times) in &received {
             let allowed = permitted.get(what).copied().unwrap_or(0);
-            assert!(*times <= allowed, "round {round}: {what:?} was received {times} times, permitted {allowed}");
+            assert!(
+                *times <= allowed,
+                "round {round}: {what:?} was received {times} times, permitted {allowed}"
+            );
         }
     }
 
@@ -329,8 +345,11 @@ fn decide_on_one(data: &Path, told: &Mutex<Told>, random: &mut SplitMix64) -> bo
     let Ok(serde_json::Value::Array(all)) = serde_json::from_slice(&output.stdout) else { return false };
     let Some(one) = all.get((random.next_u64() % all.len().max(1) as u64) as usize) else { return false };
     let id = one["id"].as_str().unwrap().to_owned();
-    let (verb, state) =
-        if random.next_u64().is_multiple_of(2) { ("accept", State::Accepted) } else { ("dismiss", State::Dismissed) };
+    let (verb, state) = if random.next_u64().is_multiple_of(2) {
+        ("accept", State::Accepted)
+    } else {
+        ("dismiss", State::Dismissed)
+    };
     let mut told = told.lock().unwrap();
     let output = command(data, &["opportunities", verb, &id]).output().unwrap();
     if output.status.success() {
