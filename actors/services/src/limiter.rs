@@ -6,14 +6,15 @@
 //! be overwritten by an earlier one. `leaky-bucket` only paces, so that a full quota is not spent
 //! in one burst; it is asked by `try_acquire` alone and its state need not survive.
 //!
-//! A restart finds the states as they were last written. It calls nobody but the store.
+//! A restart finds the states as they were last written; one that does not open means that nothing
+//! is spent of it. Time is counted so that a stepping clock refills nothing early (`time`). It calls
+//! nobody but the store.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use futures_util::poll;
-use leaky_bucket::RateLimiter;
 use mm_core::id::{AccountId, PlatformId, Space};
 use mm_core::limit::{CoolDown, Learned, Quota, QuotaState, Spend, decide_all};
 use mm_core::moment::Moment;
@@ -21,8 +22,16 @@ use mm_store::{Change, CommitError};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use tokio::task::JoinSet;
 
+use crate::damage;
 use crate::message::kinds;
+use crate::records::LastActRow;
 use crate::shared::{CALL_TIMEOUT, Shared};
+
+mod pace;
+mod time;
+
+use pace::Pace;
+use time::{QuotaTime, Reading};
 
 /// The way to the limiter.
 #[derive(Clone, Default)]
@@ -77,7 +86,7 @@ impl std::fmt::Display for Full {
 pub struct Standing {
     /// The quota.
     pub quota: Quota,
-    /// How many acts are left.
+    /// How many acts are left; none if its row is damaged.
     pub remaining: u32,
     /// When all of it is there again.
     pub whole_at: Moment,
@@ -92,10 +101,10 @@ pub enum Msg {
         /// Where the answer goes.
         reply: Reply<Result<(), Full>>,
     },
-    /// Write the states of these quotas together with `change`.
+    /// Write what a charge made of its quotas together with `change`.
     Commit {
-        /// The quotas that were reserved.
-        quotas: Vec<Quota>,
+        /// What was reserved.
+        charge: Box<Charge>,
         /// The action's intent.
         change: Box<Change>,
         /// Where the answer goes.
@@ -145,8 +154,8 @@ impl Limiter {
         charge: &Charge,
         intent: Change,
     ) -> Result<Result<(), CommitError>, CallError> {
-        let (quotas, change) = (charge.quotas.clone(), Box::new(intent));
-        self.0.call(|reply| Msg::Commit { quotas, change, reply }, CALL_TIMEOUT).await
+        let (charge, change) = (Box::new(charge.clone()), Box::new(intent));
+        self.0.call(|reply| Msg::Commit { charge, change, reply }, CALL_TIMEOUT).await
     }
 
     /// Tells what an answer taught.
@@ -173,18 +182,23 @@ pub struct LimiterService(pub Shared);
 type QuotaKey = (Space, String);
 
 /// What it knows.
+#[derive(Default)]
 pub struct State {
+    time: QuotaTime,
     quotas: BTreeMap<QuotaKey, QuotaState>,
     cool_downs: BTreeMap<QuotaKey, CoolDown>,
     paces: BTreeMap<PlatformId, Pace>,
-    last: BTreeMap<PlatformId, Moment>,
+    last: BTreeMap<PlatformId, LastAct>,
     commits: JoinSet<()>,
 }
 
-/// A leaky bucket, and the rate it was built for.
-struct Pace {
-    rate: (u32, u64),
-    bucket: RateLimiter,
+/// The last act at a platform. Within one life its age is told by the monotonic clock alone.
+struct LastAct {
+    /// When, by the wall clock: what is stored.
+    at: Moment,
+    /// How old it was when the monotonic clock stood at `mono`.
+    age: Duration,
+    mono: Duration,
 }
 
 impl Component for LimiterService {
@@ -192,26 +206,21 @@ impl Component for LimiterService {
     type State = State;
 
     async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
-        Ok(State {
-            quotas: BTreeMap::new(),
-            cool_downs: BTreeMap::new(),
-            paces: BTreeMap::new(),
-            last: BTreeMap::new(),
-            commits: JoinSet::new(),
-        })
+        Ok(State::default())
     }
 
     async fn handle(&self, _me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
         while state.commits.try_join_next().is_some() {}
+        let now = state.time.read(self.0.clock.wall(), self.0.clock.mono());
         match msg {
             Msg::Reserve { charge, reply } => {
-                let answer = self.reserve(state, &charge)?;
+                let answer = self.reserve(state, &charge, now)?;
                 reply.send(answer);
             }
-            Msg::Commit { quotas, change, reply } => self.commit(state, &quotas, *change, reply).await?,
-            Msg::Learn { charge, learnt } => self.learn(state, &charge, learnt).await?,
+            Msg::Commit { charge, change, reply } => self.commit(state, &charge, *change, reply).await?,
+            Msg::Learn { charge, learnt } => self.learn(state, &charge, learnt, now).await?,
             Msg::Standing { quotas, reply } => {
-                let standing = self.standing(state, quotas)?;
+                let standing = self.standing(state, quotas, now)?;
                 reply.send(standing);
             }
         }
@@ -225,56 +234,46 @@ impl Component for LimiterService {
 }
 
 impl LimiterService {
-    fn reserve(&self, state: &mut State, charge: &Charge) -> Result<Result<(), Full>, Fault> {
-        let now = self.0.now();
-        self.load(state, &charge.quotas)?;
-        if let Some(until) = self.cool_down(state, charge)?.until(now) {
-            let limit = format!("{} asked to be left alone and", charge.platform);
-            return Ok(Err(Full { limit, retry_at: Some(until) }));
+    fn reserve(&self, state: &mut State, charge: &Charge, now: Reading) -> Result<Result<(), Full>, Fault> {
+        if let Some(row) = self.load(state, charge, now)? {
+            let limit =
+                format!("{row}, which is damaged (so nothing is spent until it is restored from a backup),");
+            return Ok(Err(Full { limit, retry_at: None }));
         }
-        if let Some(last) = state.last.get(&charge.platform) {
-            let free = last.plus(charge.pause);
-            if free > now && now >= *last {
-                let limit = format!("the pause of {} ms at {}", charge.pause.as_millis(), charge.platform);
-                return Ok(Err(Full { limit, retry_at: Some(free) }));
-            }
-        }
-        // Before the pace: what is used up for the day is not worth waiting a minute for.
-        for quota in &charge.quotas {
-            if let Spend::Full { retry_at, .. } = state.quotas.entry(key(quota)).or_default().room(quota, now)
-            {
-                return Ok(Err(Full { limit: format!("the limit of {quota}"), retry_at }));
-            }
-        }
-        if let Some(wait) = state.pace(charge) {
-            let limit = format!("the pace at {}", charge.platform);
-            return Ok(Err(Full { limit, retry_at: Some(now.plus(wait)) }));
+        if let Err(full) = state.room(charge, now) {
+            // Others wait by the wall clock.
+            return Ok(Err(Full { retry_at: full.retry_at.map(|at| now.on_the_wall(at)), ..full }));
         }
         let mut states = take(&mut state.quotas, &charge.quotas);
         let mut charges: Vec<_> = charge.quotas.iter().zip(states.iter_mut()).collect();
-        let decided = decide_all(&mut charges, now);
+        let decided = decide_all(&mut charges, now.quota);
         for (quota, held) in charge.quotas.iter().zip(states) {
             state.quotas.insert(key(quota), held);
         }
         if decided.is_err() {
             return Err(Fault::bug("a quota that had room had none"));
         }
-        state.last.insert(charge.platform.clone(), now);
+        let last = LastAct { at: now.wall, age: Duration::ZERO, mono: now.mono };
+        state.last.insert(charge.platform.clone(), last);
         Ok(Ok(()))
     }
 
     async fn commit(
         &self,
         state: &mut State,
-        quotas: &[Quota],
+        charge: &Charge,
         change: Change,
         reply: Reply<Result<(), CommitError>>,
     ) -> Result<(), Fault> {
         let mut change = change;
-        for quota in quotas {
+        for quota in &charge.quotas {
             if let Some(held) = state.quotas.get(&key(quota)) {
                 change = change.put(&quota.space, &quota.key, held)?;
             }
+        }
+        if let Some(last) = state.last.get(&charge.platform) {
+            let row = LastActRow { at: last.at };
+            change = change.put(&Space::machine(), charge.platform.as_str(), &row)?;
         }
         let store = self.0.store.clone();
         let mut commit = Box::pin(async move { store.commit(change).await.map(|_| ()) });
@@ -298,31 +297,35 @@ impl LimiterService {
         state: &mut State,
         charge: &Charge,
         learnt: Learnt,
+        now: Reading,
     ) -> Result<(), Fault> {
-        let now = self.0.now();
-        self.load(state, &charge.quotas)?;
+        if self.load(state, charge, now)?.is_some() {
+            // Nothing is spent of it, so there is nothing to learn.
+            return Ok(());
+        }
         let mut change = Change::new();
-        if let Some(learned) = learnt.headers {
+        if let Some(headers) = learnt.headers {
             // The platform's own count concerns what is closest to it: the first of its quotas.
             if let Some(quota) = charge.quotas.iter().find(|quota| quota.platform.is_some()) {
                 let held = state.quotas.entry(key(quota)).or_default();
-                held.learn(quota, learned, now);
+                let headers = Learned { reset_at: now.from_the_wall(headers.reset_at), ..headers };
+                held.learn(quota, headers, now.quota);
                 change = change.put(&quota.space, &quota.key, held)?;
             }
         }
         let (space, id) = cool_down_key(charge);
-        let cool_down = self.cool_down(state, charge)?;
+        let cool_down = state.cool_downs.entry((space.clone(), id.clone())).or_default();
         let before = *cool_down;
         if learnt.limited {
-            let until = cool_down.on_limited(learnt.retry_after, now);
+            let until = now.on_the_wall(cool_down.on_limited(learnt.retry_after, now.quota));
             tracing::warn!(platform = %charge.platform, %until, "the platform asked for a pause");
         } else if let Some(wait) = learnt.retry_after {
-            cool_down.on_retry_after(wait, now);
+            cool_down.on_retry_after(wait, now.quota);
         }
         if learnt.good {
-            cool_down.on_success(now);
+            cool_down.on_success(now.quota);
         }
-        if *cool_down != before {
+        if !cool_down.says_what(&before) {
             change = change.put(&space, &id, cool_down)?;
         }
         if !change.is_empty() {
@@ -331,68 +334,94 @@ impl LimiterService {
         Ok(())
     }
 
-    fn standing(&self, state: &mut State, quotas: Vec<Quota>) -> Result<Vec<Standing>, Fault> {
-        let now = self.0.now();
-        self.load(state, &quotas)?;
-        Ok(quotas
-            .into_iter()
-            .map(|quota| {
-                let held = state.quotas.entry(key(&quota)).or_default();
-                let (remaining, whole_at) = (held.remaining(&quota, now), held.whole_at(&quota, now));
-                Standing { quota, remaining, whole_at }
-            })
-            .collect())
+    fn standing(&self, state: &mut State, quotas: Vec<Quota>, now: Reading) -> Result<Vec<Standing>, Fault> {
+        let mut all = Vec::with_capacity(quotas.len());
+        for quota in quotas {
+            let damaged = self.load_quota(state, &quota)?.is_some();
+            let held = state.quotas.entry(key(&quota)).or_default();
+            let remaining = if damaged { 0 } else { held.remaining(&quota, now.quota) };
+            let whole_at = now.on_the_wall(held.whole_at(&quota, now.quota));
+            if damaged {
+                state.quotas.remove(&key(&quota));
+            }
+            all.push(Standing { quota, remaining, whole_at });
+        }
+        Ok(all)
     }
 
-    fn load(&self, state: &mut State, quotas: &[Quota]) -> Result<(), Fault> {
-        for quota in quotas {
-            if let Entry::Vacant(empty) = state.quotas.entry(key(quota)) {
-                let row = self.0.store.get::<QuotaState>(&quota.space, &quota.key)?;
-                empty.insert(row.map(|row| row.value).unwrap_or_default());
+    /// Loads all that a charge is decided by; names the row that is damaged, if one is.
+    fn load(&self, state: &mut State, charge: &Charge, now: Reading) -> Result<Option<String>, Fault> {
+        for quota in &charge.quotas {
+            if let Some(damaged) = self.load_quota(state, quota)? {
+                return Ok(Some(damaged));
             }
         }
-        Ok(())
-    }
-
-    fn cool_down<'a>(&self, state: &'a mut State, charge: &Charge) -> Result<&'a mut CoolDown, Fault> {
         let key = cool_down_key(charge);
         if !state.cool_downs.contains_key(&key) {
-            let row = self.0.store.get::<CoolDown>(&key.0, &key.1)?;
-            state.cool_downs.insert(key.clone(), row.map(|row| row.value).unwrap_or_default());
+            match self.0.store.get::<CoolDown>(&key.0, &key.1) {
+                Ok(row) => state.cool_downs.insert(key, row.map(|row| row.value).unwrap_or_default()),
+                Err(error) => return damage::of_one_row(error).map(Some),
+            };
         }
-        Ok(state.cool_downs.entry(key).or_default())
+        if !state.last.contains_key(&charge.platform) {
+            match self.0.store.get::<LastActRow>(&Space::machine(), charge.platform.as_str()) {
+                Ok(None) => {}
+                Ok(Some(row)) => {
+                    // By a wall clock that went back no time has passed.
+                    let (at, age) = (row.value.at, now.wall.since(row.value.at));
+                    state.last.insert(charge.platform.clone(), LastAct { at, age, mono: now.mono });
+                }
+                Err(error) => return damage::of_one_row(error).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    fn load_quota(&self, state: &mut State, quota: &Quota) -> Result<Option<String>, Fault> {
+        if let Entry::Vacant(empty) = state.quotas.entry(key(quota)) {
+            match self.0.store.get::<QuotaState>(&quota.space, &quota.key) {
+                Ok(row) => empty.insert(row.map(|row| row.value).unwrap_or_default()),
+                Err(error) => return damage::of_one_row(error).map(Some),
+            };
+        }
+        Ok(None)
     }
 }
 
 impl State {
+    /// Whether there is room for one act, whose states are loaded. Spends nothing but its turn in the
+    /// pace. The time to come back at is quota time.
+    fn room(&mut self, charge: &Charge, now: Reading) -> Result<(), Full> {
+        let full = |limit: String, retry_at| Err(Full { limit, retry_at });
+        let cool_down = self.cool_downs.get(&cool_down_key(charge));
+        if let Some(until) = cool_down.and_then(|cool_down| cool_down.until(now.quota)) {
+            return full(format!("{} asked to be left alone and", charge.platform), Some(until));
+        }
+        if let Some(last) = self.last.get(&charge.platform) {
+            let left = charge.pause.saturating_sub(now.mono.saturating_sub(last.mono) + last.age);
+            if !left.is_zero() {
+                let limit = format!("the pause of {} ms at {}", charge.pause.as_millis(), charge.platform);
+                // To the next whole millisecond, so that it is over when it is said to be.
+                return full(limit, Some(now.quota.plus(left + Duration::from_micros(999))));
+            }
+        }
+        // Before the pace: what is used up for the day is not worth waiting a minute for.
+        for quota in &charge.quotas {
+            let held = self.quotas.entry(key(quota)).or_default();
+            if let Spend::Full { retry_at, .. } = held.room(quota, now.quota) {
+                return full(format!("the limit of {quota}"), retry_at);
+            }
+        }
+        match self.pace(charge) {
+            Some(wait) => full(format!("the pace at {}", charge.platform), Some(now.quota.plus(wait))),
+            None => Ok(()),
+        }
+    }
+
     /// How long to wait for the next drop, if there is none now.
     fn pace(&mut self, charge: &Charge) -> Option<Duration> {
-        let quota = charge.quotas.iter().filter(|quota| quota.max > 0).min_by_key(|quota| quota.per_ms)?;
-        let rate = (quota.max, quota.per_ms);
-        let pace = self.paces.entry(charge.platform.clone()).or_insert_with(|| Pace::of(rate));
-        if pace.rate != rate {
-            *pace = Pace::of(rate);
-        }
-        (!pace.bucket.try_acquire(1)).then(|| pace.bucket.interval())
-    }
-}
-
-impl Pace {
-    /// A tenth of the quota may go at once (but ten at least); the rest follows evenly.
-    fn of(rate: (u32, u64)) -> Self {
-        let (max, per_ms) = rate;
-        let burst = (max / 10).max(10).min(max) as usize;
-        // The even share of one tick; ticks are at least 10 ms, so that large quotas do not spin.
-        let tick_ms = (per_ms / u64::from(max)).clamp(10, 60_000);
-        let refill =
-            usize::try_from(u64::from(max).saturating_mul(tick_ms).div_ceil(per_ms)).unwrap_or(1).max(1);
-        let bucket = RateLimiter::builder()
-            .max(burst.max(refill))
-            .initial(burst)
-            .refill(refill)
-            .interval(Duration::from_millis(tick_ms))
-            .build();
-        Self { rate, bucket }
+        let rate = Pace::rate_of(&charge.quotas)?;
+        self.paces.entry(charge.platform.clone()).or_insert_with(|| Pace::of(rate)).wait(rate)
     }
 }
 

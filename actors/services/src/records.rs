@@ -118,6 +118,18 @@ impl Record for AlertRow {
     const KIND: Kind = Kind::new("alert", 110, 1);
 }
 
+/// The last act at a platform, so that the least pause after it holds over restarts. Row id: the
+/// platform; written with the spend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastActRow {
+    /// When, by the wall clock.
+    pub at: Moment,
+}
+
+impl Record for LastActRow {
+    const KIND: Kind = Kind::new("last-act", 114, 1);
+}
+
 /// A restart budget, as supervision spends it. Row id: the child's path.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BudgetRow {

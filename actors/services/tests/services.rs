@@ -2,12 +2,18 @@
 //! outside was asked, over kills and restarts.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+#[path = "services/alerts.rs"]
+mod alerts;
 #[path = "services/books.rs"]
 mod books;
 #[path = "services/chaos.rs"]
 mod chaos;
+#[path = "services/clocks.rs"]
+mod clocks;
 #[path = "services/crash.rs"]
 mod crash;
+#[path = "services/damage.rs"]
+mod damage;
 #[path = "services/determinism.rs"]
 mod determinism;
 #[path = "services/errors.rs"]
@@ -18,6 +24,8 @@ mod golden;
 mod journal;
 #[path = "services/limits.rs"]
 mod limits;
+#[path = "services/mending.rs"]
+mod mending;
 #[path = "services/permits.rs"]
 mod permits;
 #[path = "services/redirects.rs"]
@@ -28,5 +36,9 @@ mod rules;
 mod scheduler;
 #[path = "services/strategies.rs"]
 mod strategies;
+#[path = "services/telling.rs"]
+mod telling;
+#[path = "services/tidying.rs"]
+mod tidying;
 #[path = "services/tree.rs"]
 mod tree;

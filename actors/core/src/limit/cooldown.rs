@@ -49,7 +49,7 @@ impl CoolDown {
     pub fn on_retry_after(&mut self, wait: Duration, now: Moment) -> Moment {
         self.advance(now);
         let until = now.plus(wait.min(BELIEVED_MOST)).max(self.until.unwrap_or(now));
-        self.until = Some(until);
+        self.until = Some(until).filter(|until| *until > now);
         until
     }
 
@@ -60,6 +60,12 @@ impl CoolDown {
         if self.until.is_none() {
             self.strikes = 0;
         }
+    }
+
+    /// Whether it says what `stored` says. What only looked at it later need not be stored again: a
+    /// restart then waits rather longer than shorter.
+    pub fn says_what(&self, stored: &Self) -> bool {
+        (self.until, self.strikes) == (stored.until, stored.strikes)
     }
 
     /// Moves to `now`. A clock that went back takes the end with it, so that what was left to
@@ -113,6 +119,31 @@ mod tests {
         cool.on_limited(Some(Duration::from_secs(100)), at(10_000));
         cool.on_success(at(10_060));
         assert_eq!(cool.until(at(0)), Some(at(40)));
+    }
+
+    #[test]
+    fn a_come_back_later_is_kept_without_a_reproach_and_zero_is_none() {
+        let mut cool = CoolDown::default();
+        assert_eq!(cool.on_retry_after(Duration::ZERO, at(0)), at(0));
+        assert!(cool.says_what(&CoolDown::default()));
+        assert_eq!(cool.on_retry_after(Duration::from_secs(90), at(1)), at(91));
+        assert!(!cool.says_what(&CoolDown::default()));
+        assert_eq!(cool.until(at(90)), Some(at(91)));
+        assert_eq!(cool.on_limited(None, at(100)).since(at(100)).as_secs(), 60, "the first strike");
+    }
+
+    /// What a good answer changes is nothing, unless there is something to forgive or to let go of.
+    #[test]
+    fn a_good_answer_says_something_new_once() {
+        let mut cool = CoolDown::default();
+        cool.on_success(at(1));
+        assert!(cool.says_what(&CoolDown::default()));
+        cool.on_limited(Some(Duration::from_secs(5)), at(2));
+        let limited = cool;
+        cool.on_success(at(3));
+        assert!(cool.says_what(&limited));
+        cool.on_success(at(8));
+        assert!(!cool.says_what(&limited) && cool.says_what(&CoolDown::default()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, State};
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
-use mm_services::records::{AlertRow, BudgetRow, OpenRow, ScheduleRow, StrategyRow, TickRow};
+use mm_services::records::{AlertRow, BudgetRow, LastActRow, OpenRow, ScheduleRow, StrategyRow, TickRow};
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
 
@@ -66,6 +66,7 @@ fn every_record_of_services_is_stored_as_ever() {
         cleared_at: Some(at(4)),
     });
     check_record(&OpenRow { mutating: true, since: at(1) });
+    check_record(&LastActRow { at: at(1) });
     check_record(&BudgetRow { spent: 2, tripped: Some(("why".into(), 3)) });
 }
 
@@ -105,7 +106,7 @@ fn every_variant_keeps_its_place() {
     }
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     ActionRecord::KIND,
     RunRecord::KIND,
     StepRecord::KIND,
@@ -119,6 +120,7 @@ const KINDS: [Kind; 13] = [
     OpenRow::KIND,
     BudgetRow::KIND,
     CoolDown::KIND,
+    LastActRow::KIND,
 ];
 
 #[test]

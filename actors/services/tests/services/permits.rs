@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use mm_core::action::{Action, Request};
+use mm_core::breaker::Admit;
 use mm_core::id::{ActionId, Space};
 use mm_permit::{Permit, Refused};
 use mm_services::compliance::NoPermit;
 use mm_services::platforms::{Lane, SendFailed};
-use mm_services::testing::{Bench, Machine, post};
+use mm_services::testing::{Bench, Machine, Said, pack, post};
 
 fn lane() -> Lane {
     Lane { space: Space::machine(), account: String::new(), kind: "post".into() }
@@ -76,5 +77,60 @@ fn no_permit_is_made_for_a_host_or_a_verdict_that_does_not_allow_it() {
         // Judged for one host, asked for another: the mint looks at the request itself.
         let (good, evil) = (post("/post", ""), post("https://evil.example.com/post", ""));
         assert!(mint(machine, &good, &evil.request, 0).await.is_err());
+    });
+}
+
+/// Others failed between admission and send: what was admitted under the old generation stays here.
+#[test]
+fn nothing_leaves_through_a_breaker_that_has_moved_since_it_was_admitted() {
+    Bench::new(3).live(async |machine| {
+        let (platforms, good) = (&machine.services.platforms, post("/post", "body"));
+        machine.world.answer(|_| Said::status(500, ""));
+        let late = permit(machine, &good).await;
+        let probe = mint(machine, &good, &good.request, 1).await.unwrap();
+        for _ in 0..5 {
+            assert_eq!(send(machine, permit(machine, &good).await, &good).await.unwrap(), 500);
+        }
+        // Admitted before it opened; and for the breaker as it is, which is open.
+        for permit in [late, probe] {
+            let refused = send(machine, permit, &good).await;
+            assert!(matches!(&refused, Err(SendFailed::Breaker(why)) if why.contains("open")), "{refused:?}");
+        }
+        assert_eq!(machine.world.count(), 5);
+
+        // Half-open, the probe passes; one that waited longer than a probe may does not.
+        for late in [true, false] {
+            machine.pass(Duration::from_secs(3_600)).await;
+            let admit = platforms.admit(&good.platform, &lane()).await.unwrap();
+            let Admit::Probe { generation, .. } = admit else { panic!("{admit:?}") };
+            if late {
+                machine.pass(Duration::from_secs(121)).await;
+            }
+            let permit = mint(machine, &good, &good.request, generation).await.unwrap();
+            machine.world.answer(|_| Said::status(200, ""));
+            let sent = send(machine, permit, &good).await;
+            assert_eq!(sent.is_ok(), !late, "{sent:?}");
+            if late {
+                assert!(matches!(sent, Err(SendFailed::Breaker(_))), "{sent:?}");
+                platforms.give_back(&good.platform, &lane(), generation);
+            }
+        }
+        assert_eq!(machine.world.count(), 6);
+    });
+}
+
+#[test]
+fn no_permit_is_made_by_other_rules_than_those_it_was_judged_by() {
+    let mut bench = Bench::new(4);
+    let rules = bench.rules.clone();
+    bench.live(async |machine| {
+        let (good, space, id) = (post("/post", ""), Space::default_owner(), ActionId::new("a"));
+        let compliance = &machine.services.compliance;
+        let judged = compliance.judge(&good, &space).await.unwrap().rules;
+        // Still permitted, but less of it.
+        rules.put("sim.toml", &pack(5, "1d"));
+        let minted = compliance.permit(&good, &space, &id, &good.request, 0, judged).await.unwrap();
+        assert!(matches!(minted, Err(NoPermit::RulesChanged)), "{minted:?}");
+        assert!(mint(machine, &good, &good.request, 0).await.is_ok());
     });
 }

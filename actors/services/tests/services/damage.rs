@@ -1,0 +1,114 @@
+//! Rows that do not open: closed to all that need them, and nothing else falls.
+
+use mm_core::id::Space;
+use mm_core::run::{Outcome, Trigger};
+use mm_sdk::{Act, Report};
+use mm_services::records::AlertRow;
+use mm_services::testing::{Bench, PLATFORM, Script, get};
+use mm_store::{Change, Key, Kind, Record};
+use serde::{Deserialize, Serialize};
+
+/// Puts what is no such row in the place of row `id` of kind `$kind`.
+macro_rules! spoil {
+    ($bench:expr, $kind:literal, $id:expr) => {{
+        #[derive(Debug, Clone, Serialize, Deserialize)]
+        struct Other(String);
+        impl Record for Other {
+            const KIND: Kind = Kind::new($kind, 9_900, 1);
+        }
+        $bench.meddle(|store| {
+            let other = Other("something else".to_owned());
+            store.commit_blocking(Change::new().put(&Space::machine(), $id, &other).unwrap()).unwrap();
+        });
+    }};
+}
+
+/// Reads `/a` and says in its errors why it was not done.
+fn reporter() -> Script {
+    Script::new("reader", |cx| {
+        Box::pin(async move {
+            let errors = match cx.act("s1", get("/a")).await? {
+                Act::Done(_) => Vec::new(),
+                other => vec![format!("{other:?}")],
+            };
+            Ok(Report { errors, ..Report::default() })
+        })
+    })
+}
+
+/// Whatever row of those an act is decided by is damaged: nothing leaves, the row is named, no service
+/// falls, and all is well when the row is.
+#[test]
+fn a_damaged_row_that_decides_stops_the_acts_and_no_service() {
+    for which in 0..4 {
+        let mut bench = Bench::new(which);
+        bench.install(reporter());
+        bench.live(async |machine| machine.run("reader").await);
+        let (kind, id) = match which {
+            0 => ("quota", format!("platform/{PLATFORM}/*/1d")),
+            1 => ("cool-down", PLATFORM.to_owned()),
+            2 => ("last-act", PLATFORM.to_owned()),
+            _ => ("breaker", format!("{PLATFORM}//read")),
+        };
+        match which {
+            0 => spoil!(bench, "quota", &id),
+            1 => spoil!(bench, "cool-down", &id),
+            2 => spoil!(bench, "last-act", &id),
+            _ => spoil!(bench, "breaker", &id),
+        }
+        bench.live(async |machine| {
+            // More often than any service may fall before the kernel does.
+            for _ in 0..25 {
+                let run = machine.run("reader").await;
+                let named = format!("the row _/{kind}/{id}");
+                assert!(
+                    run.errors[0].contains(&named) && run.errors[0].contains("damaged"),
+                    "{:?}",
+                    run.errors
+                );
+            }
+            assert_eq!(machine.world.count(), 1, "nothing leaves by a damaged {kind}");
+            assert!(machine.services.kernel_is_up());
+        });
+        bench.meddle(|store| {
+            let kind = match which {
+                0 => Kind::new("quota", 9_900, 1),
+                1 => Kind::new("cool-down", 9_900, 1),
+                2 => Kind::new("last-act", 9_900, 1),
+                _ => Kind::new("breaker", 9_900, 1),
+            };
+            let key = Key::new(&Space::machine(), kind, &id).unwrap();
+            store.commit_blocking(Change::new().delete(key)).unwrap();
+        });
+        bench.live(async |machine| {
+            assert_eq!(machine.run("reader").await.errors, [""; 0], "{kind}");
+        });
+    }
+}
+
+#[test]
+fn a_damaged_alert_is_begun_anew_and_the_service_goes_on() {
+    let mut bench = Bench::new(9);
+    spoil!(bench, "alert", "disk");
+    bench.live(async |machine| {
+        let alerts = &machine.services.alerts;
+        alerts.raise(&Space::machine(), "disk", "one");
+        alerts.raise(&Space::machine(), "other", "two");
+        let there = |about: &str| machine.store.get::<AlertRow>(&Space::machine(), about);
+        machine.until("both are there", || there("disk").is_ok() && there("other").unwrap().is_some()).await;
+        assert_eq!(there("disk").unwrap().unwrap().value.sentence, "one");
+    });
+}
+
+/// A run that is cut off by all this is none that must not be.
+#[test]
+fn a_damaged_quota_is_no_reason_not_to_start_a_run() {
+    let mut bench = Bench::new(10);
+    bench.install(Script::new("idle", |_| Box::pin(async { Ok(Report::default()) })));
+    spoil!(bench, "quota", "machine/*/*/1d");
+    bench.live(async |machine| {
+        let started = machine.services.strategies.start("idle", Trigger::Operator).await.unwrap();
+        assert!(started.is_ok(), "{started:?}");
+        assert_eq!(machine.idle("idle").await.unwrap().outcome, Some(Outcome::Succeeded));
+    });
+}
