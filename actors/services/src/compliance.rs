@@ -132,9 +132,38 @@ enum Rules {
 }
 
 impl Rules {
-    fn none(why: String) -> Self {
-        Self::Unreadable(RuleSet::parse(&[]).expect("no file holds no mistake"), why)
+    fn none(why: &str) -> Self {
+        Self::Unreadable(RuleSet::parse(&[]).expect("no file holds no mistake"), cut(why, WHY_BYTES_MAX))
     }
+}
+
+/// So many mistakes of rule files are told; the others are counted.
+const MISTAKES_MAX: usize = 5;
+/// The most bytes of what is told of one mistake, so that one does not hide the others.
+const MISTAKE_BYTES_MAX: usize = 400;
+/// The most bytes of why there are no rules: it goes into records and messages.
+const WHY_BYTES_MAX: usize = 2 << 10;
+/// So many platforms are named when rules are put on record; the others are counted.
+const PLATFORMS_MAX: usize = 200;
+
+/// At most `max` bytes of `text`, cut between characters.
+fn cut(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let end = (0..=max.saturating_sub('…'.len_utf8())).rev().find(|at| text.is_char_boundary(*at));
+    format!("{}…", text.get(..end.unwrap_or(0)).unwrap_or_default())
+}
+
+/// The first mistakes in words, and how many more there are.
+fn mistakes(errors: &[impl ToString]) -> String {
+    let first = errors.iter().take(MISTAKES_MAX);
+    let mut lines: Vec<String> = first.map(|error| cut(&error.to_string(), MISTAKE_BYTES_MAX)).collect();
+    if errors.len() > MISTAKES_MAX {
+        lines.push(format!("and {} more mistakes", errors.len() - MISTAKES_MAX));
+    }
+    // Five cut lines and the count are always under the limit of the whole.
+    lines.join("; ")
 }
 
 impl Component for ComplianceService {
@@ -145,7 +174,7 @@ impl Component for ComplianceService {
         let mut state = State {
             mint: Mint::new(self.0.store.epoch()),
             stamp: 0,
-            rules: Rules::none("the rules have not been read yet".to_owned()),
+            rules: Rules::none("the rules have not been read yet"),
         };
         self.refresh(&mut state, true).await?;
         Ok(state)
@@ -211,7 +240,12 @@ impl ComplianceService {
         state.rules = self.read();
         let payload = match &state.rules {
             Rules::Read(rules) => {
-                let platforms: Vec<String> = rules.platforms().map(ToString::to_string).collect();
+                let first = rules.platforms().take(PLATFORMS_MAX);
+                let mut platforms: Vec<String> = first.map(ToString::to_string).collect();
+                match rules.platforms().count().saturating_sub(PLATFORMS_MAX) {
+                    0 => {}
+                    more => platforms.push(format!("and {more} more")),
+                }
                 json!({ "version": rules.version().to_string(), "platforms": platforms })
             }
             Rules::Unreadable(_, why) => {
@@ -227,14 +261,35 @@ impl ComplianceService {
     fn read(&self) -> Rules {
         let files = match self.0.rules.read() {
             Ok(files) => files,
-            Err(why) => return Rules::none(why),
+            Err(why) => return Rules::none(&why),
         };
         match RuleSet::parse(&files) {
             Ok(rules) => Rules::Read(rules),
-            Err(errors) => {
-                let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                Rules::none(lines.join("; "))
-            }
+            Err(errors) => Rules::none(&mistakes(&errors)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_cut_one_by_one_and_counted() {
+        assert_eq!(mistakes(&["a", "b"]), "a; b");
+        let errors = vec!["ä".repeat(100_000); 1000];
+        let told = mistakes(&errors);
+        assert!(told.ends_with("; and 995 more mistakes"), "{told}");
+        assert!(told.len() <= WHY_BYTES_MAX, "{}", told.len());
+        assert_eq!(cut(&told, WHY_BYTES_MAX), told);
+    }
+
+    #[test]
+    fn a_cut_falls_between_characters() {
+        for max in 3..12 {
+            let short = cut("äöüäöüäöü", max);
+            assert!(short.len() <= max && short.ends_with('…'), "{short}");
+        }
+        assert_eq!(cut("äöü", 6), "äöü");
     }
 }

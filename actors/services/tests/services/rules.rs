@@ -67,6 +67,51 @@ fn rules_that_change_between_judgement_and_permit_stop_the_action_and_the_record
     });
 }
 
+/// What an act is charged and obliged to is by the rules in force when it leaves.
+#[test]
+fn rules_that_change_before_the_permit_and_still_permit_are_the_ones_it_is_charged_by() {
+    let mut bench = Bench::new(7);
+    bench.install(Script::reads("reader", &["/a"]));
+    let rules = bench.rules.clone();
+    bench.live(async |machine| {
+        rules.put_after(1, FILE, &pack(1, "2d").replace("money-machine-test", "money-machine-other"));
+        assert_eq!(machine.run("reader").await.outcome, Some(Outcome::Succeeded));
+        let headers = &machine.world.log()[0].headers;
+        assert!(headers.iter().any(|(_, value)| value.contains("money-machine-other")), "{headers:?}");
+        let run = machine.run("reader").await;
+        assert!(run.errors[0].contains("1 in 2d"), "{:?}", run.errors);
+        assert_eq!(machine.world.count(), 1);
+    });
+}
+
+#[test]
+fn a_huge_broken_rule_file_permits_nothing_is_named_and_breaks_nothing() {
+    let mut bench = Bench::new(8);
+    bench.install(Script::reads("reader", &["/a"]));
+    let rules = bench.rules.clone();
+    let broken = [
+        "[[rule]]\nnonsense = 1\n".repeat(20_000),
+        format!("{} = 1\n", "k".repeat(1 << 20)),
+        format!("[pack]\nplatform = \"{}\"\n", "p".repeat(1 << 20)),
+        "[".repeat(1 << 20),
+    ];
+    bench.live(async |machine| {
+        for text in broken {
+            rules.put("huge.toml", &text);
+            let run = machine.run("reader").await;
+            assert_eq!((run.outcome, machine.world.count()), (Some(Outcome::Failed), 0));
+            assert!(run.errors[0].contains("huge.toml"), "{:?}", run.errors);
+            assert!(run.errors[0].len() < 4 << 10, "{}", run.errors[0].len());
+        }
+        for entry in machine.audit_of("rules.loaded") {
+            assert!(entry.len() < 4 << 10, "{}", entry.len());
+        }
+        assert!(machine.services.kernel_is_up());
+        rules.remove("huge.toml");
+        assert_eq!(machine.run("reader").await.outcome, Some(Outcome::Succeeded));
+    });
+}
+
 #[test]
 fn what_the_rules_ask_about_is_pending_told_and_not_sent() {
     let mut bench = Bench::new(4);
