@@ -1,36 +1,84 @@
 //! Alerts: what the owner should know, each once, in a durable table.
 //!
-//! Raising an alert never fails the one who raises it. If the store refuses, the sentence is in
-//! the log; the store's own failure ends the process and needs no alert.
+//! Raising an alert never fails the one who raises it, and no alert fails the service. If the store
+//! refuses, the sentence is in the log; the store's own failure ends the process and needs no alert.
+//! What an alert is about and what it says is cut to what a table can show; a row that does not open
+//! is replaced. What is over is forgotten after a while, and the table has an end (`tidy`).
 
+use std::time::Duration;
+
+use mm_core::digest::Digest;
 use mm_core::id::Space;
 use mm_core::moment::Moment;
-use mm_store::{Change, Key, NewEntry, Record};
+use mm_store::{Change, NewEntry, ReadError};
 use mm_supervision::{Component, Fault, Handle};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::records::AlertRow;
 use crate::shared::Shared;
+
+mod tidy;
+
+/// The most bytes of what an alert is about.
+const ABOUT_BYTES_MAX: usize = 200;
+/// The most characters of its sentence.
+const SENTENCE_CHARS_MAX: usize = 1000;
+/// How often the table is tidied.
+const TIDY_EVERY: Duration = Duration::from_secs(86_400);
+/// Rows looked at or written in one go.
+const PAGE: usize = 500;
 
 /// The way to the alerts service.
 #[derive(Clone, Default)]
 pub struct Alerts(Handle<Msg>);
 
 /// What it is sent.
-pub struct Msg {
-    space: Space,
-    about: String,
-    /// `None` says that it is over.
-    sentence: Option<String>,
+pub enum Msg {
+    /// Something is the matter.
+    Raise {
+        /// Whose it is.
+        space: Space,
+        /// What it is about; the row's id.
+        about: String,
+        /// What to tell.
+        sentence: String,
+    },
+    /// It is over.
+    Clear {
+        /// Whose it is.
+        space: Space,
+        /// What it is about.
+        about: String,
+    },
+    /// All that begins like this is over.
+    ClearPrefix {
+        /// Whose it is.
+        space: Space,
+        /// How it begins.
+        prefix: String,
+    },
+    /// Forget what has been over for long; from the service to itself.
+    Tidy,
 }
 
 impl mm_supervision::Inspect for Msg {
     fn kind(&self) -> &'static str {
-        if self.sentence.is_some() { "raise" } else { "clear" }
+        match self {
+            Msg::Raise { .. } => "raise",
+            Msg::Clear { .. } => "clear",
+            Msg::ClearPrefix { .. } => "clear-prefix",
+            Msg::Tidy => "tidy",
+        }
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {
-        vec![("about", self.about.chars().take(120).collect())]
+        let (Msg::Raise { about, .. } | Msg::Clear { about, .. } | Msg::ClearPrefix { prefix: about, .. }) =
+            self
+        else {
+            return Vec::new();
+        };
+        vec![("about", about.chars().take(120).collect())]
     }
 }
 
@@ -40,16 +88,23 @@ impl Alerts {
         &self.0
     }
 
-    /// Tells the owner. The same `about` raised again is counted, not repeated.
+    /// Tells the owner. The same `about` raised again is counted, not repeated. Over 200 bytes of
+    /// `about` are cut to a name of their own; the sentence is cut to 1,000 characters on one line.
     pub fn raise(&self, space: &Space, about: impl Into<String>, sentence: impl Into<String>) {
-        let (about, sentence) = (about.into(), sentence.into());
+        let (about, sentence) = (name(&about.into()), line(&sentence.into()));
         tracing::warn!(about, sentence, "alert");
-        self.cast(Msg { space: space.clone(), about, sentence: Some(sentence) });
+        self.cast(Msg::Raise { space: space.clone(), about, sentence });
     }
 
     /// Says that what `about` names is over.
     pub fn clear(&self, space: &Space, about: impl Into<String>) {
-        self.cast(Msg { space: space.clone(), about: about.into(), sentence: None });
+        self.cast(Msg::Clear { space: space.clone(), about: name(&about.into()) });
+    }
+
+    /// Says that all is over whose `about` begins with `prefix`, as in `strategy/NAME/`. An empty
+    /// prefix names nothing.
+    pub fn clear_prefix(&self, space: &Space, prefix: impl Into<String>) {
+        self.cast(Msg::ClearPrefix { space: space.clone(), prefix: prefix.into() });
     }
 
     fn cast(&self, msg: Msg) {
@@ -59,38 +114,142 @@ impl Alerts {
     }
 }
 
+/// `about` as it can be a row's id: nothing in it that is no character, and not too long; what is cut
+/// keeps a hash of the whole, so that two long ones stay two.
+fn name(about: &str) -> String {
+    let clean: String = about.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    if clean.is_empty() {
+        return "something without a name".to_owned();
+    }
+    if clean.len() <= ABOUT_BYTES_MAX {
+        return clean;
+    }
+    let hash = Digest::of(about.as_bytes()).short(8);
+    let end = (0..ABOUT_BYTES_MAX - hash.len()).rev().find(|at| clean.is_char_boundary(*at));
+    format!("{}~{hash}", clean.get(..end.unwrap_or(0)).unwrap_or_default())
+}
+
+/// A sentence on one line, cut to what is shown.
+fn line(sentence: &str) -> String {
+    let mut chars = sentence.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut line: String = chars.by_ref().take(SENTENCE_CHARS_MAX - 1).collect();
+    match (chars.next(), chars.next()) {
+        (None, _) => {}
+        (Some(last), None) => line.push(last),
+        (Some(_), Some(_)) => line.push('…'),
+    }
+    line
+}
+
 /// The service.
 pub struct AlertsService(pub Shared);
 
+/// What it knows.
+pub struct State {
+    /// About how many rows there are; known after the first tidying.
+    rows: usize,
+    /// The timer to the next tidying, which ends with this life of the service.
+    timer: JoinSet<()>,
+}
+
 impl Component for AlertsService {
     type Msg = Msg;
-    type State = ();
+    type State = State;
 
-    async fn init(&self, _me: Handle<Msg>) -> Result<(), Fault> {
-        Ok(())
+    async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
+        drop(me.cast(Msg::Tidy));
+        Ok(State { rows: 0, timer: JoinSet::new() })
     }
 
-    async fn handle(&self, _me: &Handle<Msg>, msg: Msg, _: &mut ()) -> Result<(), Fault> {
-        let now = self.0.now();
-        let found = self.0.store.get::<AlertRow>(&msg.space, &msg.about)?;
-        let (earlier, version) = match found {
-            Some(row) => (Some(row.value), Some(row.version)),
-            None => (None, None),
+    async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
+        let done = match msg {
+            Msg::Raise { space, about, sentence } => match self.take(&space, &about, Some(sentence)).await {
+                Ok(new) => {
+                    state.rows += usize::from(new);
+                    if state.rows > tidy::ROWS_MAX + PAGE {
+                        state.rows = self.tidy().await;
+                    }
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            },
+            Msg::Clear { space, about } => self.take(&space, &about, None).await.map(drop),
+            Msg::ClearPrefix { space, prefix } => self.clear_prefix(&space, &prefix).await,
+            Msg::Tidy => {
+                state.rows = self.tidy().await;
+                state.timer.abort_all();
+                while state.timer.try_join_next().is_some() {}
+                let me = me.clone();
+                state.timer.spawn(async move {
+                    tokio::time::sleep(TIDY_EVERY).await;
+                    drop(me.cast(Msg::Tidy));
+                });
+                Ok(())
+            }
         };
-        let Some((row, kind)) = next(earlier, msg.sentence, now) else { return Ok(()) };
-        let key = Key::new(&msg.space, AlertRow::KIND, &msg.about)?;
-        let change = match version {
-            Some(version) => Change::new().expect_version(key, version),
-            None => Change::new().expect_absent(key),
-        };
-        let mut change = change.put(&msg.space, &msg.about, &row)?;
-        if let Some(kind) = kind {
-            let payload = json!({ "about": msg.about, "sentence": row.sentence });
-            change = change.audit(NewEntry::new(now, &msg.space, kind, &payload)?);
+        if let Err(fault) = done {
+            // One alert is no reason to lose those that wait behind it.
+            tracing::error!(error = %fault, "an alert was not recorded");
         }
-        self.0.store.commit(change).await?;
         Ok(())
     }
+}
+
+impl AlertsService {
+    /// Takes one alert, raised or (without a sentence) cleared; says whether there is a row more.
+    async fn take(&self, space: &Space, about: &str, sentence: Option<String>) -> Result<bool, Fault> {
+        let (store, now) = (&self.0.store, self.0.now());
+        let earlier = match store.get::<AlertRow>(space, about) {
+            Ok(row) => row.map(|row| row.value),
+            Err(ReadError::Row { key, what }) => {
+                tracing::error!(about, error = %what, "an alert's row was damaged and is begun anew");
+                store.commit(Change::new().delete(key)).await?;
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let new = earlier.is_none();
+        let Some((row, kind)) = next(earlier, sentence, now) else { return Ok(false) };
+        store.commit(write(Change::new(), space, about, &row, kind, now)?).await?;
+        Ok(new)
+    }
+
+    async fn clear_prefix(&self, space: &Space, prefix: &str) -> Result<(), Fault> {
+        let (store, now, mut after) = (&self.0.store, self.0.now(), String::new());
+        while !prefix.is_empty() {
+            let page = store.scan::<AlertRow>(space, tidy::span(prefix, &after), PAGE)?;
+            let Some(last) = tidy::last(&page) else { break };
+            after = last;
+            let mut change = Change::new();
+            for (about, row) in page.rows {
+                if let Some((row, kind)) = next(Some(row.value), None, now) {
+                    change = write(change, space, &about, &row, kind, now)?;
+                }
+            }
+            if !change.is_empty() {
+                store.commit(change).await?;
+            }
+            if !page.more {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `change` with an alert's row, and with the audit entry if it is news. Nobody else writes these rows.
+fn write(
+    change: Change,
+    space: &Space,
+    about: &str,
+    row: &AlertRow,
+    kind: Option<&'static str>,
+    now: Moment,
+) -> Result<Change, Fault> {
+    let change = change.put(space, about, row)?;
+    let Some(kind) = kind else { return Ok(change) };
+    let payload = json!({ "about": about, "sentence": row.sentence });
+    Ok(change.audit(NewEntry::new(now, space, kind, &payload)?))
 }
 
 /// The row after an alert was raised (`Some` sentence) or cleared, and the audit kind if this is
@@ -105,10 +264,10 @@ fn next(
         (Some(row), None) if row.cleared_at.is_some() => None,
         (Some(row), None) => Some((AlertRow { cleared_at: Some(now), ..row }, Some("alert.cleared"))),
         (Some(row), Some(sentence)) if row.cleared_at.is_none() => {
-            Some((AlertRow { sentence, last_at: now, times: row.times + 1, ..row }, None))
+            Some((AlertRow { sentence, last_at: now, times: row.times.saturating_add(1), ..row }, None))
         }
         (earlier, Some(sentence)) => {
-            let times = earlier.map_or(0, |row| row.times) + 1;
+            let times = earlier.map_or(0, |row| row.times).saturating_add(1);
             let row = AlertRow { sentence, raised_at: now, last_at: now, times, cleared_at: None };
             Some((row, Some("alert.raised")))
         }
@@ -131,5 +290,29 @@ mod tests {
         assert!(next(Some(row.clone()), None, at(4)).is_none());
         let (row, news) = next(Some(row), Some("again".into()), at(5)).unwrap();
         assert_eq!((news, row.times, row.raised_at), (Some("alert.raised"), 3, at(5)));
+    }
+
+    #[test]
+    fn what_it_is_about_can_be_a_key_and_two_long_ones_stay_two() {
+        assert_eq!(name("disk"), "disk");
+        assert_eq!(name("a\0b\nc"), "a_b_c");
+        assert!(!name("").is_empty());
+        let long = |end: &str| name(&format!("{}{end}", "ü".repeat(5_000)));
+        assert_ne!(long("a"), long("b"));
+        assert_eq!(long("a"), long("a"));
+        for cut in 90..110 {
+            let name = name(&format!("{}{}", "x".repeat(cut % 3), "ü".repeat(cut)));
+            assert!(name.len() <= ABOUT_BYTES_MAX && name.len() >= 180, "{}", name.len());
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_one_line_of_a_thousand_characters() {
+        assert_eq!(line(" one\ntwo\0three\n"), "one two three");
+        let exact = "ä".repeat(SENTENCE_CHARS_MAX);
+        assert_eq!(line(&exact), exact);
+        let cut = line(&format!("{exact}b"));
+        assert_eq!(cut.chars().count(), SENTENCE_CHARS_MAX);
+        assert!(cut.ends_with('…'));
     }
 }

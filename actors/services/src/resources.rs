@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::alerts::Alerts;
 use crate::shared::Shared;
+use tokio::task::JoinSet;
 
 /// Below this the owner is told: room for some thousand commits and their copies.
 const DISK_BYTES_LEAST: u64 = 200 << 20;
@@ -71,14 +72,16 @@ pub struct ResourcesService {
 
 impl Component for ResourcesService {
     type Msg = Msg;
-    type State = ();
+    /// The timer to the next look; it ends with this life of the service, so that the next has one
+    /// of its own and no more.
+    type State = JoinSet<()>;
 
-    async fn init(&self, me: Handle<Msg>) -> Result<(), Fault> {
+    async fn init(&self, me: Handle<Msg>) -> Result<JoinSet<()>, Fault> {
         drop(me.cast(Msg));
-        Ok(())
+        Ok(JoinSet::new())
     }
 
-    async fn handle(&self, me: &Handle<Msg>, _: Msg, _: &mut ()) -> Result<(), Fault> {
+    async fn handle(&self, me: &Handle<Msg>, _: Msg, timer: &mut JoinSet<()>) -> Result<(), Fault> {
         let usage = self.probe.look();
         *self.resources.last.lock().unwrap_or_else(PoisonError::into_inner) = usage;
         let space = Space::machine();
@@ -94,7 +97,9 @@ impl Component for ResourcesService {
             None => {}
         }
         let (me, wait) = (me.clone(), self.shared.settings.metrics_interval.max(Duration::from_secs(1)));
-        tokio::spawn(async move {
+        timer.abort_all();
+        while timer.try_join_next().is_some() {}
+        timer.spawn(async move {
             tokio::time::sleep(wait).await;
             drop(me.cast(Msg));
         });
