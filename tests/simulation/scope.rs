@@ -197,7 +197,10 @@ fn gone(world: &World, feed: Feed, reads: &[Read], row: &Opportunity, details: &
     if let Some(pair) = held.into_iter().filter_map(of(feed)).find(|pair| concerned(pair)) {
         wrong.push(format!("{pair:?} is called gone and is there"));
     }
-    for read in reads.iter().filter(|read| (since..=row.found_at).contains(&read.at)) {
+    // Several targets are told together, missing since the first of them was.
+    let certain = row.found_at.minus(GONE_LEAST);
+    let from = if row.kind == "programme_gone" { since } else { certain };
+    for read in reads.iter().filter(|read| (from..=row.found_at).contains(&read.at)) {
         if let Some(pair) = read.shows.iter().find(|pair| concerned(pair)) {
             wrong.push(format!("{pair:?} is called gone since {since} and was there at {}", read.at));
         }

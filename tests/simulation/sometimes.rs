@@ -29,7 +29,10 @@ impl Sometimes {
         let missed =
             ticks.values().filter(|row| row.skipped.as_deref().is_some_and(|why| why.contains("missed")));
         let torn = e.ends.iter().filter(|(how, _)| how == "PowerLoss").count();
-        let limited = trace("the limit of");
+        // The eleventh request of a run, just when the first is a minute ago.
+        let permits: Vec<i64> = e.audit_of("action.permitted").map(|entry| entry.at.unix_ms()).collect();
+        let limited =
+            permits.windows(11).filter(|ten| (60_001..60_100).contains(&(ten[10] - ten[0]))).count();
         for (point, times) in [
             ("a run was resumed", audit("run.resumed")),
             ("a 304 was answered", trace(" 304 0 bytes")),
