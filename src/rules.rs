@@ -1,14 +1,15 @@
 //! The rule packs as files the owner can see, change and remove.
 //!
 //! The packs that come with the program are laid out in the data directory's `rules/` when they
-//! are new there. What was laid out is noted in `rules/.laid.json`: a pack that its owner changed
-//! or removed is never put back or overwritten, and one that he left alone follows the program's
-//! newer version. Nothing is permitted by a pack that cannot be read.
+//! are new there. What was laid out is noted beside it, in `rules-laid.json`: a pack that its owner
+//! changed or removed (alone, or with the whole of `rules/`) is never put back or overwritten, and one
+//! that he left alone follows the program's newer version. While the note cannot be read nothing is
+//! laid out. Nothing is permitted by a pack that cannot be read or is over 4 MiB.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use mm_core::digest::Digest;
@@ -18,7 +19,13 @@ use mm_services::RuleSource;
 pub const BUILT_IN: &[(&str, &str)] =
     &[("bounty-targets-data.toml", include_str!("../config/rules/bounty-targets-data.toml"))];
 
-const LAID: &str = ".laid.json";
+/// The note of what was laid out, in the data directory.
+const LAID: &str = "rules-laid.json";
+/// Where the note stood before, in `rules/`.
+const LAID_BEFORE: &str = ".laid.json";
+
+/// The most bytes of one rule file, and of all of them: a pack has some thousand.
+const BYTES_MAX: u64 = 4 << 20;
 
 /// Why the rule files could not be laid out.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +46,7 @@ impl RuleDir {
     /// If the directory cannot be written.
     pub fn lay_out(data_dir: &Path) -> Result<Self, RulesError> {
         let dir = data_dir.join("rules");
-        match lay_out(&dir) {
+        match lay_out(data_dir, &dir) {
             Ok(()) => Ok(Self(dir)),
             Err(source) => Err(RulesError { dir, source }),
         }
@@ -57,21 +64,36 @@ impl RuleDir {
     }
 }
 
-fn lay_out(dir: &Path) -> io::Result<()> {
+/// What was laid out before: name and hash of each pack.
+type Laid = BTreeMap<String, String>;
+
+/// Reads the note of what was laid out.
+fn read_note(data_dir: &Path, dir: &Path) -> io::Result<Laid> {
+    let (path, before) = (data_dir.join(LAID), dir.join(LAID_BEFORE));
+    if !path.try_exists()? && before.try_exists()? {
+        fs::rename(before, &path)?;
+    }
+    match fs::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Laid::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn lay_out(data_dir: &Path, dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let laid_path = dir.join(LAID);
-    let mut laid: BTreeMap<String, String> = match fs::read(&laid_path) {
-        // Without its word, a pack that is not there may be one that its owner removed.
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(laid) => laid,
-            Err(error) => {
-                let path = laid_path.display();
-                tracing::warn!(%path, %error, "it is damaged, so no rule pack is laid out or renewed");
-                return Ok(());
-            }
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-        Err(error) => return Err(error),
+    let note = data_dir.join(LAID);
+    // Without its word, a pack that is not there may be one that its owner removed.
+    let mut laid = match read_note(data_dir, dir) {
+        Ok(laid) => laid,
+        Err(error) => {
+            tracing::error!(
+                path = %note.display(), %error,
+                "the note of the rule packs that were laid out cannot be read, so none is laid out or \
+                 renewed: make it readable, or remove it to have the packs that are missing laid out anew"
+            );
+            return Ok(());
+        }
     };
     let before = laid.clone();
     for (name, text) in BUILT_IN {
@@ -83,6 +105,11 @@ fn lay_out(dir: &Path) -> io::Result<()> {
             (None, None) => true,
             // As we laid it, and we have a newer one.
             (Some(old), Some(there)) => old == there && *old != ours,
+            // Laid out, and cut off before that was noted.
+            (None, Some(there)) if *there == ours => {
+                laid.insert((*name).to_owned(), ours);
+                continue;
+            }
             // Removed, or somebody's own.
             (Some(_), None) | (None, Some(_)) => false,
         };
@@ -93,9 +120,19 @@ fn lay_out(dir: &Path) -> io::Result<()> {
     }
     if laid != before {
         let text = serde_json::to_vec_pretty(&laid).expect("a map of texts has a JSON form");
-        replace(&laid_path, &text)?;
+        replace(&note, &text)?;
     }
     Ok(())
+}
+
+/// Reads a file of at most `max` bytes, without reading more than that of a larger one.
+fn read_within(path: &Path, max: u64) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(max + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > max {
+        return Err(io::Error::other("the rule files have more than 4 MiB; remove what is no rule pack"));
+    }
+    Ok(text)
 }
 
 /// Writes a file so that it is there whole or not at all.
@@ -125,11 +162,13 @@ impl RuleSource for RuleDir {
 
     fn read(&self) -> Result<Vec<(String, String)>, String> {
         let files = self.files().map_err(|error| format!("could not read {}: {error}", self.0.display()))?;
+        let mut left = BYTES_MAX;
         files
             .into_iter()
             .map(|path| {
-                let text = fs::read_to_string(&path)
+                let text = read_within(&path, left)
                     .map_err(|error| format!("could not read {}: {error}", path.display()))?;
+                left = left.saturating_sub(text.len() as u64);
                 let name =
                     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 Ok((name, text))
@@ -189,14 +228,78 @@ mod tests {
         assert_eq!(rules.read().unwrap(), []);
     }
 
+    /// Everything that lies in `rules/`.
+    fn there(data: &Path) -> Vec<String> {
+        let entries = fs::read_dir(data.join("rules")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
     #[test]
-    fn a_damaged_note_brings_no_removed_pack_back() {
+    fn a_rules_directory_removed_whole_stays_empty() {
         let dir = tempfile::tempdir().unwrap();
         RuleDir::lay_out(dir.path()).unwrap();
-        let rules = dir.path().join("rules");
-        fs::remove_file(rules.join(BUILT_IN[0].0)).unwrap();
-        fs::write(rules.join(LAID), "{").unwrap();
-        assert_eq!(RuleDir::lay_out(dir.path()).unwrap().read().unwrap(), []);
+        assert_eq!(there(dir.path()), [BUILT_IN[0].0], "nothing but packs");
+        fs::remove_dir_all(dir.path().join("rules")).unwrap();
+        for _ in 0..2 {
+            RuleDir::lay_out(dir.path()).unwrap();
+            assert_eq!(there(dir.path()), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn while_the_note_cannot_be_read_nothing_is_laid_out() {
+        for spoil in [
+            |note: &Path| fs::write(note, "{").unwrap(),
+            |note: &Path| {
+                fs::remove_file(note).unwrap();
+                fs::create_dir(note).unwrap();
+            },
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            RuleDir::lay_out(dir.path()).unwrap();
+            let pack = dir.path().join("rules").join(BUILT_IN[0].0);
+            fs::remove_file(&pack).unwrap();
+            spoil(&dir.path().join(LAID));
+            assert_eq!(RuleDir::lay_out(dir.path()).unwrap().read().unwrap(), []);
+            // Removed, as the message says, it is laid out anew.
+            let note = dir.path().join(LAID);
+            let removed = if note.is_dir() { fs::remove_dir(note) } else { fs::remove_file(note) };
+            removed.unwrap();
+            RuleDir::lay_out(dir.path()).unwrap();
+            assert!(pack.exists());
+        }
+    }
+
+    #[test]
+    fn a_note_where_it_stood_before_is_taken_along() {
+        let dir = tempfile::tempdir().unwrap();
+        RuleDir::lay_out(dir.path()).unwrap();
+        fs::remove_file(dir.path().join("rules").join(BUILT_IN[0].0)).unwrap();
+        fs::rename(dir.path().join(LAID), dir.path().join("rules").join(LAID_BEFORE)).unwrap();
+        RuleDir::lay_out(dir.path()).unwrap();
+        assert_eq!(there(dir.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_pack_laid_out_just_before_a_kill_is_not_taken_for_its_owners() {
+        let dir = tempfile::tempdir().unwrap();
+        RuleDir::lay_out(dir.path()).unwrap();
+        let note = fs::read(dir.path().join(LAID)).unwrap();
+        fs::remove_file(dir.path().join(LAID)).unwrap();
+        RuleDir::lay_out(dir.path()).unwrap();
+        assert_eq!(fs::read(dir.path().join(LAID)).unwrap(), note);
+    }
+
+    #[test]
+    fn what_is_far_too_large_is_not_read_and_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = RuleDir::lay_out(dir.path()).unwrap();
+        let huge = dir.path().join("rules").join("huge.toml");
+        fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+        let why = rules.read().unwrap_err();
+        assert!(why.contains("huge.toml") && why.contains("4 MiB"), "{why}");
+        fs::remove_file(huge).unwrap();
+        assert_eq!(rules.read().unwrap().len(), 1);
     }
 
     #[test]
@@ -215,7 +318,7 @@ mod tests {
         fs::create_dir_all(&rules).unwrap();
         fs::write(rules.join(name), "# older").unwrap();
         let laid = BTreeMap::from([(name, Digest::of(b"# older").to_string())]);
-        fs::write(rules.join(LAID), serde_json::to_vec(&laid).unwrap()).unwrap();
+        fs::write(dir.path().join(LAID), serde_json::to_vec(&laid).unwrap()).unwrap();
         RuleDir::lay_out(dir.path()).unwrap();
         assert_eq!(fs::read_to_string(rules.join(name)).unwrap(), BUILT_IN[0].1);
     }
