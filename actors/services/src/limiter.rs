@@ -308,7 +308,7 @@ impl LimiterService {
             // The platform's own count concerns what is closest to it: the first of its quotas.
             if let Some(quota) = charge.quotas.iter().find(|quota| quota.platform.is_some()) {
                 let held = state.quotas.entry(key(quota)).or_default();
-                let headers = Learned { reset_at: now.from_the_wall(headers.reset_at), ..headers };
+                let headers = Learned { reset_at: now.off_the_wall(headers.reset_at), ..headers };
                 held.learn(quota, headers, now.quota);
                 change = change.put(&quota.space, &quota.key, held)?;
             }
@@ -356,10 +356,10 @@ impl LimiterService {
                 return Ok(Some(damaged));
             }
         }
-        let key = cool_down_key(charge);
-        if !state.cool_downs.contains_key(&key) {
-            match self.0.store.get::<CoolDown>(&key.0, &key.1) {
-                Ok(row) => state.cool_downs.insert(key, row.map(|row| row.value).unwrap_or_default()),
+        let (space, id) = cool_down_key(charge);
+        if let Entry::Vacant(empty) = state.cool_downs.entry((space.clone(), id.clone())) {
+            match self.0.store.get::<CoolDown>(&space, &id) {
+                Ok(row) => empty.insert(row.map(|row| row.value).unwrap_or_default()),
                 Err(error) => return damage::of_one_row(error).map(Some),
             };
         }

@@ -54,7 +54,7 @@ impl Reading {
     }
 
     /// A moment of wall time as quota time; one that is over is now.
-    pub(super) fn from_the_wall(&self, at: Moment) -> Moment {
+    pub(super) fn off_the_wall(&self, at: Moment) -> Moment {
         self.quota.plus(at.since(self.wall))
     }
 }
@@ -100,7 +100,7 @@ mod tests {
         let read = time.read(at(100_000), Duration::from_millis(500));
         assert_eq!(read.quota, at(1_500));
         assert_eq!(read.on_the_wall(at(2_000)), at(100_500));
-        assert_eq!(read.from_the_wall(at(100_500)), at(2_000));
-        assert_eq!(read.from_the_wall(at(0)), read.quota);
+        assert_eq!(read.off_the_wall(at(100_500)), at(2_000));
+        assert_eq!(read.off_the_wall(at(0)), read.quota);
     }
 }
