@@ -2,7 +2,7 @@
 
 use mm_core::id::StrategyId;
 use mm_services::{integrity, records::StrategyRow};
-use mm_store::Span;
+use mm_store::{DATABASE_FILE, DataDir, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, Reader, status};
@@ -72,11 +72,7 @@ const DISK_LEAST: u64 = 200 << 20;
 const RESTORE: &str = "restore a backup, and find out who wrote to the store";
 
 pub(super) fn read(reader: &Reader) -> DoctorView {
-    let mut checks = vec![
-        CheckView::ok("stamp", format!("the data directory belongs to {} runs", reader.stamp())),
-        store(reader),
-        audit(reader),
-    ];
+    let mut checks = vec![stamp(reader), store(reader), audit(reader)];
     checks.extend(integrity(reader));
     checks.push(rules(reader));
     checks.push(disk(reader));
@@ -88,6 +84,29 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.extend(strategies(reader));
     checks.extend(alerts(reader));
     DoctorView::of(checks)
+}
+
+/// Whether a daemon started now would take the directory for what its store is. (Simulated, there is none.)
+fn stamp(reader: &Reader) -> CheckView {
+    const NAME: &str = "stamp";
+    const TODO: &str = "put the file back from a backup; no daemon starts like this";
+    let dir = &reader.place.data_dir;
+    match DataDir::stamp_of(dir) {
+        Err(error) => CheckView::fail(
+            NAME,
+            crate::exit::chain(&error),
+            "see to what it says; no daemon starts like this",
+        ),
+        Ok(None) if dir.join(DATABASE_FILE).exists() => {
+            CheckView::fail(NAME, format!("`{}` has lost its stamp.json", dir.display()), TODO)
+        }
+        Ok(Some(found)) if found.as_str() != reader.stamp() => {
+            let sentence =
+                format!("stamp.json says {found} and the store belongs to {} runs", reader.stamp());
+            CheckView::fail(NAME, sentence, TODO)
+        }
+        Ok(_) => CheckView::ok(NAME, format!("the data directory belongs to {} runs", reader.stamp())),
+    }
 }
 
 fn store(reader: &Reader) -> CheckView {

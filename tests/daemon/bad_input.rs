@@ -109,6 +109,7 @@ fn a_store_of_another_version_or_without_its_parts_is_refused_and_kept() {
         let said = home.run("run --sandbox --once");
         sentence.assert_eq(&said.err);
         assert_eq!((said.code, said.out.as_str()), (1, ""));
+        assert_ne!(home.run("doctor").code, 0, "doctor sees it too");
         let mut after = files(&home.data());
         // Boots are counted, so that a loop of them is seen, and the log may be begun.
         for counted in ["boots.json", "logs/money-machine.log"] {

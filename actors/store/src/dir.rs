@@ -162,9 +162,10 @@ impl DataDir {
     /// What kind of runs `path` belongs to; `None` if it was never used.
     ///
     /// # Errors
-    /// [`DirError::BadFile`] or [`DirError::NotWritable`] for a stamp that does not open.
+    /// [`DirError::BadFile`] or [`DirError::NotWritable`] for a stamp that does not open,
+    /// [`DirError::Newer`] for one of a newer version.
     pub fn stamp_of(path: &Path) -> Result<Option<Stamp>, DirError> {
-        Ok(stamp::read(path)?.map(|file| file.stamp))
+        stamp::look(path)
     }
 
     /// Whether the ballast is there.

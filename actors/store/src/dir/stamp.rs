@@ -58,6 +58,15 @@ fn write(dir: &Path, file: StampFile) -> Result<(), DirError> {
     files::replace(dir, STAMP_FILE, &text).map_err(DirError::io(dir))
 }
 
+/// What kind `dir` is of; changes nothing.
+pub fn look(dir: &Path) -> Result<Option<Stamp>, DirError> {
+    let file = read(dir)?;
+    if let Some(found) = file.map(|file| file.format).filter(|format| *format > FORMAT) {
+        return Err(DirError::Newer { path: dir.to_owned(), found, known: FORMAT });
+    }
+    Ok(file.map(|file| file.stamp))
+}
+
 /// Checks `dir` for a run of kind `wanted`, and stamps it where it has no stamp.
 pub fn check_stamp(dir: &Path, wanted: Stamp) -> Result<StampFile, DirError> {
     let path = || dir.to_owned();
