@@ -247,3 +247,6 @@ impl Running {
         report
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,13 +15,14 @@ mod seams;
 mod world;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mm_core::id::StrategyId;
 use mm_core::moment::Moment;
 use mm_core::schedule::Schedule;
-use mm_store::{OpenError, Options, SharedMemory, Store};
+use mm_store::{Mode as StoreMode, OpenError, Options, SharedMemory, Stamp, Store};
 
 use crate::shared::{Installed, Settings};
 use crate::strategies::pool::Mode;
@@ -39,6 +40,9 @@ pub const BEGIN: &str = "2026-11-22T12:00:00Z";
 pub struct Bench {
     /// The disk that outlives the lives.
     pub memory: SharedMemory,
+    /// A directory whose store is used instead, so that bytes on a real disk can be changed. Closed in
+    /// order between lives.
+    pub dir: Option<PathBuf>,
     /// The outside: what it answers, and what it was asked.
     pub world: World,
     /// The rule files.
@@ -59,6 +63,7 @@ impl Bench {
         rules.put(&format!("{PLATFORM}.toml"), &pack(1000, "1d"));
         Self {
             memory: SharedMemory::new(),
+            dir: None,
             world: World::default(),
             rules,
             settings: settings(),
@@ -159,16 +164,46 @@ impl Bench {
 
     /// Changes the store behind the machine's back, between two lives.
     pub fn meddle(&self, meddle: impl FnOnce(&Store)) {
-        let options = Options::in_memory(self.memory.clone(), Arc::new(Seeded::new(8)));
+        let options = self.options(Arc::new(Seeded::new(8)));
         let store = Store::open(options).expect("the store opens");
         meddle(&store);
         store.close().expect("the store closes");
+    }
+
+    fn options(&self, entropy: Arc<Seeded>) -> Options {
+        match &self.dir {
+            Some(dir) => Options { mode: StoreMode::Inline, ..Options::in_dir(dir, Stamp::Sandbox, entropy) },
+            None => Options::in_memory(self.memory.clone(), entropy),
+        }
+    }
+
+    /// Changes a byte in the middle of each place on the directory's disk where `text` stands.
+    ///
+    /// # Panics
+    /// If there is no directory, or the text stands nowhere.
+    pub fn flip(&self, text: &str) {
+        let path = self.dir.as_ref().expect("a directory").join(mm_store::DATABASE_FILE);
+        let mut bytes = std::fs::read(&path).expect("readable");
+        let places: Vec<usize> = bytes
+            .windows(text.len())
+            .enumerate()
+            .filter(|(_, window)| *window == text.as_bytes())
+            .map(|(at, _)| at + text.len() / 2)
+            .collect();
+        assert!(!places.is_empty(), "`{text}` stands nowhere");
+        for at in places {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1;
+            }
+        }
+        std::fs::write(&path, bytes).expect("writable");
     }
 
     /// A copy of this bench with a disk and a world of its own.
     pub fn fork(&self) -> Self {
         Self {
             memory: self.memory.image(),
+            dir: None,
             world: self.world.fork(),
             rules: self.rules.fork(),
             settings: self.settings.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mm_core::id::{Space, StrategyId};
 use mm_core::run::{RunRecord, Trigger};
 use mm_core::seams::{Clock, Rng};
-use mm_store::{Options, Record, Span, Store};
+use mm_store::{Record, Span, Store};
 use mm_supervision::{Event, Intensity, Root, Seams, Strategy as Together, SupervisorSpec, real_mono_ns};
 
 use super::seams::{Seeded, SimClock};
@@ -47,7 +47,7 @@ impl Machine {
     pub(super) async fn start(bench: &Bench, clock: Arc<SimClock>, mode: Mode) -> Result<Self, String> {
         let chance = Arc::new(Seeded::new(bench.seed));
         let entropy = Arc::new(Seeded::new(bench.seed ^ 0xa11d));
-        let options = Options::in_memory(bench.memory.clone(), entropy.clone());
+        let options = bench.options(entropy.clone());
         let store = Store::open(options).map_err(|error| error.to_string())?;
         let shared = Shared {
             store: store.clone(),

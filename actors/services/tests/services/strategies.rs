@@ -345,6 +345,7 @@ fn a_strategy_that_spins_holds_nobody_up_is_given_up_and_can_do_nothing_more() {
         assert_eq!(standing.running, Some(id), "it answers while it spins");
         let run = machine.idle("spinner").await.unwrap();
         assert_eq!(run.outcome, Some(Outcome::Stuck));
+        assert_eq!(status(machine, "spinner").await, "tripped", "one is enough");
         assert!(machine.alerts().iter().any(|(about, _)| about == "stuck/spinner"));
         // Its one slot is given again although its thread still spins.
         assert_eq!(machine.run("good").await.outcome, Some(Outcome::Succeeded));

@@ -1,0 +1,150 @@
+//! A kernel that cannot start: the machine is up all the same, in safe mode, and says why.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mm_core::seams::{Entropy, SplitMix64};
+use mm_services::resources::Usage;
+use mm_store::{Options, SharedMemory, Stamp};
+use serde_json::Value;
+
+use super::*;
+use crate::admin::{AdminService, Info, Ops, answer};
+use crate::config::{self, Env, Overrides, Sources};
+use crate::inprocess::InProcess;
+use crate::rules::FixedRules;
+use crate::sandbox::{Sandbox, world::World};
+use crate::seams::{SeededRng, SystemClock};
+
+struct Seeded(Mutex<SplitMix64>);
+
+impl Entropy for Seeded {
+    fn fill(&self, buffer: &mut [u8]) {
+        let mut numbers = self.0.lock().unwrap();
+        buffer.fill_with(|| numbers.next_u64() as u8);
+    }
+}
+
+struct NoProbe;
+
+impl Probe for NoProbe {
+    fn look(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+/// Rules that end whoever asks for them, until they are mended.
+struct Cursed {
+    rules: FixedRules,
+    mended: AtomicBool,
+}
+
+impl RuleSource for Cursed {
+    fn stamp(&self) -> u64 {
+        assert!(self.mended.load(Ordering::SeqCst), "the rules are cursed");
+        1
+    }
+
+    fn read(&self) -> Result<Vec<(String, String)>, String> {
+        self.rules.read()
+    }
+
+    fn place(&self) -> String {
+        self.rules.place()
+    }
+}
+
+async fn boot(memory: &SharedMemory, rules: Arc<Cursed>) -> (Running, Arc<Ops>) {
+    let machine = Machine::new().with_builtins();
+    let clock = Arc::new(SystemClock::new(Some("2026-07-22T12:00:00Z".parse().unwrap())));
+    let entropy = Arc::new(Seeded(Mutex::new(SplitMix64(7))));
+    let store = Store::open(Options::in_memory(memory.clone(), entropy.clone())).unwrap();
+    let seams = Seams {
+        transport: Arc::new(InProcess::to(Arc::new(Sandbox::of_world(World::small(7))), clock.clone())),
+        clock,
+        entropy,
+        rng: Arc::new(SeededRng::new(7)),
+        store,
+        rules,
+        probe: Arc::new(NoProbe),
+        pool: pool::Mode::Inline,
+        on_runs_stuck: Arc::new(|| {}),
+        events: Arc::new(|_| {}),
+    };
+    let loaded = config::load(Sources {
+        file: None,
+        env: Env::default(),
+        flags: Overrides::default(),
+        installed: &machine.names(),
+        check_schedule: crate::cli::check_schedule,
+    });
+    let settings = machine.settings(&loaded.unwrap().config, "sandbox", false).unwrap();
+    let mut made = None;
+    let running = Machine::assemble(seams, settings, |services, tree| {
+        let info = Info {
+            pid: 42,
+            started: "2026-07-22T12:00:00Z".parse().unwrap(),
+            data_dir: "/data".into(),
+            stamp: Stamp::Sandbox,
+            version: "0.0.0",
+            config_json: Value::Null,
+            config_text: String::new(),
+        };
+        let ops = Arc::new(Ops::new(services.clone(), tree, None, info));
+        made = Some(ops.clone());
+        Some(AdminService::row(ops))
+    })
+    .await;
+    (running.expect("the machine is up"), made.unwrap())
+}
+
+/// Asks until `ready` holds of the answer: alerts are written by an actor.
+async fn get(ops: &Ops, target: &str, ready: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..10_000 {
+        let (status, body) = answer(ops, "GET", target, &Value::Null).await;
+        assert_eq!(status, 200, "{body}");
+        if ready(&body) {
+            return body;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{target} was never as it should be");
+}
+
+#[tokio::test]
+async fn a_kernel_that_cannot_start_is_safe_mode_and_the_next_start_is_well() {
+    let memory = SharedMemory::new();
+    let rules = Arc::new(Cursed { rules: FixedRules::built_in(), mended: AtomicBool::new(false) });
+    let (running, ops) = boot(&memory, rules.clone()).await;
+    let safe =
+        |status: &Value| status["safe_mode"] == true && !status["alerts"].as_array().unwrap().is_empty();
+    let status = get(&ops, "/status", safe).await;
+    assert!(status["safe_mode_why"].as_str().unwrap().contains("the rules are cursed"), "{status}");
+    assert_eq!(status["alerts"][0]["about"], "safe-mode");
+    let doctor = get(&ops, "/doctor", |_| true).await;
+    let kernel = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "kernel").unwrap();
+    assert_eq!((&kernel["grade"], &doctor["ok"]), (&"fail".into(), &false.into()));
+    assert!(kernel["sentence"].as_str().unwrap().contains("the rules are cursed"), "{kernel}");
+    let (code, told) = answer(&ops, "POST", "/strategies/bug-bounty/run", &Value::Null).await;
+    assert_eq!(code, 503, "{told}");
+    assert!(running.stop(Duration::from_secs(5)).await.in_time);
+    memory.restart();
+
+    rules.mended.store(true, Ordering::SeqCst);
+    let (running, ops) = boot(&memory, rules).await;
+    let well =
+        |status: &Value| status["safe_mode"] == false && status["alerts"].as_array().unwrap().is_empty();
+    get(&ops, "/status", well).await;
+    running.stop(Duration::from_secs(5)).await;
+}
+
+/// A kernel that ends later is told of in the same way.
+#[tokio::test]
+async fn a_kernel_that_ends_says_why() {
+    let rules = Arc::new(Cursed { rules: FixedRules::built_in(), mended: AtomicBool::new(true) });
+    let (running, ops) = boot(&SharedMemory::new(), rules).await;
+    assert!(running.tree().kill("kernel"));
+    let down = |status: &Value| status["safe_mode"] == true && status["safe_mode_why"] == "killed";
+    get(&ops, "/status", down).await;
+    running.stop(Duration::from_secs(5)).await;
+}
