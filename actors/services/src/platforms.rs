@@ -230,7 +230,8 @@ impl Component for Egress {
         match msg {
             Msg::Admit { lane, reply } => {
                 let now = self.shared.now();
-                let admit = self.change(state, &lane, |breaker| breaker.admit(&Policy::keyless(), now)).await?;
+                let admit =
+                    self.change(state, &lane, |breaker| breaker.admit(&Policy::keyless(), now)).await?;
                 reply.send(admit.unwrap_or_else(|why| Admit::No { until: None, why }));
             }
             Msg::Send { lane, permit, request, reply } => {
@@ -321,7 +322,9 @@ impl Egress {
                 }
                 Err(error) => {
                     let row = damage::of_one_row(error)?;
-                    return Ok(Err(format!("{row} is damaged, so nothing passes until a backup is restored")));
+                    return Ok(Err(format!(
+                        "{row} is damaged, so nothing passes until a backup is restored"
+                    )));
                 }
             }
         }
