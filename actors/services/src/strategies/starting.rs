@@ -27,6 +27,8 @@ use crate::records::{ScheduleRow, TickRow};
 const STUCK_AFTER: Duration = Duration::from_secs(5);
 /// A run that was cut off so often is not taken up again: it may be what ends the process.
 const ATTEMPTS_MAX: u32 = 5;
+/// A run that was cut off is not taken up later than this after it began (or than its deadline).
+const TAKEN_UP_WITHIN: Duration = Duration::from_secs(2 * 3600);
 
 /// A run's way back to its host. A run that never got a thread is told of, too: without that its host
 /// would wait for it for ever.
@@ -202,11 +204,18 @@ impl Host {
             state.last = Some(row.value);
             return Ok(());
         }
-        let same_code = row.value.code_version == (self.installed.make)().about().code_version;
+        let about = (self.installed.make)().about();
+        let same_code = row.value.code_version == about.code_version;
+        // Taken up long after, it would take what it reads now for what was so when it began.
+        let late = self.shared.now().since(row.value.started) > about.deadline.max(TAKEN_UP_WITHIN);
+        let mut afresh = !same_code;
         let why = if !same_code {
             Some("it was cut off, and the strategy's code is another now")
         } else if row.value.attempt >= ATTEMPTS_MAX {
             Some("it was cut off too often")
+        } else if late {
+            afresh = true;
+            Some("it was cut off, and that was too long ago")
         } else if !self.enabled(state) || state.put_aside.is_some() {
             Some("it was cut off, and the strategy does not run now")
         } else {
@@ -221,7 +230,7 @@ impl Host {
             let trigger = cut_off.trigger.clone();
             let ended = Ended::without_result(Outcome::Interrupted, why.to_owned());
             self.end(state, cut_off, row.version, 0, ended).await?;
-            if !same_code && let Ok(generation) = self.ready(state, &trigger) {
+            if afresh && let Ok(generation) = self.ready(state, &trigger) {
                 self.start(me, state, trigger, generation, None).await?;
             }
             return Ok(());
