@@ -45,8 +45,14 @@ impl<M: Inspect> Envelope<M> {
         msg
     }
 
-    /// Takes the message up for handling.
-    pub(crate) fn open(mut self, now_ns: u64, seat: Arc<Seat>) -> Option<(M, InHand)> {
+    /// Takes the message up for handling. The host lends its own way to the same meter, so that a
+    /// message need not count references.
+    pub(crate) fn open<'a>(
+        mut self,
+        now_ns: u64,
+        meter: &'a Meter,
+        seat: &'a Seat,
+    ) -> Option<(M, InHand<'a>)> {
         let msg = self.msg.take()?;
         if let Some(begun) = &self.begun {
             begun.store(true, Ordering::Release);
@@ -60,8 +66,8 @@ impl<M: Inspect> Envelope<M> {
             handle_ns: 0,
             ok: false,
         };
-        self.meter.take_up(record.kind, now_ns);
-        Some((msg, InHand { record: Some(record), since_ns: now_ns, meter: self.meter.clone(), seat }))
+        meter.take_up(record.kind, now_ns);
+        Some((msg, InHand { record: Some(record), since_ns: now_ns, meter, seat }))
     }
 }
 
@@ -74,14 +80,14 @@ impl<M: Inspect> Drop for Envelope<M> {
 }
 
 /// The message being handled. Dropped without [`InHand::put_down`] (a kill), it is recorded as failed.
-pub(crate) struct InHand {
+pub(crate) struct InHand<'a> {
     record: Option<Record>,
     since_ns: u64,
-    meter: Arc<Meter>,
-    seat: Arc<Seat>,
+    meter: &'a Meter,
+    seat: &'a Seat,
 }
 
-impl InHand {
+impl InHand<'_> {
     pub(crate) fn action(&self) -> Option<Arc<str>> {
         self.record.as_ref().and_then(|record| record.action.clone())
     }
@@ -99,7 +105,7 @@ impl InHand {
     }
 }
 
-impl Drop for InHand {
+impl Drop for InHand<'_> {
     fn drop(&mut self) {
         // A poll that was never left (kill between polls is outside one) must not look stuck.
         self.meter.leave_poll();

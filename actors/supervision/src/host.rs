@@ -128,7 +128,7 @@ impl<C: Component> Actor for Host<C> {
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         let now_ns = self.seat.now_ns();
-        let Some((msg, in_hand)) = envelope.open(now_ns, self.seat.clone()) else {
+        let Some((msg, in_hand)) = envelope.open(now_ns, &self.meter, &self.seat) else {
             return Ok(());
         };
         let Some(live) = state.as_mut() else { return Ok(()) };
