@@ -182,7 +182,11 @@ impl GatewayService {
             let refusal =
                 Refusal { class: ErrorClass::RateLimit, why: full.to_string(), rules: vec!["limit".into()] };
             let waited = match full.retry_at {
-                Some(at) => self.wait(p, at).await,
+                Some(at) if self.has_time(p, at) => {
+                    tracing::info!(action = %p.id(), "waiting: {full}");
+                    self.wait(p, at).await
+                }
+                Some(_) => false,
                 None => false,
             };
             if !waited {
@@ -238,7 +242,10 @@ impl GatewayService {
         tracing::trace!(point = "gateway.send", action = %p.id(), "point");
         let sent = self.platforms.send(&turn.platform, &turn.lane, permit, request).await;
         // What was dialled is reported to its breaker by the one who dialled.
-        turn.taken = !matches!(sent, Err(SendFailed::Permit(_) | SendFailed::Breaker(_) | SendFailed::Lost { maybe_sent: false }));
+        turn.taken = !matches!(
+            sent,
+            Err(SendFailed::Permit(_) | SendFailed::Breaker(_) | SendFailed::Lost { maybe_sent: false })
+        );
         sent
     }
 
