@@ -1,6 +1,7 @@
 //! Bad input through the whole machine: a feed that is cut off, is no JSON, never ends, has wrong types,
 //! is empty, slow, broken off, packed as a bomb, missing, or leads to a private address. Each gives one
 //! clear sentence in the run's report, takes nothing of what was known, and the next good read works.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 #[path = "simulation/paused.rs"]
 mod paused;

@@ -1,6 +1,7 @@
 //! Real recorded scope files through the whole simulated machine; what was found is read from the store
 //! alone. The recordings are not part of the project: without `../shared/data` beside the workspace
 //! these tests say that they were skipped.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 #[path = "simulation/paused.rs"]
 mod paused;

@@ -2,6 +2,7 @@
 //!
 //! The checker sees the event trace, the sandbox's log and a read-only store ([`evidence`]) and nothing
 //! of the daemon itself.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 #[path = "simulation/evidence.rs"]
 mod evidence;
@@ -29,9 +30,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const WEEK: Duration = HOUR.saturating_mul(7 * 24);
 
+/// One part of the checker: what is wrong, a line each.
+type Room = fn(&Evidence) -> Vec<String>;
+
 /// Everything that must hold of a machine that is up and at rest.
 fn check(e: &Evidence) -> Vec<String> {
-    let rooms: [(&str, fn(&Evidence) -> Vec<String>); 6] = [
+    let rooms: [(&str, Room); 6] = [
         ("chain", order::chain),
         ("requests", order::requests),
         ("limits", order::limits),
