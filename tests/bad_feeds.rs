@@ -104,9 +104,6 @@ fn sentences(faults: Vec<(&str, Fault)>) -> String {
 
 #[test]
 fn a_bad_document_is_named_and_takes_nothing() {
-    if !paused::can_pause() {
-        return;
-    }
     let told = sentences(vec![
         ("truncated", Fault::Truncated { keep_bytes: 1_000 }),
         ("not json", Fault::NotJson),
@@ -139,9 +136,6 @@ fn a_bad_document_is_named_and_takes_nothing() {
 
 #[test]
 fn a_bad_exchange_is_named_and_takes_nothing() {
-    if !paused::can_pause() {
-        return;
-    }
     let told = sentences(vec![
         ("slow", Fault::Slow { piece_bytes: 1_000, pause: Duration::from_secs(30) }),
         ("stalled", Fault::Stall { wait: 10 * MINUTE }),
@@ -171,9 +165,6 @@ fn a_bad_exchange_is_named_and_takes_nothing() {
 
 #[test]
 fn a_redirect_to_where_nothing_is_called_is_named_and_not_followed() {
-    if !paused::can_pause() {
-        return;
-    }
     let to = |status, to: &str| Fault::Redirect { status, to: to.to_owned() };
     let told = sentences(vec![
         ("cloud metadata", to(302, "http://169.254.169.254/latest/meta-data/")),
@@ -220,9 +211,6 @@ fn peak_bytes() -> u64 {
 
 #[test]
 fn what_never_ends_is_cut_off_and_memory_stays_bounded() {
-    if !paused::can_pause() {
-        return;
-    }
     let before = peak_bytes();
     let told = sentences(vec![("endless", Fault::Endless), ("gzip bomb", Fault::GzipBomb)]);
     expect![[r#"
@@ -240,9 +228,6 @@ fn what_never_ends_is_cut_off_and_memory_stays_bounded() {
 /// says, or for hours; all five files are its own. What was known stays, and then all is read again.
 #[test]
 fn a_platform_that_wants_to_be_left_alone_is() {
-    if !paused::can_pause() {
-        return;
-    }
     let too_fast = Fault::TooManyRequests { retry_after: 170 * MINUTE };
     for (fault, quiet, then) in [(too_fast, 2, 2), (Fault::Status(403), 5, 3)] {
         let mut simulation = machine(Feed::HackerOne);

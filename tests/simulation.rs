@@ -63,9 +63,6 @@ fn quiet(seed: u64, time: Duration) -> Simulation {
 
 #[test]
 fn one_seed_is_one_week_and_another_is_another() {
-    if !paused::can_pause() {
-        return;
-    }
     let again = std::thread::spawn(|| quiet(1, WEEK).trace());
     let first = quiet(1, WEEK);
     assert_right(&Evidence::of(&first));
@@ -122,9 +119,6 @@ fn failing(per_mille: u16) -> FaultMix {
 
 #[test]
 fn stormy_weeks_hold_and_meet_everything() {
-    if !paused::can_pause() {
-        return;
-    }
     let reached = Sometimes::default();
     std::thread::scope(|threads| {
         let common = FaultMix::common;
@@ -152,9 +146,6 @@ fn stormy_weeks_hold_and_meet_everything() {
 /// when it began: what is missing would be called gone days too early.
 #[test]
 fn a_run_that_was_cut_off_long_ago_is_followed_by_a_fresh_one() {
-    if !paused::can_pause() {
-        return;
-    }
     for (down, taken_up) in [(MINUTE, true), (HOUR * 24 * 4, false)] {
         let mut simulation = Simulation::new(Plan::new(3, paused::runtime));
         simulation.run_for(HOUR * 2).unwrap();
@@ -187,9 +178,6 @@ fn assert_noticed(simulation: &Simulation, words: &str) {
 
 #[test]
 fn a_request_sent_twice_is_noticed() {
-    if !paused::can_pause() {
-        return;
-    }
     let plan = Plan::new(21, paused::runtime);
     let wrap = plants::sends_twice(plan.sandbox.clone());
     let mut simulation = Simulation::new(plan.wrapped(wrap));
@@ -199,9 +187,6 @@ fn a_request_sent_twice_is_noticed() {
 
 #[test]
 fn news_that_is_kept_back_is_noticed() {
-    if !paused::can_pause() {
-        return;
-    }
     assert_noticed(&planted(22, 36, plants::never_modified), "was not told");
     assert_noticed(&planted(22, 36, plants::forgets), "the baseline of");
     assert_noticed(&planted(42, 12, plants::crossed), "the baseline of");
@@ -209,9 +194,6 @@ fn news_that_is_kept_back_is_noticed() {
 
 #[test]
 fn other_limits_and_other_places_are_noticed() {
-    if !paused::can_pause() {
-        return;
-    }
     let mut simulation = Simulation::new(Plan::new(15, paused::runtime).wrapped(plants::other_limits));
     simulation.sandbox().set_mix(Some(failing(450)));
     simulation.run_for(HOUR * 36 + 20 * MINUTE).unwrap();
@@ -233,9 +215,6 @@ fn other_limits_and_other_places_are_noticed() {
 /// must miss what was acknowledged.
 #[test]
 fn a_disk_that_lies_is_noticed() {
-    if !paused::can_pause() {
-        return;
-    }
     let noticed = (0..4).filter(|seed| {
         let mut simulation = Simulation::new(Plan::new(30 + seed, paused::runtime));
         simulation.run_for(HOUR * 2).unwrap();
@@ -254,9 +233,6 @@ fn a_disk_that_lies_is_noticed() {
 /// What the seams do wrong and the machine must stand: no rules at all, a clock that is set back.
 #[test]
 fn the_machine_stays_right_where_its_surroundings_are_wrong() {
-    if !paused::can_pause() {
-        return;
-    }
     let no_rules = planted(41, 5, plants::no_rules);
     assert_eq!(no_rules.sandbox().received_total(), 0);
     let evidence = Evidence::of(&no_rules);

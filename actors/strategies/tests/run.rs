@@ -63,7 +63,10 @@ async fn the_first_run_lists_everything_and_tells_nothing() {
     assert_eq!(report.errors, Vec::<String>::new());
     assert_eq!(drafts.opportunities.len(), 9);
     for draft in &drafts.opportunities {
-        assert!(!draft.tell && draft.details.value()["baseline"] == true && draft.evidence.is_some(), "{draft:?}");
+        assert!(
+            !draft.tell && draft.details.value()["baseline"] == true && draft.evidence.is_some(),
+            "{draft:?}"
+        );
         assert_eq!(draft.kind, "programme_added");
     }
     let proposed: Vec<_> = bench.asked().iter().map(|action| action.platform.as_str()).collect();
@@ -88,7 +91,9 @@ async fn the_second_run_tells_what_is_new_and_only_that() {
         news,
         ["hackerone programme_added crest", "federacy targets_added 33333333-cccc-4ccc-8ccc-333333333333"]
     );
-    assert!(drafts.opportunities.iter().all(|draft| draft.tell && draft.details.value()["baseline"] == false));
+    assert!(
+        drafts.opportunities.iter().all(|draft| draft.tell && draft.details.value()["baseline"] == false)
+    );
     assert_eq!(drafts.opportunities[1].details.value()["targets"][0]["identifier"], "new.iris.example");
     assert!(report.metrics.contains(&("hackerone.told".to_owned(), 1)));
 }

@@ -54,7 +54,12 @@ fn title(finding: &Finding) -> String {
         Kind::TargetsGone => format!("Out of scope of {name} on {platform}: {targets}"),
         Kind::RewardChanged => {
             let (before, now) = (amount(&finding.payout_before), amount(&finding.payout));
-            format!("Reward of {name} on {platform}: {before} before, {now} now")
+            if before == now {
+                // HackerOne tells whether a programme pays, and not how much.
+                format!("Reward of {name} on {platform}: whether it pays has changed")
+            } else {
+                format!("Reward of {name} on {platform}: {before} before, {now} now")
+            }
         }
     }
 }
