@@ -395,7 +395,10 @@ impl State {
         let full = |limit: String, retry_at| Err(Full { limit, retry_at });
         let cool_down = self.cool_downs.get(&cool_down_key(charge));
         if let Some(until) = cool_down.and_then(|cool_down| cool_down.until(now.quota)) {
-            return full(format!("the patience of {}, which asked to be left alone,", charge.platform), Some(until));
+            return full(
+                format!("the patience of {}, which asked to be left alone,", charge.platform),
+                Some(until),
+            );
         }
         if let Some(last) = self.last.get(&charge.platform) {
             let left = charge.pause.saturating_sub(now.mono.saturating_sub(last.mono) + last.age);

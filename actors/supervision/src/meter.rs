@@ -8,7 +8,7 @@ mod book;
 mod histogram;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub use book::{KindCount, LeftMessage, Record};
 pub use histogram::{Histogram, Quantiles};
@@ -17,6 +17,9 @@ pub(crate) use book::Book;
 
 use crate::inspect::Inspect;
 use crate::sync::lock;
+
+/// How many kinds of message can be named while in hand; a component has far fewer.
+const NAMED_MAX: usize = 16;
 
 /// The figures of one actor, over all its incarnations in this process.
 pub struct Meter {
@@ -34,6 +37,10 @@ pub struct Meter {
     poll_since_ns: AtomicU64,
     /// Reading of the last poll's beginning.
     last_poll_ns: AtomicU64,
+    /// Which of `named` is in hand, counted from 1; 0 when none is, or one that has no place there.
+    in_hand: AtomicU32,
+    /// The kinds seen so far. Never changed once set, so that taking a message up needs no lock.
+    named: [OnceLock<&'static str>; NAMED_MAX],
     book: Mutex<Option<Box<Book>>>,
 }
 
@@ -47,6 +54,8 @@ impl Meter {
             busy_since_ns: AtomicU64::new(0),
             poll_since_ns: AtomicU64::new(0),
             last_poll_ns: AtomicU64::new(0),
+            in_hand: AtomicU32::new(0),
+            named: [const { OnceLock::new() }; NAMED_MAX],
             book: Mutex::new(None),
         }
     }
@@ -108,7 +117,8 @@ impl Meter {
     /// The kind of the message in hand.
     #[must_use]
     pub fn in_hand(&self) -> Option<&'static str> {
-        self.read(|book| book.in_hand).flatten()
+        let place = self.in_hand.load(Ordering::Relaxed).checked_sub(1)?;
+        self.named.get(place as usize)?.get().copied()
     }
 
     /// Time in the mailbox.
@@ -153,11 +163,14 @@ impl Meter {
     pub(crate) fn take_up(&self, kind: &'static str, now_ns: u64) {
         self.leave();
         self.busy_since_ns.store(now_ns.max(1), Ordering::Relaxed);
-        self.write(|book| book.in_hand = Some(kind));
+        let mut places = (1..).zip(&self.named);
+        let found = places.find(|(_, name)| *name.get_or_init(|| kind) == kind);
+        self.in_hand.store(found.map_or(0, |(place, _)| place), Ordering::Relaxed);
     }
 
     pub(crate) fn put_down(&self, record: Record) {
         self.busy_since_ns.store(0, Ordering::Relaxed);
+        self.in_hand.store(0, Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
         self.write(|book| book.push(record));
     }

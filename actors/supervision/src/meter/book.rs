@@ -66,7 +66,6 @@ pub struct LeftMessage {
 
 #[derive(Default)]
 pub(crate) struct Book {
-    pub(crate) in_hand: Option<&'static str>,
     pub(crate) wait: Histogram,
     pub(crate) handle: Histogram,
     pub(crate) left: Vec<LeftMessage>,
@@ -84,7 +83,6 @@ impl Book {
     }
 
     pub(crate) fn push(&mut self, record: Record) {
-        self.in_hand = None;
         self.wait.add(record.queue_ns);
         self.handle.add(record.handle_ns);
         let ok = record.ok;
