@@ -14,10 +14,11 @@ bench:
     cargo bench --bench feeds
     cargo bench --bench daemon
 
-# Long runs, once an issue: 1,000 kills of the real binary, and a hundred simulated weeks.
+# Long runs, once an issue: 1,000 kills of the real binary, and fifty more stormy simulated days.
+# Built for debugging on purpose: its assertions (also redb's) are on.
 soak:
-    MONEY_MACHINE_TEST_KILLS=1000 cargo test --release --test kill -- --nocapture
-    MONEY_MACHINE_TEST_SEEDS=100 cargo test --release --test simulation -- --nocapture
+    MONEY_MACHINE_TEST_KILLS=1000 cargo test --test kill -- --nocapture
+    MONEY_MACHINE_TEST_SEEDS=25 cargo test --test simulation more_storms -- --nocapture
 
 # Licences and advisories (needs cargo-deny and a local advisory database).
 deny:

@@ -142,6 +142,20 @@ fn stormy_weeks_hold_and_meet_everything() {
     assert!(never.is_empty(), "no seed reached: {never:?}");
 }
 
+/// As many more stormy days as `MONEY_MACHINE_TEST_SEEDS` says, each with a seed of its own; none where
+/// nothing is said.
+#[test]
+fn more_storms_hold_where_they_are_asked_for() {
+    let seeds = std::env::var("MONEY_MACHINE_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    for seed in 1000..1000 + seeds {
+        let per_mille = u16::try_from(30 + seed % 500).unwrap();
+        let evidence = Evidence::of(&stormy(seed, 2, FaultMix::common(seed, per_mille)));
+        let wrong = check(&evidence);
+        assert!(wrong.is_empty(), "seed {seed}: {:#?}", &wrong[..wrong.len().min(10)]);
+        println!("storm {seed}: two days of {per_mille} faults in a thousand hold");
+    }
+}
+
 /// A run killed in its middle and found again after days must not take what it reads then for what was so
 /// when it began: what is missing would be called gone days too early.
 #[test]
