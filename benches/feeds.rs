@@ -10,16 +10,19 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/rounds.rs"]
+mod rounds;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use figures::{heading, line, median, order, ratio};
+use figures::{heading, line, median};
 use mm_core::moment::Moment;
 use mm_strategies::bug_bounty::feed::parse;
 use mm_strategies::bug_bounty::memory::Memory;
 use mm_strategies::bug_bounty::scope::Source;
 use money_machine::sandbox::world::{Feed, World};
+use rounds::{order, ratio};
 
 const ROUNDS: usize = 21;
 /// The ways in which the files are read.

@@ -11,16 +11,19 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/rounds.rs"]
+mod rounds;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use figures::{heading, line, median, order, ratio};
+use figures::{heading, line, median};
 use mm_supervision::{
     Component, Fault, Handle, Inspect, Intensity, MemoryBudgets, Reply, Restart, Root, Seams, Strategy,
     SupervisorSpec, child,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use rounds::{order, ratio};
 
 const ROUNDS: usize = 41;
 /// The first rounds warm up.

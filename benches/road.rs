@@ -12,6 +12,8 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/rounds.rs"]
+mod rounds;
 #[path = "road/setup.rs"]
 mod setup;
 #[path = "road/twin.rs"]
@@ -21,8 +23,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use figures::{heading, line, median, order, quantile, ratio};
+use figures::{heading, line, median, quantile};
 use mm_services::gateway::Walked;
+use rounds::{order, ratio};
 use setup::Bench;
 use tokio::task::JoinSet;
 use twin::Twin;

@@ -2,7 +2,11 @@
 //!
 //! The checker sees the event trace, the sandbox's log and a read-only store ([`evidence`]) and nothing
 //! of the daemon itself.
-#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may stop at what should not be, and is told how long it may take"
+)]
 
 #[path = "simulation/evidence.rs"]
 mod evidence;
@@ -146,7 +150,8 @@ fn stormy_weeks_hold_and_meet_everything() {
 /// nothing is said.
 #[test]
 fn more_storms_hold_where_they_are_asked_for() {
-    let seeds = std::env::var("MONEY_MACHINE_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let seeds =
+        std::env::var("MONEY_MACHINE_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     for seed in 1000..1000 + seeds {
         let per_mille = u16::try_from(30 + seed % 500).unwrap();
         let evidence = Evidence::of(&stormy(seed, 2, FaultMix::common(seed, per_mille)));

@@ -1,7 +1,7 @@
 //! The books: opportunities, and the owner's decisions on them. (Approvals and the ledger of
 //! earnings have their rows here when they come.)
 //!
-//! A run's findings are merged by [`merge`], a function of what is stored and what was drafted;
+//! A run's findings are merged by `merge`, a function of what is stored and what was drafted;
 //! the run's own commit writes them. The actor is the one that takes decisions, so that two said
 //! at once cannot both be the last. It calls nobody but the store.
 

@@ -1,7 +1,7 @@
 //! The gateway: walks every action down the one road.
 //!
 //! Each action is walked in a task of its own, so that a slow platform holds up no other. The road
-//! itself is in [`road`]; it is one function that reads like a list. Should the gateway die, its
+//! itself is in `gateway/road.rs`; it is one function that reads like a list. Should the gateway die, its
 //! walks are cut off: what was `planned` provably never left or was a read, and what was `sending`
 //! becomes `ambiguous` at the next start; nothing is sent again by itself.
 //!
