@@ -38,6 +38,7 @@ pub(crate) enum AnswerJob {
 }
 
 /// What it did.
+#[derive(Clone, Copy)]
 pub(crate) struct AnswerResult(Pruned);
 
 fn used_frame(digest: &Digest, used: Moment) -> Vec<u8> {
@@ -46,7 +47,13 @@ fn used_frame(digest: &Digest, used: Moment) -> Vec<u8> {
 }
 
 impl AnswerJob {
-    pub fn run(self, db: &Database) -> Result<AnswerResult, StorageFault> {
+    /// Puts may overtake changes; what removes may not be overtaken.
+    pub fn is_put(&self) -> bool {
+        matches!(self, AnswerJob::Put { .. })
+    }
+
+    /// Does all of `jobs` in one transaction.
+    pub fn run(jobs: Vec<AnswerJob>, db: &Database) -> Result<AnswerResult, StorageFault> {
         let mut txn = db.begin_write()?;
         txn.set_quick_repair(false);
         txn.set_durability(Durability::None)?;
@@ -54,20 +61,22 @@ impl AnswerJob {
         {
             let mut answers = txn.open_table(ANSWERS)?;
             let mut used = txn.open_table(ANSWERS_USED)?;
-            match self {
-                AnswerJob::Put { digest, framed, used: at } => {
-                    if let Some(framed) = framed {
-                        answers.insert(digest.0.as_slice(), framed.as_slice())?;
-                    }
-                    used.insert(digest.0.as_slice(), used_frame(&digest, at).as_slice())?;
-                }
-                AnswerJob::Remove(digests) => {
-                    for digest in digests {
-                        if let Some(old) = answers.remove(digest.0.as_slice())? {
-                            pruned.answers += 1;
-                            pruned.bytes += old.value().len() as u64;
+            for job in jobs {
+                match job {
+                    AnswerJob::Put { digest, framed, used: at } => {
+                        if let Some(framed) = framed {
+                            answers.insert(digest.0.as_slice(), framed.as_slice())?;
                         }
-                        used.remove(digest.0.as_slice())?;
+                        used.insert(digest.0.as_slice(), used_frame(&digest, at).as_slice())?;
+                    }
+                    AnswerJob::Remove(digests) => {
+                        for digest in digests {
+                            if let Some(old) = answers.remove(digest.0.as_slice())? {
+                                pruned.answers += 1;
+                                pruned.bytes += old.value().len() as u64;
+                            }
+                            used.remove(digest.0.as_slice())?;
+                        }
                     }
                 }
             }

@@ -81,11 +81,11 @@ impl Core {
         }
     }
 
-    fn answers(&mut self, job: AnswerJob) -> Result<AnswerResult, CommitError> {
+    fn answers(&mut self, jobs: Vec<AnswerJob>) -> Result<AnswerResult, CommitError> {
         if !self.fuse.running.load(Ordering::Acquire) {
             return Err(CommitError::Stopped);
         }
-        job.run(self.applier.database()).map_err(|error| {
+        AnswerJob::run(jobs, self.applier.database()).map_err(|error| {
             self.fuse.blow(&error);
             CommitError::Unknown
         })
@@ -151,7 +151,7 @@ impl Writer {
 
     pub async fn answers(&self, job: AnswerJob) -> Result<AnswerResult, CommitError> {
         match &self.place {
-            Place::Inline(core) => inline(core, |core| core.answers(job))?,
+            Place::Inline(core) => inline(core, |core| core.answers(vec![job]))?,
             Place::Thread { requests, .. } => {
                 let (reply, answer) = oneshot::channel();
                 send(requests, Request::Answers(job, Reply::Task(reply)))?;
@@ -162,7 +162,7 @@ impl Writer {
 
     pub fn answers_blocking(&self, job: AnswerJob) -> Result<AnswerResult, CommitError> {
         match &self.place {
-            Place::Inline(core) => inline(core, |core| core.answers(job))?,
+            Place::Inline(core) => inline(core, |core| core.answers(vec![job]))?,
             Place::Thread { requests, .. } => {
                 let (reply, answer) = mpsc::sync_channel(1);
                 send(requests, Request::Answers(job, Reply::Thread(reply)))?;
@@ -228,23 +228,48 @@ fn work(mut core: Core, inbox: &Receiver<Request>) {
             waiting.push_back(request);
         }
         waiting.extend(inbox.try_iter().take(GROUP_MAX.saturating_sub(waiting.len())));
-        let (mut changes, mut replies) = (Vec::new(), Vec::new());
-        while let Some(Request::Commit(..)) = waiting.front() {
-            if let Some(Request::Commit(change, reply)) = waiting.pop_front() {
-                changes.push(change);
-                replies.push(reply);
-            }
+        let Round { puts, changes, last } = Round::take(&mut waiting);
+        if !puts.is_empty() {
+            let (jobs, replies): (Vec<_>, Vec<_>) = puts.into_iter().unzip();
+            let result = core.answers(jobs);
+            replies.into_iter().for_each(|reply| reply.send(result.clone()));
         }
         if !changes.is_empty() {
+            let (changes, replies): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
             let results = core.commit(changes);
             replies.into_iter().zip(results).for_each(|(reply, result)| reply.send(result));
         }
-        match waiting.pop_front() {
-            Some(Request::Answers(job, reply)) => reply.send(core.answers(job)),
+        match last {
+            Some(Request::Answers(job, reply)) => reply.send(core.answers(vec![job])),
             Some(Request::Stop) => return,
-            Some(commit) => waiting.push_front(commit),
-            None => {}
+            Some(Request::Commit(..)) | None => {}
         }
+    }
+}
+
+/// What is done in one go: the answers that wait, then the changes. Answers are put ahead of changes
+/// that came before them, so that they do not cut a group in two; nobody can refer to an answer before
+/// its put has returned, so nobody sees the difference. Nothing overtakes a removal or the stop.
+struct Round {
+    puts: Vec<(AnswerJob, Reply<Result<AnswerResult, CommitError>>)>,
+    changes: Vec<(Change, Reply<CommitResult>)>,
+    last: Option<Request>,
+}
+
+impl Round {
+    fn take(waiting: &mut VecDeque<Request>) -> Self {
+        let mut round = Self { puts: Vec::new(), changes: Vec::new(), last: None };
+        while let Some(request) = waiting.pop_front() {
+            match request {
+                Request::Commit(change, reply) => round.changes.push((change, reply)),
+                Request::Answers(job, reply) if job.is_put() => round.puts.push((job, reply)),
+                last => {
+                    round.last = Some(last);
+                    break;
+                }
+            }
+        }
+        round
     }
 }
 
