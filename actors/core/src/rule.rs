@@ -20,6 +20,7 @@
 
 mod judge;
 mod lint;
+mod mistake;
 mod parse;
 mod parts;
 mod table;
@@ -38,7 +39,8 @@ use crate::url::LogicalUrl;
 
 pub use judge::{DecidingRule, Judged, Judgement};
 pub use lint::Lint;
-pub use parse::{MAX_FILE_BYTES, RuleError};
+pub use mistake::RuleError;
+pub use parse::MAX_FILE_BYTES;
 
 /// After how many days without a review a rule loses its power to permit.
 pub const REVIEW_DAYS: u64 = 180;

@@ -2,8 +2,8 @@
 //! ever judged by.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use super::mistake::RuleError;
 use super::parts::{
     is_rule_id, read_conditions, read_date, read_example, read_kind, read_limit, read_obligations,
     read_verdict,
@@ -16,27 +16,6 @@ use crate::url::LogicalUrl;
 
 /// The largest rule file that is read: 256 KiB.
 pub const MAX_FILE_BYTES: usize = 256 << 10;
-
-/// A mistake in a rule file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RuleError {
-    /// The file's name.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The key, with the tables it stands in: `rule.conditions.url`.
-    pub key: String,
-    /// What is wrong and what would be right.
-    pub sentence: String,
-}
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}: {}", self.file, self.line, self.key, self.sentence)
-    }
-}
-
-impl std::error::Error for RuleError {}
 
 /// The hash of all files, in the order of their names.
 pub(super) fn version(files: &[(String, String)]) -> Digest {

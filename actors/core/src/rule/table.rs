@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::parse::RuleError;
+use super::mistake::RuleError;
 
 /// Where mistakes of one file go.
 pub(super) struct Mistakes<'f> {
