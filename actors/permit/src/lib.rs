@@ -8,11 +8,17 @@
 //!
 //! Nothing here touches a clock or a socket. When a check fails, nothing has left.
 //!
-//! A permit cannot be copied, and a cleared request cannot be made by hand:
+//! A permit cannot be copied, and neither a judgement nor a cleared request can be made by hand:
 //!
 //! ```compile_fail
 //! fn twice(permit: mm_permit::Permit) -> (mm_permit::Permit, mm_permit::Permit) {
 //!     (permit.clone(), permit)
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn judge_for_oneself(judgement: mm_core::rule::Judgement) -> mm_core::rule::Judgement {
+//!     mm_core::rule::Judgement { verdict: mm_core::rule::Verdict::Permit, ..judgement }
 //! }
 //! ```
 //!

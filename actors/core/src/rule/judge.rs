@@ -67,7 +67,8 @@ impl DecidingRule {
     }
 }
 
-/// The verdict on an action.
+/// The verdict on an action. Only [`RuleSet::judge`] makes one: a permit is minted from it.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
     /// What compliance says.
