@@ -112,7 +112,9 @@ fn stormy(seed: u64, days: u32, mix: FaultMix) -> Simulation {
         simulation.restart(end, down);
     }
     simulation.sandbox().set_mix(None);
-    simulation.run_for(HOUR * 8).unwrap();
+    // Some hours on, and then to half past one of them: on the hour a run would be under way.
+    let to_the_hour = 3_600_000 - simulation.now().unix_ms().rem_euclid(3_600_000) as u64;
+    simulation.run_for(HOUR * 8 + Duration::from_millis(to_the_hour) + MINUTE * 30).unwrap();
     simulation
 }
 
