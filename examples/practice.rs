@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Without a rule pack for `practice` every post is refused, and the message names the file to
-//! write: that is what the machine does with a platform it has no rules for.
+//! write: that is what the machine does with a platform it has no rules for. `practice.toml` beside
+//! this file is one.
 
 use std::time::Duration;
 

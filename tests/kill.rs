@@ -376,34 +376,4 @@ enabled = true
 schedule = "every 1s"
 "#;
 
-const PRACTICE_PACK: &str = r#"
-[pack]
-platform = "practice"
-version = 1
-hosts = ["practice.example"]
-about = "The sandbox's practice platform."
-
-[[rule]]
-id = "practice/post"
-action = "post"
-verdict = "permit"
-reason = "it is there to be written to"
-source = "tests/kill.rs"
-clause = "a post makes a post"
-certainty = "primary"
-reviewed = 2026-11-22
-
-[rule.conditions]
-method = ["POST"]
-url = ["https://practice.example/v1/posts"]
-
-[rule.obligations]
-user_agent = "money-machine/{version} (test)"
-
-[[limit]]
-kind = "*"
-scope = "platform"
-max = 100000
-per = "1h"
-source = "tests/kill.rs"
-"#;
+const PRACTICE_PACK: &str = include_str!("../examples/practice.toml");

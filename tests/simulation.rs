@@ -79,6 +79,11 @@ fn one_seed_is_one_week_and_another_is_another() {
     assert_ne!(first, other.trace());
 }
 
+/// How long it is to the next full hour, when a run begins.
+fn to_the_hour(simulation: &Simulation) -> Duration {
+    HOUR - Duration::from_millis(simulation.now().unix_ms().rem_euclid(3_600_000) as u64)
+}
+
 /// Some days with faults on the way, and with ends in their middle: in order, by kill, by power loss, by
 /// a dead disk, at any time and in the middle of runs. At the end the weather is fair and all is at rest.
 fn stormy(seed: u64, days: u32, mix: FaultMix) -> Simulation {
@@ -97,10 +102,9 @@ fn stormy(seed: u64, days: u32, mix: FaultMix) -> Simulation {
         };
         // To the next full hour but some, and then into the run, or some hours on.
         let hours = 1 + roll(14);
-        let to_the_hour = 3_600_000 - simulation.now().unix_ms().rem_euclid(3_600_000) as u64;
+        let to_the_hour = to_the_hour(&simulation);
         let into_the_run = Duration::from_millis(roll(3_000));
-        let died =
-            simulation.run_for(Duration::from_millis(to_the_hour) + HOUR * hours as u32 + into_the_run);
+        let died = simulation.run_for(to_the_hour + HOUR * hours as u32 + into_the_run);
         assert_eq!(died, Ok(()));
         if roll(4) == 0 {
             simulation.let_disk_fail_after(1 + roll(300));
@@ -113,8 +117,7 @@ fn stormy(seed: u64, days: u32, mix: FaultMix) -> Simulation {
     }
     simulation.sandbox().set_mix(None);
     // Some hours on, and then to half past one of them: on the hour a run would be under way.
-    let to_the_hour = 3_600_000 - simulation.now().unix_ms().rem_euclid(3_600_000) as u64;
-    simulation.run_for(HOUR * 8 + Duration::from_millis(to_the_hour) + MINUTE * 30).unwrap();
+    simulation.run_for(HOUR * 8 + to_the_hour(&simulation) + MINUTE * 30).unwrap();
     simulation
 }
 

@@ -171,7 +171,7 @@ impl Place {
         }
         config.push_str(&format!("[strategies.panics]\nenabled = {panics}\n"));
         home.write("config.toml", config);
-        home.write("data/rules/practice.toml", PRACTICE_PACK);
+        home.write("data/rules/practice.toml", PRACTICE_PACK.replace("max = 100000", "max = 100"));
         Place { home, outside }
     }
 
@@ -296,34 +296,4 @@ fn panics() {
     assert!(found.rows.is_empty());
 }
 
-const PRACTICE_PACK: &str = r#"
-[pack]
-platform = "practice"
-version = 1
-hosts = ["practice.example"]
-about = "The sandbox's practice platform."
-
-[[rule]]
-id = "practice/post"
-action = "post"
-verdict = "permit"
-reason = "it is there to be written to"
-source = "tests/spin.rs"
-clause = "a post makes a post"
-certainty = "primary"
-reviewed = 2026-11-22
-
-[rule.conditions]
-method = ["POST"]
-url = ["https://practice.example/v1/posts"]
-
-[rule.obligations]
-user_agent = "money-machine/{version} (test)"
-
-[[limit]]
-kind = "*"
-scope = "platform"
-max = 100
-per = "1h"
-source = "tests/spin.rs"
-"#;
+const PRACTICE_PACK: &str = include_str!("../examples/practice.toml");

@@ -193,6 +193,13 @@ pub struct Refusal {
     pub rules: Vec<String>,
 }
 
+impl Refusal {
+    /// A refusal that no rule decided.
+    pub fn new(class: crate::error::ErrorClass, why: impl Into<String>) -> Self {
+        Self { class, why: why.into(), rules: Vec::new() }
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.why)

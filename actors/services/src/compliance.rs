@@ -8,7 +8,7 @@ use mm_core::action::{Action, Request};
 use mm_core::digest::Digest;
 use mm_core::id::{ActionId, Space};
 use mm_core::limit::Quota;
-use mm_core::rule::{Judged, Judgement, RuleSet};
+use mm_core::rule::{DecidingRule, Judged, Judgement, RuleSet};
 use mm_permit::{Mint, Permit, Refused, Terms};
 use mm_store::{Change, NewEntry};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
@@ -223,7 +223,8 @@ impl ComplianceService {
             first.reason = format!("the rules could not be read, so nothing is permitted: {why}");
         }
         // The engine names the usual place of rule files; these lie where the owner put them.
-        for rule in &mut judgement.deciding {
+        let named = |rule: &&mut DecidingRule| rule.reason.contains(mm_core::rule::RULES_FOLDER);
+        for rule in judgement.deciding.iter_mut().filter(named) {
             rule.reason = rule.reason.replace(mm_core::rule::RULES_FOLDER, &self.0.rules.place());
         }
         let quotas = rules.quotas(&action.platform, &action.kind, action.account.as_ref(), space);

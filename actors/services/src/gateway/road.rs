@@ -80,20 +80,20 @@ impl GatewayService {
                     "{} redirects a request that changes something; whether it happened is to be seen there",
                     hop.action.request.url()
                 );
-                let refusal = Refusal { class: ErrorClass::Fatal, why, rules: Vec::new() };
+                let refusal = Refusal::new(ErrorClass::Fatal, why);
                 return self.refuse(&hop, draft, refusal).await;
             }
             match derive(proposal, &hop, location, hops + 1) {
                 Ok(next) => hop = next,
                 Err(why) => {
                     draft.stage(Stage::Failed);
-                    let refusal = Refusal { class: ErrorClass::Compliance, why, rules: Vec::new() };
+                    let refusal = Refusal::new(ErrorClass::Compliance, why);
                     return self.refuse(&hop, draft, refusal).await;
                 }
             }
         }
         let why = format!("{} redirects more than {HOPS_MAX} times", proposal.action.request.url());
-        let refusal = Refusal { class: ErrorClass::Fatal, why, rules: Vec::new() };
+        let refusal = Refusal::new(ErrorClass::Fatal, why);
         self.refuse(&hop, Draft::of(&hop, self.shared.now(), HOPS_MAX), refusal).await
     }
 
@@ -157,11 +157,10 @@ impl GatewayService {
             Admit::Yes { generation } | Admit::Probe { generation, .. } => {
                 Ok(Turn { platforms: &self.platforms, platform, lane, generation, taken: false })
             }
-            Admit::No { until, why } => {
+            Admit::No { why, .. } => {
                 let why = format!("the breaker of {} is open: {why}", p.action.platform);
                 let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
                 // The breaker's own time passes without us: a run does not wait for it.
-                let _ = until;
                 Err(Halt::Refused(refusal))
             }
         }
@@ -201,7 +200,7 @@ impl GatewayService {
         let sealed = self.accounts.seal(&p.action.platform, p.action.account.as_ref(), &request).await?;
         sealed.map_err(|not_sealed| {
             let why = not_sealed.to_string();
-            Halt::Refused(Refusal { class: ErrorClass::Auth, why, rules: Vec::new() })
+            Halt::Refused(Refusal::new(ErrorClass::Auth, why))
         })
     }
 
@@ -222,12 +221,12 @@ impl GatewayService {
             // Nothing has left: the try starts over with the rules that are now in force.
             Err(changed @ NoPermit::RulesChanged) => {
                 let why = changed.to_string();
-                let refusal = Refusal { class: ErrorClass::Transient, why, rules: Vec::new() };
+                let refusal = Refusal::new(ErrorClass::Transient, why);
                 Err(Halt::Again { not_before: self.shared.now(), refusal })
             }
             Err(refused) => {
                 let why = Fault::from(refused).reason;
-                Err(Halt::Refused(Refusal { class: ErrorClass::Compliance, why, rules: Vec::new() }))
+                Err(Halt::Refused(Refusal::new(ErrorClass::Compliance, why)))
             }
         }
     }
@@ -280,7 +279,7 @@ impl GatewayService {
             && draft.tries() < TRIES_MAX
         {
             let why = format!("{} answered with status {}", p.action.request.url(), reached.answer.status);
-            let refusal = Refusal { class: error.class, why, rules: Vec::new() };
+            let refusal = Refusal::new(error.class, why);
             let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
             // An answer is an answer: if there is no time for another try, it is what came.
             if self.has_time(p, not_before) {
@@ -316,7 +315,7 @@ impl GatewayService {
             other => Fault::from(other).reason,
         };
         draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed });
-        let refusal = Refusal { class, why, rules: Vec::new() };
+        let refusal = Refusal::new(class, why);
         if retry {
             draft.tried(None, &refusal.why);
             Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }

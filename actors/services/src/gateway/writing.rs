@@ -143,7 +143,7 @@ impl GatewayService {
             // A run that resumes after a crash finds its step finished, as one that nobody knows the
             // end of; without this it would propose, and send, the same change again.
             let why = format!("{} may or may not have happened: {CUT_OFF}", draft.record.url);
-            let refusal = Refusal { class: ErrorClass::Transient, why, rules: Vec::new() };
+            let refusal = Refusal::new(ErrorClass::Transient, why);
             change = change.and(step_row(p, &id, StepOutcome::Refused(refusal))?);
         }
         committed(self.limiter.commit(charge, change).await?)?;

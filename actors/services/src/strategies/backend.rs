@@ -144,12 +144,12 @@ impl RunBackend {
                 self.run.strategy, action.kind, action.platform
             ),
         };
-        Some(Refusal { class: ErrorClass::Fatal, why, rules: Vec::new() })
+        Some(Refusal::new(ErrorClass::Fatal, why))
     }
 }
 
 fn lost(sentence: String) -> Refusal {
-    Refusal { class: ErrorClass::Transient, why: sentence, rules: Vec::new() }
+    Refusal::new(ErrorClass::Transient, sentence)
 }
 
 /// The outcome of a step that was finished before the run was cut off.
