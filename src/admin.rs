@@ -29,7 +29,10 @@
 //! does not say in time is read from the store. What changes something is done and put on record
 //! by the services, not here.
 
+mod actors;
+mod alerts;
 mod answer;
+mod quarantine;
 mod serve;
 mod service;
 

@@ -9,16 +9,19 @@
 
 mod actions;
 mod actors;
+mod alerts;
 mod ask;
 mod audit;
 mod completions;
 mod config;
+mod crashes;
 mod doctor;
 mod limits;
 mod opportunities;
 pub(crate) mod place;
 mod print;
 pub mod run;
+mod service;
 mod status;
 mod strategy;
 
@@ -110,6 +113,8 @@ enum Verb {
     #[command(subcommand)]
     Actors(actors::Verb),
     #[command(subcommand)]
+    Crashes(crashes::Verb),
+    #[command(subcommand)]
     Actions(actions::Verb),
     #[command(subcommand)]
     Strategy(strategy::Verb),
@@ -119,6 +124,10 @@ enum Verb {
     Opportunities(opportunities::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
+    #[command(subcommand)]
+    Alerts(alerts::Verb),
+    #[command(subcommand)]
+    Service(service::Verb),
     Completions(completions::Options),
 }
 
@@ -158,11 +167,14 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Doctor(options) => doctor::execute(&cx, options),
         Verb::Config(verb) => config::execute(&cx, verb),
         Verb::Actors(verb) => actors::execute(&cx, verb),
+        Verb::Crashes(verb) => crashes::execute(&cx, verb),
         Verb::Actions(verb) => actions::execute(&cx, verb),
         Verb::Strategy(verb) => strategy::execute(&cx, verb),
         Verb::Limits(verb) => limits::execute(&cx, verb),
         Verb::Opportunities(verb) => opportunities::execute(&cx, verb),
         Verb::Audit(verb) => audit::execute(&cx, verb),
+        Verb::Alerts(verb) => alerts::execute(&cx, verb),
+        Verb::Service(verb) => service::execute(&cx, verb),
         Verb::Completions(options) => completions::execute(&options),
     }
 }

@@ -16,7 +16,7 @@ use mm_services::resources::Probe;
 use mm_services::strategies::pool;
 use mm_services::transport::Transport;
 use mm_services::tree::Services;
-use mm_services::{Installed, RuleSource, Settings, Shared, StrategyFactory};
+use mm_services::{Installed, Live, RuleSource, Settings, Shared, StrategyFactory};
 use mm_store::{Change, NewEntry, Store};
 use mm_supervision::{ChildSpec, Event, Intensity, Root, StartError, StopReport, SupervisorSpec, Tree};
 use serde_json::json;
@@ -165,7 +165,7 @@ impl Machine {
             rng: seams.rng.clone(),
             transport: seams.transport,
             rules: seams.rules,
-            settings: Arc::new(settings),
+            settings: Live::new(settings),
         };
         note(&shared, "boot.started").await?;
         let services = Services::new(shared.clone(), seams.probe, seams.pool, seams.on_runs_stuck);
@@ -209,8 +209,8 @@ fn watched(
 async fn note(shared: &Shared, kind: &str) -> Result<(), AssemblyError> {
     let wrong = |error: Box<dyn std::error::Error + Send + Sync>| AssemblyError::Record(error);
     let payload = json!({
-        "version": shared.settings.version,
-        "stamp": shared.settings.stamp,
+        "version": shared.settings().version,
+        "stamp": shared.settings().stamp,
         "epoch": shared.store.epoch().0,
     });
     let entry =

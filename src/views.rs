@@ -10,7 +10,9 @@
 
 pub mod action;
 pub mod actor;
+pub mod alert;
 pub mod audit;
+pub mod crash;
 pub mod doctor;
 pub mod limit;
 pub mod opportunity;

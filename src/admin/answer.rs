@@ -53,6 +53,11 @@ async fn walk(ops: &Ops, method: &str, target: &str, body: &Value) -> Result<Val
                 question.text("path").ok_or_else(|| Problem::Bad("`path` says which actor".to_owned()))?;
             Ok(value(&actor::show(tree(ops)?, path)?)?)
         }
+        ("POST", ["actors", verb]) => Ok(super::actors::say(ops, verb, body).await?),
+        ("POST", ["alerts", verb]) => Ok(super::alerts::say(ops, verb, body).await?),
+        ("POST", ["strategies", name, "quarantine", verb]) => {
+            Ok(super::quarantine::say(ops, name, verb, body).await?)
+        }
         ("POST", ["strategies", name, verb]) => Ok(say(ops, name, verb, body).await?),
         ("POST", ["opportunities", id, verb]) => Ok(decide(ops, id, verb).await?),
         (_, ["strategies" | "opportunities", _, _]) => Err(Wrong::Method),
@@ -86,7 +91,7 @@ fn tree(ops: &Ops) -> Result<&mm_supervision::Tree, Problem> {
 async fn reader(ops: &Ops) -> Reader {
     let shared = &ops.services.shared;
     let mut strategies = Vec::new();
-    for (id, installed) in &shared.settings.strategies {
+    for (id, installed) in &shared.settings().strategies {
         let asked = tokio::time::timeout(HOST_WITHIN, ops.services.strategies.standing(id.as_str())).await;
         let live = asked.ok().and_then(Result::ok).flatten();
         strategies.push(views::Strategy {
@@ -110,7 +115,7 @@ async fn reader(ops: &Ops) -> Reader {
         strategies,
         rules: shared.rules.read().and_then(|files| parse_rules(&files)),
         rules_place: shared.rules.place(),
-        daily_actions_max: Some(shared.settings.daily_actions_max),
+        daily_actions_max: Some(shared.settings().daily_actions_max),
         disk_free_bytes: usage.disk_free_bytes,
         daemon: Some(Daemon {
             pid: ops.info.pid,

@@ -4,12 +4,24 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Problem, Question, Reader, action, audit, doctor, limit, meant, nearest, opportunity, status, strategy,
+    Problem, Question, Reader, action, alert, audit, crash, doctor, limit, meant, nearest, opportunity,
+    status, strategy,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
-const READS: &[&str] =
-    &["status", "doctor", "actions", "strategies", "limits", "opportunities", "audit", "actors", "config"];
+const READS: &[&str] = &[
+    "status",
+    "doctor",
+    "actions",
+    "strategies",
+    "limits",
+    "opportunities",
+    "audit",
+    "alerts",
+    "crashes",
+    "actors",
+    "config",
+];
 
 /// Answers a question from what `reader` holds. `None`: not a question for the store.
 ///
@@ -21,6 +33,8 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["doctor"] => plain(question).and_then(|()| json(Ok(doctor::read(reader)))),
         ["opportunities"] => json(opportunity::list(reader, question)),
         ["opportunities", id] => json(opportunity::show(reader, id)),
+        ["alerts"] => json(alert::list(reader, question)),
+        ["crashes"] => json(crash::list(reader, question)),
         ["actions"] => json(action::list(reader, question)),
         ["actions", id] => json(action::show(reader, id)),
         ["strategies"] => plain(question).and_then(|()| json(strategy::list(reader))),

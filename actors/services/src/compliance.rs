@@ -212,7 +212,7 @@ impl Component for ComplianceService {
 
 impl ComplianceService {
     fn rule(&self, state: &State, action: &Action, space: &Space) -> Ruling {
-        let settings = &self.0.settings;
+        let settings = self.0.settings();
         let judged = Judged::of(action, settings.country.as_deref(), self.0.now());
         let (rules, trouble) = match &state.rules {
             Rules::Read(rules) => (rules, None),

@@ -22,7 +22,7 @@ pub struct Finding {
 }
 
 pub(crate) fn schedules(shared: &Shared) -> Result<Vec<Finding>, ReadError> {
-    let ids: Vec<StrategyId> = shared.settings.strategies.keys().cloned().collect();
+    let ids: Vec<StrategyId> = shared.settings().strategies.keys().cloned().collect();
     check(&shared.store, &ids)
 }
 

@@ -27,4 +27,4 @@ pub mod tidy;
 pub mod transport;
 pub mod tree;
 
-pub use shared::{Installed, RuleSource, Settings, Shared, StrategyFactory};
+pub use shared::{Installed, Live, RuleSource, Settings, Shared, StrategyFactory};

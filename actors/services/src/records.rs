@@ -1,5 +1,9 @@
 //! The rows that services keep for themselves. Rows that are core types stand in `mm_store::records`.
 
+mod alert;
+
+pub use alert::AlertRow;
+
 use mm_core::breaker::Breaker;
 use mm_core::id::RunId;
 use mm_core::moment::Moment;
@@ -97,25 +101,6 @@ pub struct OpenRow {
 
 impl Record for OpenRow {
     const KIND: Kind = Kind::new("open", 111, 1);
-}
-
-/// Something the owner should know. Row id: what it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlertRow {
-    /// One sentence.
-    pub sentence: String,
-    /// When it was first raised.
-    pub raised_at: Moment,
-    /// When it was last raised.
-    pub last_at: Moment,
-    /// How often.
-    pub times: u64,
-    /// When it was told to be over, if it was.
-    pub cleared_at: Option<Moment>,
-}
-
-impl Record for AlertRow {
-    const KIND: Kind = Kind::new("alert", 110, 1);
 }
 
 /// The last act at a platform, so that the least pause after it holds over restarts. Row id: the

@@ -96,7 +96,7 @@ impl Component for ResourcesService {
             Some(_) => self.alerts.clear(&space, "disk"),
             None => {}
         }
-        let (me, wait) = (me.clone(), self.shared.settings.metrics_interval.max(Duration::from_secs(1)));
+        let (me, wait) = (me.clone(), self.shared.settings().metrics_interval.max(Duration::from_secs(1)));
         timer.abort_all();
         while timer.try_join_next().is_some() {}
         timer.spawn(async move {

@@ -120,12 +120,12 @@ impl Component for SchedulerService {
 impl SchedulerService {
     /// Writes down every tick that is due, and says how long nothing else is.
     async fn look(&self, state: &mut State) -> Result<Duration, Fault> {
-        if !self.shared.settings.scheduling {
+        if !self.shared.settings().scheduling {
             return Ok(SLEEP_MAX);
         }
         let space = Space::default_owner();
         let mut soonest = SLEEP_MAX;
-        for (id, installed) in &self.shared.settings.strategies {
+        for (id, installed) in &self.shared.settings().strategies {
             let now = self.shared.now();
             let Some((order, ahead)) = self.order(&space, id, installed, now)? else { continue };
             let next = order.schedule.next;
@@ -219,7 +219,7 @@ impl SchedulerService {
     }
 
     fn arm(&self, me: &Handle<Msg>, state: &mut State, wait: Duration) {
-        if !self.shared.settings.scheduling {
+        if !self.shared.settings().scheduling {
             return;
         }
         state.timer += 1;

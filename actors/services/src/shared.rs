@@ -1,7 +1,7 @@
 //! What every service is handed: the store, the seams and the checked settings.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
@@ -90,10 +90,38 @@ pub struct Shared {
     /// The rule packs.
     pub rules: Arc<dyn RuleSource>,
     /// The configuration.
-    pub settings: Arc<Settings>,
+    pub settings: Live,
+}
+
+/// The configuration of the moment. Clones share it: a reload is seen by all at their next look, and
+/// whoever is in the middle of something goes on with what it began with.
+#[derive(Clone)]
+pub struct Live(Arc<RwLock<Arc<Settings>>>);
+
+impl Live {
+    /// Begins with `settings`.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(settings))))
+    }
+
+    /// As they are now.
+    pub fn now(&self) -> Arc<Settings> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts others in their place and gives those that were.
+    pub fn replace(&self, settings: Settings) -> Arc<Settings> {
+        let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *place, Arc::new(settings))
+    }
 }
 
 impl Shared {
+    /// The configuration as it is now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.now()
+    }
+
     /// The time of day.
     pub fn now(&self) -> Moment {
         self.clock.wall()

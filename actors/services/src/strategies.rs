@@ -200,7 +200,8 @@ kinds!(Msg {
 impl Strategies {
     /// A host, not yet started, for every installed strategy.
     pub fn new(shared: &Shared) -> Self {
-        let hosts = shared.settings.strategies.keys().map(|id| (id.clone(), Handle::new()));
+        let settings = shared.settings();
+        let hosts = settings.strategies.keys().map(|id| (id.clone(), Handle::new()));
         Self { above: SupervisorHandle::new(), hosts: Arc::new(hosts.collect()) }
     }
 
@@ -208,7 +209,7 @@ impl Strategies {
     pub fn row(&self, shared: &Shared, gateway: &Gateway, alerts: &Alerts, pool: &pool::Pool) -> ChildSpec {
         let mut spec =
             SupervisorSpec::new(Together::OneForOne, Intensity { max: 10, within: Duration::from_secs(60) });
-        for (id, installed) in &shared.settings.strategies {
+        for (id, installed) in &shared.settings().strategies {
             if let Some(handle) = self.hosts.get(id) {
                 spec = spec.with(self.host_row(id, installed, handle, shared, gateway, alerts, pool));
             }

@@ -103,7 +103,7 @@ impl Services {
             kernel: SupervisorHandle::new(),
             kernel_why: Arc::default(),
             upkeep: SupervisorHandle::new(),
-            pool: Pool::new(shared.settings.concurrent_runs_max, mode, on_spent),
+            pool: Pool::new(shared.settings().concurrent_runs_max, mode, on_spent),
             probe,
             shared,
         }

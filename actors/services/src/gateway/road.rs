@@ -168,7 +168,7 @@ impl GatewayService {
 
     async fn spend(&self, p: &Proposal, ruling: &Ruling) -> Result<Charge, Halt> {
         let mut quotas = ruling.quotas.clone();
-        quotas.push(mm_core::limit::Quota::daily_actions(self.shared.settings.daily_actions_max));
+        quotas.push(mm_core::limit::Quota::daily_actions(self.shared.settings().daily_actions_max));
         let charge = Charge {
             platform: p.action.platform.clone(),
             account: p.action.account.clone().map(|account| (p.space.clone(), account)),

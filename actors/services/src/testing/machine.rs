@@ -14,7 +14,7 @@ use super::{Bench, World};
 use crate::budgets::StoredBudgets;
 use crate::records::{AlertRow, StrategyRow};
 use crate::resources::{Probe, Usage};
-use crate::shared::Shared;
+use crate::shared::{Live, Shared};
 use crate::strategies::pool::Mode;
 use crate::tree::Services;
 
@@ -56,7 +56,7 @@ impl Machine {
             rng: chance.clone(),
             transport: Arc::new(bench.world.clone()),
             rules: Arc::new(bench.rules.clone()),
-            settings: Arc::new(bench.settings.clone()),
+            settings: Live::new(bench.settings.clone()),
         };
         let services = Services::new(shared, Arc::new(NoProbe), mode, Arc::new(|| {}));
         let (wall, mono, jitter) = (clock.clone(), clock.clone(), chance);
