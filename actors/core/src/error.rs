@@ -64,6 +64,8 @@ pub enum TransportFault {
     BadEncoding,
     /// A redirect led nowhere that may be called, or there were too many.
     BadRedirect,
+    /// The permit was over before the first byte could leave: this process slept, or stood still.
+    PermitOver,
 }
 
 impl TransportFault {
@@ -76,6 +78,7 @@ impl TransportFault {
                 | TransportFault::ForbiddenAddress
                 | TransportFault::Connect
                 | TransportFault::Tls
+                | TransportFault::PermitOver
         )
     }
 
@@ -93,6 +96,7 @@ impl TransportFault {
             TransportFault::Truncated => "the answer ended too early",
             TransportFault::BadEncoding => "the answer's compression was broken",
             TransportFault::BadRedirect => "a redirect led nowhere that may be called",
+            TransportFault::PermitOver => "its permit was over before the first byte could leave",
         }
     }
 }
@@ -198,7 +202,7 @@ pub fn classify(signal: Signal) -> Option<Classified> {
             | TransportFault::Truncated
             | TransportFault::BadEncoding => TRANSIENT,
             TransportFault::Tls => TRANSIENT_SEEN,
-            TransportFault::ForbiddenAddress => COMPLIANCE,
+            TransportFault::ForbiddenAddress | TransportFault::PermitOver => COMPLIANCE,
             TransportFault::TooLarge { .. } | TransportFault::BadRedirect => FATAL,
         });
     }
@@ -322,11 +326,12 @@ mod tests {
             Truncated          transient  retry breaker -     Machine
             BadEncoding        transient  retry breaker -     Machine
             BadRedirect        fatal      -     -       alert Author
+            PermitOver         compliance -     -       alert Owner
         "#]]
         .assert_eq(&table);
     }
 
-    const FAULTS: [TransportFault; 11] = [
+    const FAULTS: [TransportFault; 12] = [
         TransportFault::Dns,
         TransportFault::ForbiddenAddress,
         TransportFault::Connect,
@@ -338,6 +343,7 @@ mod tests {
         TransportFault::Truncated,
         TransportFault::BadEncoding,
         TransportFault::BadRedirect,
+        TransportFault::PermitOver,
     ];
 
     #[test]

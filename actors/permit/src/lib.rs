@@ -161,16 +161,21 @@ impl Permit {
         if std::mem::replace(&mut self.used, true) {
             return Err(Refused::Used);
         }
-        let lived = now.mono.saturating_sub(self.minted.mono);
-        let stepped_back = now.wall < self.minted.wall;
-        if stepped_back || lived > PERMIT_LIFETIME || now.wall.since(self.minted.wall) > PERMIT_LIFETIME {
+        if is_over(self.minted, now) {
             return Err(Refused::Expired);
         }
         if request.hash() != self.hash {
             return Err(Refused::Changed);
         }
-        Ok(Cleared { request, action: self.action.clone(), answer_bytes_max: self.answer_bytes_max })
+        let Self { action, answer_bytes_max, minted, .. } = self;
+        Ok(Cleared { request, action: action.clone(), answer_bytes_max: *answer_bytes_max, minted: *minted })
     }
+}
+
+/// Whether a permit of `minted` is too old at `now`, or a clock went back meanwhile.
+fn is_over(minted: Now, now: Now) -> bool {
+    let lived = now.mono.saturating_sub(minted.mono);
+    now.wall < minted.wall || lived > PERMIT_LIFETIME || now.wall.since(minted.wall) > PERMIT_LIFETIME
 }
 
 /// A request that passed every check and may now be dialled, once: sending consumes it.
@@ -179,6 +184,7 @@ pub struct Cleared {
     request: Request,
     action: ActionId,
     answer_bytes_max: u64,
+    minted: Now,
 }
 
 impl Cleared {
@@ -190,6 +196,13 @@ impl Cleared {
     /// The action it belongs to.
     pub fn action(&self) -> &ActionId {
         &self.action
+    }
+
+    /// Says at any later instant whether its permit is over. A process can stand still between this
+    /// check and the socket, so whoever dials asks once more when the connection stands.
+    pub fn is_over(&self) -> impl Fn(Now) -> bool + Send + Sync + 'static {
+        let minted = self.minted;
+        move |now| is_over(minted, now)
     }
 
     /// The most bytes of answer to take, after decompression.

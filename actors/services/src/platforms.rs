@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use crate::damage;
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
-use crate::transport::RawAnswer;
+use crate::transport::{RawAnswer, while_live};
 
 /// The way to the egress actors.
 #[derive(Clone)]
@@ -290,11 +290,21 @@ impl Egress {
             }
         };
         tracing::trace!(point = "egress.cleared", action = %cleared.action(), "point");
-        let (transport, clock, me) = (self.shared.transport.clone(), self.shared.clock.clone(), me.clone());
+        let (shared, me) = (self.shared.clone(), me.clone());
         state.exchanges.spawn(async move {
-            let result = transport.exchange(cleared).await;
+            let (is_over, clocks) = (cleared.is_over(), shared.clone());
+            let live = move || !is_over(clocks.both_clocks());
+            // The process may have stood still since the check above.
+            let result = match live() {
+                true => while_live(live, shared.transport.exchange(cleared)).await,
+                false => Err(TransportFault::PermitOver),
+            };
+            if result == Err(TransportFault::PermitOver) {
+                reply.send(Err(SendFailed::Permit(Refused::Expired)));
+                return;
+            }
             let signal = match &result {
-                Ok(answer) => answer.signal(clock.wall()),
+                Ok(answer) => answer.signal(shared.now()),
                 Err(fault) => Signal::transport(*fault),
             };
             if me.cast(Msg::Ended { lane, generation, signal }).is_err() {

@@ -17,12 +17,14 @@ use mm_core::moment::Moment;
 use mm_permit::Cleared;
 
 mod address;
+mod fresh;
 mod https;
 mod loopback;
 mod reading;
 mod resolve;
 
 pub use address::is_public;
+pub(crate) use fresh::while_live;
 pub use https::Https;
 pub use loopback::Loopback;
 

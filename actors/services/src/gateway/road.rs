@@ -297,8 +297,9 @@ impl GatewayService {
     fn failed(&self, p: &Proposal, draft: &mut Draft, failed: SendFailed, now: Moment) -> Halt {
         let mutating = p.action.request.method().is_mutating();
         let (class, retry, may_have_left) = match &failed {
-            // Nothing has left, and time alone made it so: it is judged again.
-            SendFailed::Permit(Refused::Expired) => (ErrorClass::Transient, true, false),
+            // Time alone made it so. A read is judged again. A change is not: its intent is on record, the
+            // process stood still beside it, and who looks at the platform knows more than we do.
+            SendFailed::Permit(Refused::Expired) => (ErrorClass::Transient, !mutating, mutating),
             SendFailed::Permit(_) => (ErrorClass::Compliance, false, false),
             SendFailed::Breaker(_) => (ErrorClass::Transient, false, false),
             SendFailed::Lost { maybe_sent } => (ErrorClass::Transient, !mutating, *maybe_sent),
