@@ -254,7 +254,7 @@ async fn with_the_kernel_down_the_admin_still_answers() {
 #[tokio::test]
 async fn doctor_names_an_actor_that_was_put_aside() {
     let (running, ops) = machine(None).await;
-    running.tree().isolate("upkeep/resources").await.unwrap();
+    running.tree().isolate("upkeep/resources", "looked at").await.unwrap();
     let (_, doctor) = get(&ops, "/doctor").await;
     let actors = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "actors").unwrap();
     assert_eq!((&actors["grade"], &doctor["ok"]), (&json!("warn"), &json!(true)));

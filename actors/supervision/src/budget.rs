@@ -6,6 +6,10 @@
 //! used is gone, which errs on the safe side. They come back only after proven work
 //! ([`SupervisorHandle::proved`](crate::SupervisorHandle::proved)). A store that cannot record grants
 //! nothing: the child then stays down, tripped.
+//!
+//! Beside what is spent a store keeps how a child came there ([`Restarted`]: the last failures, and all of
+//! them counted by cause), the wait it was in, and whether an operator put it aside. The next life of the
+//! process goes on from there.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -19,7 +23,8 @@ use crate::sync::lock;
 pub struct Budget {
     /// Restarts in all.
     pub restarts: u32,
-    /// How many are recorded at once; at most so many are lost with a killed process. At least 1.
+    /// How many are recorded at once, at least 1. With more than one the next block is fetched when half of
+    /// it is used, so at most one and a half blocks are lost with a killed process.
     pub block: u32,
 }
 
@@ -31,13 +36,65 @@ impl Budget {
     }
 }
 
-/// How a budget stands in the store.
+/// Of how many failures of one child a store keeps the particulars; the counts by cause have all.
+pub const RESTARTS_KEPT: usize = 32;
+/// How many characters of a reason are kept.
+pub const WHY_MAX: usize = 300;
+
+/// How a child stands in the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BudgetStanding {
     /// Restarts taken out since work was last proved.
     pub spent: u32,
     /// Why and since when (milliseconds since 1970) it is tripped.
     pub tripped: Option<(String, i64)>,
+    /// Why and since when (milliseconds since 1970) an operator put it aside. Proven work and a cleared
+    /// budget do not end it.
+    pub isolated: Option<(String, i64)>,
+    /// Failures in a row at the last one recorded.
+    pub attempt: u32,
+    /// When the wait after that failure ends, milliseconds since 1970.
+    pub next_try_ms: Option<i64>,
+    /// The last failures, oldest first, at most [`RESTARTS_KEPT`].
+    pub restarts: Vec<Restarted>,
+    /// Every failure ever recorded, counted by [`Restarted::cause`], in the order of the words.
+    pub by_cause: Vec<(String, u64)>,
+}
+
+/// One failure of a child, and what was to follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    /// When it failed, milliseconds since 1970.
+    pub at_ms: i64,
+    /// The sort of failure in one word, see [`Exit::word`](crate::Exit::word).
+    pub cause: String,
+    /// The failure in words, at most [`WHY_MAX`] characters.
+    pub why: String,
+    /// Which failure in a row it was, from 1.
+    pub attempt: u32,
+    /// When it is tried again, milliseconds since 1970; `None` when it is not, or at once.
+    pub next_try_ms: Option<i64>,
+}
+
+impl BudgetStanding {
+    /// Takes in one more failure, as every store does.
+    pub fn note(&mut self, restarted: Restarted) {
+        self.attempt = restarted.attempt;
+        self.next_try_ms = restarted.next_try_ms;
+        match self.by_cause.binary_search_by(|(word, _)| word.cmp(&restarted.cause)) {
+            Ok(at) => self.by_cause.get_mut(at).into_iter().for_each(|(_, times)| *times += 1),
+            Err(at) => self.by_cause.insert(at, (restarted.cause.clone(), 1)),
+        }
+        self.restarts.push(restarted);
+        let past = self.restarts.len().saturating_sub(RESTARTS_KEPT);
+        self.restarts.drain(..past);
+    }
+
+    /// Makes the budget whole, as every store does: nothing is spent, it is not tripped, the next failure is
+    /// the first. What happened, and an operator's isolation, stay.
+    pub fn give_back(&mut self) {
+        (self.spent, self.tripped, self.attempt, self.next_try_ms) = (0, None, 0, None);
+    }
 }
 
 /// The store could not read or record a budget.
@@ -72,8 +129,28 @@ pub trait BudgetStore: Send + Sync + 'static {
     /// Records that the budget is tripped, and why.
     fn trip(&self, key: &str, why: &str, at_ms: i64) -> BoxFuture<'static, Result<(), BudgetError>>;
 
-    /// Gives the whole budget back: after proven work, or by an operator.
+    /// Gives the whole budget back: after proven work, or by an operator. See
+    /// [`BudgetStanding::give_back`] for what stays.
     fn give_back(&self, key: &str) -> BoxFuture<'static, Result<(), BudgetError>>;
+
+    /// Records one failure and what follows from it ([`BudgetStanding::note`]). Written beside the restart;
+    /// nobody waits for it. A store that keeps no history need not have it.
+    fn note(&self, key: &str, restarted: Restarted) -> BoxFuture<'static, Result<(), BudgetError>> {
+        let _ = (key, restarted);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Records that an operator put the child aside, and why; `None` takes it back. The default records
+    /// nothing: isolation then ends with the process.
+    fn isolate(
+        &self,
+        key: &str,
+        reason: Option<&str>,
+        at_ms: i64,
+    ) -> BoxFuture<'static, Result<(), BudgetError>> {
+        let _ = (key, reason, at_ms);
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// Budgets in memory, for tests, and for machines that need none.
@@ -121,6 +198,19 @@ impl BudgetStore for MemoryBudgets {
     }
 
     fn give_back(&self, key: &str) -> BoxFuture<'static, Result<(), BudgetError>> {
-        self.change(key, |standing| *standing = BudgetStanding::default())
+        self.change(key, BudgetStanding::give_back)
+    }
+
+    fn note(&self, key: &str, restarted: Restarted) -> BoxFuture<'static, Result<(), BudgetError>> {
+        self.change(key, |standing| standing.note(restarted))
+    }
+
+    fn isolate(
+        &self,
+        key: &str,
+        reason: Option<&str>,
+        at_ms: i64,
+    ) -> BoxFuture<'static, Result<(), BudgetError>> {
+        self.change(key, |standing| standing.isolated = reason.map(|reason| (reason.to_owned(), at_ms)))
     }
 }

@@ -56,8 +56,13 @@ pub enum What {
         /// The last failure, or why the budget could not be used.
         why: String,
     },
-    /// An operator put it aside.
-    Isolated,
+    /// An operator put it aside, now or in an earlier life.
+    Isolated {
+        /// Why.
+        reason: String,
+    },
+    /// An operator took that back.
+    Released,
     /// A supervisor spent its restarts; it stops its children and fails to its own parent.
     GaveUp {
         /// The failure that was one too many.
@@ -83,7 +88,8 @@ impl fmt::Display for What {
             Self::Killed { waited } => write!(f, "did not stop within {waited:?}, killed"),
             Self::Abandoned => f.write_str("never yields, cannot be killed, abandoned"),
             Self::Tripped { why } => write!(f, "tripped: {why}"),
-            Self::Isolated => f.write_str("isolated by an operator"),
+            Self::Isolated { reason } => write!(f, "isolated by an operator: {reason}"),
+            Self::Released => f.write_str("released by an operator"),
             Self::GaveUp { why } => write!(f, "gave up: {why}"),
             Self::BudgetFailed { why } => write!(f, "restart budget not recorded: {why}"),
         }
@@ -98,7 +104,7 @@ impl Event {
             What::Started { .. } | What::Stopped => tracing::debug!(path, %what, "actor"),
             What::Exited { exit: Exit::Normal } => tracing::debug!(path, %what, "actor"),
             What::Crashed(_) => tracing::debug!(path, %what, "actor"),
-            What::Isolated => tracing::info!(path, %what, "actor"),
+            What::Isolated { .. } | What::Released => tracing::info!(path, %what, "actor"),
             What::Exited { .. } | What::Restarting { .. } | What::Killed { .. } => {
                 tracing::warn!(path, %what, "actor");
             }

@@ -21,14 +21,22 @@ pub enum Cause {
     Escalated,
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Cause {
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
             Self::Transient => "transient",
             Self::Bug => "bug",
             Self::Refused => "refused",
             Self::Escalated => "escalated",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -122,6 +130,21 @@ impl Exit {
             | Self::StartFailed(_)
             | Self::StartTimedOut
             | Self::StillRunning => ExitKind::Error,
+        }
+    }
+
+    /// The sort of end in one word, by which restarts are counted: a fault's cause, or how it ended where
+    /// the component had no word in it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Failed(fault) => fault.cause.word(),
+            Self::Panicked(_) => "panicked",
+            Self::Killed => "killed",
+            Self::StartFailed(_) | Self::StillRunning => "start-failed",
+            Self::StartTimedOut => "start-timed-out",
+            Self::GaveUp(_) => Cause::Escalated.word(),
         }
     }
 

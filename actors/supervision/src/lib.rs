@@ -93,7 +93,9 @@ mod tree;
 mod watchdog;
 
 pub use backoff::Backoff;
-pub use budget::{Budget, BudgetError, BudgetStanding, BudgetStore, MemoryBudgets};
+pub use budget::{
+    Budget, BudgetError, BudgetStanding, BudgetStore, MemoryBudgets, RESTARTS_KEPT, Restarted, WHY_MAX,
+};
 pub use component::Component;
 pub use decide::{AutoShutdown, Restart, Strategy};
 pub use event::{Event, What};

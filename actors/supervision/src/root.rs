@@ -162,16 +162,26 @@ impl Tree {
         supervisor.restart_child(&name).await
     }
 
-    /// Stops the actor at `path` and keeps it down whatever happens to its siblings.
+    /// Stops the actor at `path` and keeps it down whatever happens to its siblings, its supervisor or the
+    /// process: recorded before it is answered.
     ///
     /// # Errors
-    /// When there is no such actor, or its supervisor gives no answer.
-    pub async fn isolate(&self, path: &str) -> Result<(), CommandError> {
+    /// When there is no such actor, it is the way in, the store refuses, or its supervisor gives no answer.
+    pub async fn isolate(&self, path: &str, reason: &str) -> Result<(), CommandError> {
         let (supervisor, name) = self.above(path)?;
-        supervisor.isolate_child(&name).await
+        supervisor.isolate_child(&name, reason).await
     }
 
-    /// Gives the restart budget of the actor at `path` back.
+    /// Takes the isolation of the actor at `path` back and starts it.
+    ///
+    /// # Errors
+    /// When there is no such actor, the store refuses, its start fails, or its supervisor gives no answer.
+    pub async fn release(&self, path: &str) -> Result<(), CommandError> {
+        let (supervisor, name) = self.above(path)?;
+        supervisor.release_child(&name).await
+    }
+
+    /// Gives the restart budget of the actor at `path` back, because it did its work.
     ///
     /// # Errors
     /// When there is no such actor, the store refuses, or its supervisor gives no answer.
@@ -180,7 +190,17 @@ impl Tree {
         supervisor.proved(&name).await
     }
 
+    /// Gives the restart budget of the actor at `path` back by an operator's word.
+    ///
+    /// # Errors
+    /// When there is no such actor, the store refuses, or its supervisor gives no answer.
+    pub async fn clear(&self, path: &str) -> Result<(), CommandError> {
+        let (supervisor, name) = self.above(path)?;
+        supervisor.clear(&name).await
+    }
+
     fn above(&self, path: &str) -> Result<(SupervisorHandle, String), CommandError> {
-        self.supervisor_of(path).ok_or_else(|| CommandError::Unknown { name: path.to_owned() })
+        self.supervisor_of(path)
+            .ok_or_else(|| CommandError::Unknown { name: path.to_owned(), near: Vec::new() })
     }
 }

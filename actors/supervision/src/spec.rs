@@ -58,6 +58,9 @@ pub struct ChildSpec {
     /// Restarts of its own, durable. With one, the child's failures never count against its supervisor;
     /// spent, it is tripped and stays down.
     pub budget: Option<Budget>,
+    /// Whether it is the operator's way in: it cannot be isolated, and starts even when the store cannot say
+    /// how it stood.
+    pub way_in: bool,
     pub(crate) meter: Arc<Meter>,
     pub(crate) supervises: Option<SupervisorHandle>,
     pub(crate) start: Factory,
@@ -82,6 +85,13 @@ impl ChildSpec {
     #[must_use]
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = Some(budget);
+        self
+    }
+
+    /// It is the operator's way in, see [`ChildSpec::way_in`].
+    #[must_use]
+    pub fn as_way_in(mut self) -> Self {
+        self.way_in = true;
         self
     }
 
@@ -127,6 +137,7 @@ where
         significant: false,
         backoff: Backoff::NONE,
         budget: None,
+        way_in: false,
         meter: handle.meter(),
         supervises: None,
         start: Arc::new(move |launch| {
@@ -199,6 +210,7 @@ pub fn supervisor(
         significant: false,
         backoff: Backoff::NONE,
         budget: None,
+        way_in: false,
         meter: to.meter(),
         supervises: Some(handle.clone()),
         start: Arc::new(move |launch| {

@@ -54,12 +54,13 @@ pub(crate) enum SupMsg {
 }
 
 /// What can be asked of a supervisor about one child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Stop,
     Remove,
     Restart,
-    Isolate,
+    Isolate { reason: String },
+    Release,
     GiveBack,
 }
 
@@ -73,7 +74,8 @@ impl Inspect for SupMsg {
                 Command::Stop => "stop",
                 Command::Remove => "remove",
                 Command::Restart => "restart",
-                Command::Isolate => "isolate",
+                Command::Isolate { .. } => "isolate",
+                Command::Release => "release",
                 Command::GiveBack => "give_back",
             },
         }
@@ -219,7 +221,7 @@ impl State {
     async fn command(&mut self, name: &str, command: Command) -> Result<(), CommandError> {
         let named = |child: &Child| child.spec.name == name;
         let Some(index) = self.children.iter().position(named) else {
-            return Err(CommandError::Unknown { name: name.to_owned() });
+            return Err(CommandError::Unknown { name: name.to_owned(), near: Vec::new() });
         };
         let Some(child) = self.children.get_mut(index) else { return Ok(()) };
         match command {
@@ -229,10 +231,17 @@ impl State {
                 child.refund().await;
                 self.forget(index);
             }
-            Command::Isolate => {
+            Command::Isolate { reason } => {
                 child.stop().await;
                 child.hold(Held::Isolated, Standing::Isolated);
-                child.place.emit(What::Isolated);
+                child.place.emit(What::Isolated { reason });
+            }
+            Command::Release => {
+                child.held = None;
+                if let Err(exit) = child.start(&self.me).await {
+                    child.place.stand(Standing::Stopped);
+                    return Err(CommandError::CouldNotStart { name: name.to_owned(), why: exit });
+                }
             }
             Command::GiveBack => {
                 child.give_back().await.map_err(|why| CommandError::Budget { why })?;
@@ -281,6 +290,8 @@ impl CommandError {
             | Self::PermanentSignificant { .. }
             | Self::Unknown { .. }
             | Self::Budget { .. }
+            | Self::WayIn { .. }
+            | Self::NotRecorded { .. }
             | Self::Unreachable { .. } => Cause::Bug,
         }
     }

@@ -66,6 +66,8 @@ pub struct Straggler {
     pub in_hand: Option<&'static str>,
     /// What was left in its mailbox, with what may be shown; at most 16, the counts by kind have all.
     pub left: Vec<LeftMessage>,
+    /// How many of each kind were left, all of them.
+    pub left_by_kind: Vec<(&'static str, u64)>,
 }
 
 /// One actor's place in the tree.

@@ -14,6 +14,7 @@ use crate::fault::Exit;
 use crate::handle::Handle;
 use crate::host::Launch;
 use crate::life::Life;
+use crate::meter::KindCount;
 use crate::seams::nanoseconds;
 use crate::spec::{ChildSpec, StopWithin};
 use crate::tree::{CrashReport, Node, Place, Standing, Straggler};
@@ -199,6 +200,7 @@ impl Child {
     async fn kill(&self, life: &Life, waited: Duration) {
         let meter = &self.place.node.meter;
         let in_hand = meter.in_hand();
+        let before = meter.kinds();
         life.kill();
         let killed = life.ended_within(KILL_WITHIN).await.is_some();
         self.place.emit(What::Killed { waited });
@@ -220,6 +222,7 @@ impl Child {
             killed,
             in_hand,
             left: meter.take_left(),
+            left_by_kind: lost_since(&before, &meter.kinds()),
         });
     }
 
@@ -312,6 +315,13 @@ impl Child {
             purse.refund().await;
         }
     }
+}
+
+/// How many messages of each kind were dropped unhandled between two readings of one meter.
+fn lost_since(before: &[KindCount], after: &[KindCount]) -> Vec<(&'static str, u64)> {
+    let earlier = |kind| before.iter().find(|count| count.kind == kind).map_or(0, |count| count.lost);
+    let lost = |count: &KindCount| (count.kind, count.lost.saturating_sub(earlier(count.kind)));
+    after.iter().map(lost).filter(|&(_, lost)| lost > 0).collect()
 }
 
 impl Drop for Child {

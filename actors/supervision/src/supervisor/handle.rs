@@ -31,14 +31,24 @@ pub enum Started {
     Retrying,
     /// Its own budget is spent, now or in an earlier life; it stays down.
     Tripped,
+    /// An operator put it aside in an earlier life; it stays down until one takes that back.
+    Isolated,
 }
 
 /// Why a supervisor did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// No child has that name.
-    #[error("no child is called `{name}`; see `actors tree`")]
+    #[error("no child is called `{name}`; {}", meant(near))]
     Unknown {
+        /// The name asked for.
+        name: String,
+        /// Names like it, nearest first.
+        near: Vec<String>,
+    },
+    /// It is the operator's way in, and would be shut for good.
+    #[error("`{name}` is the way in and cannot be isolated; stop the daemon instead")]
+    WayIn {
         /// The name asked for.
         name: String,
     },
@@ -68,9 +78,22 @@ pub enum CommandError {
         /// What it said.
         why: String,
     },
+    /// The store could not record it, so it was not done.
+    #[error("not done, because it could not be recorded: {why}")]
+    NotRecorded {
+        /// What the store said.
+        why: String,
+    },
     /// The supervisor gave no answer.
     #[error("the supervisor gave no answer")]
     Unreachable(#[source] CallError),
+}
+
+fn meant(near: &[String]) -> String {
+    if near.is_empty() {
+        return "see `actors tree`".to_owned();
+    }
+    format!("did you mean `{}`?", near.join("`, `"))
 }
 
 impl SupervisorHandle {
@@ -119,20 +142,41 @@ impl SupervisorHandle {
         self.command(name, Command::Restart).await
     }
 
-    /// Stops a child in order and keeps it down, whatever happens to its siblings.
+    /// Stops a child in order and keeps it down, whatever happens to its siblings, to its supervisor or to
+    /// the process: recorded first. Only [`restart_child`](Self::restart_child) and
+    /// [`release_child`](Self::release_child) end it.
     ///
     /// # Errors
-    /// When there is no such child or no answer.
-    pub async fn isolate_child(&self, name: &str) -> Result<(), CommandError> {
-        self.command(name, Command::Isolate).await
+    /// When there is no such child, it is the way in, the store refuses (nothing has changed then), or no
+    /// answer.
+    pub async fn isolate_child(&self, name: &str, reason: &str) -> Result<(), CommandError> {
+        self.command(name, Command::Isolate { reason: reason.to_owned() }).await
     }
 
-    /// The child has proved some work: its budget is whole again and its back-off begins anew. Also what
-    /// an operator's `budget clear` does; a tripped child is then merely stopped.
+    /// Takes an isolation back, recorded first, and starts the child, unless its budget is spent: it is
+    /// tripped then as before. One that is not isolated is left as it is.
+    ///
+    /// # Errors
+    /// When there is no such child, the store refuses (nothing has changed then), its start fails, or no
+    /// answer.
+    pub async fn release_child(&self, name: &str) -> Result<(), CommandError> {
+        self.command(name, Command::Release).await
+    }
+
+    /// The child has proved some work: its budget is whole again and its back-off begins anew; a tripped
+    /// child is then merely stopped.
     ///
     /// # Errors
     /// When there is no such child, the budget store refuses, or no answer.
     pub async fn proved(&self, name: &str) -> Result<(), CommandError> {
+        self.command(name, Command::GiveBack).await
+    }
+
+    /// An operator gives the child's budget back. Who calls it puts the reason on record.
+    ///
+    /// # Errors
+    /// As [`proved`](Self::proved).
+    pub async fn clear(&self, name: &str) -> Result<(), CommandError> {
         self.command(name, Command::GiveBack).await
     }
 

@@ -45,9 +45,17 @@ pub(crate) struct Story {
     /// Incarnations that became ready, in this process.
     pub(crate) starts: u64,
     pub(crate) last_cause: Option<String>,
+    /// The sort of the last failure in one word, see `Exit::word`.
+    pub(crate) cause: Option<&'static str>,
+    /// Why it is tripped or isolated, while it is.
+    pub(crate) held_why: Option<String>,
     pub(crate) attempt: u32,
     pub(crate) next_try_ms: Option<i64>,
+    /// Of its own budget, or for a supervisor that of its children: recorded as spent since work was
+    /// proved, what can still be used, and the whole of it.
     pub(crate) budget_spent: Option<u32>,
+    pub(crate) budget_left: Option<u32>,
+    pub(crate) budget_limit: Option<u32>,
     pub(crate) crashes: VecDeque<Arc<CrashReport>>,
 }
 
@@ -64,9 +72,13 @@ impl Node {
             since_ms: now_ms,
             starts: 0,
             last_cause: None,
+            cause: None,
+            held_why: None,
             attempt: 0,
             next_try_ms: None,
             budget_spent: None,
+            budget_left: None,
+            budget_limit: None,
             crashes: VecDeque::new(),
         };
         Self {

@@ -205,7 +205,7 @@ fn dynamic_children_come_and_go() {
         let failed = top.start_child(puppet("bad", Restart::Permanent, &Handle::new(), bad)).await;
         assert_eq!(failed.unwrap_err().to_string(), "`bad` could not start: not today");
         assert_eq!(root.tree().paths(), ["root", "default/a"]);
-        root.tree().isolate("default/a").await.unwrap();
+        root.tree().isolate("default/a", "as told").await.unwrap();
         assert_eq!(at(&root.view(), "default/a").state, ActorState::Isolated);
         top.remove_child("default/a").await.unwrap();
         assert_eq!(root.tree().paths(), ["root"]);

@@ -65,6 +65,7 @@ fn who_does_not_stop_is_killed_and_named_with_what_was_left() {
                         killed: true,
                         in_hand: None,
                         left: [],
+                        left_by_kind: [],
                     },
                     Straggler {
                         path: "a",
@@ -85,6 +86,12 @@ fn who_does_not_stop_is_killed_and_named_with_what_was_left() {
                                     ),
                                 ],
                             },
+                        ],
+                        left_by_kind: [
+                            (
+                                "note",
+                                1,
+                            ),
                         ],
                     },
                 ],
