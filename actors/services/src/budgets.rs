@@ -116,7 +116,11 @@ async fn mend(store: &Store, key: &str) -> Result<(), Boxed> {
 
 impl BudgetStore for StoredBudgets {
     fn standing(&self, key: &str) -> Answer<BudgetStanding> {
-        self.change(key, None, |row| BudgetStanding { spent: row.spent, tripped: row.tripped.clone() })
+        self.change(key, None, |row| BudgetStanding {
+            spent: row.spent,
+            tripped: row.tripped.clone(),
+            ..BudgetStanding::default()
+        })
     }
 
     fn debit(&self, key: &str, want: u32, limit: u32, _at_ms: i64) -> Answer<u32> {
