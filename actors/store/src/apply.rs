@@ -83,8 +83,7 @@ impl Applier {
             }
             group.tip
         };
-        if !results.iter().flatten().any(Committed::wrote) {
-            // Nothing to make durable: no change, or none that holds anything.
+        if results.iter().all(Result::is_err) {
             txn.abort()?;
             return Ok(results);
         }

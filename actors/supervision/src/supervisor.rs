@@ -121,7 +121,6 @@ impl Component for Supervisor {
     async fn init(&self, me: Handle<SupMsg>) -> Result<State, Fault> {
         let place = self.place.clone();
         place
-            .node
             .retain(|node| self.spec.children.iter().any(|row| *place.node.path_of(&row.name) == *node.path));
         let purse = self.spec.budget.map(|budget| Purse::new(budget, place.clone()));
         let mut state = State {
@@ -270,7 +269,7 @@ impl State {
     fn forget(&mut self, index: usize) {
         let child = self.children.remove(index);
         let path = child.place.node.path.clone();
-        self.place.node.retain(|node| node.path != path);
+        self.place.retain(|node| node.path != path);
     }
 
     fn siblings(&self) -> Vec<Sibling> {

@@ -43,7 +43,17 @@ pub(crate) struct Inner {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) stuck_after_ns: AtomicU64,
     incarnations: AtomicU64,
+    /// Counts the changes in who there is.
+    shape: AtomicU64,
+    roll: Mutex<Roll>,
     goodbyes: Mutex<Goodbyes>,
+}
+
+/// All nodes as they were at one shape of the tree, so that who looks often need not collect them.
+#[derive(Default)]
+struct Roll {
+    shape: u64,
+    nodes: Arc<[Arc<Node>]>,
 }
 
 /// How the children went that were asked to stop since the report was last taken.
@@ -86,6 +96,19 @@ impl Place {
         })
     }
 
+    /// Adds a node below, or returns the one that is there already.
+    pub(crate) fn adopt(&self, child: Node) -> Arc<Node> {
+        let adopted = self.node.adopt(child);
+        self.tree.inner.shape.fetch_add(1, Ordering::Release);
+        adopted
+    }
+
+    /// Forgets the nodes below that `keep` does not want.
+    pub(crate) fn retain(&self, keep: impl Fn(&Node) -> bool) {
+        self.node.retain(keep);
+        self.tree.inner.shape.fetch_add(1, Ordering::Release);
+    }
+
     pub(crate) fn emit(&self, what: What) {
         self.tree.emit(&self.node, what);
     }
@@ -105,6 +128,8 @@ impl Tree {
                 pulse: Arc::new(Pulse::default()),
                 stuck_after_ns: AtomicU64::new(nanoseconds(STUCK_AFTER)),
                 incarnations: AtomicU64::new(0),
+                shape: AtomicU64::new(1),
+                roll: Mutex::default(),
                 goodbyes: Mutex::default(),
             }),
         }
@@ -169,6 +194,17 @@ impl Tree {
         let mut nodes = Vec::new();
         self.inner.root.collect(&mut nodes);
         nodes
+    }
+
+    /// The same, collected anew only when the tree has changed its shape.
+    pub(crate) fn roll(&self) -> Arc<[Arc<Node>]> {
+        // Read first: what changes meanwhile makes the next call collect again.
+        let shape = self.inner.shape.load(Ordering::Acquire);
+        let mut roll = lock(&self.inner.roll);
+        if roll.shape != shape {
+            *roll = Roll { shape, nodes: self.nodes().into() };
+        }
+        roll.nodes.clone()
     }
 
     pub(crate) fn emit(&self, node: &Node, what: What) {

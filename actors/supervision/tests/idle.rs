@@ -1,5 +1,5 @@
-//! Idle is idle: with a watchdog running and nothing to do, nobody wakes up. A binary of its own, because
-//! it counts what its whole process does.
+//! Idle is idle: with a watchdog running and nothing to do, nobody wakes up; with a handler that awaits
+//! something, once a second. A binary of its own, because it counts what its whole process does.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -21,6 +21,29 @@ fn switches() -> Option<u64> {
     Some(total)
 }
 
+enum Msg {
+    Hang,
+}
+
+impl Inspect for Msg {
+    fn kind(&self) -> &'static str {
+        "hang"
+    }
+}
+
+struct Hangs;
+
+impl Component for Hangs {
+    type Msg = Msg;
+    type State = ();
+    async fn init(&self, _: Handle<Msg>) -> Result<(), Fault> {
+        Ok(())
+    }
+    async fn handle(&self, _: &Handle<Msg>, _: Msg, (): &mut ()) -> Result<(), Fault> {
+        std::future::pending().await
+    }
+}
+
 #[test]
 fn an_idle_watchdog_wakes_less_than_once_a_second() {
     let Some(_) = switches() else {
@@ -31,20 +54,29 @@ fn an_idle_watchdog_wakes_less_than_once_a_second() {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
+    let (hangs, second) = (Handle::new(), Duration::from_secs(1));
     let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::default());
+    let spec = spec.with(child("hangs", "", Restart::Permanent, second, &hangs, || Hangs));
     let seams =
         Seams::new(Arc::new(|| 0), Arc::new(|| 0.5), Arc::new(MemoryBudgets::default()), Arc::new(|_| {}));
     let root = runtime.block_on(Root::start(spec, seams)).expect("it starts");
-    let watchdog = Watchdog::start(&root.tree(), runtime.handle().clone(), Duration::from_secs(1), |_, _| {})
-        .expect("a thread");
+    let limits = Limits { poll: second, hang: 60 * second, times_usual: 20 };
+    let watchdog = Watchdog::start(&root.tree(), runtime.handle().clone(), limits, |_| {}).expect("a thread");
     // The figure is wakes per second, so a time has to pass; nobody ever sends.
     let (_never, quiet) = channel::<()>();
     let pass = |long| assert!(quiet.recv_timeout(Duration::from_millis(long)).is_err());
-    pass(200);
-    let before = switches().expect("still there");
-    pass(3_000);
-    let woken = switches().expect("still there") - before;
+    let woken_in_3_s = || {
+        pass(200);
+        let before = switches().expect("still there");
+        pass(3_000);
+        switches().expect("still there") - before
+    };
+    let woken = woken_in_3_s();
     assert!(woken <= 3, "woken {woken} times in 3 s");
+    hangs.cast(Msg::Hang).expect("it is there");
+    let woken = woken_in_3_s();
+    // Each time it goes to rest twice: before the look, and after it.
+    assert!(woken <= 8, "woken {woken} times in 3 s while a handler awaits something");
     drop(watchdog);
-    assert!(runtime.block_on(root.stop(Duration::from_secs(1))).in_time);
+    assert!(runtime.block_on(root.stop(second * 2)).in_time);
 }

@@ -12,6 +12,8 @@ mod handles;
 mod kit;
 #[path = "tree/otp.rs"]
 mod otp;
+#[path = "tree/progress.rs"]
+mod progress;
 #[path = "tree/seeing.rs"]
 mod seeing;
 #[path = "tree/stopping.rs"]

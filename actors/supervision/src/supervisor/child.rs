@@ -54,7 +54,7 @@ impl Child {
             spec.supervises.clone(),
             parent.tree.now_ms(),
         );
-        let place = Place { tree: parent.tree.clone(), node: parent.node.adopt(node) };
+        let place = Place { tree: parent.tree.clone(), node: parent.adopt(node) };
         let purse = spec.budget.map(|budget| Purse::new(budget, place.clone()));
         Self {
             key,

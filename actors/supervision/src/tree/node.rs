@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::life::Life;
 use crate::meter::Meter;
+use crate::progress::Mail;
 use crate::supervisor::SupervisorHandle;
 use crate::sync::lock;
 use crate::tree::{CrashReport, ROOT};
@@ -32,6 +33,8 @@ pub(crate) struct Node {
     /// The way to it if it is a supervisor.
     pub(crate) supervises: Option<SupervisorHandle>,
     pub(crate) story: Mutex<Story>,
+    /// What those who look for stalls have seen of its mailbox.
+    pub(crate) mail: Mail,
     children: Mutex<Vec<Arc<Node>>>,
     /// The last incarnation; its supervisor writes it, and whoever starts the next waits for its end.
     live: Mutex<Option<Life>>,
@@ -87,6 +90,7 @@ impl Node {
             meter,
             supervises,
             story: Mutex::new(story),
+            mail: Mail::default(),
             children: Mutex::default(),
             live: Mutex::default(),
         }

@@ -106,6 +106,11 @@ fn real_seams() -> Seams {
     Seams::new(Arc::new(|| 0), Arc::new(|| 0.5), Arc::new(MemoryBudgets::default()), Arc::new(|_| {}))
 }
 
+/// So long for a poll, and much longer for a message.
+fn within(poll: Duration) -> Limits {
+    Limits { poll, hang: 600 * SECOND, times_usual: 20 }
+}
+
 /// A handler that never yields: seen as stuck, told once, others still served, abandoned at the stop.
 #[test]
 fn the_watchdog_sees_what_never_yields_and_timers_go_on() {
@@ -124,14 +129,14 @@ fn the_watchdog_sees_what_never_yields_and_timers_go_on() {
     let tree = root.tree();
     tree.set_stuck_after(short);
     let (told, hears) = std::sync::mpsc::channel();
-    let watchdog = Watchdog::start(&tree, runtime.handle().clone(), short, move |path, lasted| {
-        told.send((path.to_owned(), lasted)).unwrap();
+    let watchdog = Watchdog::start(&tree, runtime.handle().clone(), within(short), move |stuck| {
+        told.send(stuck.clone()).unwrap();
     })
     .unwrap();
     a.cast(Spin::Spin(end.clone())).unwrap();
-    let (path, lasted) = hears.recv_timeout(10 * SECOND).expect("the watchdog never told");
-    assert_eq!(path, "a");
-    assert!(lasted >= short);
+    let stuck = hears.recv_timeout(10 * SECOND).expect("the watchdog never told");
+    assert_eq!((&*stuck.path, stuck.kind, stuck.yields), ("a", Some("spin"), false));
+    assert!(stuck.lasted >= short);
     assert_eq!(at(&tree.view(), "a").state, ActorState::Stuck);
     let answers = runtime.block_on(async {
         let beat = async {
@@ -158,7 +163,7 @@ fn nobody_is_started_beside_one_that_never_yields() {
     let (a, end) = (Handle::new(), Arc::new(Mutex::new(false)));
     let spec = lenient(Strategy::OneForOne).with(child("a", "", Restart::Permanent, 10 * MS, &a, || Spinner));
     let root = runtime.block_on(Root::start(spec, real_seams())).unwrap();
-    let _watchdog = Watchdog::start(&root.tree(), runtime.handle().clone(), SECOND, |_, _| {}).unwrap();
+    let _watchdog = Watchdog::start(&root.tree(), runtime.handle().clone(), within(SECOND), |_| {}).unwrap();
     a.cast(Spin::Spin(end.clone())).unwrap();
     while root.tree().view().children[0].state != ActorState::Busy {
         std::thread::yield_now();
@@ -186,7 +191,7 @@ fn a_killed_supervisors_successor_waits_for_the_children_left() {
     let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity { max: 1_000, within: 60 * SECOND });
     let root = runtime.block_on(Root::start(spec.with(row), real_seams())).unwrap();
     let tree = root.tree();
-    let _watchdog = Watchdog::start(&tree, runtime.handle().clone(), 60 * SECOND, |_, _| {}).unwrap();
+    let _watchdog = Watchdog::start(&tree, runtime.handle().clone(), within(60 * SECOND), |_| {}).unwrap();
     a.cast(Spin::Spin(end.clone())).unwrap();
     while at(&tree.view(), "k/a").state != ActorState::Busy {
         std::thread::yield_now();
