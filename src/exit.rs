@@ -28,6 +28,10 @@ pub enum Exit {
     RunsStuck = 72,
     /// Controlled: stopping took longer than it may, and what was left was abandoned.
     StopTimedOut = 73,
+    /// The guardian gave up: its daemon failed too often in a row.
+    GaveUp = 74,
+    /// The guardian is gone, and its daemon went with it.
+    GuardianGone = 75,
     /// A second signal while stopping: ended at once.
     Forced = 130,
 }
@@ -43,12 +47,19 @@ impl Exit {
         Exit::KernelStuck,
         Exit::RunsStuck,
         Exit::StopTimedOut,
+        Exit::GaveUp,
+        Exit::GuardianGone,
         Exit::Forced,
     ];
 
     /// The number the shell sees.
     pub fn code(self) -> u8 {
         self as u8
+    }
+
+    /// The one that has this number, if one has.
+    pub fn of(code: i32) -> Option<Exit> {
+        Exit::ALL.iter().copied().find(|exit| i32::from(exit.code()) == code)
     }
 
     /// One line for `--help` and the docs.
@@ -62,6 +73,8 @@ impl Exit {
             Exit::KernelStuck => "a part of the kernel was stuck; start again",
             Exit::RunsStuck => "too many runs were stuck; start again, the strategy stays tripped",
             Exit::StopTimedOut => "stopping took too long; what was left was abandoned",
+            Exit::GaveUp => "the guardian gave up; its last line says why",
+            Exit::GuardianGone => "the guardian was killed and took the daemon along",
             Exit::Forced => "ended at once by a second signal",
         }
     }
@@ -188,6 +201,8 @@ mod tests {
                71  a part of the kernel was stuck; start again
                72  too many runs were stuck; start again, the strategy stays tripped
                73  stopping took too long; what was left was abandoned
+               74  the guardian gave up; its last line says why
+               75  the guardian was killed and took the daemon along
               130  ended at once by a second signal"#]]
         .assert_eq(&help());
     }

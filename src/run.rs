@@ -21,15 +21,21 @@ use crate::admin::{AdminService, Info, Ops};
 use crate::cli::run::RunArgs;
 use crate::config::{self, Loaded, Overrides, Sources};
 use crate::exit::{Exit, Failure, leave};
+use crate::guardian::child;
 use crate::logs;
 use crate::machine::{Machine, Running, Seams, VERSION};
+use crate::notify::{self, Feeder, Notify};
 use crate::rules::RuleDir;
 use crate::sandbox::{Sandbox, listener};
 use crate::seams::{SeededRng, SystemClock, SystemEntropy, SystemProbe};
 
+mod progress;
 mod shown;
+mod signals;
 
+use progress::Progress;
 use shown::{complain, first_look, hint, once, say};
+use signals::{Asked, Signals};
 
 /// A handler that does not yield for 30 s never will. One that yields has three minutes, or twenty times
 /// what it usually takes.
@@ -69,11 +75,22 @@ struct Prepared {
     stamp: Stamp,
     dir: DataDir,
     clock: Arc<SystemClock>,
+    notify: Notify,
+    /// The longest time that whoever started the daemon waits for a sign of progress.
+    watchdog: Option<Duration>,
     _logs: logs::Logs,
 }
 
 fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
+    let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
+    let guardian = args.guarded.map(child::bind).transpose().map_err(|e| start(e.into()))?;
     let env = crate::cli::place::environment();
+    let notify = guardian.unwrap_or_else(|| {
+        Notify::of(&env).unwrap_or_else(|error| {
+            complain!("warning: {}", crate::exit::Chain(&error));
+            Notify::nobody()
+        })
+    });
     let names = machine.names();
     let loaded = config::load(Sources {
         file: config::find_file(args.config.as_deref(), &env),
@@ -86,12 +103,13 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
     for warning in &loaded.warnings {
         complain!("warning: {warning}");
     }
-    let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
     let data_dir =
         config::data_dir(args.data_dir.as_deref(), &env, args.sandbox).map_err(|e| start(e.into()))?;
     let stamp = if args.sandbox { Stamp::Sandbox } else { Stamp::Live };
     harden();
-    let dir = DataDir::open_for_daemon(&data_dir, stamp, std::process::id()).map_err(|e| start(e.into()))?;
+    let pid = std::process::id();
+    let dir = child::patiently(args.guarded.is_some(), || DataDir::open_for_daemon(&data_dir, stamp, pid))
+        .map_err(|e| start(e.into()))?;
     let clock = Arc::new(SystemClock::new(args.as_of));
     let wall = clock.clone();
     let now: logs::Now = Arc::new(move || wall.wall().to_utc().unwrap_or_default());
@@ -100,7 +118,8 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
     let logs = logs::init(&plan).map_err(|e| start(e.into()))?;
     dir.note_boot(clock.wall()).map_err(|e| start(e.into()))?;
     let socket = config::socket_path(&data_dir, &config::runtime_dir(&env));
-    Ok(Prepared { loaded, data_dir, socket, stamp, dir, clock, _logs: logs })
+    let watchdog = notify::watchdog(&env, pid);
+    Ok(Prepared { loaded, data_dir, socket, stamp, dir, clock, notify, watchdog, _logs: logs })
 }
 
 /// No core dump and no debugger of another user: memory will hold credentials.
@@ -175,16 +194,19 @@ impl Prepared {
         })
         .await
         .map_err(|e| start(e.into()))?;
+        let feeder = self.feed(&running, &store, &runtime).map_err(|e| start(e.into()))?;
         let watchdog = self.watch(&running, runtime).map_err(|e| start(e.into()))?;
         self.dir.note_boot_ok(clock.wall()).map_err(|e| start(e.into()))?;
+        self.notify.ready(&self.standing(&running));
         self.greet(args);
         let end = tokio::select! {
             biased;
             Some(exit) = fatals.recv() => End::Fatal(exit),
             end = serve(&running, args, machine, &mut signals) => end,
         };
-        let exit = finish(running, end, &mut signals).await;
-        drop(watchdog);
+        self.notify.stopping();
+        let exit = finish(running, end).await;
+        drop((watchdog, feeder));
         drop(sandbox);
         if let Err(error) = store.close() {
             tracing::error!(error = %crate::exit::Chain(&error), "the store did not close well");
@@ -238,6 +260,28 @@ impl Prepared {
         })
     }
 
+    /// Feeds the watchdog of whoever started the daemon, if it has one.
+    fn feed(
+        &self,
+        running: &Running,
+        store: &mm_store::Store,
+        runtime: &tokio::runtime::Handle,
+    ) -> std::io::Result<Option<Feeder>> {
+        let Some(limit) = self.watchdog else { return Ok(None) };
+        let (runtime, store, tree) = (runtime.clone(), store.clone(), running.tree());
+        let progress = Progress { runtime, store, tree, within: limit / 4 };
+        Feeder::start(self.notify.clone(), limit, move || progress.stalls()).map(Some)
+    }
+
+    /// What the machine is doing, in a line.
+    fn standing(&self, running: &Running) -> String {
+        let stamp = self.stamp.as_str();
+        if running.services.kernel_is_up() {
+            return format!("running ({stamp})");
+        }
+        format!("in safe mode ({stamp}): nothing goes out; `money-machine doctor` says why")
+    }
+
     fn greet(&self, args: &RunArgs) {
         if args.once {
             return;
@@ -280,7 +324,7 @@ async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &m
     if args.once {
         return tokio::select! {
             biased;
-            () = signals.stop() => End::Asked(Exit::Refused),
+            () = signals.stopped() => End::Asked(Exit::Refused),
             exit = once(running, machine, args) => End::Asked(exit),
         };
     }
@@ -290,7 +334,10 @@ async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &m
     loop {
         tokio::select! {
             biased;
-            () = signals.stop() => return End::Asked(Exit::Done),
+            asked = signals.next() => match asked {
+                Asked::Stop => return End::Asked(Exit::Done),
+                Asked::Reload => {}
+            },
             exit = running.ended() => {
                 complain!("error: the actor tree ended: {exit}; restart the daemon");
                 return End::Fatal(Exit::Refused);
@@ -300,38 +347,13 @@ async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &m
     }
 }
 
-/// The signals that ask for a stop. Heard from the first moment of the runtime on: one that comes
-/// while the machine is still starting must not kill it halfway.
-struct Signals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    /// Waits for the wish to stop.
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
-        }
-    }
-}
-
-async fn finish(running: Running, end: End, signals: &mut Signals) -> Exit {
+async fn finish(running: Running, end: End) -> Exit {
     let exit = match end {
         // The store is gone or a thread cannot be ended: an ordered stop would wait for them.
         End::Fatal(exit) => return exit,
         End::Asked(exit) => exit,
     };
-    let report = tokio::select! {
-        report = running.stop(STOP_WITHIN) => report,
-        () = signals.stop() => leave(Exit::Forced),
-    };
+    let report = running.stop(STOP_WITHIN).await;
     for straggler in &report.stragglers {
         tracing::warn!(path = %straggler.path, "did not stop in time");
     }

@@ -83,7 +83,8 @@ impl Applier {
             }
             group.tip
         };
-        if results.iter().all(Result::is_err) {
+        if !results.iter().flatten().any(Committed::wrote) {
+            // Nothing to make durable: no change, or none that holds anything.
             txn.abort()?;
             return Ok(results);
         }

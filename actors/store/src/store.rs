@@ -99,6 +99,13 @@ pub struct Committed {
     pub versions: Vec<u64>,
 }
 
+impl Committed {
+    /// Whether anything was written. What is erased, is erased by an entry.
+    pub(crate) fn wrote(&self) -> bool {
+        self.seqs.is_some() || !self.versions.is_empty()
+    }
+}
+
 pub(crate) struct Inner {
     pub db: RwLock<Option<Arc<Database>>>,
     pub writer: Option<Writer>,
