@@ -64,8 +64,6 @@ pub enum TransportFault {
     BadEncoding,
     /// A redirect led nowhere that may be called, or there were too many.
     BadRedirect,
-    /// The permit was over before the first byte could leave: this process slept, or stood still.
-    PermitOver,
 }
 
 impl TransportFault {
@@ -78,7 +76,6 @@ impl TransportFault {
                 | TransportFault::ForbiddenAddress
                 | TransportFault::Connect
                 | TransportFault::Tls
-                | TransportFault::PermitOver
         )
     }
 
@@ -96,7 +93,6 @@ impl TransportFault {
             TransportFault::Truncated => "the answer ended too early",
             TransportFault::BadEncoding => "the answer's compression was broken",
             TransportFault::BadRedirect => "a redirect led nowhere that may be called",
-            TransportFault::PermitOver => "its permit was over before the first byte could leave",
         }
     }
 }
@@ -202,7 +198,7 @@ pub fn classify(signal: Signal) -> Option<Classified> {
             | TransportFault::Truncated
             | TransportFault::BadEncoding => TRANSIENT,
             TransportFault::Tls => TRANSIENT_SEEN,
-            TransportFault::ForbiddenAddress | TransportFault::PermitOver => COMPLIANCE,
+            TransportFault::ForbiddenAddress => COMPLIANCE,
             TransportFault::TooLarge { .. } | TransportFault::BadRedirect => FATAL,
         });
     }
@@ -331,7 +327,7 @@ mod tests {
         .assert_eq(&table);
     }
 
-    const FAULTS: [TransportFault; 12] = [
+    const FAULTS: [TransportFault; 11] = [
         TransportFault::Dns,
         TransportFault::ForbiddenAddress,
         TransportFault::Connect,
@@ -343,7 +339,6 @@ mod tests {
         TransportFault::Truncated,
         TransportFault::BadEncoding,
         TransportFault::BadRedirect,
-        TransportFault::PermitOver,
     ];
 
     #[test]

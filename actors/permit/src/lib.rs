@@ -198,11 +198,9 @@ impl Cleared {
         &self.action
     }
 
-    /// Says at any later instant whether its permit is over. A process can stand still between this
-    /// check and the socket, so whoever dials asks once more when the connection stands.
-    pub fn is_over(&self) -> impl Fn(Now) -> bool + Send + Sync + 'static {
-        let minted = self.minted;
-        move |now| is_over(minted, now)
+    /// Whether its permit is over by now: a process can stand still between clearing and dialling.
+    pub fn is_over(&self, now: Now) -> bool {
+        is_over(self.minted, now)
     }
 
     /// The most bytes of answer to take, after decompression.

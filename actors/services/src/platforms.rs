@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use crate::damage;
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
-use crate::transport::{RawAnswer, while_live};
+use crate::transport::RawAnswer;
 
 /// The way to the egress actors.
 #[derive(Clone)]
@@ -292,17 +292,13 @@ impl Egress {
         tracing::trace!(point = "egress.cleared", action = %cleared.action(), "point");
         let (shared, me) = (self.shared.clone(), me.clone());
         state.exchanges.spawn(async move {
-            let (is_over, clocks) = (cleared.is_over(), shared.clone());
-            let live = move || !is_over(clocks.both_clocks());
-            // The process may have stood still since the check above.
-            let result = match live() {
-                true => while_live(live, shared.transport.exchange(cleared)).await,
-                false => Err(TransportFault::PermitOver),
-            };
-            if result == Err(TransportFault::PermitOver) {
+            // The process may have stood still since the check above; what stands still later than here
+            // runs into the transport's own timers.
+            if cleared.is_over(shared.both_clocks()) {
                 reply.send(Err(SendFailed::Permit(Refused::Expired)));
                 return;
             }
+            let result = shared.transport.exchange(cleared).await;
             let signal = match &result {
                 Ok(answer) => answer.signal(shared.now()),
                 Err(fault) => Signal::transport(*fault),

@@ -17,21 +17,24 @@ use mm_core::moment::Moment;
 use mm_permit::Cleared;
 
 mod address;
-mod fresh;
 mod https;
 mod loopback;
 mod reading;
 mod resolve;
 
 pub use address::is_public;
-pub(crate) use fresh::while_live;
 pub use https::Https;
 pub use loopback::Loopback;
 
 /// No name lookup and handshake takes longer than this.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// No server stays silent for longer than this within an answer.
+///
+/// The client looks at this timer before it does anything else for an exchange. So a process that stood
+/// still (`SIGSTOP`, a suspended machine) while it dialled, for longer than a permit lives, finds the
+/// exchange over before the first byte: that is why it must be the shorter of the two.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
+const _: () = assert!(READ_TIMEOUT.as_secs() < mm_permit::PERMIT_LIFETIME.as_secs());
 /// No exchange takes longer than this altogether.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
 

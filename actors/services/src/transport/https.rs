@@ -12,7 +12,7 @@ use mm_core::error::TransportFault;
 use mm_permit::Cleared;
 
 use super::{
-    CONNECT_TIMEOUT, READ_TIMEOUT, RawAnswer, TOTAL_TIMEOUT, Transport, fresh, reading, resolve::PublicOnly,
+    CONNECT_TIMEOUT, READ_TIMEOUT, RawAnswer, TOTAL_TIMEOUT, Transport, reading, resolve::PublicOnly,
 };
 
 /// Dials the world.
@@ -38,7 +38,6 @@ fn build() -> reqwest::Result<reqwest::Client> {
         .https_only(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .connector_layer(fresh::last_look())
         .no_proxy()
         .referer(false)
         .dns_resolver(PublicOnly)

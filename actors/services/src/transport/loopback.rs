@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mm_core::error::TransportFault;
 use mm_permit::Cleared;
 
-use super::{CONNECT_TIMEOUT, READ_TIMEOUT, RawAnswer, TOTAL_TIMEOUT, Transport, fresh, reading};
+use super::{CONNECT_TIMEOUT, READ_TIMEOUT, RawAnswer, TOTAL_TIMEOUT, Transport, reading};
 
 /// Dials the sandbox on this machine's loopback address.
 #[derive(Debug)]
@@ -27,7 +27,6 @@ impl Loopback {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .connector_layer(fresh::last_look())
             .no_proxy()
             .referer(false)
             .tls_certs_only([])

@@ -7,7 +7,6 @@ use mm_core::error::TransportFault;
 use mm_permit::Cleared;
 
 use super::RawAnswer;
-use super::fresh::PermitOver;
 use super::resolve::{NameUnknown, NoPublicAddress};
 
 /// Sends what was cleared to `url` (with `host` as its `Host`, where that differs).
@@ -71,8 +70,6 @@ fn method(method: Method) -> reqwest::Method {
 fn fault(error: reqwest::Error) -> TransportFault {
     if has_cause::<NoPublicAddress>(&error) {
         TransportFault::ForbiddenAddress
-    } else if has_cause::<PermitOver>(&error) {
-        TransportFault::PermitOver
     } else if error.is_timeout() {
         TransportFault::Timeout
     } else if error.is_connect() && has_cause::<rustls::Error>(&error) {
