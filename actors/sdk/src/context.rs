@@ -111,6 +111,10 @@ pub enum Act {
 pub trait Backend: Send {
     /// Walks one action down the road.
     async fn act(&mut self, step: &str, action: Action) -> Result<Act, Interrupt>;
+    /// Takes an item in hand; `false` if it is set aside, because it crashed too many runs.
+    fn take_up(&mut self, item: &str, digest: Digest) -> bool;
+    /// The item in hand is finished with.
+    fn put_down(&mut self);
     /// The recorded start of the run.
     fn now(&self) -> Moment;
     /// The next of the run's recorded random numbers.
@@ -198,6 +202,22 @@ impl<'a> Context<'a> {
     /// [`Interrupt`] if the run cannot go on: pass it up.
     pub async fn act(&mut self, step: &str, action: Action) -> Result<Act, Interrupt> {
         self.backend.act(step, action).await
+    }
+
+    /// Begins with `item`, the strategy's own name of one piece of its input; `digest` is that of the
+    /// item's bytes. `false`: it crashed three runs with these very bytes and is set aside, so pass over it.
+    ///
+    /// A crash of the run (a panic, or never yielding) is laid to the item that was taken up last, until
+    /// [`put_down`](Context::put_down). Where none is in hand it is laid to the answer of the last step,
+    /// which is given as a refusal of class `Fatal` once it is set aside.
+    #[must_use = "an item that is set aside must be passed over"]
+    pub fn take_up(&mut self, item: &str, digest: Digest) -> bool {
+        self.backend.take_up(item, digest)
+    }
+
+    /// Is finished with the item that was taken up: what crashes from here on is none of its.
+    pub fn put_down(&mut self) {
+        self.backend.put_down();
     }
 
     /// When this run began. It stays the same throughout the run and when the run resumes.

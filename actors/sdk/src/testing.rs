@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use mm_core::action::Action;
 use mm_core::answer::Answer;
+use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, Trigger};
@@ -27,6 +28,8 @@ pub struct Bench {
     answers: BTreeMap<String, Act>,
     asked: Vec<Action>,
     steps: BTreeSet<String>,
+    set_aside: BTreeSet<(String, Digest)>,
+    taken_up: Vec<String>,
     snapshot: Option<Vec<u8>>,
     trigger: Trigger,
 }
@@ -43,6 +46,8 @@ impl Bench {
             answers: BTreeMap::new(),
             asked: Vec::new(),
             steps: BTreeSet::new(),
+            set_aside: BTreeSet::new(),
+            taken_up: Vec::new(),
             snapshot: None,
             trigger: Trigger::Operator,
         }
@@ -62,6 +67,16 @@ impl Bench {
     /// From now on `act` on `url` gives this.
     pub fn act_is(&mut self, url: &str, act: Act) {
         self.answers.insert(url.to_owned(), act);
+    }
+
+    /// From now on `item` with these bytes is set aside, as if it had crashed three runs.
+    pub fn set_aside(&mut self, item: &str, digest: Digest) {
+        self.set_aside.insert((item.to_owned(), digest));
+    }
+
+    /// The items taken up so far, in order; those that are set aside are not among them.
+    pub fn taken_up(&self) -> &[String] {
+        &self.taken_up
     }
 
     /// The actions proposed so far, in order.
@@ -113,6 +128,16 @@ impl Backend for Bench {
         self.asked.push(action);
         Ok(act)
     }
+
+    fn take_up(&mut self, item: &str, digest: Digest) -> bool {
+        let taken = !self.set_aside.contains(&(item.to_owned(), digest));
+        if taken {
+            self.taken_up.push(item.to_owned());
+        }
+        taken
+    }
+
+    fn put_down(&mut self) {}
 
     fn now(&self) -> Moment {
         self.now

@@ -1,7 +1,11 @@
 //! Restart budgets in the store: what supervision spends, written before it is used.
 //!
-//! An actor that has spent its own is an alert from the same change on until it gets them back. A row
-//! that does not open counts as spent, and giving back makes it anew.
+//! Each key has a row of its own and nothing is locked: the debits of many children at once go into one
+//! group of the store's writer. Whoever finds that somebody else was faster reads again.
+//!
+//! An actor that has spent its own is an alert from the same change on until it gets them back. What an
+//! operator does to a budget is on the audit chain in the same change. A row that does not open counts as
+//! spent, and giving back makes it anew.
 
 use std::sync::Arc;
 
@@ -9,7 +13,7 @@ use futures_util::future::BoxFuture;
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Store};
-use mm_supervision::{BudgetError, BudgetStanding, BudgetStore};
+use mm_supervision::{BudgetError, BudgetStanding, BudgetStore, Restarted};
 use serde_json::json;
 
 use crate::records::{AlertRow, BudgetRow};
@@ -23,22 +27,51 @@ pub struct StoredBudgets {
 type Answer<T> = BoxFuture<'static, Result<T, BudgetError>>;
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
+/// What the audit chain is told of a change, in that change.
+#[derive(Clone)]
+enum Told {
+    /// Nothing.
+    Nothing,
+    /// That it tripped; the row says why.
+    Tripped(Moment),
+    /// That an operator holds it down; the row says why.
+    Isolated(Moment),
+    /// That an operator lets it go on.
+    Released(Moment),
+    /// That an operator gave it back, for this reason. Told even if nothing was spent.
+    Cleared(Moment, String),
+}
+
 impl StoredBudgets {
     /// Budgets in `store`.
     pub fn new(store: Store) -> Arc<Self> {
         Arc::new(Self { store })
     }
 
+    /// Gives the whole budget of `key` back by an operator's word, which the audit chain holds in the same
+    /// change. A row that does not open is made anew.
+    ///
+    /// # Errors
+    /// If the store does not record it; nothing was given back then.
+    pub async fn clear(&self, key: &str, reason: &str, now: Moment) -> Result<(), BudgetError> {
+        let (key, reason) = (key.to_owned(), reason.to_owned());
+        let cleared = async {
+            mend(&self.store, &key).await?;
+            write(&self.store, &key, &Told::Cleared(now, reason), BudgetStanding::give_back).await
+        };
+        cleared.await.map_err(|source: Boxed| BudgetError { key: key.clone(), source })
+    }
+
     /// Reads, changes and writes one row; again if somebody else was faster.
     fn change<T: Send + 'static>(
         &self,
         key: &str,
-        trip_at: Option<i64>,
-        change: impl Fn(&mut BudgetRow) -> T + Send + 'static,
+        told: Told,
+        change: impl Fn(&mut BudgetStanding) -> T + Send + 'static,
     ) -> Answer<T> {
         let (store, key) = (self.store.clone(), key.to_owned());
         Box::pin(async move {
-            write(&store, &key, trip_at, change).await.map_err(|source| BudgetError { key, source })
+            write(&store, &key, &told, change).await.map_err(|source| BudgetError { key, source })
         })
     }
 }
@@ -46,8 +79,8 @@ impl StoredBudgets {
 async fn write<T>(
     store: &Store,
     key: &str,
-    trip_at: Option<i64>,
-    change: impl Fn(&mut BudgetRow) -> T,
+    told: &Told,
+    change: impl Fn(&mut BudgetStanding) -> T,
 ) -> Result<T, Boxed> {
     let space = Space::machine();
     loop {
@@ -57,24 +90,46 @@ async fn write<T>(
             Some(row) => Change::new().expect_version(row_key, row.version),
             None => Change::new().expect_absent(row_key),
         };
-        let before = found.map(|row| row.value).unwrap_or_default();
-        let mut row = before.clone();
-        let answer = change(&mut row);
-        if row == before {
+        let before = BudgetStanding::from(found.map(|row| row.value).unwrap_or_default());
+        let mut standing = before.clone();
+        let answer = change(&mut standing);
+        if standing == before && !matches!(told, Told::Cleared(..)) {
             return Ok(answer);
         }
-        let mut next = expect.put(&space, key, &row)?;
-        if let Some(at_ms) = trip_at {
-            let (why, now) = (row.tripped.as_ref().map_or("", |(why, _)| why), Moment::from_unix_ms(at_ms));
-            let payload = json!({ "actor": key, "why": why });
-            next = next.audit(NewEntry::new(now, &space, "actor.tripped", &payload)?);
-            next = next.and(alert(store, &space, key, why, now)?);
-        }
+        let told = tell(store, &space, key, &standing, told)?;
+        let next = expect.put(&space, key, &BudgetRow::from(standing))?.and(told);
         match store.commit(next).await {
             Ok(_) => return Ok(answer),
             Err(CommitError::Refused { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// What is said of a change, to be committed with it.
+fn tell(
+    store: &Store,
+    space: &Space,
+    key: &str,
+    standing: &BudgetStanding,
+    told: &Told,
+) -> Result<Change, Boxed> {
+    let why = |of: &Option<(String, i64)>| of.as_ref().map_or(String::new(), |(why, _)| why.clone());
+    let (now, kind, payload) = match told {
+        Told::Nothing => return Ok(Change::new()),
+        Told::Tripped(now) => (now, "actor.tripped", json!({ "actor": key, "why": why(&standing.tripped) })),
+        Told::Isolated(now) => {
+            (now, "actor.isolated", json!({ "actor": key, "reason": why(&standing.isolated), "by": "owner" }))
+        }
+        Told::Released(now) => (now, "actor.released", json!({ "actor": key, "by": "owner" })),
+        Told::Cleared(now, reason) => {
+            (now, "budget.cleared", json!({ "actor": key, "reason": reason, "by": "owner" }))
+        }
+    };
+    let change = Change::new().audit(NewEntry::new(*now, space, kind, &payload)?);
+    match told {
+        Told::Tripped(now) => Ok(change.and(alert(store, space, key, &why(&standing.tripped), *now)?)),
+        _ => Ok(change),
     }
 }
 
@@ -99,9 +154,8 @@ fn alert(store: &Store, space: &Space, key: &str, why: &str, now: Moment) -> Res
         Some(row) => Change::new().expect_version(row_key, row.version),
         None => Change::new().expect_absent(row_key),
     };
-    let times = earlier.map_or(0, |row| row.value.times) + 1;
     let payload = json!({ "about": about, "sentence": sentence });
-    let row = AlertRow { sentence, raised_at: now, last_at: now, times, cleared_at: None };
+    let row = AlertRow::news(sentence, now, earlier.map_or(0, |row| row.value.times));
     Ok(change.put(space, &about, &row)?.audit(NewEntry::new(now, space, "alert.raised", &payload)?))
 }
 
@@ -116,28 +170,27 @@ async fn mend(store: &Store, key: &str) -> Result<(), Boxed> {
 
 impl BudgetStore for StoredBudgets {
     fn standing(&self, key: &str) -> Answer<BudgetStanding> {
-        self.change(key, None, |row| BudgetStanding {
-            spent: row.spent,
-            tripped: row.tripped.clone(),
-            ..BudgetStanding::default()
-        })
+        self.change(key, Told::Nothing, |standing| standing.clone())
     }
 
     fn debit(&self, key: &str, want: u32, limit: u32, _at_ms: i64) -> Answer<u32> {
-        self.change(key, None, move |row| {
-            let granted = want.min(limit.saturating_sub(row.spent));
-            row.spent += granted;
+        self.change(key, Told::Nothing, move |standing| {
+            let granted = want.min(limit.saturating_sub(standing.spent));
+            standing.spent += granted;
             granted
         })
     }
 
     fn refund(&self, key: &str, unused: u32) -> Answer<()> {
-        self.change(key, None, move |row| row.spent = row.spent.saturating_sub(unused))
+        self.change(key, Told::Nothing, move |standing| {
+            standing.spent = standing.spent.saturating_sub(unused);
+        })
     }
 
     fn trip(&self, key: &str, why: &str, at_ms: i64) -> Answer<()> {
         let why = why.to_owned();
-        self.change(key, Some(at_ms), move |row| row.tripped = Some((why.clone(), at_ms)))
+        let told = Told::Tripped(Moment::from_unix_ms(at_ms));
+        self.change(key, told, move |standing| standing.tripped = Some((why.clone(), at_ms)))
     }
 
     fn give_back(&self, key: &str) -> Answer<()> {
@@ -145,9 +198,23 @@ impl BudgetStore for StoredBudgets {
         Box::pin(async move {
             let given = async {
                 mend(&store, &key).await?;
-                write(&store, &key, None, |row| *row = BudgetRow::default()).await
+                write(&store, &key, &Told::Nothing, BudgetStanding::give_back).await
             };
             given.await.map_err(|source: Boxed| BudgetError { key: key.clone(), source })
         })
+    }
+
+    fn note(&self, key: &str, restarted: Restarted) -> Answer<()> {
+        self.change(key, Told::Nothing, move |standing| standing.note(restarted.clone()))
+    }
+
+    fn isolate(&self, key: &str, reason: Option<&str>, at_ms: i64) -> Answer<()> {
+        let now = Moment::from_unix_ms(at_ms);
+        match reason.map(str::to_owned) {
+            Some(reason) => self.change(key, Told::Isolated(now), move |standing| {
+                standing.isolated = Some((reason.clone(), at_ms));
+            }),
+            None => self.change(key, Told::Released(now), |standing| standing.isolated = None),
+        }
     }
 }

@@ -4,6 +4,7 @@
 /// Every service, and the services it may call. All may use the store.
 pub const CALLS: &[(&str, &[&str])] = &[
     ("alerts", &[]),
+    ("crashes", &[]),
     ("resources", &["alerts"]),
     ("tidy", &["alerts"]),
     ("audit", &[]),
@@ -13,7 +14,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("platforms", &[]),
     ("gateway", &["accounts", "alerts", "compliance", "limiter", "platforms"]),
     ("books", &[]),
-    ("strategies", &["alerts", "gateway"]),
+    ("strategies", &["alerts", "crashes", "gateway"]),
     ("scheduler", &["alerts", "strategies"]),
 ];
 

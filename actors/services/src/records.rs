@@ -1,8 +1,14 @@
 //! The rows that services keep for themselves. Rows that are core types stand in `mm_store::records`.
 
 mod alert;
+mod budget;
+mod crash;
+mod quarantine;
 
-pub use alert::AlertRow;
+pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
+pub use budget::{BudgetRow, RestartNote};
+pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
+pub use quarantine::{Input, QuarantineRow};
 
 use mm_core::breaker::Breaker;
 use mm_core::id::RunId;
@@ -113,17 +119,4 @@ pub struct LastActRow {
 
 impl Record for LastActRow {
     const KIND: Kind = Kind::new("last-act", 114, 1);
-}
-
-/// A restart budget, as supervision spends it. Row id: the child's path.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct BudgetRow {
-    /// Restarts taken out since work was last proved.
-    pub spent: u32,
-    /// Why and since when it is tripped.
-    pub tripped: Option<(String, i64)>,
-}
-
-impl Record for BudgetRow {
-    const KIND: Kind = Kind::new("budget", 112, 1);
 }

@@ -18,37 +18,56 @@ use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_core::schedule::Tick;
 use mm_sdk::About;
 use mm_supervision::{
-    Backoff, Budget, CallError, ChildSpec, Fault, Handle, Intensity, Reply, Restart, Strategy as Together,
-    SupervisorHandle, SupervisorSpec, child, supervisor,
+    Backoff, Budget, CallError, Cause, ChildSpec, Event, Exit, Fault, Handle, Intensity, Reply, Restart,
+    Strategy as Together, SupervisorHandle, SupervisorSpec, What, child, supervisor,
 };
 use std::time::Duration;
 
 use crate::alerts::Alerts;
+use crate::budgets::StoredBudgets;
+use crate::crashes::Crashes;
 use crate::gateway::Gateway;
 use crate::message::kinds;
-use crate::records::{ScheduleRow, StrategyRow};
+use crate::records::{QuarantineRow, ScheduleRow, StrategyRow};
 use crate::shared::{CALL_TIMEOUT, Installed, Shared};
 
 mod backend;
 mod commit;
 mod ending;
 mod execute;
+mod hand;
 mod host;
 mod mending;
 pub mod pool;
+pub mod quarantine;
 mod starting;
 mod state;
 mod telling;
 
 use execute::RunEnd;
+use hand::Place;
+use quarantine::{QuarantineError, Verdict};
 pub use state::Host;
 
 /// The way to the strategies' hosts.
 #[derive(Clone)]
 pub struct Strategies {
     above: SupervisorHandle,
-    hosts: Arc<BTreeMap<StrategyId, Handle<Msg>>>,
+    hosts: Arc<BTreeMap<StrategyId, Seat>>,
+    shared: Shared,
+    alerts: Alerts,
+    crashes: Crashes,
 }
+
+/// What leads to one host, and what outlives its incarnations.
+#[derive(Clone, Default)]
+struct Seat {
+    handle: Handle<Msg>,
+    place: Place,
+}
+
+/// Where the hosts stand in the tree.
+const PATH: &str = "kernel/strategies";
 
 /// Why a run was not started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,7 +147,10 @@ impl Standing {
 pub enum Word {
     /// Stop running for now, for this reason.
     Pause(String),
-    /// Go on; also ends an open breaker's wait.
+    /// Take it out of use until further notice, for this reason: its breaker lets no run start, not even a
+    /// person's.
+    Isolate(String),
+    /// Go on; also ends an open breaker's wait and an isolation.
     Resume,
     /// Switch on.
     Enable,
@@ -180,6 +202,8 @@ pub enum Msg {
         /// Answered when it is on record.
         reply: Reply<()>,
     },
+    /// The configuration was read again.
+    Configured,
     /// How it stands.
     Standing {
         /// Where the answer goes.
@@ -194,15 +218,38 @@ kinds!(Msg {
     Overdue => "overdue",
     Idle => "idle",
     Say => "say",
+    Configured => "configured",
     Standing => "standing",
 });
 
 impl Strategies {
     /// A host, not yet started, for every installed strategy.
-    pub fn new(shared: &Shared) -> Self {
+    pub fn new(shared: &Shared, alerts: &Alerts, crashes: &Crashes) -> Self {
         let settings = shared.settings();
-        let hosts = settings.strategies.keys().map(|id| (id.clone(), Handle::new()));
-        Self { above: SupervisorHandle::new(), hosts: Arc::new(hosts.collect()) }
+        let hosts = settings.strategies.keys().map(|id| (id.clone(), Seat::default()));
+        Self {
+            above: SupervisorHandle::new(),
+            hosts: Arc::new(hosts.collect()),
+            shared: shared.clone(),
+            alerts: alerts.clone(),
+            crashes: crashes.clone(),
+        }
+    }
+
+    /// Looks out for crashes of hosts among the tree's events, so that a host that starts again knows that
+    /// the one before it did not end in order. A kill, and trouble of the store, are none of a run's input.
+    pub fn watch(&self, event: &Event) {
+        let What::Crashed(report) = &event.what else { return };
+        let below = event.path.strip_prefix(PATH).and_then(|rest| rest.strip_prefix('/'));
+        let name = below.and_then(|rest| rest.split_once('/')).map(|(_, id)| id);
+        let crashed = match &report.exit {
+            Exit::Panicked(_) => true,
+            Exit::Failed(fault) => fault.cause == Cause::Bug,
+            _ => false,
+        };
+        if let Some(seat) = name.filter(|_| crashed).and_then(|name| self.seat(name)) {
+            seat.place.died(&report.cause);
+        }
     }
 
     /// The row of the tree, with a row for each host below it.
@@ -210,8 +257,8 @@ impl Strategies {
         let mut spec =
             SupervisorSpec::new(Together::OneForOne, Intensity { max: 10, within: Duration::from_secs(60) });
         for (id, installed) in &shared.settings().strategies {
-            if let Some(handle) = self.hosts.get(id) {
-                spec = spec.with(self.host_row(id, installed, handle, shared, gateway, alerts, pool));
+            if let Some(seat) = self.hosts.get(id) {
+                spec = spec.with(self.host_row(id, installed, seat, shared, gateway, alerts, pool));
             }
         }
         supervisor(
@@ -227,7 +274,7 @@ impl Strategies {
         &self,
         id: &StrategyId,
         installed: &Installed,
-        handle: &Handle<Msg>,
+        seat: &Seat,
         shared: &Shared,
         gateway: &Gateway,
         alerts: &Alerts,
@@ -242,13 +289,15 @@ impl Strategies {
             alerts: alerts.clone(),
             pool: pool.clone(),
             above: self.above.clone(),
+            crashes: self.crashes.clone(),
+            place: seat.place.clone(),
         };
         child(
             host.name(),
             "starts, journals and commits the runs of one strategy",
             Restart::Permanent,
             Duration::from_secs(10),
-            handle,
+            &seat.handle,
             move || host.clone(),
         )
         .with_backoff(Backoff::between(Duration::from_millis(200), Duration::from_secs(60)))
@@ -260,8 +309,12 @@ impl Strategies {
         self.hosts.keys()
     }
 
+    fn seat(&self, id: &str) -> Option<&Seat> {
+        self.hosts.iter().find(|(own, _)| own.as_str() == id).map(|(_, seat)| seat)
+    }
+
     fn host(&self, id: &str) -> Option<&Handle<Msg>> {
-        self.hosts.iter().find(|(own, _)| own.as_str() == id).map(|(_, handle)| handle)
+        self.seat(id).map(|seat| &seat.handle)
     }
 
     /// Starts a run; the answer does not wait for its end.
@@ -278,7 +331,7 @@ impl Strategies {
     /// # Errors
     /// If the host did not answer; the ticks are then due again.
     pub async fn tick(&self, id: &StrategyId, order: TickOrder) -> Result<(), CallError> {
-        let host = self.hosts.get(id).ok_or(CallError::NotRunning)?;
+        let host = &self.hosts.get(id).ok_or(CallError::NotRunning)?.handle;
         host.call(|reply| Msg::Tick { order: Box::new(order), reply }, CALL_TIMEOUT).await
     }
 
@@ -309,16 +362,69 @@ impl Strategies {
     /// Starts a host that is down, with its whole restart budget.
     async fn bring_back(&self, id: &str) -> Result<(), CallError> {
         let name = format!("{}/{id}", Space::default_owner());
+        let (key, reason) = (format!("{PATH}/{name}"), format!("strategy resume {id}"));
         let back = async {
+            // On record first: what supervision gives back after it changes nothing more.
+            StoredBudgets::new(self.shared.store.clone()).clear(&key, &reason, self.shared.now()).await?;
             self.above.proved(&name).await?;
-            self.above.restart_child(&name).await
+            self.above.restart_child(&name).await?;
+            Ok(())
         };
-        if let Err(error) = back.await {
-            let error = Fault::from(error).reason;
-            tracing::warn!(strategy = id, error, "its host is not brought back");
-            return Err(CallError::NotRunning);
+        let back: Result<(), Fault> = back.await;
+        back.map_err(|fault| {
+            tracing::warn!(strategy = id, error = fault.reason, "its host is not brought back");
+            CallError::NotRunning
+        })
+    }
+
+    /// Tells every host that the configuration was read again. One that is down reads it when it starts.
+    pub fn configured(&self) {
+        for host in self.hosts.values() {
+            drop(host.handle.cast(Msg::Configured));
         }
-        Ok(())
+    }
+
+    /// The inputs of a strategy that are set aside, by their ids; see [`quarantine`].
+    ///
+    /// # Errors
+    /// If it is not installed, or the store fails.
+    pub fn quarantine_list(&self, id: &str) -> Result<Vec<(String, QuarantineRow)>, QuarantineError> {
+        let strategy = self.known(id)?;
+        Ok(quarantine::open(&self.shared.store, &Space::default_owner(), strategy)?)
+    }
+
+    /// Gives an input that is set aside one more chance.
+    ///
+    /// # Errors
+    /// If there is no such input, or the word was not recorded.
+    pub async fn quarantine_retry(&self, id: &str, input: &str) -> Result<QuarantineRow, QuarantineError> {
+        self.quarantine_say(id, input, Verdict::Retry).await
+    }
+
+    /// Drops an input that is set aside: it stays passed over and is shown no more.
+    ///
+    /// # Errors
+    /// As [`Strategies::quarantine_retry`].
+    pub async fn quarantine_drop(&self, id: &str, input: &str) -> Result<QuarantineRow, QuarantineError> {
+        self.quarantine_say(id, input, Verdict::Drop).await
+    }
+
+    async fn quarantine_say(
+        &self,
+        id: &str,
+        input: &str,
+        verdict: Verdict,
+    ) -> Result<QuarantineRow, QuarantineError> {
+        let (strategy, space) = (self.known(id)?, Space::default_owner());
+        let (store, now) = (&self.shared.store, self.shared.now());
+        let row = quarantine::say(store, &space, strategy, input, verdict, now).await?;
+        self.alerts.clear(&space, quarantine::alert_about(strategy, input));
+        Ok(row)
+    }
+
+    fn known(&self, id: &str) -> Result<&StrategyId, QuarantineError> {
+        let found = self.hosts.keys().find(|own| own.as_str() == id);
+        found.ok_or_else(|| QuarantineError::Unknown(id.to_owned()))
     }
 
     /// How a strategy stands; `None` if it is not installed.

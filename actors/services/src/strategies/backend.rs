@@ -7,15 +7,19 @@ use std::time::Duration;
 
 use mm_core::action::Action;
 use mm_core::answer::Answer;
+use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
+use mm_core::untrusted::Untrusted;
 use mm_sdk::{Act, Backend, Interrupt, async_trait};
 use mm_store::Store;
 use mm_supervision::Fault;
 
+use super::hand::Hand;
 use crate::gateway::{Gateway, Proposal, Walked};
+use crate::records::{CrashRecord, Input};
 use crate::shared::Shared;
 
 /// Closed when a run is over for the machine, whatever its thread still does. An abandoned thread
@@ -40,6 +44,7 @@ pub(super) struct RunBackend {
     pub(super) run: RunRecord,
     pub(super) run_version: u64,
     pub(super) fence: Fence,
+    pub(super) hand: Hand,
     pub(super) proposes: &'static [(&'static str, &'static str)],
     pub(super) deadline: Moment,
     pub(super) snapshot: Option<Vec<u8>>,
@@ -53,11 +58,27 @@ pub(super) struct RunBackend {
 #[async_trait]
 impl Backend for RunBackend {
     async fn act(&mut self, step: &str, action: Action) -> Result<Act, Interrupt> {
+        let (kind, began) = (action.kind.to_string(), self.shared.clock.mono());
         let act = self.try_act(step, action).await;
         if let Err(interrupt) = &act {
             self.interrupt = Some(interrupt.clone());
         }
-        act
+        let took = self.shared.clock.mono().saturating_sub(began);
+        self.hand.note(noted(&kind, "step", step, took, matches!(act, Ok(Act::Done(_)))));
+        match act {
+            Ok(Act::Done(answer)) => Ok(self.received(step, answer)),
+            act => act,
+        }
+    }
+
+    fn take_up(&mut self, item: &str, digest: Digest) -> bool {
+        let taken = self.hand.take(Input::Item(item.to_owned()), digest);
+        self.hand.note(noted("take-up", "item", item, Duration::ZERO, taken));
+        taken
+    }
+
+    fn put_down(&mut self) {
+        self.hand.put_down();
     }
 
     fn now(&self) -> Moment {
@@ -101,6 +122,14 @@ impl RunBackend {
             Err(error) => return Err(Interrupt::Ended(Fault::from(error).reason)),
         }
         self.walk(step, action).await
+    }
+
+    /// Takes an answer in hand, unless it crashed too many runs.
+    fn received(&self, step: &str, answer: Answer) -> Act {
+        match self.hand.take(Input::Step(step.to_owned()), answer.body_id()) {
+            true => Act::Done(answer),
+            false => Act::Refused(Refusal::new(ErrorClass::Fatal, SET_ASIDE)),
+        }
     }
 
     async fn walk(&self, step: &str, action: Action) -> Result<Act, Interrupt> {
@@ -148,6 +177,23 @@ impl RunBackend {
     }
 }
 
+/// What a strategy is told in place of an answer that is set aside.
+const SET_ASIDE: &str =
+    "this input is set aside: it crashed the strategy three times; `strategy quarantine list` shows it";
+
+fn noted(kind: &str, what: &str, name: &str, took: Duration, ok: bool) -> CrashRecord {
+    CrashRecord {
+        seq: 0,
+        kind: kind.to_owned(),
+        sender: None,
+        action: None,
+        fields: vec![(what.to_owned(), Untrusted::new(name).line(120))],
+        queue_ns: 0,
+        handle_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+        ok,
+    }
+}
+
 fn lost(sentence: String) -> Refusal {
     Refusal::new(ErrorClass::Transient, sentence)
 }
@@ -158,7 +204,7 @@ fn recorded(store: &Store, step: StepRecord) -> Result<Act, Interrupt> {
         StepOutcome::Refused(refusal) => Ok(Act::Refused(refusal)),
         StepOutcome::Pending(id) => Ok(Act::Pending(id)),
         StepOutcome::Done { status, headers, body, at } => {
-            let body = if body == mm_core::digest::Digest::of(b"") {
+            let body = if body == Digest::of(b"") {
                 Some(Vec::new())
             } else {
                 store

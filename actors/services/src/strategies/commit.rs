@@ -10,10 +10,11 @@ use mm_supervision::Fault;
 use serde_json::json;
 
 use super::execute::RunEnd;
+use super::quarantine::{self, LayError, Suspect};
 use super::state::Host;
 use super::{TickOrder, judge_run};
 use crate::books::{self, Merged};
-use crate::records::{ScheduleRow, StrategyRow, TickRow};
+use crate::records::{CrashRow, QuarantineRow, ScheduleRow, StrategyRow, TickRow};
 
 /// The most ticks a strategy's ledger keeps; older rows are tidied away and counted.
 const TICKS_KEPT: u64 = 1000;
@@ -25,6 +26,12 @@ pub(super) struct Ended {
     errors: Vec<String>,
     report: Report,
     pub(super) drafts: Drafts,
+    /// What it crashed over, if it crashed with something in hand.
+    suspect: Option<Suspect>,
+    /// What is kept of its crash.
+    crash: Option<CrashRow>,
+    /// Inputs that crashed an earlier run and did this one no harm.
+    unharmed: Vec<String>,
 }
 
 impl Ended {
@@ -32,15 +39,18 @@ impl Ended {
     pub(super) fn of(end: RunEnd) -> Self {
         match end {
             RunEnd::Finished { report, drafts } => Self {
-                outcome: Outcome::Succeeded,
-                class: ErrorClass::Transient,
                 errors: bounded(&report.errors),
                 report,
                 drafts,
+                ..Self::without_result(Outcome::Succeeded, String::new())
             },
             RunEnd::Failed { class, sentence } => {
                 let sentence = bounded(&[sentence]).remove(0);
                 Self { class, ..Self::without_result(Outcome::Failed, sentence) }
+            }
+            RunEnd::Panicked(panic) => {
+                let sentence = format!("the strategy panicked: {}", panic.said);
+                Self::without_result(Outcome::Failed, bounded(&[sentence]).remove(0))
             }
             RunEnd::DeadlinePassed => {
                 Self::without_result(Outcome::Cancelled, "it was cancelled: its deadline passed".to_owned())
@@ -65,6 +75,20 @@ impl Ended {
         self.errors.insert(0, sentence);
     }
 
+    /// With what it crashed over and what is kept of that.
+    pub(super) fn crashed(mut self, suspect: Option<Suspect>, crash: Option<CrashRow>) -> Self {
+        (self.suspect, self.crash) = (suspect, crash);
+        self
+    }
+
+    /// With the inputs that crashed an earlier run and that it had in hand.
+    pub(super) fn having_met(mut self, met: Vec<String>) -> Self {
+        if self.outcome == Outcome::Succeeded {
+            self.unharmed = met;
+        }
+        self
+    }
+
     /// An end that leaves nothing to commit but itself.
     pub(super) fn without_result(outcome: Outcome, why: String) -> Self {
         Self {
@@ -73,6 +97,9 @@ impl Ended {
             errors: vec![why],
             report: Report::default(),
             drafts: Drafts::default(),
+            suspect: None,
+            crash: None,
+            unharmed: Vec::new(),
         }
     }
 }
@@ -116,6 +143,15 @@ impl From<ChangeError> for NotPrepared {
     }
 }
 
+impl From<LayError> for NotPrepared {
+    fn from(error: LayError) -> Self {
+        match error {
+            LayError::Read(error) => error.into(),
+            LayError::Change(error) => error.into(),
+        }
+    }
+}
+
 /// The end of a run, ready to commit.
 pub(super) struct Prepared {
     /// Everything.
@@ -125,6 +161,8 @@ pub(super) struct Prepared {
     /// The run's record after it.
     pub(super) run: RunRecord,
     pub(super) merged: Merged,
+    /// The input that is set aside by it.
+    pub(super) set_aside: Option<(String, QuarantineRow)>,
 }
 
 /// New snapshot, opportunities, run record, and the journal's end, in one change.
@@ -148,7 +186,10 @@ pub(super) fn end(
         ..run
     };
     let mut row = after(row, &run, ended);
-    judge_run(&mut row.breaker, ended.outcome, ended.class, generation, now);
+    let (crashed, set_aside) = crashes(host, &run, ended)?;
+    // A crash that sets its input aside says no more about the strategy: the next run goes without it.
+    let judged = if set_aside.is_some() { Outcome::Interrupted } else { ended.outcome };
+    judge_run(&mut row.breaker, judged, ended.class, generation, now);
     let stopped = ended.stopped_itself();
     if let Some(why) = stopped {
         row.paused = Some(format!("it stopped itself: {why}"));
@@ -158,7 +199,7 @@ pub(super) fn end(
         Some(version) => merged.change(space)?.expect_version(key, version),
         None => merged.change(space)?.expect_absent(key),
     };
-    let mut change = change.put(space, run.id.as_str(), &run)?;
+    let mut change = change.put(space, run.id.as_str(), &run)?.and(crashed);
     if let Some((schema, bytes)) = &ended.drafts.snapshot {
         row.snapshot_generation += 1;
         change = change.put_snapshot(space, host.id.as_str(), row.snapshot_generation, *schema, bytes)?;
@@ -181,7 +222,26 @@ pub(super) fn end(
         let payload = json!({ "strategy": host.id.as_str(), "reason": why, "by": "itself" });
         change = change.audit(NewEntry::new(now, space, "strategy.paused", &payload)?);
     }
-    Ok(Prepared { change, row, run, merged })
+    Ok(Prepared { change, row, run, merged, set_aside })
+}
+
+/// What a run's crash adds to the change: the flight recorder's row, and the count of what it had in hand.
+fn crashes(
+    host: &Host,
+    run: &RunRecord,
+    ended: &Ended,
+) -> Result<(Change, Option<(String, QuarantineRow)>), NotPrepared> {
+    let (space, now) = (&host.space, host.shared.now());
+    let mut change = quarantine::cleared(space, &host.id, &ended.unharmed)?;
+    if let Some(row) = &ended.crash {
+        change = change.and(host.crashes.change(row.clone()).map_err(NotPrepared::Broken)?);
+    }
+    let Some(suspect) = &ended.suspect else { return Ok((change, None)) };
+    let words = ended.errors.first().map_or("", String::as_str);
+    let (strategy, attempt) = (&host.id, run.attempt);
+    let crash = quarantine::Crash { strategy, suspect, run: &run.id, attempt, words, now };
+    let laid = quarantine::lay(&host.shared.store, space, &crash)?;
+    Ok((change.and(laid.change), laid.set_aside))
 }
 
 fn after(row: &StrategyRow, run: &RunRecord, ended: &Ended) -> StrategyRow {

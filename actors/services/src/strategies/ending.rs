@@ -9,9 +9,10 @@ use mm_store::{CommitError, Key, Record};
 use mm_supervision::{Fault, Handle};
 
 use super::commit::{self, Ended, NotPrepared, Prepared};
-use super::execute::RunEnd;
-use super::state::{Host, State};
+use super::execute::{Panic, RunEnd};
+use super::state::{Current, Host, State};
 use super::{Msg, telling};
+use crate::records::{CrashRow, QuarantineRow};
 
 impl Host {
     pub(super) async fn ended(
@@ -33,8 +34,13 @@ impl Host {
         current.fence.close();
         let diverged = matches!(end, RunEnd::Diverged(_));
         let trigger = current.run.trigger.clone();
-        let run = current.all();
-        self.end(state, run, current.version, current.generation, Ended::of(end)).await?;
+        let crash = match &end {
+            RunEnd::Panicked(panic) => Some(self.run_crash(&current, "panicked", panic)),
+            _ => None,
+        };
+        let suspect = crash.as_ref().and_then(|_| current.hand.suspect());
+        let ended = Ended::of(end).crashed(suspect, crash).having_met(current.hand.met());
+        self.end(state, current.all(), current.version, current.generation, ended).await?;
         if diverged && let Ok(generation) = self.ready(state, &trigger) {
             self.start(me, state, trigger, generation, None).await?;
         }
@@ -54,11 +60,36 @@ impl Host {
         self.pool.let_go(current.ticket);
         current.fence.close();
         let why = "it never yields; its thread was given up and can commit nothing any more".to_owned();
-        let ended = Ended::without_result(Outcome::Stuck, why);
-        let run = current.all();
-        self.end(state, run, current.version, current.generation, ended).await?;
+        let crash = self.run_crash(&current, "stuck", &Panic::saying(&why));
+        let ended = Ended::without_result(Outcome::Stuck, why).crashed(current.hand.suspect(), Some(crash));
+        self.end(state, current.all(), current.version, current.generation, ended).await?;
         self.pool.abandon(current.ticket);
         Ok(())
+    }
+
+    /// What is kept of a run that crashed.
+    fn run_crash(&self, current: &Current, exit: &str, panic: &Panic) -> CrashRow {
+        let (total, records) = current.hand.steps();
+        let suspect = current.hand.suspect();
+        let fields = suspect.iter().flat_map(|held| {
+            let name = (held.input.kind().to_owned(), held.input.name().chars().take(120).collect());
+            [name, ("digest".to_owned(), held.digest.to_string())]
+        });
+        CrashRow {
+            actor: format!("{}/{}/run", super::PATH, self.name()),
+            incarnation: u64::from(current.run.attempt),
+            run: Some(current.run.id.to_string()),
+            at: self.shared.now(),
+            exit: exit.to_owned(),
+            cause: panic.said.clone(),
+            location: panic.location.clone(),
+            backtrace: panic.backtrace.clone(),
+            in_hand: suspect.as_ref().map(|held| held.input.kind().to_owned()),
+            fields: fields.collect(),
+            messages_total: total,
+            records,
+            ..CrashRow::default()
+        }
     }
 
     /// Commits the end of a run: everything in one change, or nothing. What cannot be stored fails the
@@ -117,7 +148,7 @@ impl Host {
         tracing::trace!(point = "host.commit", run = %prepared.run.id, "point");
         match self.write_row(state, prepared.row.clone(), &prepared.change).await? {
             Ok(()) => Ok(None),
-            Err(CommitError::Refused { key, .. }) if key.kind() == Opportunity::KIND.name => {
+            Err(CommitError::Refused { key, .. }) if overtaken(&key) => {
                 Ok(Some(Problem::Overtaken))
             }
             Err(CommitError::Damaged { key }) => {
@@ -153,7 +184,12 @@ enum Problem {
     Unstorable(String),
 }
 
+/// Whether the row is one that an owner's word may change while a run ends.
+fn overtaken(key: &Key) -> bool {
+    [Opportunity::KIND.name, QuarantineRow::KIND.name].contains(&key.kind())
+}
+
 /// Whether the end of a run holds all that the row should say.
 fn rewritable(key: &Key) -> bool {
-    [Opportunity::KIND.name, RunRecord::KIND.name].contains(&key.kind())
+    [Opportunity::KIND.name, RunRecord::KIND.name, QuarantineRow::KIND.name].contains(&key.kind())
 }

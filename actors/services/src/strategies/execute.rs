@@ -18,17 +18,36 @@ pub enum RunEnd {
         /// To be committed.
         drafts: Drafts,
     },
-    /// It ended with an error, or panicked.
+    /// It ended with an error.
     Failed {
         /// What kind of trouble.
         class: ErrorClass,
         /// One sentence.
         sentence: String,
     },
+    /// It panicked: a bug, or an input that the strategy does not bear.
+    Panicked(Panic),
     /// Its deadline passed.
     DeadlinePassed,
     /// It cannot be resumed: it proposes something else than before.
     Diverged(String),
+}
+
+/// What is known of a panic.
+pub struct Panic {
+    /// Its own words.
+    pub said: String,
+    /// Where in the source.
+    pub location: Option<String>,
+    /// The stack.
+    pub backtrace: Option<String>,
+}
+
+impl Panic {
+    /// One of which no more is known than this.
+    pub(super) fn saying(said: &str) -> Self {
+        Self { said: said.to_owned(), location: None, backtrace: None }
+    }
 }
 
 /// Executes one run to its end or its deadline. Panics are caught: a bug in a strategy is an error
@@ -61,10 +80,7 @@ pub(super) async fn execute(
         (None, Err(_)) => RunEnd::DeadlinePassed,
         (None, Ok(Ok(Ok((report, drafts))))) => RunEnd::Finished { report, drafts },
         (None, Ok(Ok(Err(fault)))) => RunEnd::Failed { class: fault.class, sentence: fault.sentence },
-        (None, Ok(Err(panic))) => RunEnd::Failed {
-            class: ErrorClass::Transient,
-            sentence: format!("the strategy panicked: {}", said(&*panic)),
-        },
+        (None, Ok(Err(panic))) => RunEnd::Panicked(Panic::saying(&said(&*panic))),
     }
 }
 

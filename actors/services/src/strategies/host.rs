@@ -72,6 +72,9 @@ impl Component for Host {
                 self.say(state, word).await?;
                 reply.send(());
             }
+            // While its rows do not open, that is what it is put aside for.
+            Msg::Configured if state.damaged => {}
+            Msg::Configured => state.put_aside = self.put_aside(None),
             Msg::Standing { reply } => {
                 reply.send(self.standing(state));
             }
@@ -89,6 +92,7 @@ impl Host {
     /// A run that ended well is proven work: the host's restart budget is whole again. Its supervisor
     /// may be busy with this very host, so nobody waits for the answer.
     pub(super) fn prove(&self) {
+        self.shared.proved.notify_one();
         let (above, name) = (self.above.clone(), self.name());
         tokio::spawn(async move {
             if let Err(error) = above.proved(&name).await {
@@ -98,7 +102,7 @@ impl Host {
     }
 
     pub(super) fn enabled(&self, state: &State) -> bool {
-        state.row.enabled.unwrap_or(self.installed.enabled)
+        state.row.enabled.unwrap_or(self.installed().enabled)
     }
 
     /// Whether a run may start, and under which generation of the breaker.
@@ -166,6 +170,10 @@ impl Host {
                 row.paused = Some(reason.clone());
                 ("strategy.paused", Some(reason.clone()))
             }
+            Word::Isolate(reason) => {
+                row.breaker.isolate(reason, now);
+                ("strategy.isolated", Some(reason.clone()))
+            }
             Word::Resume => {
                 row.paused = None;
                 row.breaker.release(now);
@@ -187,14 +195,15 @@ impl Host {
     }
 
     fn standing(&self, state: &State) -> Standing {
+        let installed = self.installed();
         Standing {
-            about: (self.installed.make)().about(),
+            about: (installed.make)().about(),
             row: state.row.clone(),
             running: state.current.as_ref().map(|current| current.run.id.clone()),
             put_aside: state.put_aside.clone(),
             enabled: self.enabled(state),
-            priority: self.installed.priority,
-            schedule: self.installed.schedule_text.clone(),
+            priority: installed.priority,
+            schedule: installed.schedule_text,
         }
     }
 }

@@ -27,9 +27,13 @@ impl Host {
 
     /// Why it is put aside: its rows, or its configuration. Told to the owner.
     pub(super) fn put_aside(&self, damage: Option<Finding>) -> Option<String> {
-        let mut strategy = (self.installed.make)();
-        let damage = damage.map(|finding| finding.sentence);
-        let why = damage.or_else(|| strategy.initialise(&self.installed.config).err());
+        let installed = self.installed();
+        let damage = damage.map(|finding| finding.sentence).or(installed.mistake);
+        let why = damage.or_else(|| {
+            let why = (installed.make)().initialise(&installed.config).err()?;
+            let place = installed.place.map(|place| format!(" (its settings stand at {place})"));
+            Some(format!("{why}{}", place.unwrap_or_default()))
+        });
         let about = format!("put-aside/{}", self.id);
         match &why {
             Some(why) => {

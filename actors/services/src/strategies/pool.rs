@@ -36,7 +36,7 @@ pub struct Pool {
 }
 
 struct Inner {
-    free: usize,
+    slots: usize,
     next: u64,
     abandoned: u32,
     /// Jobs that hold a slot.
@@ -45,6 +45,12 @@ struct Inner {
     leaving: BTreeSet<u64>,
     /// By priority, then by number.
     waiting: BTreeMap<(u32, u64), Job>,
+}
+
+impl Inner {
+    fn free(&self) -> usize {
+        self.slots.saturating_sub(self.running.len())
+    }
 }
 
 /// A job's ticket: to give its thread up by.
@@ -56,7 +62,7 @@ impl Pool {
     /// end the process.
     pub fn new(slots: usize, mode: Mode, on_spent: Arc<dyn Fn() + Send + Sync>) -> Self {
         let inner = Inner {
-            free: slots.max(1),
+            slots: slots.max(1),
             next: 1,
             abandoned: 0,
             running: BTreeSet::new(),
@@ -64,6 +70,15 @@ impl Pool {
             waiting: BTreeMap::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), mode, on_spent }
+    }
+
+    /// Changes the number of slots. Jobs that run go on; with fewer slots, the next ones wait longer.
+    pub fn resize(&self, slots: usize) {
+        let slots = slots.max(1);
+        self.lock().slots = slots;
+        for _ in 0..slots {
+            self.start_next();
+        }
     }
 
     /// Executes `job` as soon as a slot is free; 1 is the highest priority.
@@ -88,7 +103,6 @@ impl Pool {
             if !inner.running.remove(&ticket.0) {
                 return;
             }
-            inner.free += 1;
             inner.leaving.insert(ticket.0);
         }
         self.start_next();
@@ -113,11 +127,10 @@ impl Pool {
     fn start_next(&self) {
         let job = {
             let mut inner = self.lock();
-            if inner.free == 0 {
+            if inner.free() == 0 {
                 return;
             }
             let Some(((_, number), job)) = inner.waiting.pop_first() else { return };
-            inner.free -= 1;
             inner.running.insert(number);
             (number, job)
         };
@@ -152,9 +165,7 @@ impl Pool {
             let mut inner = self.lock();
             // A thread that was let go and ends after all has no slot to give back.
             inner.leaving.remove(&number);
-            if inner.running.remove(&number) {
-                inner.free += 1;
-            }
+            inner.running.remove(&number);
         }
         self.start_next();
     }
@@ -189,6 +200,33 @@ mod tests {
     }
 
     #[test]
+    fn more_slots_start_what_waits_and_fewer_end_nothing() {
+        let pool = pool(1);
+        let (begun, begins) = mpsc::channel();
+        let mut gates = Vec::new();
+        for number in 0..3 {
+            let (gate, opened) = mpsc::channel::<()>();
+            let begun = begun.clone();
+            let job = move || -> BoxFuture<'static, ()> {
+                Box::pin(async move {
+                    begun.send(number).unwrap();
+                    let _ended = opened.recv();
+                })
+            };
+            pool.run(1, Box::new(job));
+            gates.push(gate);
+        }
+        assert_eq!(begins.recv().unwrap(), 0);
+        pool.resize(2);
+        assert_eq!(begins.recv().unwrap(), 1);
+        pool.resize(1);
+        assert_eq!((pool.lock().running.len(), pool.lock().free()), (2, 0));
+        gates.remove(0).send(()).unwrap();
+        gates.remove(0).send(()).unwrap();
+        assert_eq!(begins.recv().unwrap(), 2);
+    }
+
+    #[test]
     fn an_abandoned_thread_frees_its_slot_once_and_the_third_is_one_too_many() {
         let (spent, told) = mpsc::channel();
         let pool = Pool::new(1, Mode::Threads, Arc::new(move || spent.send(()).unwrap()));
@@ -210,7 +248,7 @@ mod tests {
             assert_eq!(told.try_recv().is_ok(), n == ABANDONED_MAX);
             gates.push(gate);
         }
-        assert_eq!(pool.lock().free, 1);
+        assert_eq!(pool.lock().free(), 1);
     }
 
     #[test]
@@ -234,7 +272,7 @@ mod tests {
             begins.recv().unwrap();
             pool.let_go(ticket);
             pool.let_go(ticket);
-            assert_eq!(pool.lock().free, 1);
+            assert_eq!(pool.lock().free(), 1);
             gates.push((gate, ends));
         }
         for (gate, ends) in gates {

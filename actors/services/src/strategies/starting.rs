@@ -11,17 +11,19 @@ use mm_core::error::ErrorClass;
 use mm_core::id::RunId;
 use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
-use mm_store::{Change, Key, NewEntry, ReadError, Record, Span};
+use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Span};
 use mm_supervision::{Fault, Handle};
 use serde_json::json;
 
 use super::backend::{Fence, RunBackend};
 use super::commit::{self, Ended};
 use super::execute::{RunEnd, execute};
+use super::hand::Hand;
+use super::quarantine::{self, Suspect};
 use super::state::{Current, Host, State};
-use super::{Msg, TickOrder};
+use super::{Msg, TickOrder, telling};
 use crate::integrity;
-use crate::records::{ScheduleRow, TickRow};
+use crate::records::{QuarantineRow, ScheduleRow, TickRow};
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
@@ -87,7 +89,7 @@ impl Host {
             id: RunId::new(format!("{:05}-{runs:06}-{}", epoch.0, self.id)),
             space: self.space.clone(),
             strategy: self.id.clone(),
-            code_version: (self.installed.make)().about().code_version,
+            code_version: (self.installed().make)().about().code_version,
             epoch,
             attempt: 1,
             trigger,
@@ -132,14 +134,18 @@ impl Host {
         version: u64,
         generation: u64,
     ) -> Result<(), Fault> {
-        let about = (self.installed.make)().about();
+        let installed = self.installed();
+        let about = (installed.make)().about();
         let snapshot = self.snapshot(state)?;
         let (fence, acts) = (Fence::default(), Arc::new(AtomicU32::new(0)));
+        let hand = Hand::knowing(quarantine::known(&self.shared.store, &self.space, &self.id)?);
+        self.place.hold(&run.id, run.attempt, &hand);
         let backend = RunBackend {
             shared: self.shared.clone(),
             gateway: self.gateway.clone(),
             run_version: version,
             fence: fence.clone(),
+            hand: hand.clone(),
             proposes: about.proposes,
             // Set anew when it has its slot.
             deadline: self.shared.now().plus(about.deadline),
@@ -150,7 +156,7 @@ impl Host {
             interrupt: None,
             run: run.clone(),
         };
-        let (make, config) = (self.installed.make.clone(), self.installed.config.clone());
+        let (make, config) = (installed.make, installed.config);
         let (home, mut backend, within) = (tokio::runtime::Handle::current(), backend, about.deadline);
         let way = WayBack { me: me.clone(), run: run.id.clone(), attempt: run.attempt, told: false };
         let job = move || -> futures_util::future::BoxFuture<'static, ()> {
@@ -162,9 +168,9 @@ impl Host {
                 way.tell(end);
             })
         };
-        let ticket = self.pool.run(self.installed.priority, Box::new(job));
+        let ticket = self.pool.run(installed.priority, Box::new(job));
         state.current =
-            Some(Current { run, version, generation, acts, fence, ticket, pool: self.pool.clone() });
+            Some(Current { run, version, generation, acts, fence, hand, ticket, pool: self.pool.clone() });
         Ok(())
     }
 
@@ -204,7 +210,7 @@ impl Host {
             state.last = Some(row.value);
             return Ok(());
         }
-        let about = (self.installed.make)().about();
+        let about = (self.installed().make)().about();
         let same_code = row.value.code_version == about.code_version;
         // Taken up long after, it would take what it reads now for what was so when it began.
         let late = self.shared.now().since(row.value.started) > about.deadline.max(TAKEN_UP_WITHIN);
@@ -216,7 +222,7 @@ impl Host {
         } else if late {
             afresh = true;
             Some("it was cut off, and that was too long ago")
-        } else if !self.enabled(state) || state.put_aside.is_some() {
+        } else if !self.enabled(state) || state.put_aside.is_some() || state.isolated() {
             Some("it was cut off, and the strategy does not run now")
         } else {
             None
@@ -226,25 +232,56 @@ impl Host {
         let steps = self.shared.store.scan::<StepRecord>(&self.space, Span::prefix(&its_own), usize::MAX)?;
         let actions = u32::try_from(steps.rows.len()).unwrap_or(u32::MAX);
         let cut_off = RunRecord { actions, ..row.value };
+        let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
         if let Some(why) = why {
             let trigger = cut_off.trigger.clone();
-            let ended = Ended::without_result(Outcome::Interrupted, why.to_owned());
-            self.end(state, cut_off, row.version, 0, ended).await?;
+            let suspect = crashed.map(|(suspect, _)| suspect);
+            let ended = Ended::without_result(Outcome::Interrupted, why.to_owned()).crashed(suspect, None);
+            // A breaker that is half open has this run as its probe: there is one run at a time.
+            let generation = state.row.breaker.generation();
+            self.end(state, cut_off, row.version, generation, ended).await?;
             if afresh && let Ok(generation) = self.ready(state, &trigger) {
                 self.start(me, state, trigger, generation, None).await?;
             }
             return Ok(());
         }
         let run = RunRecord { epoch: self.shared.store.epoch(), attempt: cut_off.attempt + 1, ..cut_off };
-        let payload = json!({ "run": run.id.as_str(), "attempt": run.attempt });
-        let change = Change::new()
-            .expect_version(Key::new(&self.space, RunRecord::KIND, run.id.as_str())?, row.version)
-            .put(&self.space, run.id.as_str(), &run)?
-            .audit(NewEntry::new(self.shared.now(), &self.space, "run.resumed", &payload)?);
-        self.shared.store.commit(change).await?;
+        self.resume(&run, row.version, crashed).await?;
         tracing::info!(run = %run.id, attempt = run.attempt, "a run that was cut off is taken up again");
         let generation = state.row.breaker.generation();
         self.launch(me, state, run, row.version + 1, generation)
+    }
+
+    /// Puts on record that a run is taken up again, and what its host crashed over, if it did.
+    async fn resume(
+        &self,
+        run: &RunRecord,
+        version: u64,
+        crashed: Option<(Suspect, String)>,
+    ) -> Result<(), Fault> {
+        let (space, store, now) = (&self.space, &self.shared.store, self.shared.now());
+        let payload = json!({ "run": run.id.as_str(), "attempt": run.attempt });
+        loop {
+            let mut change = Change::new()
+                .expect_version(Key::new(space, RunRecord::KIND, run.id.as_str())?, version)
+                .put(space, run.id.as_str(), run)?
+                .audit(NewEntry::new(now, space, "run.resumed", &payload)?);
+            let mut set_aside = None;
+            if let Some((suspect, words)) = &crashed {
+                let (strategy, attempt) = (&self.id, run.attempt - 1);
+                let crash = quarantine::Crash { strategy, suspect, run: &run.id, attempt, words, now };
+                let laid = quarantine::lay(store, space, &crash)?;
+                (change, set_aside) = (change.and(laid.change), laid.set_aside);
+            }
+            match store.commit(change).await {
+                Err(CommitError::Refused { key, .. }) if key.kind() == QuarantineRow::KIND.name => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => {
+                    telling::quarantined(self, set_aside.as_ref());
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// Without the ticks that have their rows: a clock that went back makes them due once more.

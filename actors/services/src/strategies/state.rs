@@ -10,8 +10,10 @@ use mm_core::run::RunRecord;
 use mm_supervision::{Reply, SupervisorHandle};
 
 use super::backend::Fence;
+use super::hand::{Hand, Place};
 use super::pool::{Pool, Ticket};
 use crate::alerts::Alerts;
+use crate::crashes::Crashes;
 use crate::gateway::Gateway;
 use crate::records::StrategyRow;
 use crate::shared::{Installed, Shared};
@@ -21,12 +23,24 @@ use crate::shared::{Installed, Shared};
 pub struct Host {
     pub(super) space: Space,
     pub(super) id: StrategyId,
+    /// As it was when the machine started.
     pub(super) installed: Installed,
     pub(super) shared: Shared,
     pub(super) gateway: Gateway,
     pub(super) alerts: Alerts,
     pub(super) pool: Pool,
     pub(super) above: SupervisorHandle,
+    pub(super) crashes: Crashes,
+    /// What its run has in hand, over its incarnations.
+    pub(super) place: Place,
+}
+
+impl Host {
+    /// How it is installed and configured now. A run goes on with what it began with.
+    pub(super) fn installed(&self) -> Installed {
+        let now = self.shared.settings().strategies.get(&self.id).cloned();
+        now.unwrap_or_else(|| self.installed.clone())
+    }
 }
 
 /// What a host knows.
@@ -41,6 +55,13 @@ pub struct State {
     pub(super) last: Option<RunRecord>,
 }
 
+impl State {
+    /// Whether an operator has taken the strategy out of use.
+    pub(super) fn isolated(&self) -> bool {
+        matches!(self.row.breaker.state(), mm_core::breaker::State::Isolated { .. })
+    }
+}
+
 /// The run of the moment.
 pub(super) struct Current {
     pub(super) run: RunRecord,
@@ -48,6 +69,7 @@ pub(super) struct Current {
     pub(super) generation: u64,
     pub(super) acts: Arc<AtomicU32>,
     pub(super) fence: Fence,
+    pub(super) hand: Hand,
     pub(super) ticket: Ticket,
     pub(super) pool: Pool,
 }

@@ -11,7 +11,9 @@ use mm_core::untrusted::Untrusted;
 use mm_store::Span;
 
 use super::commit::{Ended, Prepared};
+use super::quarantine;
 use super::state::Host;
+use crate::records::QuarantineRow;
 
 /// A source that failed in so many runs in a row is told of …
 const FAILED_RUNS: usize = 3;
@@ -32,6 +34,7 @@ pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
     }
     outcome(host, run, ended);
     breaker(host, prepared);
+    quarantined(host, prepared.set_aside.as_ref());
     for alert in ended.drafts.alerts.iter().take(ALERTS_MAX) {
         // A strategy builds both from what it read.
         let about = format!("strategy/{}/{}", host.id, Untrusted::new(&alert.about).line(120));
@@ -49,6 +52,14 @@ pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
         }
         None if run.outcome == Some(Outcome::Succeeded) => host.alerts.clear(&host.space, found),
         None => {}
+    }
+}
+
+/// Tells of an input that was set aside.
+pub(super) fn quarantined(host: &Host, set_aside: Option<&(String, QuarantineRow)>) {
+    if let Some((input, row)) = set_aside {
+        let about = quarantine::alert_about(&host.id, input);
+        host.alerts.raise(&host.space, about, quarantine::sentence(&host.id, input, row));
     }
 }
 

@@ -117,6 +117,10 @@ async fn read_source(cx: &mut Context<'_>, watched: &mut Watched, report: &mut R
     let fetched = place.fetch(cx, &format!("read-{source}"), &watched.validators).await?;
     let now = cx.now();
     let (observation, evidence, said) = match fetched {
+        Fetch::Fresh(answer) if !cx.take_up(source.name(), answer.body_id()) => {
+            let why = "what it answers now crashed three runs and is set aside".to_owned();
+            (watched.memory.failed(now), None, Said::Failed(why))
+        }
         Fetch::Fresh(answer) => match understand(watched, &answer, cx, report) {
             Ok((observation, said)) => (observation, Some(answer.body_id()), said),
             Err(sentence) => (watched.memory.failed(now), None, Said::Failed(sentence)),
@@ -127,6 +131,7 @@ async fn read_source(cx: &mut Context<'_>, watched: &mut Watched, report: &mut R
     report.sources.push(source_report(&watched.memory, &observation, said));
     tell_turn(cx, &watched.memory, &observation);
     draft_all(cx, source, observation, evidence, report);
+    cx.put_down();
     Ok(())
 }
 
