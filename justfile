@@ -10,6 +10,7 @@ check:
 # The figures that the README quotes.
 bench:
     cargo bench --bench messages
+    cargo bench --bench supervision
     cargo bench --bench road
     cargo bench --bench feeds
     cargo bench --bench daemon
