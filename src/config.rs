@@ -11,6 +11,7 @@
 //! Files are read in [`load`] and [`read_dotenv`] and nowhere else, the process environment in
 //! [`Env::of_process`].
 
+mod alerts;
 mod countries;
 mod credential;
 mod env;
@@ -30,6 +31,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use alerts::Alerts;
 pub use env::{DATA_DIR, Env};
 pub use mistakes::{ConfigErrors, Mistake, USE_ACCOUNT_ADD, Warning};
 pub use node::Origin;

@@ -1,6 +1,7 @@
 //! The machine: assembly, command line, admin API and sandbox.
 
 pub mod admin;
+pub mod channel;
 pub mod cli;
 pub mod client;
 pub mod config;

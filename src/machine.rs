@@ -8,9 +8,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
+use mm_core::moment::Moment;
 use mm_core::schedule::Schedule;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Strategy};
+use mm_services::alerts::{Channel, boot};
 use mm_services::budgets::StoredBudgets;
 use mm_services::resources::Probe;
 use mm_services::strategies::pool;
@@ -40,6 +42,8 @@ pub struct Seams {
     pub store: Store,
     /// The rule packs.
     pub rules: Arc<dyn RuleSource>,
+    /// Tells the owner of alerts.
+    pub channel: Arc<dyn Channel>,
     /// Looks at memory and disk.
     pub probe: Arc<dyn Probe>,
     /// Where runs execute.
@@ -144,6 +148,7 @@ impl Machine {
             metrics_interval: config.monitoring.metrics_interval,
             strategies,
             scheduling,
+            alerts: config.alerts.tell_settings(),
         })
     }
 
@@ -165,9 +170,13 @@ impl Machine {
             rng: seams.rng.clone(),
             transport: seams.transport,
             rules: seams.rules,
+            channel: seams.channel,
             settings: Live::new(settings),
         };
-        note(&shared, "boot.started").await?;
+        let last_sign = boot::last_sign_of_an_unclean_life(&shared.store)
+            .map_err(|error| AssemblyError::Record(error.into()))?;
+        note(&shared, boot::STARTED).await?;
+        tell_of_last_end(&shared, last_sign).await?;
         let services = Services::new(shared.clone(), seams.probe, seams.pool, seams.on_runs_stuck);
         let place = Arc::new(OnceLock::new());
         let mut spec = SupervisorSpec::new(
@@ -219,6 +228,18 @@ async fn note(shared: &Shared, kind: &str) -> Result<(), AssemblyError> {
     Ok(())
 }
 
+/// Tells the owner when a life that nobody stopped in order gave its last sign; without one, ends that
+/// alert.
+async fn tell_of_last_end(shared: &Shared, last_sign: Option<Moment>) -> Result<(), AssemblyError> {
+    let wrong = |error: Box<dyn std::error::Error + Send + Sync>| AssemblyError::Record(error);
+    let told =
+        boot::tell(&shared.store, last_sign, shared.now()).map_err(|fault| wrong(fault.reason.into()))?;
+    if !told.is_empty() {
+        shared.store.commit(told).await.map_err(|e| wrong(e.into()))?;
+    }
+    Ok(())
+}
+
 /// A machine that is up.
 pub struct Running {
     root: Root,
@@ -241,7 +262,12 @@ impl Running {
     /// Stops it in order, and puts that on record.
     pub async fn stop(self, within: Duration) -> StopReport {
         let report = self.root.stop(within).await;
-        if let Err(error) = note(&self.shared, "boot.stopped").await {
+        let stopped = note(&self.shared, boot::STOPPED).await;
+        let told = match stopped {
+            Ok(()) => tell_of_last_end(&self.shared, None).await,
+            unwritten => unwritten,
+        };
+        if let Err(error) = told {
             tracing::error!(error = %crate::exit::Chain(&error), "the stop is not on record");
         }
         report

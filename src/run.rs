@@ -18,6 +18,7 @@ use mm_supervision::{Limits, Watchdog};
 use tokio::sync::mpsc;
 
 use crate::admin::{AdminService, Info, Ops};
+use crate::channel::CommandChannel;
 use crate::cli::run::RunArgs;
 use crate::config::{self, Loaded, Overrides, Sources};
 use crate::exit::{Exit, Failure, leave};
@@ -178,6 +179,7 @@ impl Prepared {
             transport,
             store: store.clone(),
             rules: Arc::new(rules),
+            channel: Arc::new(CommandChannel::new(&crate::cli::place::environment())),
             probe: Arc::new(SystemProbe { data_dir: self.data_dir.clone() }),
             pool: PoolMode::Threads,
             on_runs_stuck: Arc::new(move || report(&stuck, Exit::RunsStuck)),

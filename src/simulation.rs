@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use mm_core::moment::Moment;
 use mm_core::seams::{Clock, SharedEntropy, SharedRng};
+use mm_services::alerts::NoChannel;
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
 use mm_store::{Fault, Options, SharedMemory, Store};
@@ -311,6 +312,7 @@ impl Simulation {
             transport: Arc::new(wire),
             store,
             rules: Arc::new(FixedRules::built_in()),
+            channel: Arc::new(NoChannel),
             probe: Arc::new(RoomyDisk),
             pool: pool::Mode::Inline,
             on_runs_stuck: Arc::new(|| {}),

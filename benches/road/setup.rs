@@ -10,6 +10,7 @@ use mm_core::moment::Moment;
 use mm_core::run::{RunRecord, Trigger};
 use mm_core::seams::SharedClock;
 use mm_core::url::LogicalUrl;
+use mm_services::alerts::{NoChannel, TellSettings};
 use mm_services::gateway::Proposal;
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
@@ -124,6 +125,7 @@ impl Bench {
             transport,
             store: disk.store.clone(),
             rules: Arc::new(Pack),
+            channel: Arc::new(NoChannel),
             probe: Arc::new(NoProbe),
             pool: pool::Mode::Threads,
             on_runs_stuck: Arc::new(|| {}),
@@ -173,6 +175,7 @@ fn settings() -> Settings {
         metrics_interval: Duration::from_secs(3600),
         strategies: Default::default(),
         scheduling: false,
+        alerts: TellSettings::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use expect_test::expect;
 use mm_core::id::Space;
 use mm_core::opportunity::Opportunity;
 use mm_core::seams::{Entropy, SplitMix64};
+use mm_services::alerts::NoChannel;
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
 use mm_store::{Options, SharedMemory, Span, Store};
@@ -66,6 +67,7 @@ async fn machine(socket: Option<PathBuf>) -> (Running, Arc<Ops>) {
         rng: Arc::new(SeededRng::new(7)),
         store,
         rules: Arc::new(FixedRules::built_in()),
+        channel: Arc::new(NoChannel),
         probe: Arc::new(Room),
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),

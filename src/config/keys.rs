@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::alerts;
 use super::node::Node;
 use super::values::{self, Config, Wrong};
 
@@ -39,6 +40,20 @@ pub(crate) const KEYS: &[Key] = &[
         },
     },
     Key { name: "monitoring.log_level", set: |c, n| put(&mut c.monitoring.log_level, values::level(n)) },
+    Key { name: "alerts.command", set: |c, n| put(&mut c.alerts.command, alerts::command(n)) },
+    Key { name: "alerts.send", set: |c, n| put(&mut c.alerts.send, alerts::sorts(n)) },
+    Key {
+        name: "alerts.timeout_s",
+        set: |c, n| put(&mut c.alerts.timeout, values::number(n, 1, 300).map(Duration::from_secs)),
+    },
+    Key {
+        name: "alerts.min_interval_s",
+        set: |c, n| put(&mut c.alerts.min_interval, values::number(n, 0, 86_400).map(Duration::from_secs)),
+    },
+    Key {
+        name: "alerts.max_per_hour",
+        set: |c, n| put(&mut c.alerts.max_per_hour, values::number(n, 1, 3_600)),
+    },
     Key { name: "logging.format", set: |c, n| put(&mut c.logging.format, values::format(n)) },
     Key { name: "logging.file", set: |c, n| put(&mut c.logging.file, values::truth(n)) },
     Key {

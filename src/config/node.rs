@@ -145,6 +145,14 @@ impl Node {
         format!("`{}`", short(&text))
     }
 
+    /// A list of texts as it is written in the environment: `["a", "b"]`. `None` for all else.
+    pub fn raw_list(&self) -> Option<Node> {
+        let Value::Raw(text) = &self.value else { return None };
+        let texts: Vec<String> = serde_json::from_str(text).ok()?;
+        let node = |text| Node { value: Value::Text(text), origin: self.origin.clone() };
+        Some(Node { value: Value::List(texts.into_iter().map(node).collect()), origin: self.origin.clone() })
+    }
+
     /// A flat copy as JSON, as `config show` prints it and strategies receive it.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
+use super::alerts::Alerts;
 use super::countries;
 use super::mistakes::Mistake;
 use super::node::{Node, Origin, Value};
@@ -39,6 +40,7 @@ pub struct Config {
     pub limits: Limits,
     pub compliance: Compliance,
     pub monitoring: Monitoring,
+    pub alerts: Alerts,
     pub logging: Logging,
     pub store: Store,
 }
@@ -65,6 +67,7 @@ impl Config {
             limits: Limits { max_daily_actions: 1, max_concurrent_strategies: 1 },
             compliance: Compliance { strict_mode: true },
             monitoring: Monitoring { metrics_interval: Duration::from_secs(1), log_level: Level::Error },
+            alerts: Alerts::blank(),
             logging: Logging {
                 format: Format::Text,
                 file: false,

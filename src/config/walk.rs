@@ -81,9 +81,10 @@ impl Draft<'_> {
             Ok(()) => {
                 let value = match &node.value {
                     // Taken as a number: shown as one, also when it was written `007` or ` 7`.
-                    Value::Raw(text) => {
-                        text.trim().parse::<i64>().map_or_else(|_| node.to_json(), Into::into)
-                    }
+                    Value::Raw(text) => match node.raw_list() {
+                        Some(list) => list.to_json(),
+                        None => text.trim().parse::<i64>().map_or_else(|_| node.to_json(), Into::into),
+                    },
                     _ => node.to_json(),
                 };
                 self.note(key, value, &node.origin);

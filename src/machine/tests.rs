@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mm_core::seams::{Entropy, SplitMix64};
+use mm_services::alerts::NoChannel;
 use mm_services::resources::Usage;
 use mm_store::{Options, SharedMemory, Stamp};
 use serde_json::Value;
@@ -66,6 +67,7 @@ async fn boot(memory: &SharedMemory, rules: Arc<Cursed>) -> (Running, Arc<Ops>) 
         rng: Arc::new(SeededRng::new(7)),
         store,
         rules,
+        channel: Arc::new(NoChannel),
         probe: Arc::new(NoProbe),
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),

@@ -160,11 +160,8 @@ fn fill(store: &Store) {
         last: Some(minutes_before(30)),
     };
     let alert = AlertRow {
-        sentence: "hackerone was not read for 3 days".to_owned(),
-        raised_at: minutes_before(90),
         last_at: minutes_before(30),
-        times: 2,
-        cleared_at: None,
+        ..AlertRow::news("hackerone was not read for 3 days", minutes_before(90), 1)
     };
     let over = AlertRow { cleared_at: Some(noon()), ..alert.clone() };
     let quota = Quota::daily_actions(1_000);

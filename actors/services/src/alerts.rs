@@ -4,6 +4,9 @@
 //! refuses, the sentence is in the log; the store's own failure ends the process and needs no alert.
 //! What an alert is about and what it says is cut to what a table can show; a row that does not open
 //! is replaced. What is over is forgotten after a while, and the table has an end (`tidy`).
+//!
+//! What trips, what needs a person and what stops the daemon is also told through one [`channel`]
+//! (`telling`), unless it is silenced ([`silence`]). It touches the store and the channel.
 
 use std::time::Duration;
 
@@ -11,14 +14,27 @@ use mm_core::digest::Digest;
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_store::{Change, NewEntry, ReadError};
-use mm_supervision::{Component, Fault, Handle};
+use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::records::AlertRow;
-use crate::shared::Shared;
+use crate::records::{AlertRow, SilenceRow, Sort};
+use crate::shared::{CALL_TIMEOUT, Shared};
 
+pub mod boot;
+pub mod channel;
+mod seen;
+pub mod silence;
+pub mod sort;
+mod telling;
 mod tidy;
+
+pub use channel::{Channel, Command, Message, NoChannel, Other, TellSettings};
+pub use seen::Unseen;
+pub use silence::Unsilenced;
+pub use telling::ATTEMPTS_MAX;
+
+use telling::Desk;
 
 /// The most bytes of what an alert is about.
 const ABOUT_BYTES_MAX: usize = 200;
@@ -43,6 +59,8 @@ pub enum Msg {
         about: String,
         /// What to tell.
         sentence: String,
+        /// Its sort, if it is not what its name says.
+        sort: Option<Sort>,
     },
     /// It is over.
     Clear {
@@ -58,6 +76,45 @@ pub enum Msg {
         /// How it begins.
         prefix: String,
     },
+    /// Alerts of this name are raised and not told.
+    Silence {
+        /// A name, or the beginning of one with `*` behind it.
+        pattern: String,
+        /// Why, who, until when.
+        row: SilenceRow,
+        /// Where the answer goes.
+        reply: Reply<Result<(), Unsilenced>>,
+    },
+    /// They are told again.
+    Unsilence {
+        /// As it was silenced.
+        pattern: String,
+        /// Who says it.
+        by: String,
+        /// Where the answer goes.
+        reply: Reply<Result<(), Unsilenced>>,
+    },
+    /// The owner has seen it.
+    Seen {
+        /// What it is about; `None`: all that are open.
+        about: Option<String>,
+        /// Where the answer goes: how many that were.
+        reply: Reply<Result<u64, Unseen>>,
+    },
+    /// An alert's row was written by somebody else.
+    Written {
+        /// Whose it is.
+        space: Space,
+        /// What it is about.
+        about: String,
+    },
+    /// Look what is to be told: the settings may be others, or it is time.
+    Look,
+    /// The channel has ended; from the service to itself.
+    Told {
+        /// How.
+        ended: Result<(), String>,
+    },
     /// Forget what has been over for long; from the service to itself.
     Tidy,
 }
@@ -68,13 +125,21 @@ impl mm_supervision::Inspect for Msg {
             Msg::Raise { .. } => "raise",
             Msg::Clear { .. } => "clear",
             Msg::ClearPrefix { .. } => "clear-prefix",
+            Msg::Silence { .. } => "silence",
+            Msg::Unsilence { .. } => "unsilence",
+            Msg::Seen { .. } => "seen",
+            Msg::Written { .. } => "written",
+            Msg::Look => "look",
+            Msg::Told { .. } => "told",
             Msg::Tidy => "tidy",
         }
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {
-        let (Msg::Raise { about, .. } | Msg::Clear { about, .. } | Msg::ClearPrefix { prefix: about, .. }) =
-            self
+        let (Msg::Raise { about, .. }
+        | Msg::Clear { about, .. }
+        | Msg::ClearPrefix { prefix: about, .. }
+        | Msg::Written { about, .. }) = self
         else {
             return Vec::new();
         };
@@ -90,10 +155,20 @@ impl Alerts {
 
     /// Tells the owner. The same `about` raised again is counted, not repeated. Over 200 bytes of
     /// `about` are cut to a name of their own; the sentence is cut to 1,000 characters on one line.
+    /// What it is about says its sort ([`sort`]).
     pub fn raise(&self, space: &Space, about: impl Into<String>, sentence: impl Into<String>) {
-        let (about, sentence) = (name(&about.into()), line(&sentence.into()));
+        self.tell(space, about.into(), sentence.into(), None);
+    }
+
+    /// As [`Alerts::raise`], of a sort that its name does not say.
+    pub fn raise_as(&self, sort: Sort, space: &Space, about: impl Into<String>, sentence: impl Into<String>) {
+        self.tell(space, about.into(), sentence.into(), Some(sort));
+    }
+
+    fn tell(&self, space: &Space, about: String, sentence: String, sort: Option<Sort>) {
+        let (about, sentence) = (name(&about), line(&sentence));
         tracing::warn!(about, sentence, "alert");
-        self.cast(Msg::Raise { space: space.clone(), about, sentence });
+        self.cast(Msg::Raise { space: space.clone(), about, sentence, sort });
     }
 
     /// Says that what `about` names is over.
@@ -105,6 +180,52 @@ impl Alerts {
     /// prefix names nothing.
     pub fn clear_prefix(&self, space: &Space, prefix: impl Into<String>) {
         self.cast(Msg::ClearPrefix { space: space.clone(), prefix: prefix.into() });
+    }
+
+    /// Says that an alert's row was written beside the service, in a change that needed it.
+    pub fn written(&self, space: &Space, about: impl Into<String>) {
+        self.cast(Msg::Written { space: space.clone(), about: about.into() });
+    }
+
+    /// Says that what decides on telling may have changed: the settings were replaced.
+    pub fn look(&self) {
+        self.cast(Msg::Look);
+    }
+
+    /// Silences all whose name is `pattern`, or begins as it does before its `*`; durable when this
+    /// returns, and in the audit trail.
+    ///
+    /// # Errors
+    /// The inner error says what is wrong with it.
+    pub async fn silence(
+        &self,
+        pattern: impl Into<String>,
+        row: SilenceRow,
+    ) -> Result<Result<(), Unsilenced>, CallError> {
+        let pattern = pattern.into();
+        self.0.call(|reply| Msg::Silence { pattern, row, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Takes a silence back. What is still open and was not told is told then.
+    ///
+    /// # Errors
+    /// The inner error: there is none.
+    pub async fn unsilence(
+        &self,
+        pattern: impl Into<String>,
+        by: impl Into<String>,
+    ) -> Result<Result<(), Unsilenced>, CallError> {
+        let (pattern, by) = (pattern.into(), by.into());
+        self.0.call(|reply| Msg::Unsilence { pattern, by, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Says that the owner has seen an alert, or (without a name) all that are open; how many that
+    /// were. What was seen is not told any more.
+    ///
+    /// # Errors
+    /// The inner error: there is none of that name.
+    pub async fn seen(&self, about: Option<String>) -> Result<Result<u64, Unseen>, CallError> {
+        self.0.call(|reply| Msg::Seen { about, reply }, CALL_TIMEOUT).await
     }
 
     fn cast(&self, msg: Msg) {
@@ -150,6 +271,8 @@ pub struct State {
     rows: usize,
     /// The timer to the next tidying, which ends with this life of the service.
     timer: JoinSet<()>,
+    /// What is to be told.
+    desk: Desk,
 }
 
 impl Component for AlertsService {
@@ -157,26 +280,55 @@ impl Component for AlertsService {
     type State = State;
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
+        let desk = self.read_desk()?;
         drop(me.cast(Msg::Tidy));
-        Ok(State { rows: 0, timer: JoinSet::new() })
+        Ok(State { rows: 0, timer: JoinSet::new(), desk })
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
-        let done = match msg {
-            Msg::Raise { space, about, sentence } => match self.take(&space, &about, Some(sentence)).await {
-                Ok(new) => {
-                    state.rows += usize::from(new);
-                    if state.rows > tidy::ROWS_MAX + PAGE {
-                        state.rows = self.tidy().await;
-                    }
-                    Ok(())
+        if let Err(fault) = self.obey(me, msg, state).await {
+            // One alert is no reason to lose those that wait behind it.
+            tracing::error!(error = %fault, "an alert was not recorded");
+        }
+        self.consider(me, &mut state.desk).await;
+        Ok(())
+    }
+}
+
+impl AlertsService {
+    async fn obey(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
+        let desk = &mut state.desk;
+        match msg {
+            Msg::Raise { space, about, sentence, sort } => {
+                let new = self.take(desk, &space, &about, Some((sentence, sort))).await?;
+                state.rows += usize::from(new);
+                if state.rows > tidy::ROWS_MAX + PAGE {
+                    self.tidy(state).await;
                 }
-                Err(fault) => Err(fault),
-            },
-            Msg::Clear { space, about } => self.take(&space, &about, None).await.map(drop),
-            Msg::ClearPrefix { space, prefix } => self.clear_prefix(&space, &prefix).await,
+            }
+            Msg::Clear { space, about } => drop(self.take(desk, &space, &about, None).await?),
+            Msg::ClearPrefix { space, prefix } => self.clear_prefix(desk, &space, &prefix).await?,
+            Msg::Silence { pattern, row, reply } => {
+                let answer = self.silence(&mut desk.silences, pattern, row).await?;
+                reply.send(answer);
+            }
+            Msg::Unsilence { pattern, by, reply } => {
+                let answer = self.unsilence(&mut desk.silences, pattern, &by).await?;
+                reply.send(answer);
+            }
+            Msg::Seen { about, reply } => {
+                let answer = self.seen(desk, about).await?;
+                reply.send(answer);
+            }
+            Msg::Written { space, about } => {
+                if let Some(row) = self.0.store.get::<AlertRow>(&space, &about)? {
+                    desk.note(&space, &about, &row.value);
+                }
+            }
+            Msg::Look => {}
+            Msg::Told { ended } => self.told(desk, ended).await?,
             Msg::Tidy => {
-                state.rows = self.tidy().await;
+                self.tidy(state).await;
                 state.timer.abort_all();
                 while state.timer.try_join_next().is_some() {}
                 let me = me.clone();
@@ -184,20 +336,19 @@ impl Component for AlertsService {
                     tokio::time::sleep(TIDY_EVERY).await;
                     drop(me.cast(Msg::Tidy));
                 });
-                Ok(())
             }
-        };
-        if let Err(fault) = done {
-            // One alert is no reason to lose those that wait behind it.
-            tracing::error!(error = %fault, "an alert was not recorded");
         }
         Ok(())
     }
-}
 
-impl AlertsService {
     /// Takes one alert, raised or (without a sentence) cleared; says whether there is a row more.
-    async fn take(&self, space: &Space, about: &str, sentence: Option<String>) -> Result<bool, Fault> {
+    async fn take(
+        &self,
+        desk: &mut Desk,
+        space: &Space,
+        about: &str,
+        raised: Option<(String, Option<Sort>)>,
+    ) -> Result<bool, Fault> {
         let (store, now) = (&self.0.store, self.0.now());
         let earlier = match store.get::<AlertRow>(space, about) {
             Ok(row) => row.map(|row| row.value),
@@ -209,26 +360,29 @@ impl AlertsService {
             Err(error) => return Err(error.into()),
         };
         let new = earlier.is_none();
-        let Some((row, kind)) = next(earlier, sentence, now) else { return Ok(false) };
+        let Some((row, kind)) = next(earlier, raised, now) else { return Ok(false) };
         store.commit(write(Change::new(), space, about, &row, kind, now)?).await?;
+        desk.note(space, about, &row);
         Ok(new)
     }
 
-    async fn clear_prefix(&self, space: &Space, prefix: &str) -> Result<(), Fault> {
+    async fn clear_prefix(&self, desk: &mut Desk, space: &Space, prefix: &str) -> Result<(), Fault> {
         let (store, now, mut after) = (&self.0.store, self.0.now(), String::new());
         while !prefix.is_empty() {
             let page = store.scan::<AlertRow>(space, tidy::span(prefix, &after), PAGE)?;
             let Some(last) = tidy::last(&page) else { break };
             after = last;
-            let mut change = Change::new();
+            let (mut change, mut over) = (Change::new(), Vec::new());
             for (about, row) in page.rows {
                 if let Some((row, kind)) = next(Some(row.value), None, now) {
                     change = write(change, space, &about, &row, kind, now)?;
+                    over.push((about, row));
                 }
             }
             if !change.is_empty() {
                 store.commit(change).await?;
             }
+            over.iter().for_each(|(about, row)| desk.note(space, about, row));
             if !page.more {
                 break;
             }
@@ -237,7 +391,8 @@ impl AlertsService {
     }
 }
 
-/// `change` with an alert's row, and with the audit entry if it is news. Nobody else writes these rows.
+/// `change` with an alert's row, and with the audit entry if it is news. Nobody else writes these rows
+/// but [`crate::budgets`], for an actor that tripped, and [`boot`], while no service runs.
 fn write(
     change: Change,
     space: &Space,
@@ -252,24 +407,24 @@ fn write(
     Ok(change.audit(NewEntry::new(now, space, kind, &payload)?))
 }
 
-/// The row after an alert was raised (`Some` sentence) or cleared, and the audit kind if this is
-/// news; `None` if nothing changes.
+/// The row after an alert was raised (`Some` sentence and sort) or cleared, and the audit kind if this
+/// is news; `None` if nothing changes.
 fn next(
     earlier: Option<AlertRow>,
-    sentence: Option<String>,
+    raised: Option<(String, Option<Sort>)>,
     now: Moment,
 ) -> Option<(AlertRow, Option<&'static str>)> {
-    match (earlier, sentence) {
+    match (earlier, raised) {
         (None, None) => None,
         (Some(row), None) if row.cleared_at.is_some() => None,
         (Some(row), None) => Some((AlertRow { cleared_at: Some(now), ..row }, Some("alert.cleared"))),
-        (Some(row), Some(sentence)) if row.cleared_at.is_none() => {
-            Some((AlertRow { sentence, last_at: now, times: row.times.saturating_add(1), ..row }, None))
+        (Some(row), Some((sentence, sort))) if row.cleared_at.is_none() => {
+            let times = row.times.saturating_add(1);
+            Some((AlertRow { sentence, sort, last_at: now, times, ..row }, None))
         }
-        (earlier, Some(sentence)) => {
-            let times = earlier.map_or(0, |row| row.times).saturating_add(1);
-            let row = AlertRow { sentence, raised_at: now, last_at: now, times, cleared_at: None };
-            Some((row, Some("alert.raised")))
+        (earlier, Some((sentence, sort))) => {
+            let row = AlertRow::news(sentence, now, earlier.map_or(0, |row| row.times));
+            Some((AlertRow { sort, ..row }, Some("alert.raised")))
         }
     }
 }
@@ -281,14 +436,14 @@ mod tests {
     #[test]
     fn an_alert_is_news_once_until_it_was_over() {
         let at = Moment::from_unix_ms;
-        let (row, news) = next(None, Some("broken".into()), at(1)).unwrap();
+        let (row, news) = next(None, Some(("broken".into(), None)), at(1)).unwrap();
         assert_eq!(news, Some("alert.raised"));
-        let (row, news) = next(Some(row), Some("broken".into()), at(2)).unwrap();
+        let (row, news) = next(Some(row), Some(("broken".into(), None)), at(2)).unwrap();
         assert_eq!((news, row.times), (None, 2));
         let (row, news) = next(Some(row), None, at(3)).unwrap();
         assert_eq!(news, Some("alert.cleared"));
         assert!(next(Some(row.clone()), None, at(4)).is_none());
-        let (row, news) = next(Some(row), Some("again".into()), at(5)).unwrap();
+        let (row, news) = next(Some(row), Some(("again".into(), None)), at(5)).unwrap();
         assert_eq!((news, row.times, row.raised_at), (Some("alert.raised"), 3, at(5)));
     }
 

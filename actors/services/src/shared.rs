@@ -11,6 +11,7 @@ use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::Strategy;
 use mm_store::Store;
 
+use crate::alerts::{Channel, TellSettings};
 use crate::transport::Transport;
 
 /// How long one service waits for another's answer. A store commit takes milliseconds and an
@@ -72,6 +73,8 @@ pub struct Settings {
     pub strategies: BTreeMap<StrategyId, Installed>,
     /// Whether schedules start runs. `run --once` switches them off.
     pub scheduling: bool,
+    /// How the owner is told of alerts.
+    pub alerts: TellSettings,
 }
 
 /// What every service is handed.
@@ -89,6 +92,8 @@ pub struct Shared {
     pub transport: Arc<dyn Transport>,
     /// The rule packs.
     pub rules: Arc<dyn RuleSource>,
+    /// Tells the owner.
+    pub channel: Arc<dyn Channel>,
     /// The configuration.
     pub settings: Live,
 }

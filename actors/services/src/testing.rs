@@ -24,6 +24,7 @@ use mm_core::moment::Moment;
 use mm_core::schedule::Schedule;
 use mm_store::{Mode as StoreMode, OpenError, Options, SharedMemory, Stamp, Store};
 
+use crate::alerts::{Channel, NoChannel, TellSettings};
 use crate::shared::{Installed, Settings};
 use crate::strategies::pool::Mode;
 
@@ -47,6 +48,8 @@ pub struct Bench {
     pub world: World,
     /// The rule files.
     pub rules: RuleFiles,
+    /// Who tells the owner; nobody, unless it is set (and `settings.alerts.command`).
+    pub channel: Arc<dyn Channel>,
     /// What the services are configured with; the strategies are put in by [`Bench::install`].
     pub settings: Settings,
     /// The time at which the next life begins.
@@ -66,6 +69,7 @@ impl Bench {
             dir: None,
             world: World::default(),
             rules,
+            channel: Arc::new(NoChannel),
             settings: settings(),
             now: BEGIN.parse().expect("a time"),
             seed,
@@ -206,6 +210,7 @@ impl Bench {
             dir: None,
             world: self.world.fork(),
             rules: self.rules.fork(),
+            channel: self.channel.clone(),
             settings: self.settings.clone(),
             now: self.now,
             seed: self.seed,
@@ -224,5 +229,6 @@ fn settings() -> Settings {
         metrics_interval: Duration::from_secs(3600),
         strategies: BTreeMap::new(),
         scheduling: false,
+        alerts: TellSettings::default(),
     }
 }

@@ -8,7 +8,8 @@ use mm_store::{Change, Key, NewEntry, Record, Scanned, Span};
 use mm_supervision::Fault;
 use serde_json::json;
 
-use super::{AlertsService, PAGE};
+use super::telling::Desk;
+use super::{AlertsService, PAGE, State};
 use crate::records::AlertRow;
 
 /// The most alerts that are kept; of more, what is over goes first, and then what was
@@ -29,18 +30,20 @@ struct Seen {
 }
 
 impl AlertsService {
-    /// Forgets what is to be forgotten; about how many rows are left. Its trouble is in the log.
-    pub(super) async fn tidy(&self) -> usize {
-        match self.try_tidy().await {
+    /// Forgets what is to be forgotten, and knows then about how many rows are left. Its trouble is in
+    /// the log.
+    pub(super) async fn tidy(&self, state: &mut State) {
+        state.rows = match self.try_tidy(&mut state.desk).await {
             Ok(left) => left,
             Err(fault) => {
                 tracing::error!(error = %fault, "the alerts were not tidied");
                 0
             }
-        }
+        };
     }
 
-    async fn try_tidy(&self) -> Result<usize, Fault> {
+    async fn try_tidy(&self, desk: &mut Desk) -> Result<usize, Fault> {
+        self.tidy_silences(&mut desk.silences).await?;
         let mut seen = Vec::new();
         for space in self.0.store.spaces()? {
             self.look(&space, &mut seen)?;
@@ -63,7 +66,7 @@ impl AlertsService {
                  from the table; each stands in the audit chain"
             );
             tracing::error!(sentence, "alert");
-            self.take(&Space::machine(), "alerts/too-many", Some(sentence)).await?;
+            self.take(desk, &Space::machine(), "alerts/too-many", Some((sentence, None))).await?;
         }
         Ok(all - gone.len())
     }

@@ -56,6 +56,7 @@ impl Machine {
             rng: chance.clone(),
             transport: Arc::new(bench.world.clone()),
             rules: Arc::new(bench.rules.clone()),
+            channel: bench.channel.clone(),
             settings: Live::new(bench.settings.clone()),
         };
         let services = Services::new(shared, Arc::new(NoProbe), mode, Arc::new(|| {}));

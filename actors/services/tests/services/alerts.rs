@@ -99,7 +99,7 @@ fn of_more_than_ten_thousand_the_oldest_over_go_and_then_the_oldest_and_the_owne
             let at = now.minus(Duration::from_secs(1_000_000 - n));
             // Two are over, and not the oldest.
             let cleared_at = (n == 77 || n == 99).then_some(now);
-            let row = AlertRow { sentence: "x".into(), raised_at: at, last_at: at, times: 1, cleared_at };
+            let row = AlertRow { cleared_at, ..AlertRow::news("x", at, 0) };
             change = change.put(&Space::machine(), &format!("a{n:05}"), &row).unwrap();
         }
         store.commit_blocking(change).unwrap();

@@ -3,13 +3,17 @@
 
 use mm_core::activity::{ActionRecord, Stage};
 use mm_core::breaker::{Breaker, Policy};
+use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, RunId};
 use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, State};
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
-use mm_services::records::{AlertRow, BudgetRow, LastActRow, OpenRow, ScheduleRow, StrategyRow, TickRow};
+use mm_services::records::{
+    AlertRow, BudgetRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow, Input, LastActRow, OpenRow,
+    QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling, TickRow,
+};
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
 
@@ -53,21 +57,107 @@ fn strategy_row() -> StrategyRow {
     }
 }
 
+fn telling() -> Telling {
+    let error = Some("no such command".to_owned());
+    Telling { sent_at: Some(at(5)), attempts: 2, next_try: Some(at(6)), delivered_at: Some(at(7)), error }
+}
+
+fn budget_row() -> BudgetRow {
+    let restart = RestartNote {
+        at_ms: 5,
+        cause: "bug".into(),
+        why: "as told".into(),
+        attempt: 6,
+        next_try_ms: Some(7),
+    };
+    BudgetRow {
+        spent: 2,
+        tripped: Some(("why".into(), 3)),
+        isolated: Some(("reason".into(), 4)),
+        attempt: 6,
+        next_try_ms: Some(7),
+        restarts: vec![restart],
+        by_cause: vec![("bug".into(), 8)],
+    }
+}
+
+fn crash_row() -> CrashRow {
+    let fields = vec![("about".to_owned(), "disk".to_owned())];
+    let (sender, action) = (Some("kernel/gateway".to_owned()), Some("a-1".to_owned()));
+    let record = CrashRecord {
+        seq: 1,
+        kind: "raise".into(),
+        sender: sender.clone(),
+        action: action.clone(),
+        fields: fields.clone(),
+        queue_ns: 2,
+        handle_ns: 3,
+        ok: true,
+    };
+    CrashRow {
+        actor: "upkeep/alerts".into(),
+        incarnation: 4,
+        run: Some("00001-000002-bug-bounty".into()),
+        at: at(5),
+        exit: "panicked".into(),
+        cause: "panicked: as told".into(),
+        location: Some("alerts.rs:1".into()),
+        backtrace: Some("0: main".into()),
+        in_hand: Some("raise".into()),
+        fields: fields.clone(),
+        messages_total: 6,
+        kinds: vec![CrashKind { kind: "raise".into(), done: 7, failed: 8, lost: 9 }],
+        records: vec![record],
+        left: vec![CrashLeft { kind: "raise".into(), sender, action, fields }],
+        cut: true,
+    }
+}
+
+fn quarantine_row() -> QuarantineRow {
+    QuarantineRow {
+        strategy: "bug-bounty".parse().unwrap(),
+        input: Input::Item("hackerone".into()),
+        digest: Digest::of(b"body"),
+        count: 3,
+        crashes: vec![(run_id(), 2)],
+        first_at: at(1),
+        last_at: at(2),
+        since: Some(at(3)),
+        dropped_at: Some(at(4)),
+        words: "as told".into(),
+    }
+}
+
 #[test]
 fn every_record_of_services_is_stored_as_ever() {
     check_record(&strategy_row());
     check_record(&ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)) });
     check_record(&TickRow { due: at(1), run: Some(run_id()), skipped: Some("why".into()) });
-    check_record(&AlertRow {
-        sentence: "broken".into(),
-        raised_at: at(1),
-        last_at: at(2),
-        times: 3,
-        cleared_at: Some(at(4)),
+    let first =
+        AlertRow { last_at: at(2), times: 3, cleared_at: Some(at(4)), ..AlertRow::news("broken", at(1), 0) };
+    assert_eq!(
+        check_record(&AlertRow {
+            sort: Some(Sort::Trips),
+            telling: telling(),
+            seen_at: Some(at(8)),
+            ..first.clone()
+        }),
+        [first],
+        "a row of the first version"
+    );
+    check_record(&SilenceRow {
+        reason: "on holiday".into(),
+        by: "operator".into(),
+        since: at(1),
+        until: Some(at(2)),
     });
+    check_record(&DeliveryRow { started: vec![at(1), at(2)] });
     check_record(&OpenRow { mutating: true, since: at(1) });
     check_record(&LastActRow { at: at(1) });
-    check_record(&BudgetRow { spent: 2, tripped: Some(("why".into(), 3)) });
+    let first = BudgetRow { spent: 2, tripped: Some(("why".into(), 3)), ..BudgetRow::default() };
+    assert_eq!(check_record(&budget_row()), [first], "a row of the first version");
+    check_record(&crash_row());
+    check_record(&quarantine_row());
 }
 
 /// Enums are stored by their place: a variant put between others would change what is stored.
@@ -91,6 +181,12 @@ fn every_variant_keeps_its_place() {
     for (place, stage) in stages.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(stage).unwrap()), Some(place as u8));
     }
+    for (place, input) in [Input::Item("a".into()), Input::Step("a".into())].iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(input).unwrap()), Some(place as u8));
+    }
+    for (place, sort) in Sort::ALL.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(sort).unwrap()), Some(place as u8));
+    }
     let states = [State::New, State::Accepted, State::Dismissed, State::Submitted, State::Paid];
     for (place, state) in states.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(state).unwrap()), Some(place as u8));
@@ -106,7 +202,7 @@ fn every_variant_keeps_its_place() {
     }
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 18] = [
     ActionRecord::KIND,
     RunRecord::KIND,
     StepRecord::KIND,
@@ -117,8 +213,12 @@ const KINDS: [Kind; 14] = [
     QuotaState::KIND,
     Breaker::KIND,
     AlertRow::KIND,
+    SilenceRow::KIND,
+    DeliveryRow::KIND,
     OpenRow::KIND,
     BudgetRow::KIND,
+    CrashRow::KIND,
+    QuarantineRow::KIND,
     CoolDown::KIND,
     LastActRow::KIND,
 ];
@@ -133,8 +233,10 @@ fn no_two_kinds_share_a_name_or_a_number() {
 fn every_kind_in_the_sources_is_listed_here() {
     let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for file in ["src/records.rs", "../store/src/records.rs"] {
-        let text = std::fs::read_to_string(room.join(file)).unwrap();
+    let folder = std::fs::read_dir(room.join("src/records")).unwrap().map(|file| file.unwrap().path());
+    let single = ["src/records.rs", "../store/src/records.rs"].map(|file| room.join(file));
+    for file in folder.chain(single) {
+        let text = std::fs::read_to_string(file).unwrap();
         let names = text.split("Kind::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
         found.extend(names.map(str::to_owned));
     }
