@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mm_core::id::Space;
 use mm_core::moment::Moment;
@@ -26,6 +27,8 @@ pub const KEPT: usize = 200;
 const WAITING_MAX: usize = 256;
 /// Crashes that are written in one change: at most a megabyte.
 const BATCH_MAX: usize = 16;
+/// How long a stop waits for the last crashes.
+const SETTLED_WITHIN: Duration = Duration::from_secs(2);
 /// The characters of one text, before the whole is made to fit.
 const TEXT_CHARS_MAX: usize = 16 << 10;
 /// The characters of a cause, in the row and (fewer) on the audit chain.
@@ -88,8 +91,15 @@ impl Crashes {
         }
     }
 
-    /// Waits until all that was taken in is written (or in the log).
+    /// Waits until all that was taken in is written (or in the log); at most as long as a store that does
+    /// not answer is worth waiting for.
     pub async fn settled(&self) {
+        if tokio::time::timeout(SETTLED_WITHIN, self.written()).await.is_err() {
+            tracing::warn!("the last crashes were not written in time");
+        }
+    }
+
+    async fn written(&self) {
         loop {
             let idle = self.inner.idle.notified();
             if !self.lock().writing {

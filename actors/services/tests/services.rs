@@ -6,6 +6,8 @@
 mod alerts;
 #[path = "services/books.rs"]
 mod books;
+#[path = "services/budgets.rs"]
+mod budgets;
 #[path = "services/chaos.rs"]
 mod chaos;
 #[path = "services/clocks.rs"]
@@ -28,6 +30,8 @@ mod limits;
 mod mending;
 #[path = "services/permits.rs"]
 mod permits;
+#[path = "services/quarantine.rs"]
+mod quarantine;
 #[path = "services/redirects.rs"]
 mod redirects;
 #[path = "services/rules.rs"]

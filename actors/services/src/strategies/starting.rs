@@ -12,7 +12,7 @@ use mm_core::id::RunId;
 use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
 use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Span};
-use mm_supervision::{Fault, Handle};
+use mm_supervision::{Fault, Handle, Undelivered};
 use serde_json::json;
 
 use super::backend::{Fence, RunBackend};
@@ -27,6 +27,8 @@ use crate::records::{QuarantineRow, ScheduleRow, TickRow};
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
+/// A host whose mailbox is full is told again after so long.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// A run that was cut off so often is not taken up again: it may be what ends the process.
 const ATTEMPTS_MAX: u32 = 5;
 /// A run that was cut off is not taken up later than this after it began (or than its deadline).
@@ -42,16 +44,21 @@ struct WayBack {
 }
 
 impl WayBack {
-    fn tell(mut self, end: RunEnd) {
+    /// Tells the host, also one whose mailbox is full for now: what a run did must not be lost for that.
+    async fn tell(mut self, end: RunEnd, fence: &Fence) {
         self.told = true;
-        self.send(end);
+        let mut msg = self.message(end);
+        while let Err(Undelivered::Full(back)) = self.me.cast(msg) {
+            if fence.is_closed() {
+                return;
+            }
+            msg = back;
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
     }
 
-    fn send(&self, end: RunEnd) {
-        let msg = Msg::Ended { run: self.run.clone(), attempt: self.attempt, end: Box::new(end) };
-        if self.me.cast(msg).is_err() {
-            tracing::debug!("a run ended after its host; it will be taken up again");
-        }
+    fn message(&self, end: RunEnd) -> Msg {
+        Msg::Ended { run: self.run.clone(), attempt: self.attempt, end: Box::new(end) }
     }
 }
 
@@ -59,7 +66,10 @@ impl Drop for WayBack {
     fn drop(&mut self) {
         if !self.told {
             let sentence = "the machine had no thread for it".to_owned();
-            self.send(RunEnd::Failed { class: ErrorClass::Transient, sentence });
+            let end = RunEnd::Failed { class: ErrorClass::Transient, sentence };
+            if self.me.cast(self.message(end)).is_err() {
+                tracing::debug!("a run had no thread, and its host does not hear it; it is overdue later");
+            }
         }
     }
 }
@@ -67,8 +77,10 @@ impl Drop for WayBack {
 /// Looks after a run when it should long be over.
 async fn watch(me: Handle<Msg>, run: RunId, attempt: u32, deadline: Duration) {
     tokio::time::sleep(deadline + STUCK_AFTER).await;
-    // A host that is gone or full has other ways to find out.
-    drop(me.cast(Msg::Overdue { run, attempt }));
+    // A host that is gone has other ways to find out; one that is full has none.
+    while let Err(Undelivered::Full(_)) = me.cast(Msg::Overdue { run: run.clone(), attempt }) {
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
 }
 
 impl Host {
@@ -159,13 +171,14 @@ impl Host {
         let (make, config) = (installed.make, installed.config);
         let (home, mut backend, within) = (tokio::runtime::Handle::current(), backend, about.deadline);
         let way = WayBack { me: me.clone(), run: run.id.clone(), attempt: run.attempt, told: false };
+        let fenced = fence.clone();
         let job = move || -> futures_util::future::BoxFuture<'static, ()> {
             // The time of a run begins when it has its slot.
             backend.deadline = backend.shared.now().plus(within);
             home.spawn(watch(way.me.clone(), way.run.clone(), way.attempt, within));
             Box::pin(async move {
                 let end = execute(make, config, backend, within).await;
-                way.tell(end);
+                way.tell(end, &fenced).await;
             })
         };
         let ticket = self.pool.run(installed.priority, Box::new(job));
@@ -235,8 +248,12 @@ impl Host {
         let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
         if let Some(why) = why {
             let trigger = cut_off.trigger.clone();
+            let why = match &crashed {
+                Some((_, words)) => format!("{why}; its host crashed: {words}"),
+                None => why.to_owned(),
+            };
             let suspect = crashed.map(|(suspect, _)| suspect);
-            let ended = Ended::without_result(Outcome::Interrupted, why.to_owned()).crashed(suspect, None);
+            let ended = Ended::without_result(Outcome::Interrupted, why).crashed(suspect, None);
             // A breaker that is half open has this run as its probe: there is one run at a time.
             let generation = state.row.breaker.generation();
             self.end(state, cut_off, row.version, generation, ended).await?;
