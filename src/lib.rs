@@ -15,5 +15,6 @@ pub mod rules;
 pub mod run;
 pub mod sandbox;
 pub mod seams;
+pub mod service;
 pub mod simulation;
 pub mod views;
