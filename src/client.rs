@@ -7,15 +7,17 @@
 //! daemon said, or that it did not answer in time.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
 
 use crate::admin::STAMP_HEADER;
 use crate::views::Question;
@@ -86,18 +88,79 @@ impl Client {
     }
 
     fn ask(&self, method: &str, question: &Question, body: &Value) -> Result<Answer, AskError> {
-        let within = if question.path().contains(&"verify") { VERIFY_WITHIN } else { ANSWER_WITHIN };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.broken(error))?;
-        runtime.block_on(async {
-            let target = question.target();
-            let exchange = self.exchange(method, &target, body);
-            let timed_out = |_| AskError::TimedOut { path: self.socket.clone(), within };
-            tokio::time::timeout(within, exchange).await.map_err(timed_out)?
-        })
+        runtime.block_on(self.asked(method, question, body))
+    }
+
+    /// Asks something that changes nothing, from within a runtime.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn fetch(&self, question: &Question) -> Result<Answer, AskError> {
+        self.asked("GET", question, &Value::Null).await
+    }
+
+    async fn asked(&self, method: &str, question: &Question, body: &Value) -> Result<Answer, AskError> {
+        let within = if question.path().contains(&"verify") { VERIFY_WITHIN } else { ANSWER_WITHIN };
+        let target = question.target();
+        let exchange = self.exchange(method, &target, body);
+        let timed_out = |_| AskError::TimedOut { path: self.socket.clone(), within };
+        tokio::time::timeout(within, exchange).await.map_err(timed_out)?
     }
 
     async fn exchange(&self, method: &str, target: &str, body: &Value) -> Result<Answer, AskError> {
+        let (response, talk) = self.begin(method, target, body).await?;
+        let answer = self.whole(response).await;
+        talk.abort();
+        answer
+    }
+
+    /// Asks for lines of JSON and hands over each as it comes, until the daemon ends them, `each` has
+    /// had enough, or the future is dropped; in all three cases the daemon is told by the end of the
+    /// connection. `told` is called with the stamp before the first.
+    ///
+    /// # Errors
+    /// [`AskError`]; the daemon's own sentence where it refuses.
+    pub async fn stream(
+        &self,
+        question: &Question,
+        told: impl FnOnce(&str),
+        mut each: impl FnMut(Value) -> ControlFlow<()>,
+    ) -> Result<(), AskError> {
+        let target = question.target();
+        let beginning = self.begin("GET", &target, &Value::Null);
+        let timed_out = |_| AskError::TimedOut { path: self.socket.clone(), within: ANSWER_WITHIN };
+        let (response, talk) = tokio::time::timeout(ANSWER_WITHIN, beginning).await.map_err(timed_out)??;
+        let _hangs_up = HangsUp(talk);
+        if !response.status().is_success() {
+            return self.whole(response).await.map(drop);
+        }
+        told(stamp(&response));
+        let mut body = response.into_body();
+        let mut waiting = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.broken(error))?;
+            let Ok(piece) = frame.into_data() else { continue };
+            waiting.extend_from_slice(&piece);
+            while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = waiting.drain(..=end).collect();
+                let value = serde_json::from_slice(&line).map_err(|error| self.broken(error))?;
+                if each(value).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request and waits for the head of its answer; the task ends with the connection.
+    async fn begin(
+        &self,
+        method: &str,
+        target: &str,
+        body: &Value,
+    ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), AskError> {
         let stream = self.connect().await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
@@ -111,11 +174,13 @@ impl Client {
             .body(Full::new(Bytes::from(bytes)))
             .map_err(|error| self.broken(error))?;
         let response = sender.send_request(request).await.map_err(|error| self.broken(error))?;
-        let status = response.status();
-        let stamp = response.headers().get(STAMP_HEADER).and_then(|value| value.to_str().ok());
-        let stamp = stamp.unwrap_or_default().to_owned();
+        Ok((response, talk))
+    }
+
+    /// The whole answer, or the daemon's own sentence.
+    async fn whole(&self, response: Response<Incoming>) -> Result<Answer, AskError> {
+        let (status, stamp) = (response.status(), stamp(&response).to_owned());
         let bytes = response.into_body().collect().await.map_err(|error| self.broken(error))?.to_bytes();
-        talk.abort();
         let body: Value = serde_json::from_slice(&bytes).map_err(|error| self.broken(error))?;
         if status.is_success() {
             return Ok(Answer { body, stamp });
@@ -141,4 +206,17 @@ impl Client {
     fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AskError {
         AskError::Broken { path: self.socket.clone(), source: source.into() }
     }
+}
+
+/// A connection that ends with its user.
+struct HangsUp(JoinHandle<hyper::Result<()>>);
+
+impl Drop for HangsUp {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn stamp(response: &Response<Incoming>) -> &str {
+    response.headers().get(STAMP_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! Questions and words in, JSON out.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use mm_core::id::{OpportunityId, Space};
@@ -20,7 +21,12 @@ const HOST_WITHIN: Duration = Duration::from_secs(2);
 /// Answers one request: its method, its target (`/opportunities?state=new`), its body (null for
 /// none). Gives the HTTP status and a JSON body.
 pub async fn answer(ops: &Ops, method: &str, target: &str, body: &Value) -> (u16, Value) {
-    let (status, mut body) = match walk(ops, method, target, body).await {
+    answer_to(ops, "operator", method, target, body).await
+}
+
+/// Answers one request of `by`, who is put on record with what is done.
+pub(super) async fn answer_to(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> (u16, Value) {
+    let (status, mut body) = match walk(ops, by, method, target, body).await {
         Ok(body) => (200, body),
         Err(Wrong::Method) => (405, json!({ "error": format!("{method} is not for `{target}`") })),
         Err(Wrong::Problem(problem)) => (problem.status(), json!({ "error": problem.to_string() })),
@@ -42,18 +48,21 @@ impl From<Problem> for Wrong {
     }
 }
 
-async fn walk(ops: &Ops, method: &str, target: &str, body: &Value) -> Result<Value, Wrong> {
+async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> Result<Value, Wrong> {
     let question = Question::parse(target)?;
     let path = question.path();
     match (method, path.as_slice()) {
-        ("GET", ["config"]) => Ok(json!({ "config": ops.info.config_json, "text": ops.info.config_text })),
-        ("GET", ["actors"]) => Ok(value(&actor::tree(tree(ops)?))?),
+        ("GET", ["config"]) => {
+            let config = ops.config.read().unwrap_or_else(PoisonError::into_inner);
+            Ok(json!({ "config": config.0, "text": config.1 }))
+        }
+        ("GET", ["actors"]) => Ok(value(&actor::tree(tree(ops)?, ops.services.shared.now()))?),
         ("GET", ["actors", "show"]) => {
             let path =
                 question.text("path").ok_or_else(|| Problem::Bad("`path` says which actor".to_owned()))?;
-            Ok(value(&actor::show(tree(ops)?, path)?)?)
+            Ok(value(&actor::show(tree(ops)?, path, ops.services.shared.now())?)?)
         }
-        ("POST", ["actors", verb]) => Ok(super::actors::say(ops, verb, body).await?),
+        ("POST", ["actors", verb]) => Ok(super::actors::say(ops, by, verb, body).await?),
         ("POST", ["alerts", verb]) => Ok(super::alerts::say(ops, verb, body).await?),
         ("POST", ["strategies", name, "quarantine", verb]) => {
             Ok(super::quarantine::say(ops, name, verb, body).await?)
@@ -83,7 +92,7 @@ fn value<T: serde::Serialize>(view: &T) -> Result<Value, Problem> {
     serde_json::to_value(view).map_err(|error| Problem::Failed(error.to_string()))
 }
 
-fn tree(ops: &Ops) -> Result<&mm_supervision::Tree, Problem> {
+pub(super) fn tree(ops: &Ops) -> Result<&mm_supervision::Tree, Problem> {
     ops.tree.get().ok_or_else(|| Problem::Down("the actor tree is still starting; ask again".to_owned()))
 }
 
@@ -158,7 +167,9 @@ async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, P
                 Err(error) => Err(down(ops, &error)),
             };
         }
-        "pause" => Word::Pause(reason(body)?),
+        "pause" => Word::Pause(reason(body).ok_or_else(|| {
+            Problem::Bad("a pause needs a reason; whoever finds it paused in a month will ask".to_owned())
+        })?),
         "resume" => Word::Resume,
         "enable" => Word::Enable,
         "disable" => Word::Disable,
@@ -180,15 +191,11 @@ async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, P
 /// The longest reason that is kept.
 const REASON_CHARS: usize = 300;
 
-fn reason(body: &Value) -> Result<String, Problem> {
+/// Why, in one line, if it was said.
+pub(super) fn reason(body: &Value) -> Option<String> {
     let given = body.get("reason").and_then(Value::as_str).unwrap_or_default();
     let line = mm_core::untrusted::Untrusted::new(given).line(REASON_CHARS);
-    if line.is_empty() {
-        return Err(Problem::Bad(
-            "a pause needs a reason; whoever finds it paused in a month will ask".to_owned(),
-        ));
-    }
-    Ok(line)
+    (!line.is_empty()).then_some(line)
 }
 
 async fn decide(ops: &Ops, id: &str, verb: &str) -> Result<Value, Problem> {

@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
-use axum::serve::Listener;
+use axum::serve::{IncomingStream, Listener};
 use serde_json::{Value, json};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Ops, STAMP_HEADER, answer};
+use super::answer::answer_to;
+use super::{Ops, STAMP_HEADER};
 
 /// No word of an operator is longer, bytes.
 const BODY_MAX: usize = 64 << 10;
@@ -41,21 +43,35 @@ pub enum ListenError {
 pub struct Server {
     socket: PathBuf,
     stop: Option<watch::Sender<()>>,
+    /// Every request in hand holds a receiver of it.
+    in_hand: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
+/// What has been answered gets so long to be written. A caller of this computer takes no time.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(200);
+
 impl Server {
-    /// Ends it and waits until it has.
+    /// Ends it and waits until it has. Who has not asked anything (or only half of it) is not waited
+    /// for.
     pub async fn stop(mut self) {
         self.stop = None;
-        // Only an abort of the whole runtime could make this an error.
-        drop((&mut self.task).await);
+        let quiet = async {
+            self.in_hand.closed().await;
+            tokio::time::sleep(WRITTEN_WITHIN).await;
+        };
+        tokio::select! {
+            // Only an abort of the whole runtime could make this an error.
+            _ = &mut self.task => {}
+            () = quiet => {}
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop = None;
+        self.task.abort();
         // The next incarnation, or the next daemon, binds it again.
         drop(std::fs::remove_file(&self.socket));
     }
@@ -68,11 +84,10 @@ pub fn listen(
     ended: impl FnOnce(String) + Send + 'static,
 ) -> Result<Server, ListenError> {
     let listener = bind(socket)?;
-    let (stop, stopped) = watch::channel(());
-    let app = Router::new()
-        .fallback(request)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .with_state(Served { ops, stopped: stopped.clone() });
+    let ((stop, stopped), (in_hand, _)) = (watch::channel(()), watch::channel(()));
+    let served = Served { ops, stopped: stopped.clone(), in_hand: in_hand.clone() };
+    let app = Router::new().fallback(request).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(served);
+    let app = app.into_make_service_with_connect_info::<Peer>();
     let mut told = stopped.clone();
     let server = axum::serve(Ours { listener, uid: rustix::process::getuid().as_raw() }, app)
         .with_graceful_shutdown(async move { while told.changed().await.is_ok() {} });
@@ -82,7 +97,7 @@ pub fn listen(
             ended(result.err().map_or_else(|| "no reason given".to_owned(), |error| error.to_string()));
         }
     });
-    Ok(Server { socket: socket.to_owned(), stop: Some(stop), task })
+    Ok(Server { socket: socket.to_owned(), stop: Some(stop), in_hand, task })
 }
 
 /// Binds the socket with mode 0600. The data directory's lock is held by this daemon, so a socket
@@ -136,15 +151,36 @@ impl Listener for Ours {
     }
 }
 
+/// Who calls, as the system says.
+#[derive(Debug, Clone)]
+struct Peer(String);
+
+impl Connected<IncomingStream<'_, Ours>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Ours>) -> Self {
+        let peer = stream.io().peer_cred().ok();
+        let pid = peer.and_then(|peer| peer.pid()).map(|pid| format!(", pid {pid}")).unwrap_or_default();
+        Peer(peer.map_or("operator".to_owned(), |peer| format!("operator (uid {}{pid})", peer.uid())))
+    }
+}
+
 #[derive(Clone)]
 struct Served {
     ops: Arc<Ops>,
     stopped: watch::Receiver<()>,
+    in_hand: watch::Sender<()>,
 }
 
-async fn request(State(served): State<Served>, method: Method, uri: Uri, body: Bytes) -> Response<Body> {
-    let Served { ops, mut stopped } = served;
+async fn request(
+    State(served): State<Served>,
+    ConnectInfo(Peer(by)): ConnectInfo<Peer>,
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+) -> Response<Body> {
+    let _in_hand = served.in_hand.subscribe();
+    let Served { ops, mut stopped, .. } = served;
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let stopping = || (503, json!({ "error": "the daemon is stopping", "stamp": ops.info.stamp.as_str() }));
     let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
     let Ok(body) = body else {
         return respond(
@@ -154,8 +190,8 @@ async fn request(State(served): State<Served>, method: Method, uri: Uri, body: B
         );
     };
     let (status, body) = tokio::select! {
-        answered = answer(&ops, method.as_str(), target, &body) => answered,
-        _ = stopped.changed() => (503, json!({ "error": "the daemon is stopping", "stamp": ops.info.stamp.as_str() })),
+        answered = answer_to(&ops, &by, method.as_str(), target, &body) => answered,
+        _ = stopped.changed() => stopping(),
     };
     respond(&ops, status, &body)
 }

@@ -1,11 +1,12 @@
 //! Asks the daemon; where none runs, reads the data directory itself.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use mm_core::id::Space;
 use mm_core::seams::Clock as _;
-use mm_store::{DataDir, Store};
+use mm_store::{DataDir, DirError, Store};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -73,6 +74,27 @@ impl<'a> Asker<'a> {
         self.live(self.client().get(question))
     }
 
+    /// Asks the daemon, and only it, from within a runtime.
+    ///
+    /// # Errors
+    /// As [`Asker::daemon`].
+    pub async fn fetch(&self, question: &Question) -> Result<Told, Failure> {
+        self.live(self.client().fetch(question).await)
+    }
+
+    /// Asks the daemon for lines, and hands over each as it comes, until they end or `each` has enough.
+    ///
+    /// # Errors
+    /// As [`Asker::daemon`].
+    pub async fn stream(
+        &self,
+        question: &Question,
+        each: impl FnMut(Value) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let told = self.client().stream(question, |stamp| self.tell_sandbox(stamp), each).await;
+        told.map_err(|error| self.failed(error))
+    }
+
     /// Tells the daemon to do something.
     ///
     /// # Errors
@@ -109,11 +131,15 @@ impl<'a> Asker<'a> {
                 self.tell_sandbox(&answer.stamp);
                 Ok(Told { body: answer.body, live: true })
             }
-            Err(AskError::NoDaemon(socket)) => {
-                Err(no_daemon(&self.place.data_dir, AskError::NoDaemon(socket)))
-            }
-            Err(refused @ AskError::Refused { .. }) => Err(Failure::new("", refused)),
-            Err(error) => Err(Failure::new("ask the daemon", error)),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: AskError) -> Failure {
+        match error {
+            AskError::NoDaemon(_) => no_daemon(&self.place.data_dir, error),
+            AskError::Refused { .. } => Failure::new("", error),
+            error => Failure::new("ask the daemon", error),
         }
     }
 
@@ -202,6 +228,9 @@ fn no_daemon(data_dir: &Path, error: AskError) -> Failure {
         Some(pid) => refuse(format!(
             "the daemon (pid {pid}) holds `{shown}` and does not answer: it is starting or stopping; try again"
         )),
+        None if let Err(missing @ DirError::DatabaseMissing(_)) = DataDir::look_for_database(data_dir) => {
+            Failure::new("", missing)
+        }
         None if !data_dir.join(mm_store::DATABASE_FILE).exists() => refuse(format!(
             "there is no daemon and no data in `{shown}`; start one with `money-machine run`, or name its directory \
              with --data-dir (--sandbox for the sandbox's)"

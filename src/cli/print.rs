@@ -1,11 +1,15 @@
 //! Output: tables, JSON, and what nobody reads any more.
 
+mod fitted;
+
 use std::io::{self, Write as _};
 
 use mm_core::untrusted::Untrusted;
 use serde::Serialize;
 
 use crate::exit::Failure;
+
+pub use fitted::{Column, cut, fitted, terminal_size, terminal_width};
 
 /// Writes to stdout.
 ///

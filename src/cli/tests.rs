@@ -5,6 +5,10 @@ use expect_test::{expect, expect_file};
 use serde::de::DeserializeOwned;
 
 use super::*;
+use crate::views::actor::{
+    ActorPage, ActorRow, CauseView, CrashView, NamedView, Quantiles, RestartView, StatusView, TreeView,
+    WaitView,
+};
 use crate::views::tests::{ask, reader};
 use crate::views::{Reader, doctor as doctor_views};
 
@@ -91,9 +95,8 @@ fn every_page_is_one_that_a_person_can_read() {
     expect_file!["tests/pages.txt"].assert_eq(&text);
 }
 
-#[test]
-fn an_actor_tree_is_drawn() {
-    use crate::views::actor::{ActorPage, ActorRow, CrashView, Quantiles};
+/// A tree whose host waits before its next try.
+fn actors_fixture() -> TreeView {
     let quantiles = Quantiles { p50: 0.5, p99: 12.25 };
     let actor = |path: &str, state: &str, children| ActorRow {
         path: path.to_owned(),
@@ -101,32 +104,95 @@ fn an_actor_tree_is_drawn() {
         since: "2026-07-22T12:00:00Z".to_owned(),
         restarts: 1,
         last_cause: Some("panicked: \u{1b}[31mboom".to_owned()),
+        attempt: 0,
+        next_try: None,
+        budget_left: None,
+        budget_limit: None,
         mailbox_depth: 2,
         mailbox_wait_ms: quantiles,
         handle_ms: quantiles,
         messages_total: 9,
+        memory_bytes: None,
         children,
     };
-    let leaf = actor("kernel/strategies/default/bug-bounty", "tripped", vec![]);
-    let kernel = actor("kernel", "running", vec![actor("kernel/gateway", "busy", vec![]), leaf.clone()]);
+    let leaf = ActorRow {
+        attempt: 4,
+        next_try: Some("2026-07-22T12:00:42Z".to_owned()),
+        budget_left: Some(6),
+        budget_limit: Some(10),
+        memory_bytes: Some(9_000),
+        ..actor("kernel/strategies/default/bug-bounty", "restarting", vec![])
+    };
+    let kernel = actor("kernel", "running", vec![actor("kernel/gateway", "busy", vec![]), leaf]);
     let root = actor("root", "running", vec![actor("admin", "running", vec![]), kernel]);
+    TreeView { root, now: "2026-07-22T12:00:00Z".to_owned() }
+}
+
+#[test]
+fn an_actor_tree_is_drawn() {
+    let drawn: String =
+        [None, Some(120), Some(80), Some(40)].map(|width| actors::tree(&actors_fixture(), width)).join("\n");
     expect![[r#"
-        ACTOR                                       STATE    RESTARTS  WAITING  HANDLED  P50 MS  P99 MS  LAST CAUSE
-        root                                        running  1         2        9        0.50    12.25   panicked: �[31mboom
-        ├─ admin                                    running  1         2        9        0.50    12.25   panicked: �[31mboom
-        └─ kernel                                   running  1         2        9        0.50    12.25   panicked: �[31mboom
-           ├─ kernel/gateway                        busy     1         2        9        0.50    12.25   panicked: �[31mboom
-           └─ kernel/strategies/default/bug-bounty  tripped  1         2        9        0.50    12.25   panicked: �[31mboom
-    "#]]
-    .assert_eq(&actors::tree(&root));
+        ACTOR                                       STATE       RESTARTS  BUDGET   WAITING  WAIT P50  WAIT P99  P50 MS  P99 MS  HANDLED  MEMORY  NEXT TRY                  LAST CAUSE
+        root                                        running     1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
+        ├─ admin                                    running     1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
+        └─ kernel                                   running     1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
+           ├─ kernel/gateway                        busy        1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
+           └─ kernel/strategies/default/bug-bounty  restarting  1         6 of 10  2        0.50      12.25     0.50    12.25   9        8 KiB   in 42 s, attempt 4 of 10  panicked: �[31mboom
+
+        ACTOR                                       STATE       WAITING  P99 MS  NEXT TRY                  LAST CAUSE
+        root                                        running     2        12.25                             panicked: �[31mboom
+        ├─ admin                                    running     2        12.25                             panicked: �[31mboom
+        └─ kernel                                   running     2        12.25                             panicked: �[31mboom
+           ├─ kernel/gateway                        busy        2        12.25                             panicked: �[31mboom
+           └─ kernel/strategies/default/bug-bounty  restarting  2        12.25   in 42 s, attempt 4 of 10  panicked: �[31mboom
+
+        ACTOR                                STATE       NEXT TRY
+        root                                 running
+        ├─ admin                             running
+        └─ kernel                            running
+           ├─ gateway                        busy
+           └─ strategies/default/bug-bounty  restarting  in 42 s, attempt 4 of 10
+
+        ACTOR                         STATE
+        root                          running
+        ├─ admin                      running
+        └─ kernel                     running
+           ├─ gateway                 busy
+           └─ strategies/default/bu…  restarting
+    "#]].assert_eq(&drawn);
+}
+
+#[test]
+fn an_actor_has_a_page() {
+    let leaf = actors_fixture().root.children[1].children[1].clone();
     let page = ActorPage {
         actor: leaf,
+        now: "2026-07-22T12:00:00Z".to_owned(),
         about: "runs one strategy".to_owned(),
         mailbox_bound: 1024,
-        in_hand: None,
-        attempt: 2,
-        next_try: Some("2026-07-22T12:01:00Z".to_owned()),
-        budget_spent: Some(10),
+        in_hand: Some("start".to_owned()),
+        waits_for: Some(WaitView {
+            path: "kernel/gateway".to_owned(),
+            kind: "walk".to_owned(),
+            since: "2026-07-22T11:59:58Z".to_owned(),
+        }),
+        status: StatusView {
+            silent: None,
+            fields: vec![NamedView { name: "run".to_owned(), value: "1-1\u{1b}[2J".to_owned() }],
+        },
+        budget_spent: Some(4),
+        history: vec![RestartView {
+            at: "2026-07-22T11:59:00Z".to_owned(),
+            cause: "transient".to_owned(),
+            why: "failed: no route".to_owned(),
+            attempt: 3,
+            next_try: None,
+        }],
+        by_cause: vec![
+            CauseView { cause: "panicked".to_owned(), count: 1 },
+            CauseView { cause: "transient".to_owned(), count: 3 },
+        ],
         kinds: vec![serde_json::json!({ "kind": "start", "done": 1, "failed": 1, "lost": 0 })],
         records: Vec::new(),
         crashes: vec![CrashView {
@@ -140,16 +206,25 @@ fn an_actor_tree_is_drawn() {
     expect![[r#"
         path        kernel/strategies/default/bug-bounty
         about       runs one strategy
-        state       tripped since 2026-07-22T12:00:00Z
+        state       restarting since 2026-07-22T12:00:00Z
         restarts    1
         last cause  panicked: �[31mboom
         mailbox     2 waiting of 1024
-        in hand     nothing
+        in hand     start
         wait        0.50 ms, p99 12.25 ms
         handle      0.50 ms, p99 12.25 ms
         messages    9
-        next try    2026-07-22T12:01:00Z (attempt 3)
-        budget      10 restarts spent
+        waits for   kernel/gateway to answer `walk`, since 2026-07-22T11:59:58Z
+        memory      8 KiB
+        next try    in 42 s, attempt 4 of 10, cause transient
+        budget      6 of 10 restarts left
+
+        STATUS  VALUE
+        run     1-1�[2J
+
+        Restarts on record: 1 panicked, 3 transient
+        WHEN              CAUSE      ATTEMPT  WHY
+        2026-07-22 11:59  transient  3        failed: no route
 
         KIND   DONE  FAILED  LOST
         start  1     1       0
@@ -158,6 +233,9 @@ fn an_actor_tree_is_drawn() {
           it did not survive: start; dropped from its mailbox: 0
     "#]]
     .assert_eq(&actors::page(&page));
+    let silent = StatusView { silent: Some("busy with `start`".to_owned()), fields: Vec::new() };
+    let text = actors::page(&ActorPage { status: silent, ..page });
+    assert!(text.contains("It does not say how it is: busy with `start`\n"), "{text}");
 }
 
 #[test]

@@ -16,15 +16,33 @@ pub struct ActorRow {
     pub since: String,
     pub restarts: u64,
     pub last_cause: Option<String>,
+    /// Failed attempts in a row.
+    pub attempt: u32,
+    /// When it is tried again; null where it does not wait for that.
+    pub next_try: Option<String>,
+    /// Restarts that its own budget still has; null without one.
+    pub budget_left: Option<u32>,
+    /// Restarts of its whole budget; null without one.
+    pub budget_limit: Option<u32>,
     pub mailbox_depth: u32,
     pub mailbox_wait_ms: Quantiles,
     pub handle_ms: Quantiles,
     pub messages_total: u64,
+    /// What its state takes, where it knows that itself.
+    pub memory_bytes: Option<u64>,
     pub children: Vec<ActorRow>,
 }
 
+/// The whole tree, with the time of day as the daemon has it: a sandbox's need not be the terminal's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TreeView {
+    #[serde(flatten)]
+    pub root: ActorRow,
+    pub now: String,
+}
+
 /// Half were not longer than `p50`, all but one in a hundred not longer than `p99`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     pub p50: f64,
     pub p99: f64,
@@ -35,21 +53,72 @@ pub struct Quantiles {
 pub struct ActorPage {
     #[serde(flatten)]
     pub actor: ActorRow,
+    /// The time of day as the daemon has it.
+    pub now: String,
     pub about: String,
     /// More messages than this are refused.
     pub mailbox_bound: u32,
     /// The kind of the message in hand.
     pub in_hand: Option<String>,
-    /// Failed attempts in a row.
-    pub attempt: u32,
-    pub next_try: Option<String>,
+    /// What its handler waits for.
+    pub waits_for: Option<WaitView>,
+    /// What it says of itself: named values, none of them secret.
+    pub status: StatusView,
     /// Restarts taken out of its own budget since work was last proved; null without one.
     pub budget_spent: Option<u32>,
+    /// Its last restarts, oldest first, also those of earlier processes.
+    pub history: Vec<RestartView>,
+    /// `{cause, count}` each: all restarts on record.
+    pub by_cause: Vec<CauseView>,
     /// `{kind, done, failed, lost}` each.
     pub kinds: Vec<Value>,
     /// The last messages, oldest first: `{seq, kind, sender, action, queue_ns, handle_ns, ok}`.
     pub records: Vec<Value>,
+    /// How it ended in this process, oldest first.
     pub crashes: Vec<CrashView>,
+}
+
+/// What an actor says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Why it says nothing, in one sentence; null where it answered.
+    pub silent: Option<String>,
+    /// `{name, value}` each.
+    pub fields: Vec<NamedView>,
+}
+
+/// One named value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedView {
+    pub name: String,
+    pub value: String,
+}
+
+/// What a handler is calling right now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitView {
+    pub path: String,
+    pub kind: String,
+    pub since: String,
+}
+
+/// One restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartView {
+    pub at: String,
+    /// One word: `transient`, `bug`, `refused`, `escalated`, `panicked`, `killed`, `start-failed`,
+    /// `start-timed-out` or `normal`.
+    pub cause: String,
+    pub why: String,
+    pub attempt: u32,
+    pub next_try: Option<String>,
+}
+
+/// How often something was the cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CauseView {
+    pub cause: String,
+    pub count: u64,
 }
 
 /// How it once ended.
@@ -76,25 +145,36 @@ impl From<&ActorView> for ActorRow {
             since: Moment::from_unix_ms(view.since).to_string(),
             restarts: view.restarts,
             last_cause: view.last_cause.clone(),
+            attempt: 0,
+            next_try: None,
+            budget_left: None,
+            budget_limit: None,
             mailbox_depth: view.mailbox_depth,
             mailbox_wait_ms: quantiles(&view.mailbox_wait_ms),
             handle_ms: quantiles(&view.handle_ms),
             messages_total: view.messages_total,
+            memory_bytes: None,
             children: view.children.iter().map(ActorRow::from).collect(),
         }
     }
 }
 
-impl From<ActorDetail> for ActorPage {
-    fn from(detail: ActorDetail) -> Self {
+impl ActorPage {
+    fn new(detail: ActorDetail, now: Moment) -> Self {
+        let mut actor = ActorRow::from(&detail.view);
+        actor.attempt = detail.attempt;
+        actor.next_try = detail.next_try_ms.map(|ms| Moment::from_unix_ms(ms).to_string());
         ActorPage {
-            actor: ActorRow::from(&detail.view),
+            actor,
+            now: now.to_string(),
             about: detail.about,
             mailbox_bound: detail.mailbox_bound,
             in_hand: detail.in_hand.map(str::to_owned),
-            attempt: detail.attempt,
-            next_try: detail.next_try_ms.map(|ms| Moment::from_unix_ms(ms).to_string()),
+            waits_for: None,
+            status: StatusView::default(),
             budget_spent: detail.budget_spent,
+            history: Vec::new(),
+            by_cause: Vec::new(),
             kinds: values(&detail.kinds),
             records: values(&detail.records),
             crashes: detail.crashes.into_iter().map(CrashView::from).collect(),
@@ -119,8 +199,8 @@ fn values<T: Serialize>(all: &[T]) -> Vec<Value> {
 }
 
 /// The whole tree.
-pub fn tree(tree: &Tree) -> ActorRow {
-    ActorRow::from(&tree.view())
+pub fn tree(tree: &Tree, now: Moment) -> TreeView {
+    TreeView { root: ActorRow::from(&tree.view()), now: now.to_string() }
 }
 
 /// The actors that are not well: those that are down by their own failure, stuck, or put aside.
@@ -137,12 +217,15 @@ pub fn troubled(tree: &Tree) -> Vec<Troubled> {
 /// One actor.
 ///
 /// # Errors
-/// [`Problem::Unknown`] names the path that was probably meant.
-pub fn show(tree: &Tree, path: &str) -> Result<ActorPage, Problem> {
-    tree.show(path).map(ActorPage::from).ok_or_else(|| {
-        let paths = tree.paths();
-        let near = meant(nearest(path, paths.iter().map(String::as_str)));
-        let shown = mm_core::untrusted::Untrusted::new(path).line(80);
-        Problem::Unknown(format!("there is no actor at `{shown}`; `actors tree` shows all{near}"))
-    })
+/// [`Problem::Unknown`] names the paths that were probably meant.
+pub fn show(tree: &Tree, path: &str, now: Moment) -> Result<ActorPage, Problem> {
+    tree.show(path).map(|detail| ActorPage::new(detail, now)).ok_or_else(|| unknown(tree, path))
+}
+
+/// The problem with a path at which no actor is.
+pub fn unknown(tree: &Tree, path: &str) -> Problem {
+    let paths = tree.paths();
+    let near = meant(nearest(path, paths.iter().map(String::as_str)));
+    let shown = mm_core::untrusted::Untrusted::new(path).line(80);
+    Problem::Unknown(format!("there is no actor at `{shown}`; `actors tree` shows all{near}"))
 }

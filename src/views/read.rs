@@ -35,6 +35,7 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["opportunities", id] => json(opportunity::show(reader, id)),
         ["alerts"] => json(alert::list(reader, question)),
         ["crashes"] => json(crash::list(reader, question)),
+        ["crashes", id] => json(crash::show(reader, id)),
         ["actions"] => json(action::list(reader, question)),
         ["actions", id] => json(action::show(reader, id)),
         ["strategies"] => plain(question).and_then(|()| json(strategy::list(reader))),

@@ -94,6 +94,16 @@ pub fn check_stamp(dir: &Path, wanted: Stamp) -> Result<StampFile, DirError> {
     Ok(file)
 }
 
+/// Whether `dir` has the database that was made in it, if one was; changes nothing.
+pub fn look_for_database(dir: &Path) -> Result<(), DirError> {
+    let database = dir.join(DATABASE_FILE);
+    let there = database.metadata().is_ok_and(|meta| !meta.is_file() || meta.len() > 0);
+    match read(dir)? {
+        Some(file) if file.database_made && !there => Err(DirError::DatabaseMissing(database)),
+        _ => Ok(()),
+    }
+}
+
 /// Remembers that a database was made, before anything in it is acknowledged.
 pub fn mark_made(dir: &Path, file: StampFile) -> Result<(), DirError> {
     if file.database_made { Ok(()) } else { write(dir, StampFile { database_made: true, ..file }) }
