@@ -37,7 +37,7 @@ mod serve;
 mod service;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use mm_core::moment::Moment;
 use mm_services::tree::Services;
@@ -59,13 +59,21 @@ pub struct Ops {
     tree: Arc<OnceLock<Tree>>,
     socket: Option<PathBuf>,
     info: Arc<Info>,
+    /// The configuration as it is now: JSON and text.
+    config: Arc<RwLock<(Value, String)>>,
 }
 
 impl Ops {
     /// What the admin of `services` works with. `tree` is filled once the tree has started; until
     /// then it cannot be shown. At `socket` it listens; simulated, nobody does.
     pub fn new(services: Services, tree: Arc<OnceLock<Tree>>, socket: Option<PathBuf>, info: Info) -> Ops {
-        Ops { services, tree, socket, info: Arc::new(info) }
+        let config = Arc::new(RwLock::new((info.config_json.clone(), info.config_text.clone())));
+        Ops { services, tree, socket, info: Arc::new(info), config }
+    }
+
+    /// Shows another configuration from now on.
+    pub fn configured(&self, json: Value, text: String) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = (json, text);
     }
 }
 

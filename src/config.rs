@@ -6,6 +6,9 @@
 //! be right and the key that was probably meant; with one mistake there is no configuration at all.
 //! What is odd but harmless (a strategy that is not installed) is a [`Warning`].
 //!
+//! The daemon reads with [`load_to_run`]: a mistake in one strategy's section puts that strategy aside
+//! there, and nothing else.
+//!
 //! Secrets have no place here: a key or value that looks like one is refused and never printed.
 //!
 //! Files are read in [`load`] and [`read_dotenv`] and nowhere else, the process environment in
@@ -96,6 +99,9 @@ pub struct Loaded {
     /// Each value and where it came from, by dotted key.
     pub settings: BTreeMap<String, Setting>,
     pub warnings: Vec<Warning>,
+    /// Strategies whose sections have mistakes, by id; only from [`load_to_run`]. What is wrong there
+    /// was not taken, and the strategy must not run.
+    pub put_aside: BTreeMap<String, Vec<Mistake>>,
     /// The file that was read.
     pub file: Option<PathBuf>,
 }
@@ -106,7 +112,31 @@ pub struct Loaded {
 /// Every mistake in every source, in their order.
 pub fn load(sources: Sources<'_>) -> Result<Loaded, ConfigErrors> {
     let text = sources.file.as_deref().map(|path| (path, read(path)));
-    lay(&sources, text)
+    lay(&sources, text, Bearing::Nothing)
+}
+
+/// The same for a daemon: mistakes in strategies' sections put those strategies aside.
+///
+/// # Errors
+/// Every mistake, if one of them stands elsewhere.
+pub fn load_to_run(sources: Sources<'_>) -> Result<Loaded, ConfigErrors> {
+    let text = sources.file.as_deref().map(|path| (path, read(path)));
+    lay(&sources, text, Bearing::Strategies)
+}
+
+/// Which mistakes are borne with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bearing {
+    Nothing,
+    Strategies,
+}
+
+/// The strategy in whose section a mistake stands.
+fn strategy_of(mistake: &Mistake) -> Option<String> {
+    let rest = mistake.key.strip_prefix(keys::STRATEGIES)?.strip_prefix('.')?;
+    let id = rest.split('.').next().unwrap_or_default();
+    // The seed's list and map of all strategies belong to none of them.
+    (values::is_strategy_id(id) && !matches!(rest, "enabled" | "priority")).then(|| id.to_owned())
 }
 
 /// The `.env` file, laid under the environment. A missing file is none.
@@ -121,6 +151,7 @@ pub fn read_dotenv(env: Env, path: &Path) -> Env {
 fn lay(
     sources: &Sources<'_>,
     file: Option<(&Path, Result<String, ReadError>)>,
+    bearing: Bearing,
 ) -> Result<Loaded, ConfigErrors> {
     let mut draft = Draft {
         config: Config::blank(),
@@ -146,10 +177,16 @@ fn lay(
     draft.lay_flags(&sources.flags);
     draft.follow();
     draft.warn_of_missing();
-    if !draft.mistakes.is_empty() {
+    let mut put_aside: BTreeMap<String, Vec<Mistake>> = BTreeMap::new();
+    let borne = |mistake: &Mistake| bearing == Bearing::Strategies && strategy_of(mistake).is_some();
+    if !draft.mistakes.iter().all(borne) {
         return Err(ConfigErrors(draft.mistakes));
     }
-    Ok(Loaded { config: draft.config, settings: draft.settings, warnings: draft.warnings, file: path })
+    for mistake in draft.mistakes {
+        put_aside.entry(strategy_of(&mistake).unwrap_or_default()).or_default().push(mistake);
+    }
+    let Draft { config, settings, warnings, .. } = draft;
+    Ok(Loaded { config, settings, warnings, put_aside, file: path })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,6 +11,7 @@ pub mod inprocess;
 pub mod logs;
 pub mod machine;
 pub mod notify;
+pub mod reload;
 pub mod rules;
 pub mod run;
 pub mod sandbox;

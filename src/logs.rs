@@ -107,6 +107,17 @@ impl Logs {
         Ok(())
     }
 
+    /// Sets the general level and those of all modules that have one of their own.
+    ///
+    /// # Errors
+    /// When a module's name cannot be one; then nothing has changed.
+    pub fn set_levels(&self, level: Level, modules: &BTreeMap<String, Level>) -> Result<(), LogError> {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        self.handle.reload(filter(level, modules)?).map_err(|_| LogError::Twice)?;
+        *levels = (level, modules.clone());
+        Ok(())
+    }
+
     /// The general level and those of single modules, as they are now.
     pub fn levels(&self) -> (Level, BTreeMap<String, Level>) {
         self.levels.lock().unwrap_or_else(PoisonError::into_inner).clone()

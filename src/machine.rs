@@ -13,17 +13,19 @@ use mm_core::schedule::Schedule;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Strategy};
 use mm_services::alerts::{Channel, boot};
-use mm_services::budgets::StoredBudgets;
+use mm_services::kernel::KERNEL;
 use mm_services::resources::Probe;
 use mm_services::strategies::pool;
 use mm_services::transport::Transport;
 use mm_services::tree::Services;
 use mm_services::{Installed, Live, RuleSource, Settings, Shared, StrategyFactory};
-use mm_store::{Change, NewEntry, Store};
+use mm_store::{BootBook, Change, NewEntry, Store};
 use mm_supervision::{ChildSpec, Event, Intensity, Root, StartError, StopReport, SupervisorSpec, Tree};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::config::Config;
+use steps::{Steps, starting};
 
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -52,6 +54,10 @@ pub struct Seams {
     pub on_runs_stuck: Arc<dyn Fn() + Send + Sync>,
     /// Told of everything that happens to the tree.
     pub events: Arc<dyn Fn(&Event) + Send + Sync>,
+    /// What is known of boots, and the kernel's own restart budget.
+    pub boots: BootBook,
+    /// Why the kernel must not start, if it must not: the machine comes up in safe mode then.
+    pub hold: Option<String>,
 }
 
 /// The strategies a program is made of.
@@ -134,6 +140,8 @@ impl Machine {
                 priority: u32::from(own.priority),
                 schedule,
                 schedule_text,
+                place: own.config.origin("").map(ToString::to_string),
+                mistake: None,
                 config: serde_json::Value::Object(own.config.table),
             };
             strategies.insert(id.clone(), installed);
@@ -172,12 +180,16 @@ impl Machine {
             rules: seams.rules,
             channel: seams.channel,
             settings: Live::new(settings),
+            mask: |text| crate::logs::mask(text).into_owned(),
+            proved: Arc::default(),
         };
         let last_sign = boot::last_sign_of_an_unclean_life(&shared.store)
             .map_err(|error| AssemblyError::Record(error.into()))?;
-        note(&shared, boot::STARTED).await?;
+        note(&shared, boot::STARTED, &[]).await?;
         tell_of_last_end(&shared, last_sign).await?;
-        let services = Services::new(shared.clone(), seams.probe, seams.pool, seams.on_runs_stuck);
+        let services = Services::new(shared.clone(), seams.probe, seams.pool, seams.on_runs_stuck)
+            .with_book(seams.boots.clone());
+        let steps = Arc::new(Steps::new(seams.boots));
         let place = Arc::new(OnceLock::new());
         let mut spec = SupervisorSpec::new(
             mm_supervision::Strategy::OneForOne,
@@ -192,36 +204,49 @@ impl Machine {
             wall_ms: Arc::new(move || clock.wall().unix_ms()),
             mono_ns: Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)),
             jitter: Arc::new(move || rng.unit()),
-            budgets: StoredBudgets::new(seams.store),
-            events: watched(&services, seams.events),
+            budgets: Arc::new(services.budgets().clone()),
+            events: watched(&services, seams.events, steps.clone()),
         };
+        steps.doing("starting the admin and the helpers");
         let root = Root::start(spec, tree_seams).await.map_err(AssemblyError::Start)?;
         // Nobody else fills it: it is made above.
         let _ = place.set(root.tree());
-        services.start_kernel(&root.supervisor()).await;
-        Ok(Running { root, services, shared })
+        if seams.hold.is_none() {
+            steps.doing(&starting(KERNEL));
+        }
+        services.start_kernel(&root.supervisor(), seams.hold).await;
+        steps.over();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(services.clone().look_after_kernel());
+        Ok(Running { root, services, shared, _tasks: tasks })
     }
 }
 
-/// The sink of events, with an eye on the kernel.
+/// The sink of events, with an eye on crashes and on the kernel.
 fn watched(
     services: &Services,
     told: Arc<dyn Fn(&Event) + Send + Sync>,
+    steps: Arc<Steps>,
 ) -> Arc<dyn Fn(&Event) + Send + Sync> {
     let services = services.clone();
     Arc::new(move |event| {
         told(event);
-        services.watch_kernel(event);
+        steps.watch(event);
+        services.watch(event);
     })
 }
 
-async fn note(shared: &Shared, kind: &str) -> Result<(), AssemblyError> {
+/// Puts a start or a stop on record, with what else there is to say of it.
+async fn note(shared: &Shared, kind: &str, more: &[(&str, Value)]) -> Result<(), AssemblyError> {
     let wrong = |error: Box<dyn std::error::Error + Send + Sync>| AssemblyError::Record(error);
-    let payload = json!({
+    let mut payload = json!({
         "version": shared.settings().version,
         "stamp": shared.settings().stamp,
         "epoch": shared.store.epoch().0,
     });
+    if let Value::Object(fields) = &mut payload {
+        fields.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    }
     let entry =
         NewEntry::new(shared.now(), &Space::machine(), kind, &payload).map_err(|e| wrong(e.into()))?;
     shared.store.commit(Change::new().audit(entry)).await.map_err(|e| wrong(e.into()))?;
@@ -246,6 +271,8 @@ pub struct Running {
     /// Its services.
     pub services: Services,
     shared: Shared,
+    /// They end with it.
+    _tasks: JoinSet<()>,
 }
 
 impl Running {
@@ -262,7 +289,8 @@ impl Running {
     /// Stops it in order, and puts that on record.
     pub async fn stop(self, within: Duration) -> StopReport {
         let report = self.root.stop(within).await;
-        let stopped = note(&self.shared, boot::STOPPED).await;
+        self.services.crashes.settled().await;
+        let stopped = note(&self.shared, boot::STOPPED, &stopping::told(&report)).await;
         let told = match stopped {
             Ok(()) => tell_of_last_end(&self.shared, None).await,
             unwritten => unwritten,
@@ -273,6 +301,10 @@ impl Running {
         report
     }
 }
+
+pub mod boots;
+mod steps;
+pub(crate) mod stopping;
 
 #[cfg(test)]
 mod tests;

@@ -20,22 +20,25 @@ use tokio::sync::mpsc;
 use crate::admin::{AdminService, Info, Ops};
 use crate::channel::CommandChannel;
 use crate::cli::run::RunArgs;
-use crate::config::{self, Loaded, Overrides, Sources};
+use crate::config::{self, Loaded};
 use crate::exit::{Exit, Failure, leave};
 use crate::guardian::child;
 use crate::logs;
-use crate::machine::{Machine, Running, Seams, VERSION};
+use crate::machine::{Machine, Running, Seams, VERSION, stopping};
 use crate::notify::{self, Feeder, Notify};
+use crate::reload::{self, Reloader};
 use crate::rules::RuleDir;
 use crate::sandbox::{Sandbox, listener};
 use crate::seams::{SeededRng, SystemClock, SystemEntropy, SystemProbe};
 
+mod boot;
 mod progress;
 mod shown;
 mod signals;
 
+use boot::Boot;
 use progress::Progress;
-use shown::{complain, first_look, hint, once, say};
+use shown::{complain, first_look, hint, once, say, show_reload, warn};
 use signals::{Asked, Signals};
 
 /// A handler that does not yield for 30 s never will. One that yields has three minutes, or twenty times
@@ -79,7 +82,7 @@ struct Prepared {
     notify: Notify,
     /// The longest time that whoever started the daemon waits for a sign of progress.
     watchdog: Option<Duration>,
-    _logs: logs::Logs,
+    logs: logs::Logs,
 }
 
 fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
@@ -92,18 +95,9 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
             Notify::nobody()
         })
     });
-    let names = machine.names();
-    let loaded = config::load(Sources {
-        file: config::find_file(args.config.as_deref(), &env),
-        flags: Overrides::default().with("--log-level", "monitoring.log_level", args.log_level.clone()),
-        installed: &names,
-        check_schedule: crate::cli::check_schedule,
-        env: env.clone(),
-    })
-    .map_err(|errors| Failure::new("read the configuration", errors))?;
-    for warning in &loaded.warnings {
-        complain!("warning: {warning}");
-    }
+    let loaded = reload::read(machine, args, env.clone())
+        .map_err(|errors| Failure::new("read the configuration", errors))?;
+    warn(&loaded);
     let data_dir =
         config::data_dir(args.data_dir.as_deref(), &env, args.sandbox).map_err(|e| start(e.into()))?;
     let stamp = if args.sandbox { Stamp::Sandbox } else { Stamp::Live };
@@ -117,10 +111,9 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
     let colour = std::io::stderr().is_terminal();
     let plan = logs::Plan::of(&loaded.config, Some(&data_dir), colour, now);
     let logs = logs::init(&plan).map_err(|e| start(e.into()))?;
-    dir.note_boot(clock.wall()).map_err(|e| start(e.into()))?;
     let socket = config::socket_path(&data_dir, &config::runtime_dir(&env));
     let watchdog = notify::watchdog(&env, pid);
-    Ok(Prepared { loaded, data_dir, socket, stamp, dir, clock, notify, watchdog, _logs: logs })
+    Ok(Prepared { loaded, data_dir, socket, stamp, dir, clock, notify, watchdog, logs })
 }
 
 /// No core dump and no debugger of another user: memory will hold credentials.
@@ -141,7 +134,7 @@ impl Prepared {
             Ok(runtime) => runtime,
             Err(error) => return Failure::new("start", error).print(),
         };
-        let ended = runtime.block_on(self.live(machine, args, runtime.handle().clone()));
+        let ended = runtime.block_on(self.started(machine, args, runtime.handle().clone()));
         // Threads that were given up must not hold the process.
         runtime.shutdown_timeout(Duration::from_millis(500));
         match ended {
@@ -150,14 +143,33 @@ impl Prepared {
         }
     }
 
-    async fn live(
+    /// A life in the book of boots.
+    async fn started(
         self,
         machine: &Machine,
         args: &RunArgs,
         runtime: tokio::runtime::Handle,
     ) -> Result<Exit, Failure> {
         let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
-        let mut signals = Signals::listen().map_err(|e| start(e.into()))?;
+        // Before the boot is on record: one that is stopped by a signal has not failed.
+        let signals = Signals::listen().map_err(|e| start(e.into()))?;
+        let boot = Boot::begin(&self.dir).map_err(|e| start(e.into()))?;
+        let lived = self.live(machine, args, runtime, signals, &boot).await;
+        if let Err(failure) = &lived {
+            boot.failed(failure);
+        }
+        lived
+    }
+
+    async fn live(
+        self,
+        machine: &Machine,
+        args: &RunArgs,
+        runtime: tokio::runtime::Handle,
+        mut signals: Signals,
+        boot: &Boot,
+    ) -> Result<Exit, Failure> {
+        let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
         let (fatal, mut fatals) = mpsc::unbounded_channel();
         let clock: SharedClock = self.clock.clone();
         let sandbox = sandbox(args, &clock).await.map_err(start)?;
@@ -166,11 +178,12 @@ impl Prepared {
             Outside::World => Arc::new(Https::default()),
         };
         let entropy = Arc::new(SystemEntropy::new());
+        boot.doing("opening the store");
         let store = self.open_store(entropy.clone(), fatal.clone()).map_err(start)?;
+        boot.doing("laying out the rules");
         let rules = RuleDir::lay_out(&self.data_dir).map_err(|e| start(e.into()))?;
-        let settings = machine
-            .settings(&self.loaded.config, self.stamp.as_str(), !args.once)
-            .map_err(|e| start(e.into()))?;
+        let settings =
+            reload::settings(machine, &self.loaded, self.stamp, !args.once).map_err(|e| start(e.into()))?;
         let stuck = fatal.clone();
         let seams = Seams {
             clock: clock.clone(),
@@ -184,28 +197,39 @@ impl Prepared {
             pool: PoolMode::Threads,
             on_runs_stuck: Arc::new(move || report(&stuck, Exit::RunsStuck)),
             events: Arc::new(|event| event.log()),
+            boots: boot.book(),
+            hold: boot.hold.clone(),
         };
+        let mut asked = None;
         let running = Machine::assemble(seams, settings, |services, tree| {
-            let info = self.info(clock.wall());
-            Some(AdminService::row(Arc::new(Ops::new(
-                services.clone(),
-                tree,
-                Some(self.socket.clone()),
-                info,
-            ))))
+            let (info, socket) = (self.info(clock.wall()), Some(self.socket.clone()));
+            let ops = asked.insert(Arc::new(Ops::new(services.clone(), tree, socket, info)));
+            Some(AdminService::row(ops.clone()))
         })
         .await
         .map_err(|e| start(e.into()))?;
         let feeder = self.feed(&running, &store, &runtime).map_err(|e| start(e.into()))?;
-        let watchdog = self.watch(&running, runtime).map_err(|e| start(e.into()))?;
-        self.dir.note_boot_ok(clock.wall()).map_err(|e| start(e.into()))?;
+        let watchdog = self.watch(&running, runtime, boot.clone()).map_err(|e| start(e.into()))?;
+        boot.is_up().map_err(|e| start(e.into()))?;
         self.notify.ready(&self.standing(&running));
-        self.greet(args);
+        self.greet(args, &running);
+        let mut reloader = asked.map(|ops| Reloader {
+            machine,
+            args,
+            stamp: self.stamp,
+            logs: self.logs.clone(),
+            services: running.services.clone(),
+            ops,
+            loaded: self.loaded.clone(),
+        });
         let end = tokio::select! {
             biased;
             Some(exit) = fatals.recv() => End::Fatal(exit),
-            end = serve(&running, args, machine, &mut signals) => end,
+            end = serve(&running, args, machine, &mut signals, &mut reloader) => end,
         };
+        if let End::Fatal(exit) = end {
+            boot.broke_off(exit);
+        }
         self.notify.stopping();
         let exit = finish(running, end).await;
         drop((watchdog, feeder));
@@ -247,17 +271,29 @@ impl Prepared {
 
     /// A handler that never yields cannot be ended but with the process; one that hangs can be killed, and
     /// its supervisor restarts it.
-    fn watch(&self, running: &Running, runtime: tokio::runtime::Handle) -> std::io::Result<Watchdog> {
+    fn watch(
+        &self,
+        running: &Running,
+        runtime: tokio::runtime::Handle,
+        boot: Boot,
+    ) -> std::io::Result<Watchdog> {
         let tree = running.tree();
         Watchdog::start(&running.tree(), runtime, STUCK, move |stuck| {
             let (path, lasted_s) = (stuck.path.as_str(), stuck.lasted.as_secs());
             if stuck.yields {
                 let (in_hand, killed) = (stuck.kind.unwrap_or("none"), tree.kill(path));
-                tracing::error!(path, lasted_s, in_hand, killed, "an actor makes no progress; it is restarted");
+                tracing::error!(
+                    path,
+                    lasted_s,
+                    in_hand,
+                    killed,
+                    "an actor makes no progress; it is restarted"
+                );
                 return;
             }
             tracing::error!(path, lasted_s, "an actor never yields; the process ends");
             complain!("error: actor {path} has not yielded for {lasted_s} s; restart the daemon");
+            boot.broke_off(Exit::KernelStuck);
             leave(Exit::KernelStuck)
         })
     }
@@ -284,7 +320,12 @@ impl Prepared {
         format!("in safe mode ({stamp}): nothing goes out; `money-machine doctor` says why")
     }
 
-    fn greet(&self, args: &RunArgs) {
+    fn greet(&self, args: &RunArgs, running: &Running) {
+        if !running.services.kernel_is_up() {
+            let why = running.services.kernel_why().unwrap_or_default();
+            complain!("error: safe mode, nothing goes out: {why}");
+            complain!("  what to do: money-machine doctor{}", hint(args));
+        }
         if args.once {
             return;
         }
@@ -322,7 +363,13 @@ async fn sandbox(
     Ok(Outside::Sandbox(listening.addr.port(), Some(listening)))
 }
 
-async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &mut Signals) -> End {
+async fn serve(
+    running: &Running,
+    args: &RunArgs,
+    machine: &Machine,
+    signals: &mut Signals,
+    reloader: &mut Option<Reloader<'_>>,
+) -> End {
     if args.once {
         return tokio::select! {
             biased;
@@ -338,7 +385,11 @@ async fn serve(running: &Running, args: &RunArgs, machine: &Machine, signals: &m
             biased;
             asked = signals.next() => match asked {
                 Asked::Stop => return End::Asked(Exit::Done),
-                Asked::Reload => {}
+                Asked::Reload => {
+                    if let Some(reloader) = reloader {
+                        show_reload(&reloader.reload().await, &reloader.loaded);
+                    }
+                }
             },
             exit = running.ended() => {
                 complain!("error: the actor tree ended: {exit}; restart the daemon");
@@ -357,7 +408,7 @@ async fn finish(running: Running, end: End) -> Exit {
     };
     let report = running.stop(STOP_WITHIN).await;
     for straggler in &report.stragglers {
-        tracing::warn!(path = %straggler.path, "did not stop in time");
+        tracing::warn!("{}", stopping::line(straggler));
     }
     if report.running.is_empty() && report.in_time { exit } else { Exit::StopTimedOut }
 }

@@ -21,7 +21,7 @@ use mm_core::seams::{Clock, SharedEntropy, SharedRng};
 use mm_services::alerts::NoChannel;
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
-use mm_store::{Fault, Options, SharedMemory, Store};
+use mm_store::{BootBook, Fault, Options, SharedMemory, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
@@ -317,6 +317,8 @@ impl Simulation {
             pool: pool::Mode::Inline,
             on_runs_stuck: Arc::new(|| {}),
             events: Arc::new(move |event| events.actor(event)),
+            boots: BootBook::in_memory(),
+            hold: None,
         }
     }
 

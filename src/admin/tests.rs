@@ -11,7 +11,7 @@ use mm_core::seams::{Entropy, SplitMix64};
 use mm_services::alerts::NoChannel;
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
-use mm_store::{Options, SharedMemory, Span, Store};
+use mm_store::{BootBook, Options, SharedMemory, Span, Store};
 use serde_json::json;
 
 use super::*;
@@ -72,6 +72,8 @@ async fn machine(socket: Option<PathBuf>) -> (Running, Arc<Ops>) {
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),
         events: Arc::new(|_| {}),
+        boots: BootBook::in_memory(),
+        hold: None,
     };
     let settings = machine.settings(&loaded.config, "sandbox", false).unwrap();
     let mut made = None;

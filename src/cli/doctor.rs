@@ -1,6 +1,7 @@
 //! `doctor`.
 
 use clap::Args;
+use mm_core::seams::Clock as _;
 use mm_store::DataDir;
 use serde_json::Value;
 
@@ -8,8 +9,9 @@ use super::ask::{Asker, Told};
 use super::print::{self, line};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
+use crate::seams::SystemClock;
 use crate::views::Question;
-use crate::views::doctor::{CheckView, DoctorView};
+use crate::views::doctor::{self, CheckView, DoctorView};
 
 /// Looks at everything and says what to do
 #[derive(Debug, Args)]
@@ -70,7 +72,9 @@ fn look(asker: &Asker<'_>) -> Result<(Option<Told>, Vec<CheckView>), Failure> {
         Err(failure) if failure.exit == Exit::NoDaemon && held.is_none() => Err(failure),
         Err(failure) => {
             let check = CheckView::fail("store", line(&failure.to_string(), 600), "see to what it says");
-            Ok((None, vec![check, writable(asker)]))
+            let mut checks = vec![check, writable(asker)];
+            checks.extend(doctor::boots(dir, SystemClock::new(None).wall(), None));
+            Ok((None, checks))
         }
     }
 }

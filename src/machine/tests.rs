@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mm_core::seams::{Entropy, SplitMix64};
 use mm_services::alerts::NoChannel;
 use mm_services::resources::Usage;
-use mm_store::{Options, SharedMemory, Stamp};
+use mm_store::{BootBook, Options, SharedMemory, Stamp};
 use serde_json::Value;
 
 use super::*;
@@ -72,6 +72,8 @@ async fn boot(memory: &SharedMemory, rules: Arc<Cursed>) -> (Running, Arc<Ops>) 
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),
         events: Arc::new(|_| {}),
+        boots: BootBook::in_memory(),
+        hold: None,
     };
     let loaded = config::load(Sources {
         file: None,

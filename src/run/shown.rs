@@ -12,8 +12,10 @@ use mm_services::strategies::NotStarted;
 use mm_store::Span;
 
 use crate::cli::run::RunArgs;
+use crate::config::Loaded;
 use crate::exit::Exit;
 use crate::machine::{Machine, Running};
+use crate::reload::{self, Reloaded};
 
 /// As `println!`, but a reader that has gone away ends nothing: the daemon works on without one.
 macro_rules! say {
@@ -32,6 +34,31 @@ macro_rules! complain {
 }
 
 pub(super) use {complain, say};
+
+/// What is odd in a configuration, and which strategies it puts aside.
+pub(super) fn warn(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        complain!("warning: {warning}");
+    }
+    for (id, mistakes) in &loaded.put_aside {
+        complain!("warning: strategy `{id}` is put aside: {}", reload::told(mistakes));
+    }
+}
+
+/// What a reload changed.
+pub(super) fn show_reload(reloaded: &Reloaded, loaded: &Loaded) {
+    match reloaded {
+        Reloaded::Refused(why) => complain!("error: the configuration was not taken, nothing changed: {why}"),
+        Reloaded::Done(changed) if changed.is_empty() => say!("the configuration is as it was"),
+        Reloaded::Done(changed) => {
+            say!("the configuration was read again:");
+            for one in changed {
+                say!("  {}", one.line());
+            }
+            warn(loaded);
+        }
+    }
+}
 
 /// How long `--once` waits for one strategy beyond its own deadline.
 const ONCE_WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -79,6 +106,10 @@ async fn first_tick(running: &Running, name: &str) -> Option<Option<Moment>> {
 }
 
 pub(super) async fn once(running: &Running, machine: &Machine, args: &RunArgs) -> Exit {
+    if !running.services.kernel_is_up() {
+        // Said already.
+        return Exit::Refused;
+    }
     let (mut all_ended, mut read, mut enabled) = (true, 0, 0);
     for name in machine.names() {
         let Some(run) = run_once(running, name).await else { continue };

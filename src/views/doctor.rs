@@ -1,11 +1,16 @@
 //! `doctor`: everything that can be looked at without acting, each with the one thing to do.
 
+use std::path::Path;
+
 use mm_core::id::StrategyId;
+use mm_core::moment::Moment;
+use mm_services::kernel::KernelBudget;
 use mm_services::{integrity, records::StrategyRow};
-use mm_store::{DATABASE_FILE, DataDir, Span};
+use mm_store::{BootBook, DATABASE_FILE, DataDir, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, Reader, status};
+use crate::machine::boots;
 
 /// All findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +81,7 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.extend(integrity(reader));
     checks.push(rules(reader));
     checks.push(disk(reader));
+    checks.extend(boots(&reader.place.data_dir, reader.now, reader.daemon.as_ref()));
     if let Some(daemon) = &reader.daemon {
         checks.push(kernel(daemon));
         checks.extend(actors(&daemon.troubled));
@@ -216,17 +222,46 @@ fn disk(reader: &Reader) -> CheckView {
     }
 }
 
+/// Boots that failed lately, and what the kernel has spent of its restarts; nothing where all is well.
+/// Read from the files beside the store, so also where that does not open.
+pub fn boots(data_dir: &Path, now: Moment, daemon: Option<&super::Daemon>) -> Vec<CheckView> {
+    let known = BootBook::in_dir(data_dir).read();
+    let mut checks = Vec::new();
+    if let Some((failed, sentence)) = boots::failures(&known, now) {
+        let held = failed >= boots::FAILED_MAX;
+        checks.push(match daemon {
+            _ if !held => CheckView::warn("boots", sentence, "see to what it names before the next start"),
+            Some(_) => CheckView::fail("boots", sentence, TRY_AGAIN),
+            None => CheckView::fail(
+                "boots",
+                format!("{sentence}; a daemon started now is in safe mode"),
+                "see to what it names, then start the daemon and `actors restart kernel`",
+            ),
+        });
+    }
+    let budget = KernelBudget::of(&known);
+    if budget.is_spent() {
+        checks.push(CheckView::fail("kernel-budget", budget.sentence(), TRY_AGAIN));
+    } else if budget.spent > 0 {
+        let todo = match budget.culprit() {
+            Some((path, _)) => format!("`actors show {path}` has its last messages and crashes"),
+            None => "`actors tree` shows who was restarted".to_owned(),
+        };
+        checks.push(CheckView::warn("kernel-budget", budget.sentence(), todo));
+    }
+    checks
+}
+
+/// How safe mode is left.
+const TRY_AGAIN: &str = "see to what it names, then `actors restart kernel`";
+
 fn kernel(daemon: &super::Daemon) -> CheckView {
     if daemon.kernel_up {
         return CheckView::ok("kernel", "the kernel runs");
     }
     let why = daemon.kernel_cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
     let sentence = format!("the kernel is down, so the machine is in safe mode and nothing goes out{why}");
-    CheckView::fail(
-        "kernel",
-        sentence,
-        "the daemon's log says what failed; mend it, then start the daemon again",
-    )
+    CheckView::fail("kernel", sentence, TRY_AGAIN)
 }
 
 fn actors(troubled: &[super::Troubled]) -> Vec<CheckView> {
@@ -237,12 +272,26 @@ fn actors(troubled: &[super::Troubled]) -> Vec<CheckView> {
     let check = |actor: &super::Troubled| {
         let why = actor.last_cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
         let sentence = format!("{} is {}{why}", actor.path, actor.state);
-        let todo = format!("`actors show {}` has its last messages and crashes", actor.path);
+        let path = &actor.path;
+        let todo = match actor.state.as_str() {
+            "tripped" => match strategy_in(path) {
+                Some(name) => format!("see to that, then `strategy resume {name}`"),
+                None => format!("see to that, then `actors clear-budget {path}` and `actors restart {path}`"),
+            },
+            "isolated" => format!("`actors release {path}` takes it back"),
+            "stuck" => format!("`actors show {path}` says what it is at; `actors restart {path}` ends that"),
+            _ => format!("`actors show {path}` has its last messages and crashes"),
+        };
         // What is restarting is being seen to; a person's own word is no fault.
         let harmless = matches!(actor.state.as_str(), "restarting" | "isolated");
         if harmless { CheckView::warn(NAME, sentence, todo) } else { CheckView::fail(NAME, sentence, todo) }
     };
     troubled.iter().map(check).collect()
+}
+
+/// The strategy whose host stands at `path`.
+fn strategy_in(path: &str) -> Option<&str> {
+    path.strip_prefix("kernel/strategies/").and_then(|rest| rest.rsplit('/').next())
 }
 
 fn snapshots(reader: &Reader) -> Vec<CheckView> {
@@ -292,7 +341,7 @@ fn strategies(reader: &Reader) -> Vec<CheckView> {
             "error" => checks.push(CheckView::fail(
                 NAME,
                 format!("`{id}` cannot run{why}"),
-                "`config check` and `actors tree` say more; then start the daemon again",
+                "`config check` says what is wrong; mend it, then send the daemon SIGHUP or start it again",
             )),
             "tripped" => {
                 let until = view.breaker.until.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();

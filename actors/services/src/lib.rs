@@ -10,9 +10,11 @@ pub mod books;
 pub mod budgets;
 pub mod calls;
 pub mod compliance;
+pub mod crashes;
 mod damage;
 pub mod gateway;
 pub mod integrity;
+pub mod kernel;
 pub mod limiter;
 mod message;
 pub mod platforms;
@@ -27,4 +29,4 @@ pub mod tidy;
 pub mod transport;
 pub mod tree;
 
-pub use shared::{Installed, Live, RuleSource, Settings, Shared, StrategyFactory};
+pub use shared::{Installed, Live, Mask, RuleSource, Settings, Shared, StrategyFactory};

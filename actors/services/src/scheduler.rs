@@ -126,6 +126,11 @@ impl SchedulerService {
         let space = Space::default_owner();
         let mut soonest = SLEEP_MAX;
         for (id, installed) in &self.shared.settings().strategies {
+            // Nothing is due while its section is wrong; once mended, what was missed is found then.
+            if installed.mistake.is_some() {
+                state.next.insert(id.clone(), None);
+                continue;
+            }
             let now = self.shared.now();
             let Some((order, ahead)) = self.order(&space, id, installed, now)? else { continue };
             let next = order.schedule.next;

@@ -10,6 +10,7 @@ use mm_core::schedule::Schedule;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::Strategy;
 use mm_store::Store;
+use tokio::sync::Notify;
 
 use crate::alerts::{Channel, TellSettings};
 use crate::transport::Transport;
@@ -50,6 +51,10 @@ pub struct Installed {
     pub schedule_text: String,
     /// Its own part of the configuration.
     pub config: serde_json::Value,
+    /// Where that part stands, for messages; `None` where nobody wrote one.
+    pub place: Option<String>,
+    /// What is wrong in its section of the configuration: it is put aside then, and never run.
+    pub mistake: Option<String>,
 }
 
 /// The configuration as the services see it: checked once, above.
@@ -96,7 +101,14 @@ pub struct Shared {
     pub channel: Arc<dyn Channel>,
     /// The configuration.
     pub settings: Live,
+    /// Takes secrets out of a text that is to be kept.
+    pub mask: Mask,
+    /// Told of every piece of work that ended well: what restart budgets are given back for.
+    pub proved: Arc<Notify>,
 }
+
+/// Takes out of a text what looks like a secret.
+pub type Mask = fn(&str) -> String;
 
 /// The configuration of the moment. Clones share it: a reload is seen by all at their next look, and
 /// whoever is in the middle of something goes on with what it began with.

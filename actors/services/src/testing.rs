@@ -37,6 +37,9 @@ pub use world::{Request, Said, World};
 /// When every bench begins, unless it is set: a Sunday.
 pub const BEGIN: &str = "2026-11-22T12:00:00Z";
 
+/// What the bench's mask takes for a secret.
+pub const SECRET: &str = "hunter2";
+
 /// A machine that can be killed and started again.
 pub struct Bench {
     /// The disk that outlives the lives.
@@ -92,6 +95,8 @@ impl Bench {
             schedule: Schedule::parse(schedule, "UTC").expect("a schedule"),
             schedule_text: schedule.to_owned(),
             config: serde_json::json!({}),
+            place: None,
+            mistake: None,
         };
         self.settings.strategies.insert(id, installed);
         self

@@ -11,21 +11,26 @@
 //! its own restarts, it stays down and the machine is in safe mode: the admin answers, nothing goes
 //! out, and the owner is told why.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mm_core::id::Space;
+use mm_store::{BootBook, Change, NewEntry};
 use mm_supervision::{
-    Backoff, ChildSpec, Event, Exit, Fault, Intensity, Restart, Strategy as Together, SupervisorHandle,
-    SupervisorSpec, What, child, supervisor,
+    Backoff, BudgetStore, ChildSpec, CommandError, Event, Exit, Fault, Intensity, Restart,
+    Strategy as Together, SupervisorHandle, SupervisorSpec, What, child, supervisor,
 };
+use serde_json::json;
 
 use crate::accounts::{Accounts, AccountsService};
 use crate::alerts::{Alerts, AlertsService};
 use crate::audit::{Audit, AuditService};
 use crate::books::{Books, BooksService};
+use crate::budgets::StoredBudgets;
 use crate::compliance::{Compliance, ComplianceService};
+use crate::crashes::Crashes;
 use crate::gateway::{Gateway, GatewayService};
+use crate::kernel::{BUDGET, Budgets, KERNEL};
 use crate::limiter::{Limiter, LimiterService};
 use crate::platforms::Platforms;
 use crate::resources::{Probe, Resources, ResourcesService};
@@ -34,6 +39,23 @@ use crate::shared::Shared;
 use crate::strategies::Strategies;
 use crate::strategies::pool::{Mode, Pool};
 use crate::tidy::{Tidy, TidyService};
+
+/// Why the kernel was not started by an operator's word.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelNotStarted {
+    /// It is still starting for the first time.
+    #[error("the machine is still starting; ask again")]
+    Early,
+    /// It runs.
+    #[error("the kernel runs; one of its actors is restarted by its own path, which `actors tree` shows")]
+    Up,
+    /// The word could not be put on record, so it was not followed.
+    #[error("it could not be put on record, so the kernel stays down")]
+    Unrecorded(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It failed again.
+    #[error("the kernel did not start: {0}")]
+    Down(String),
+}
 
 /// The handles of all services.
 #[derive(Clone)]
@@ -64,7 +86,12 @@ pub struct Services {
     pub resources: Resources,
     /// Removes what is old.
     pub tidy: Tidy,
+    /// The flight recorder.
+    pub crashes: Crashes,
     kernel: SupervisorHandle,
+    /// What the kernel stands below, once that is up.
+    root: Arc<OnceLock<SupervisorHandle>>,
+    budgets: Budgets,
     /// Why the kernel is down, if that is known.
     kernel_why: Arc<Mutex<Option<String>>>,
     upkeep: SupervisorHandle,
@@ -72,8 +99,20 @@ pub struct Services {
     probe: Arc<dyn Probe>,
 }
 
-/// The kernel's name, which is its path as well.
-const KERNEL: &str = "kernel";
+/// The kernel's children in the order they start.
+const KERNEL_ROWS: [&str; 9] = [
+    "audit",
+    "accounts",
+    "limiter",
+    "compliance",
+    "platforms",
+    "gateway",
+    "books",
+    "scheduler",
+    "strategies",
+];
+/// A kernel that is up so long without a restart has proved itself.
+const PROVED_AFTER: Duration = Duration::from_secs(600);
 /// What the alert on a kernel that is down is about.
 const SAFE_MODE: &str = "safe-mode";
 /// A service's usual time to stop: enough for an fsync on a slow disk.
@@ -87,6 +126,7 @@ impl Services {
         mode: Mode,
         on_spent: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
+        let (alerts, crashes) = (Alerts::default(), Crashes::new(&shared));
         Self {
             audit: Audit::default(),
             accounts: Accounts::default(),
@@ -96,11 +136,14 @@ impl Services {
             gateway: Gateway::default(),
             books: Books::default(),
             scheduler: Scheduler::default(),
-            strategies: Strategies::new(&shared),
-            alerts: Alerts::default(),
+            strategies: Strategies::new(&shared, &alerts, &crashes),
+            alerts,
             resources: Resources::default(),
             tidy: Tidy::default(),
+            crashes,
             kernel: SupervisorHandle::new(),
+            root: Arc::default(),
+            budgets: Budgets::new(StoredBudgets::new(shared.store.clone()), BootBook::in_memory()),
             kernel_why: Arc::default(),
             upkeep: SupervisorHandle::new(),
             pool: Pool::new(shared.settings().concurrent_runs_max, mode, on_spent),
@@ -120,17 +163,106 @@ impl Services {
         why.filter(|_| !self.kernel_is_up())
     }
 
-    /// Starts the kernel below a root that is up. A kernel that cannot start is no failure of the
-    /// machine: it is in safe mode then.
-    pub async fn start_kernel(&self, root: &SupervisorHandle) {
-        match root.start_child(self.kernel_row()).await {
-            Ok(_) => self.alerts.clear(&Space::machine(), SAFE_MODE),
-            Err(error) => self.kernel_is_down(&Fault::from(error).reason),
+    /// The same with the kernel's restart budget in `book`, which outlives the process.
+    #[must_use]
+    pub fn with_book(self, book: BootBook) -> Self {
+        let budgets = Budgets::new(StoredBudgets::new(self.shared.store.clone()), book);
+        Self { budgets, ..self }
+    }
+
+    /// Every restart budget.
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// Starts the kernel below a root that is up, if nothing stands against it: `hold` says what does.
+    /// A kernel that cannot start is no failure of the machine: it is in safe mode then.
+    pub async fn start_kernel(&self, root: &SupervisorHandle, hold: Option<String>) {
+        // A machine has one root.
+        drop(self.root.set(root.clone()));
+        let budget = self.budgets.kernel();
+        match hold.or_else(|| budget.is_spent().then(|| budget.sentence())) {
+            Some(why) => self.kernel_is_down(&why),
+            None => drop(self.bring_up_kernel(root).await),
         }
+    }
+
+    /// Starts a kernel that is down, by an operator's word, which is on the audit chain before it is
+    /// done: failed boots are forgotten and the kernel's restart budget is whole again.
+    ///
+    /// # Errors
+    /// [`KernelNotStarted`].
+    pub async fn start_kernel_by_operator(&self, reason: &str) -> Result<(), KernelNotStarted> {
+        let root = self.root.get().ok_or(KernelNotStarted::Early)?;
+        if self.kernel_is_up() {
+            return Err(KernelNotStarted::Up);
+        }
+        let now = self.shared.now();
+        let reason: String = reason.chars().take(300).collect();
+        let payload = json!({ "reason": reason, "down": self.kernel_why(), "by": "owner" });
+        let entry = NewEntry::new(now, &Space::machine(), "kernel.started", &payload)
+            .map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
+        let recorded = self.shared.store.commit(Change::new().audit(entry)).await;
+        recorded.map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
+        self.budgets.give_back(KERNEL).await.map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
+        self.budgets.book().forgive(now).map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
+        self.bring_up_kernel(root).await.map_err(KernelNotStarted::Down)
+    }
+
+    async fn bring_up_kernel(&self, root: &SupervisorHandle) -> Result<(), String> {
+        let started = match root.start_child(self.kernel_row()).await {
+            // An operator stopped it: it still has its place.
+            Err(CommandError::AlreadyThere { .. }) => root.restart_child(KERNEL).await,
+            started => started.map(drop),
+        };
+        match started {
+            Ok(()) => {
+                self.alerts.clear(&Space::machine(), SAFE_MODE);
+                Ok(())
+            }
+            Err(error) => {
+                let why = Fault::from(error).reason;
+                self.kernel_is_down(&why);
+                Err(why)
+            }
+        }
+    }
+
+    /// Gives the kernel's restart budget back after proven work: a run that succeeded, or ten minutes
+    /// without a restart. For a task of its own; it never ends.
+    pub async fn look_after_kernel(self) {
+        loop {
+            let before = self.budgets.kernel();
+            let worked = tokio::time::timeout(PROVED_AFTER, self.shared.proved.notified()).await.is_ok();
+            let now = self.budgets.kernel();
+            if now.spent == 0 || !self.kernel_is_up() || !(worked || now == before) {
+                continue;
+            }
+            match self.budgets.give_back(KERNEL).await {
+                Ok(()) => tracing::info!(spent = now.spent, "the kernel's restart budget is whole again"),
+                Err(error) => tracing::warn!(%error, "the kernel's restart budget was not given back"),
+            }
+        }
+    }
+
+    /// Configuration that was read again is in the settings: tells those who keep some of it.
+    pub fn configured(&self) {
+        self.pool.resize(self.shared.settings().concurrent_runs_max);
+        self.strategies.configured();
+        self.scheduler.wake();
+    }
+
+    /// Looks at all that happens to the tree: keeps crashes, and tells the owner of the kernel's end.
+    pub fn watch(&self, event: &Event) {
+        // First: whoever starts again must find what its crash was about.
+        self.strategies.watch(event);
+        self.crashes.sink(event);
+        self.watch_kernel(event);
     }
 
     /// Looks out for the end of the kernel among the tree's events, and tells the owner of it.
     pub fn watch_kernel(&self, event: &Event) {
+        self.budgets.watch(event);
         match (&*event.path, &event.what) {
             (KERNEL, What::GaveUp { why }) => self.kernel_is_down(why),
             (KERNEL, What::Exited { exit: exit @ (Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) }) => {
@@ -144,8 +276,8 @@ impl Services {
         *self.kernel_why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
         let why: String = why.chars().take(300).collect();
         let sentence = format!(
-            "the kernel is down, so the machine is in safe mode and nothing goes out: {why}; mend it, then start \
-             the daemon again"
+            "the kernel is down, so the machine is in safe mode and nothing goes out: {why}; mend it, then \
+             `actors restart kernel`, or start the daemon again"
         );
         self.alerts.raise(&Space::machine(), SAFE_MODE, sentence);
     }
@@ -179,6 +311,7 @@ impl Services {
         let shared = &self.shared;
         let with = || shared.clone();
         let spec = SupervisorSpec::new(Together::RestForOne, intensity())
+            .with_budget(BUDGET)
             .with(permanent("audit", "reads and verifies the audit chain", self.audit.handle(), {
                 let shared = with();
                 move || AuditService(shared.clone())
@@ -231,6 +364,19 @@ impl Services {
             }
         })
     }
+}
+
+/// The kernel's child that starts after the one at `path`; the first after the kernel's own path.
+/// `None` if there is none, or `path` is neither.
+pub fn next_in_kernel(path: &str) -> Option<String> {
+    let next = match path.strip_prefix(KERNEL)?.strip_prefix('/') {
+        None => KERNEL_ROWS.first(),
+        Some(name) => {
+            let at = KERNEL_ROWS.iter().position(|row| *row == name)?;
+            KERNEL_ROWS.get(at + 1)
+        }
+    };
+    next.map(|name| format!("{KERNEL}/{name}"))
 }
 
 fn intensity() -> Intensity {

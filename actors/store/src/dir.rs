@@ -6,6 +6,7 @@
 //! daemon.lock    held by the daemon; its text is the daemon's pid
 //! readers.lock   held shared by commands that read without a daemon, exclusively by the daemon
 //! boots.json     boot attempts since the last good one, and the kernel's own budget
+//! boots.step     what the boot is doing (not synced)
 //! ballast        1 MiB to free when the disk is full
 //! ```
 //!
@@ -21,7 +22,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-pub use boots::Boots;
+pub use boots::{BootBook, Boots, FailedBoot};
 pub use stamp::Stamp;
 pub(crate) use stamp::{check_stamp, mark_made};
 
@@ -166,6 +167,14 @@ impl DataDir {
     /// [`DirError::Newer`] for one of a newer version.
     pub fn stamp_of(path: &Path) -> Result<Option<Stamp>, DirError> {
         stamp::look(path)
+    }
+
+    /// Whether the database that was made in `path` is there still, if one was made.
+    ///
+    /// # Errors
+    /// [`DirError::DatabaseMissing`] where it is gone, or as [`DataDir::stamp_of`].
+    pub fn look_for_database(path: &Path) -> Result<(), DirError> {
+        stamp::look_for_database(path)
     }
 
     /// Whether the ballast is there.

@@ -59,7 +59,7 @@ mod writer;
 pub use answers::Pruned;
 pub use audit::{AuditPage, AuditRow, ERASED_KIND, PayloadState, Report};
 pub use change::{Change, Expect, NewEntry};
-pub use dir::{Boots, DATABASE_FILE, DataDir, DirError, Stamp};
+pub use dir::{BootBook, Boots, DATABASE_FILE, DataDir, DirError, FailedBoot, Stamp};
 pub use error::{ChangeError, CommitError, FatalStoreError, OpenError, ReadError, StorageFault};
 pub use key::{BadKey, Key, Kind};
 pub use memory::{Fault, SharedMemory};

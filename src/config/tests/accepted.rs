@@ -192,7 +192,7 @@ fn later_sources_win_and_show_says_who_did() {
     );
     let flags = Overrides::default().with("--set", "monitoring.metrics_interval_ms", Some("41000"));
     let sources = Sources { env, flags, ..sources(&[], &[]) };
-    let loaded = lay(&sources, Some((Path::new("my.toml"), Ok(file.to_owned())))).unwrap();
+    let loaded = lay(&sources, Some((Path::new("my.toml"), Ok(file.to_owned()))), Bearing::Nothing).unwrap();
     assert_eq!(loaded.config.limits.max_concurrent_strategies, 21);
     assert_eq!(loaded.config.environment, Environment::Development);
     assert_eq!(loaded.config.monitoring.log_level, Level::Debug);
@@ -279,7 +279,9 @@ fn a_later_value_replaces_what_stood_at_or_below_its_place() {
         ("MONEY_MACHINE__STRATEGIES__MICRO_TASKS__CONFIG__DEEP", "7"),
         ("MONEY_MACHINE__STRATEGIES__MICRO_TASKS__CONFIG__FLAT__X", "8"),
     ];
-    let loaded = lay(&sources(&env, &[]), Some((Path::new("my.toml"), Ok(file.to_owned())))).unwrap();
+    let loaded =
+        lay(&sources(&env, &[]), Some((Path::new("my.toml"), Ok(file.to_owned()))), Bearing::Nothing)
+            .unwrap();
     let table = serde_json::json!({"deep": 7, "flat": {"x": 8}});
     assert_eq!(
         serde_json::Value::Object(loaded.config.strategies["micro-tasks"].config.table.clone()),

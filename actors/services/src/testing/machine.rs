@@ -58,6 +58,8 @@ impl Machine {
             rules: Arc::new(bench.rules.clone()),
             channel: bench.channel.clone(),
             settings: Live::new(bench.settings.clone()),
+            mask: |text| text.replace(super::SECRET, "…"),
+            proved: Arc::default(),
         };
         let services = Services::new(shared, Arc::new(NoProbe), mode, Arc::new(|| {}));
         let (wall, mono, jitter) = (clock.clone(), clock.clone(), chance);
@@ -69,7 +71,13 @@ impl Machine {
             },
             jitter: Arc::new(move || jitter.unit()),
             budgets: StoredBudgets::new(store.clone()),
-            events: Arc::new(Event::log),
+            events: {
+                let services = services.clone();
+                Arc::new(move |event: &Event| {
+                    event.log();
+                    services.watch(event);
+                })
+            },
         };
         let intensity = Intensity { max: 10, within: Duration::from_secs(60) };
         let spec = SupervisorSpec::new(Together::OneForOne, intensity)

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 
@@ -145,21 +146,89 @@ fn boots_are_counted_over_restarts_and_forgotten_when_one_goes_well() {
     let temp = tempfile::tempdir().unwrap();
     let at = Moment::from_unix_ms;
     for n in 1..=3 {
-        let dir = daemon(temp.path()).unwrap();
-        assert_eq!(dir.note_boot(at(n)).unwrap().attempts.len() as i64, n);
-        dir.keep_kernel_budget("{\"left\":1}").unwrap();
+        let book = daemon(temp.path()).unwrap().boot_book();
+        assert_eq!(book.begin(at(n)).unwrap().attempts.len() as i64, n);
+        book.keep_kernel_budget("{\"left\":1}").unwrap();
     }
-    let dir = daemon(temp.path()).unwrap();
-    let boots = dir.note_boot_ok(at(9)).unwrap();
+    let book = daemon(temp.path()).unwrap().boot_book();
+    let boots = book.well(at(9)).unwrap();
     assert_eq!((boots.attempts.len(), boots.ok_at), (0, Some(at(9))));
-    assert_eq!(dir.boots().kernel_budget.as_deref(), Some("{\"left\":1}"));
+    assert_eq!(book.read().kernel_budget.as_deref(), Some("{\"left\":1}"));
     for n in 0..100 {
-        dir.note_boot(at(n)).unwrap();
+        book.begin(at(n)).unwrap();
+        book.broke_off(at(n), "full").unwrap();
     }
-    assert_eq!(dir.boots().attempts.len(), 64);
+    assert_eq!((book.read().attempts.len(), book.read().broke_off.len()), (64, 64));
     std::fs::write(temp.path().join("boots.json"), "garbage").unwrap();
-    assert_eq!(dir.boots(), Boots::default());
-    assert!(dir.has_ballast());
+    assert_eq!(book.read(), Boots::default());
+    assert!(daemon(temp.path()).unwrap().has_ballast());
+}
+
+/// What happens to boots, one letter each, and how many of them have failed then.
+#[test]
+fn a_boot_has_failed_if_it_never_came_up_or_broke_off() {
+    let minutes = |n: usize| Moment::from_unix_ms(1_000_000_000 + 60_000 * n as i64);
+    let failed = |story: &str| {
+        let temp = tempfile::tempdir().unwrap();
+        let book = BootBook::in_dir(temp.path());
+        for (minute, what) in story.chars().enumerate() {
+            let now = minutes(minute);
+            book.begin(now).unwrap();
+            match what {
+                // Killed while it comes up.
+                'k' => book.step("opening the store", None),
+                // Came up, and whatever ended it came from outside.
+                'w' => drop(book.well(now).unwrap()),
+                // Came up, and could not go on.
+                'b' => {
+                    book.well(now).unwrap();
+                    book.broke_off(now, "the store failed").unwrap();
+                }
+                // Came up in safe mode.
+                'h' => drop(book.held().unwrap()),
+                _ => {}
+            }
+        }
+        let now = minutes(story.len());
+        book.begin(now).unwrap().failed_within(Duration::from_secs(600), now)
+    };
+    let table = [
+        ("", 0),
+        ("k", 1),
+        ("kk", 2),
+        ("kkk", 3),
+        ("kkw", 0),
+        ("kkwk", 1),
+        ("wwwww", 0),
+        ("b", 1),
+        ("bbb", 3),
+        ("bwkb", 2),
+        ("kkkh", 3),
+        ("kkkhhh", 3),
+        ("kkkhhhhhhhh", 2),
+        ("kkkhhhhhhhhhh", 0),
+        ("kwwwwwwwwwww", 0),
+        ("bwwwwwwwwww", 0),
+    ];
+    for (story, expected) in table {
+        assert_eq!(failed(story), expected, "{story}");
+    }
+}
+
+#[test]
+fn the_last_failure_is_known_by_what_it_was_doing() {
+    let temp = tempfile::tempdir().unwrap();
+    let (book, at) = (BootBook::in_dir(temp.path()), Moment::from_unix_ms);
+    book.begin(at(1)).unwrap();
+    book.step("opening the store", Some("it is\ndamaged"));
+    let failed = book.begin(at(2)).unwrap().failed.unwrap();
+    assert_eq!((failed.at, failed.step.as_str()), (at(1), "opening the store"));
+    assert_eq!(failed.why.as_deref(), Some("it is damaged"));
+    // A boot in safe mode has its own steps, and does not hide who failed.
+    book.held().unwrap();
+    assert_eq!(book.begin(at(3)).unwrap().failed.unwrap().at, at(1));
+    book.forgive(at(4)).unwrap();
+    assert_eq!(book.begin(at(5)).unwrap().failed_within(Duration::from_secs(600), at(5)), 0);
 }
 
 #[test]
