@@ -16,6 +16,7 @@ pub mod crash;
 pub mod doctor;
 pub mod limit;
 pub mod opportunity;
+pub mod quarantine;
 pub mod question;
 mod read;
 pub mod status;

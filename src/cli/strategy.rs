@@ -1,4 +1,6 @@
-//! `strategy list|show|run|pause|resume|enable|disable`.
+//! `strategy list|show|run|pause|resume|enable|disable|quarantine`.
+
+mod quarantine;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -99,6 +101,9 @@ pub enum Verb {
         #[command(flatten)]
         json: Json,
     },
+    /// Inputs that crashed it three times and are passed over
+    #[command(subcommand)]
+    Quarantine(quarantine::Verb),
 }
 
 /// Which strategy.
@@ -138,6 +143,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::Resume { name, json } => say(&asker, &name, "resume", &Value::Null, json)?,
         Verb::Enable { name, json } => say(&asker, &name, "enable", &Value::Null, json)?,
         Verb::Disable { name, json } => say(&asker, &name, "disable", &Value::Null, json)?,
+        Verb::Quarantine(verb) => quarantine::execute(&asker, verb)?,
     }
     Ok(Exit::Done)
 }
@@ -198,6 +204,12 @@ pub(super) fn page(page: &StrategyPage) -> String {
     }
     let mut text = fields(&lines);
     text.push_str(&last(page));
+    if !page.quarantine.is_empty() {
+        text.push_str(&format!(
+            "\nSet aside, as each crashed it:\n{}",
+            quarantine::rows(&page.quarantine, None)
+        ));
+    }
     text.push_str(&guide(&page.guide));
     text
 }

@@ -329,10 +329,7 @@ fn snapshots(reader: &Reader) -> Vec<CheckView> {
 
 fn strategies(reader: &Reader) -> Vec<CheckView> {
     const NAME: &str = "strategies";
-    let views = match super::strategy::list(reader) {
-        Ok(views) => views,
-        Err(problem) => return vec![CheckView::fail(NAME, problem.to_string(), RESTORE)],
-    };
+    let views = super::strategy::list(reader);
     let mut checks = Vec::new();
     for view in &views {
         let id = &view.strategy;

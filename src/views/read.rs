@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Problem, Question, Reader, action, alert, audit, crash, doctor, limit, meant, nearest, opportunity,
-    status, strategy,
+    quarantine, status, strategy,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -38,8 +38,9 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["crashes", id] => json(crash::show(reader, id)),
         ["actions"] => json(action::list(reader, question)),
         ["actions", id] => json(action::show(reader, id)),
-        ["strategies"] => plain(question).and_then(|()| json(strategy::list(reader))),
+        ["strategies"] => plain(question).and_then(|()| json(Ok(strategy::list(reader)))),
         ["strategies", name] => json(strategy::show(reader, name)),
+        ["strategies", name, "quarantine"] => json(quarantine::list(reader, name)),
         ["limits"] => plain(question).and_then(|()| json(limit::list(reader))),
         ["limits", platform] => json(limit::show(reader, platform)),
         ["audit"] => json(audit::page(reader, question)),

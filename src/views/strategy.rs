@@ -8,6 +8,7 @@ use mm_services::records::{ScheduleRow, StrategyRow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::quarantine::HeldView;
 use super::{Problem, Reader, Strategy, meant, nearest, unread};
 
 /// The state of a strategy; exactly these fields.
@@ -82,6 +83,8 @@ pub struct StrategyPage {
     pub running: Option<String>,
     pub runs: u64,
     pub last: Option<RunView>,
+    /// Inputs that crashed it and are passed over.
+    pub quarantine: Vec<HeldView>,
 }
 
 /// One run.
@@ -130,8 +133,28 @@ impl From<RunRecord> for RunView {
     }
 }
 
-pub(super) fn list(reader: &Reader) -> Result<Vec<StrategyView>, Problem> {
-    reader.strategies.iter().map(|strategy| view(reader, strategy)).collect()
+/// All of them. One whose rows do not open is in error, and says so.
+pub(super) fn list(reader: &Reader) -> Vec<StrategyView> {
+    let shown = |strategy: &Strategy| {
+        view(reader, strategy).unwrap_or_else(|problem| damaged(strategy.about.name, &problem))
+    };
+    reader.strategies.iter().map(shown).collect()
+}
+
+/// A strategy of which nothing is known but its name and what is wrong.
+fn damaged(name: &str, problem: &Problem) -> StrategyView {
+    StrategyView {
+        strategy: name.to_owned(),
+        status: "error".to_owned(),
+        last_run: None,
+        next_run: None,
+        total_earnings: Vec::new(),
+        total_actions: 0,
+        success_rate: None,
+        errors: vec![problem.to_string()],
+        metrics: BTreeMap::new(),
+        breaker: BreakerView::from(&Breaker::default()),
+    }
 }
 
 fn row(reader: &Reader, strategy: &Strategy) -> Result<StrategyRow, Problem> {
@@ -206,6 +229,7 @@ pub(super) fn show(reader: &Reader, name: &str) -> Result<StrategyPage, Problem>
         running: strategy.live.as_ref().and_then(|live| live.running.as_ref()).map(ToString::to_string),
         runs: row.runs,
         last: last.map(|row| row.value.into()),
+        quarantine: super::quarantine::list(reader, name)?,
     })
 }
 
