@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use mm_core::id::Space;
+use mm_services::kernel::KERNEL;
 use mm_store::{Change, NewEntry};
-use mm_supervision::{CommandError, ROOT, Tree};
+use mm_supervision::{BudgetStore as _, CommandError, ROOT, Tree};
 use serde_json::{Value, json};
 
 use super::Ops;
@@ -32,7 +33,6 @@ const DONE_WITHIN: Duration = Duration::from_secs(60);
 /// How long a host is asked for the run of the moment.
 const RUN_WITHIN: Duration = Duration::from_secs(1);
 const ADMIN: &str = "admin";
-const KERNEL: &str = "kernel";
 /// Below this the strategies' hosts stand.
 const HOSTS: &str = "kernel/strategies/";
 
@@ -125,9 +125,11 @@ impl Order {
 fn check(ops: &Ops, tree: &Tree, order: &Order) -> Result<(), Problem> {
     let Order { verb, path, reason, .. } = order;
     let kernel_comes_back = *verb == Verb::Restart && path == KERNEL && !ops.services.kernel_is_up();
-    if tree.show(path).is_none() && !kernel_comes_back {
+    let detail = tree.show(path);
+    if detail.is_none() && !kernel_comes_back {
         return Err(actor::unknown(tree, path));
     }
+    let has_budget = path == KERNEL || detail.is_some_and(|detail| detail.budget_spent.is_some());
     let refused = |sentence: &str| Err(Problem::Refused(sentence.to_owned()));
     match (verb, path.as_str()) {
         (_, ROOT) => refused("`root` is the whole daemon: stop or restart its process instead"),
@@ -143,6 +145,9 @@ fn check(ops: &Ops, tree: &Tree, order: &Order) -> Result<(), Problem> {
             "to {} needs a reason; whoever reads the record in a month will ask",
             verb.as_str()
         ))),
+        (Verb::ClearBudget, _) if !has_budget => Err(Problem::Refused(format!(
+            "`{path}` has no restart budget of its own: what is above it counts its restarts"
+        ))),
         (Verb::Stop, KERNEL) if reason.is_none() => Err(Problem::Bad(
             "to stop `kernel` is safe mode, in which nothing goes out; it needs a reason".to_owned(),
         )),
@@ -155,12 +160,11 @@ async fn carry_out(ops: &Ops, tree: &Tree, order: &Order) -> Result<Value, Probl
     if (order.verb, order.path.as_str()) == (Verb::Restart, ADMIN) {
         return restart_admin(ops, tree, order).await;
     }
-    let done = act(tree, order).await;
     let mut payload = order.payload();
-    if let Err(error) = &done {
-        payload["why"] = chain(error).into();
+    if let Err(problem) = act(ops, tree, order).await {
+        payload["why"] = problem.to_string().into();
         note(ops, "operator.failed", payload).await?;
-        return Err(wrong(tree, order, error));
+        return Err(problem);
     }
     if let Some(run) = &run {
         payload["run"] = run.as_str().into();
@@ -176,15 +180,33 @@ async fn carry_out(ops: &Ops, tree: &Tree, order: &Order) -> Result<Value, Probl
     Ok(json!({ "path": order.path, "verb": order.verb.as_str(), "state": state, "done": sentence }))
 }
 
-async fn act(tree: &Tree, order: &Order) -> Result<(), CommandError> {
-    let path = order.path.as_str();
-    match order.verb {
+async fn act(ops: &Ops, tree: &Tree, order: &Order) -> Result<(), Problem> {
+    let (services, path) = (&ops.services, order.path.as_str());
+    let reason = order.reason.as_deref().unwrap_or("no reason was given");
+    let done = match order.verb {
+        Verb::Restart if path == KERNEL && !services.kernel_is_up() => {
+            let started = services.start_kernel_by_operator(reason).await;
+            return started.map_err(|error| Problem::Refused(chain(&error)));
+        }
+        Verb::ClearBudget if path == KERNEL => {
+            let cleared = services.budgets().give_back(path).await;
+            return cleared.map_err(|error| Problem::Down(chain(&error)));
+        }
         Verb::Restart => tree.restart(path).await,
         Verb::Stop => tree.stop(path).await,
-        Verb::Isolate => tree.isolate(path, order.reason.as_deref().unwrap_or_default()).await,
+        Verb::Isolate => tree.isolate(path, reason).await,
         Verb::Release => tree.release(path).await,
         Verb::ClearBudget => tree.clear(path).await,
+    };
+    done.map_err(|error| match error {
+        CommandError::Unknown { .. } => actor::unknown(tree, path),
+        CommandError::Unreachable(_) => Problem::Down(chain(&error)),
+        _ => Problem::Refused(chain(&error)),
+    })?;
+    if (order.verb, path) == (Verb::Stop, KERNEL) {
+        services.kernel_was_stopped(reason);
     }
+    Ok(())
 }
 
 /// The admin is restarted after it has answered: it cannot answer while it stops.
@@ -192,10 +214,9 @@ async fn restart_admin(ops: &Ops, tree: &Tree, order: &Order) -> Result<Value, P
     let (ops, tree, order) = (ops.clone(), tree.clone(), order.clone());
     let answer = json!({ "path": ADMIN, "verb": order.verb.as_str(), "done": "`admin` is being restarted" });
     tokio::spawn(async move {
-        let done = act(&tree, &order).await;
         let (mut payload, mut kind) = (order.payload(), order.verb.done());
-        if let Err(error) = &done {
-            (payload["why"], kind) = (chain(error).into(), "operator.failed");
+        if let Err(problem) = act(&ops, &tree, &order).await {
+            (payload["why"], kind) = (problem.to_string().into(), "operator.failed");
         }
         if let Err(problem) = note(&ops, kind, payload).await {
             tracing::error!(%problem, "what came of an operator's word is not on record");
@@ -212,14 +233,6 @@ async fn cut_off(ops: &Ops, order: &Order) -> Option<String> {
     let (_, strategy) = order.path.strip_prefix(HOSTS)?.split_once('/')?;
     let asked = tokio::time::timeout(RUN_WITHIN, ops.services.strategies.standing(strategy)).await;
     Some(asked.ok()?.ok()??.running?.to_string())
-}
-
-fn wrong(tree: &Tree, order: &Order, error: &CommandError) -> Problem {
-    match error {
-        CommandError::Unknown { .. } => actor::unknown(tree, &order.path),
-        CommandError::Unreachable(_) => Problem::Down(chain(error)),
-        _ => Problem::Refused(chain(error)),
-    }
 }
 
 /// Puts it on record.

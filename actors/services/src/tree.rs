@@ -209,6 +209,11 @@ impl Services {
         self.bring_up_kernel(root).await.map_err(KernelNotStarted::Down)
     }
 
+    /// The kernel was stopped by an operator: safe mode, until it or the daemon is started again.
+    pub fn kernel_was_stopped(&self, reason: &str) {
+        self.kernel_is_down(&format!("an operator stopped it ({reason})"));
+    }
+
     async fn bring_up_kernel(&self, root: &SupervisorHandle) -> Result<(), String> {
         let started = match root.start_child(self.kernel_row()).await {
             // An operator stopped it: it still has its place.
