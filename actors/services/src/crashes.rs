@@ -122,9 +122,12 @@ impl Crashes {
         let payload = json!({
             "crash": id, "actor": row.actor, "incarnation": row.incarnation, "run": row.run, "cause": told,
         });
-        let mut change = Change::new()
-            .put(&space, &id, &row)?
-            .audit(NewEntry::new(self.inner.shared.now(), &space, "actor.crashed", &payload)?);
+        let mut change = Change::new().put(&space, &id, &row)?.audit(NewEntry::new(
+            self.inner.shared.now(),
+            &space,
+            "actor.crashed",
+            &payload,
+        )?);
         for old in gone {
             change = change.delete(Key::of::<CrashRow>(&space, &old)?);
         }

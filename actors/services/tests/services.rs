@@ -6,6 +6,8 @@
 mod alerts;
 #[path = "services/books.rs"]
 mod books;
+#[path = "services/breakers.rs"]
+mod breakers;
 #[path = "services/budgets.rs"]
 mod budgets;
 #[path = "services/chaos.rs"]
@@ -14,6 +16,8 @@ mod chaos;
 mod clocks;
 #[path = "services/crash.rs"]
 mod crash;
+#[path = "services/crashes.rs"]
+mod crashes;
 #[path = "services/damage.rs"]
 mod damage;
 #[path = "services/determinism.rs"]
@@ -28,6 +32,8 @@ mod journal;
 mod limits;
 #[path = "services/mending.rs"]
 mod mending;
+#[path = "services/outcomes.rs"]
+mod outcomes;
 #[path = "services/permits.rs"]
 mod permits;
 #[path = "services/quarantine.rs"]

@@ -148,9 +148,7 @@ impl Host {
         tracing::trace!(point = "host.commit", run = %prepared.run.id, "point");
         match self.write_row(state, prepared.row.clone(), &prepared.change).await? {
             Ok(()) => Ok(None),
-            Err(CommitError::Refused { key, .. }) if overtaken(&key) => {
-                Ok(Some(Problem::Overtaken))
-            }
+            Err(CommitError::Refused { key, .. }) if overtaken(&key) => Ok(Some(Problem::Overtaken)),
             Err(CommitError::Damaged { key }) => {
                 let what = format!("row {key} is damaged");
                 Ok(Some(Problem::Damaged(key, what)))

@@ -89,7 +89,8 @@ async fn phases(strategy: &mut dyn Strategy, cx: &mut Context<'_>) -> Result<Rep
     strategy.execute(cx).await
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said, if it said it in text.
+pub(super) fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").chars().take(300).collect()

@@ -3,15 +3,30 @@
 //!
 //! Whatever is removed is on the audit chain, and the owner is told.
 
+use std::panic::AssertUnwindSafe;
+
 use mm_core::run::RunRecord;
 use mm_store::{Change, Key, NewEntry, Span};
 use mm_supervision::{Fault, Handle};
 use serde_json::json;
 
 use super::Msg;
+use super::execute::said;
 use super::state::{Host, State};
 use crate::integrity::{self, Finding};
 use crate::records::{ScheduleRow, StrategyRow, TickRow};
+use crate::shared::Installed;
+
+/// Why a strategy does not take its configuration. It is asked all that its host asks of it: one that
+/// panics over that would take the host's start, and with it the kernel's, along.
+fn refused(installed: &Installed) -> Option<String> {
+    let asked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut strategy = (installed.make)();
+        drop(strategy.about());
+        strategy.initialise(&installed.config).err()
+    }));
+    asked.unwrap_or_else(|panic| Some(format!("it panicked over its configuration: {}", said(&*panic))))
+}
 
 impl Host {
     /// What does not open of this strategy's rows, told to the owner.
@@ -28,9 +43,9 @@ impl Host {
     /// Why it is put aside: its rows, or its configuration. Told to the owner.
     pub(super) fn put_aside(&self, damage: Option<Finding>) -> Option<String> {
         let installed = self.installed();
-        let damage = damage.map(|finding| finding.sentence).or(installed.mistake);
+        let damage = damage.map(|finding| finding.sentence).or_else(|| installed.mistake.clone());
         let why = damage.or_else(|| {
-            let why = (installed.make)().initialise(&installed.config).err()?;
+            let why = refused(&installed)?;
             let place = installed.place.map(|place| format!(" (its settings stand at {place})"));
             Some(format!("{why}{}", place.unwrap_or_default()))
         });

@@ -186,7 +186,8 @@ fn room(store: &Store, space: &Space, strategy: &StrategyId, now: Moment) -> Res
     rows.sort_by_key(|(_, row, _)| (row.is_open(), row.is_set_aside(), row.last_at));
     let mut change = Change::new();
     for (id, row, _) in rows.into_iter().take(surplus) {
-        change = change.delete(Key::of::<QuarantineRow>(space, &row_id(strategy, &id)).map_err(ReadError::from)?);
+        change =
+            change.delete(Key::of::<QuarantineRow>(space, &row_id(strategy, &id)).map_err(ReadError::from)?);
         if row.is_set_aside() {
             let payload = json!({ "strategy": strategy.as_str(), "input": id, "why": "too many others" });
             change = change.audit(NewEntry::new(now, space, "input.forgotten", &payload)?);
@@ -229,7 +230,9 @@ pub enum QuarantineError {
     #[error("no strategy `{0}` is installed; `strategy list` shows those that are")]
     Unknown(String),
     /// No such input is set aside.
-    #[error("no input `{input}` of `{strategy}` is set aside; `strategy quarantine list {strategy}` shows them")]
+    #[error(
+        "no input `{input}` of `{strategy}` is set aside; `strategy quarantine list {strategy}` shows them"
+    )]
     NotHeld {
         /// The strategy.
         strategy: String,
@@ -258,7 +261,8 @@ pub(super) async fn say(
 ) -> Result<QuarantineRow, QuarantineError> {
     loop {
         let row_id = row_id(strategy, input);
-        let not_held = || QuarantineError::NotHeld { strategy: strategy.to_string(), input: input.to_owned() };
+        let not_held =
+            || QuarantineError::NotHeld { strategy: strategy.to_string(), input: input.to_owned() };
         let found = match store.get::<QuarantineRow>(space, &row_id) {
             Err(ReadError::Key(_)) => None,
             found => found?,

@@ -223,10 +223,12 @@ impl Host {
             state.last = Some(row.value);
             return Ok(());
         }
-        let about = (self.installed().make)().about();
-        let same_code = row.value.code_version == about.code_version;
+        // One that is put aside may not even bear being asked.
+        let about = state.put_aside.is_none().then(|| (self.installed().make)().about());
+        let same_code = about.as_ref().is_none_or(|about| row.value.code_version == about.code_version);
+        let deadline = about.map_or(TAKEN_UP_WITHIN, |about| about.deadline);
         // Taken up long after, it would take what it reads now for what was so when it began.
-        let late = self.shared.now().since(row.value.started) > about.deadline.max(TAKEN_UP_WITHIN);
+        let late = self.shared.now().since(row.value.started) > deadline.max(TAKEN_UP_WITHIN);
         let mut afresh = !same_code;
         let why = if !same_code {
             Some("it was cut off, and the strategy's code is another now")

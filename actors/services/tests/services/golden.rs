@@ -11,8 +11,8 @@ use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, State};
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_services::records::{
-    AlertRow, BudgetRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow, Input, LastActRow, OpenRow,
-    QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling, TickRow,
+    AlertRow, BudgetRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow, Input, LastActRow,
+    OpenRow, QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling, TickRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};

@@ -266,6 +266,9 @@ fn a_host_that_spent_its_restarts_is_told_and_brought_back_by_the_owners_word() 
             let over = || !alerted(machine, &format!("tripped/{HOST}"));
             machine.until("the alert is over", over).await;
             assert_eq!(machine.root.show(HOST).unwrap().budget_spent, Some(0));
+            let cleared = machine.audit_of("budget.cleared");
+            assert_eq!(cleared.len(), 1 + usize::from(damaged), "{cleared:?}");
+            assert!(cleared[0].contains(HOST) && cleared[0].contains("strategy resume reader"));
         });
     }
 }

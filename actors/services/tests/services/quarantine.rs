@@ -65,7 +65,10 @@ fn the_third_crash_over_an_item_sets_it_aside_and_the_strategy_goes_on() {
     }
     bench.live(async |machine| {
         let run = run_by_tick(machine, "taker").await;
-        assert_eq!((run.outcome, &*run.errors), (Some(Outcome::Succeeded), &["bad is passed over".to_owned()][..]));
+        assert_eq!(
+            (run.outcome, &*run.errors),
+            (Some(Outcome::Succeeded), &["bad is passed over".to_owned()][..])
+        );
         assert_eq!(run.metrics.len(), 2, "all others are taken up");
         assert_eq!(machine.audit_of("input.quarantined").len(), 1);
         let (id, row) = open(machine, "taker").remove(0);
@@ -73,7 +76,9 @@ fn the_third_crash_over_an_item_sets_it_aside_and_the_strategy_goes_on() {
         assert_eq!(row.crashes.len(), 3);
         assert!(row.words.contains("it does not bear poison"), "{}", row.words);
         assert!(told(machine));
-        assert!(machine.alerts().iter().any(|(_, said)| said.contains(&format!("quarantine retry taker {id}"))));
+        assert!(
+            machine.alerts().iter().any(|(_, said)| said.contains(&format!("quarantine retry taker {id}")))
+        );
         // Other bytes are another input.
         *bytes.lock().unwrap() = "good";
         assert_eq!(run_by_tick(machine, "taker").await.metrics.len(), 3);
