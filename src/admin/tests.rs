@@ -203,8 +203,8 @@ async fn what_makes_no_sense_is_told_in_a_sentence() {
         told.push_str(&format!("{method} {target}: {status} {}\n", answer["error"].as_str().unwrap()));
     }
     expect![[r#"
-        GET /: 404 there is nothing at `/`; there are status, doctor, actions, strategies, limits, opportunities, audit, actors, config
-        GET /oportunities: 404 there is nothing at `/oportunities`; there are status, doctor, actions, strategies, limits, opportunities, audit, actors, config; did you mean `opportunities`?
+        GET /: 404 there is nothing at `/`; there are status, doctor, actions, strategies, limits, opportunities, audit, alerts, crashes, actors, config
+        GET /oportunities: 404 there is nothing at `/oportunities`; there are status, doctor, actions, strategies, limits, opportunities, audit, alerts, crashes, actors, config; did you mean `opportunities`?
         GET /actors/show?path=gatway: 404 there is no actor at `gatway`; `actors tree` shows all; did you mean `kernel/gateway`?
         GET /actors/show: 400 `path` says which actor
         GET /%2: 400 the target of the request is not understood
@@ -252,6 +252,130 @@ async fn with_the_kernel_down_the_admin_still_answers() {
         assert_eq!(status, 503);
         assert!(sentence.contains("safe mode"), "{sentence}");
     }
+    running.stop(Duration::from_secs(5)).await;
+}
+
+/// Kinds and payloads of what operators did, oldest first.
+async fn on_record(ops: &Ops) -> Vec<(String, Value)> {
+    let (_, tail) = get(ops, "/audit/tail?n=200").await;
+    let entries = tail["entries"].as_array().unwrap().iter();
+    entries
+        .map(|entry| {
+            let payload = serde_json::from_str(entry["payload"].as_str().unwrap()).unwrap();
+            (entry["kind"].as_str().unwrap().to_owned(), payload)
+        })
+        .filter(|(kind, _)| kind.starts_with("operator.") || kind.starts_with("trace."))
+        .collect()
+}
+
+fn state(ops: &Ops, path: &str) -> String {
+    let view = ops.tree.get().unwrap().show(path).unwrap().view;
+    serde_json::to_value(view.state).unwrap().as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_an_operator_does_is_on_record_before_and_after() {
+    let (running, ops) = machine(None).await;
+    let host = "kernel/strategies/default/bug-bounty";
+    for (verb, expected) in
+        [("stop", "stopped"), ("restart", "running"), ("isolate", "isolated"), ("release", "running")]
+    {
+        let body = json!({ "path": host, "reason": "a \u{1b}[31mtest" });
+        let (status, told) = answer(&ops, "POST", &format!("/actors/{verb}"), &body).await;
+        assert_eq!((status, told["state"].as_str()), (200, Some(expected)), "{verb}: {told}");
+        assert_eq!(state(&ops, host), expected);
+    }
+    let (status, told) =
+        answer(&ops, "POST", "/actors/clear-budget", &json!({ "path": host, "reason": "mended" })).await;
+    assert_eq!(status, 200, "{told}");
+    let told: Vec<String> = on_record(&ops)
+        .await
+        .into_iter()
+        .map(|(kind, p)| format!("{kind} {} {} {} ({})", p["verb"], p["path"], p["by"], p["reason"]))
+        .collect();
+    expect![[r#"
+        operator.asked "stop" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.stopped "stop" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.asked "restart" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.restarted "restart" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.asked "isolate" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.isolated "isolate" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.asked "release" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.released "release" "kernel/strategies/default/bug-bounty" "operator" ("a �[31mtest")
+        operator.asked "clear-budget" "kernel/strategies/default/bug-bounty" "operator" ("mended")
+        operator.budget-cleared "clear-budget" "kernel/strategies/default/bug-bounty" "operator" ("mended")"#]].assert_eq(&told.join("\n"));
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn what_would_cut_the_own_branch_is_refused_with_a_sentence() {
+    let (running, ops) = machine(None).await;
+    let mut told = String::new();
+    for (verb, path, reason) in [
+        ("stop", "root", "r"),
+        ("restart", "root", "r"),
+        ("stop", "admin", "r"),
+        ("isolate", "admin", "r"),
+        ("isolate", "kernel", "r"),
+        ("stop", "kernel", ""),
+        ("isolate", "kernel/gateway", ""),
+        ("clear-budget", "kernel/gateway", "r"),
+        ("restart", "kernel/gatway", "r"),
+        ("burn", "kernel/gateway", "r"),
+        ("restart", "\u{1b}[2J", "r"),
+    ] {
+        let (status, sentence) =
+            post(&ops, &format!("/actors/{verb}"), json!({ "path": path, "reason": reason })).await;
+        told.push_str(&format!("{verb} {}: {status} {sentence}\n", path.escape_debug()));
+    }
+    let (status, sentence) = post(&ops, "/actors/stop", Value::Null).await;
+    told.push_str(&format!("stop: {status} {sentence}\n"));
+    expect![[r#"
+        stop root: 409 `root` is the whole daemon: stop or restart its process instead
+        restart root: 409 `root` is the whole daemon: stop or restart its process instead
+        stop admin: 409 `admin` is what hears this command: with it down nobody could be told to start it again; `actors restart admin` is possible
+        isolate admin: 409 `admin` is what hears this command: with it down nobody could be told to start it again; `actors restart admin` is possible
+        isolate kernel: 409 `kernel` is not put aside, since the daemon would then start without it for ever; `actors stop kernel` goes into safe mode until it is restarted
+        stop kernel: 400 to stop `kernel` is safe mode, in which nothing goes out; it needs a reason
+        isolate kernel/gateway: 400 to isolate needs a reason; whoever reads the record in a month will ask
+        clear-budget kernel/gateway: 409 `kernel/gateway` has no restart budget of its own: what is above it counts its restarts
+        restart kernel/gatway: 404 there is no actor at `kernel/gatway`; `actors tree` shows all; did you mean `kernel/gateway`?
+        burn kernel/gateway: 404 an actor takes restart, stop, isolate, release and clear-budget
+        restart \u{1b}[2J: 404 there is no actor at `�[2J`; `actors tree` shows all
+        stop: 400 `path` says which actor
+    "#]].assert_eq(&told);
+    assert_eq!(on_record(&ops).await, [], "what is refused was never done");
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_stopped_kernel_is_safe_mode_until_it_is_restarted() {
+    let (running, ops) = machine(None).await;
+    let body = json!({ "path": "kernel", "reason": "holiday" });
+    assert_eq!(post(&ops, "/actors/stop", body.clone()).await, (200, "done".to_owned()));
+    let (_, status) = get(&ops, "/status").await;
+    assert_eq!(
+        (&status["safe_mode"], status["safe_mode_why"].as_str()),
+        (&json!(true), Some("an operator stopped it (holiday)"))
+    );
+    assert_eq!(post(&ops, "/actors/restart", body).await, (200, "done".to_owned()));
+    assert_eq!(get(&ops, "/status").await.1["safe_mode"], false);
+    run_once(&ops).await;
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_kernel_that_is_gone_is_brought_back_by_a_word() {
+    let (running, ops) = machine(None).await;
+    assert!(running.tree().kill("kernel"));
+    while ops.services.kernel_is_up() {
+        tokio::task::yield_now().await;
+    }
+    while ops.tree.get().unwrap().show("kernel").is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(post(&ops, "/actors/restart", json!({ "path": "kernel" })).await, (200, "done".to_owned()));
+    assert_eq!(state(&ops, "kernel/gateway"), "running");
     running.stop(Duration::from_secs(5)).await;
 }
 
