@@ -200,13 +200,13 @@ impl Machine {
         }
         spec = spec.with(services.upkeep_row());
         let (clock, mono, rng) = (seams.clock.clone(), seams.clock, seams.rng);
-        let tree_seams = mm_supervision::Seams {
-            wall_ms: Arc::new(move || clock.wall().unix_ms()),
-            mono_ns: Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)),
-            jitter: Arc::new(move || rng.unit()),
-            budgets: Arc::new(services.budgets().clone()),
-            events: watched(&services, seams.events, steps.clone()),
-        };
+        let tree_seams = mm_supervision::Seams::new(
+            Arc::new(move || clock.wall().unix_ms()),
+            Arc::new(move || rng.unit()),
+            Arc::new(services.budgets().clone()),
+            watched(&services, seams.events, steps.clone()),
+        )
+        .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)));
         steps.doing("starting the admin and the helpers");
         let root = Root::start(spec, tree_seams).await.map_err(AssemblyError::Start)?;
         // Nobody else fills it: it is made above.

@@ -145,15 +145,15 @@ impl From<&ActorView> for ActorRow {
             since: Moment::from_unix_ms(view.since).to_string(),
             restarts: view.restarts,
             last_cause: view.last_cause.clone(),
-            attempt: 0,
-            next_try: None,
-            budget_left: None,
-            budget_limit: None,
+            attempt: view.attempt,
+            next_try: view.next_try.map(|ms| Moment::from_unix_ms(ms).to_string()),
+            budget_left: view.budget_left,
+            budget_limit: view.budget_limit,
             mailbox_depth: view.mailbox_depth,
             mailbox_wait_ms: quantiles(&view.mailbox_wait_ms),
             handle_ms: quantiles(&view.handle_ms),
             messages_total: view.messages_total,
-            memory_bytes: None,
+            memory_bytes: view.memory_bytes,
             children: view.children.iter().map(ActorRow::from).collect(),
         }
     }
@@ -161,16 +161,17 @@ impl From<&ActorView> for ActorRow {
 
 impl ActorPage {
     fn new(detail: ActorDetail, now: Moment) -> Self {
-        let mut actor = ActorRow::from(&detail.view);
-        actor.attempt = detail.attempt;
-        actor.next_try = detail.next_try_ms.map(|ms| Moment::from_unix_ms(ms).to_string());
         ActorPage {
-            actor,
+            actor: ActorRow::from(&detail.view),
             now: now.to_string(),
             about: detail.about,
             mailbox_bound: detail.mailbox_bound,
             in_hand: detail.in_hand.map(str::to_owned),
-            waits_for: None,
+            waits_for: detail.waits_for.map(|waits| WaitView {
+                path: waits.path,
+                kind: waits.kind.to_owned(),
+                since: Moment::from_unix_ms(waits.since_ms).to_string(),
+            }),
             status: StatusView::default(),
             budget_spent: detail.budget_spent,
             history: Vec::new(),

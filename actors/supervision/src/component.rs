@@ -33,4 +33,17 @@ pub trait Component: Send + Sync + 'static {
     fn stop(&self, state: Self::State) -> impl Future<Output = ()> + Send {
         async move { drop(state) }
     }
+
+    /// What may be shown of the state in `actors show`: named values, short, nothing secret. By
+    /// allow-list: what is not named here stays inside. Asked between two messages; it must be quick. A
+    /// panic in it ends nothing.
+    fn status(&self, _state: &Self::State) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Bytes that the state holds beyond its own size (what its collections point to), as far as it is
+    /// worth knowing. Asked after `init`, after every 64th message and with `status`; it must be quick.
+    fn memory_bytes(&self, _state: &Self::State) -> Option<u64> {
+        None
+    }
 }

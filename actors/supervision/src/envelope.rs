@@ -6,10 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::hops::HopId;
 use crate::inspect::Inspect;
-use crate::meter::{Meter, Record};
+use crate::meter::{Flags, Meter, Record, shown};
 use crate::scope;
 use crate::seat::Seat;
+use crate::trace::{Tap, Traced};
 
 pub(crate) struct Envelope<M: Inspect> {
     enqueued_ns: u64,
@@ -36,6 +38,15 @@ impl<M: Inspect> Envelope<M> {
         Self { enqueued_ns: seat.now_ns(), seq, sender, action, begun, msg: Some(msg), meter: meter.clone() }
     }
 
+    /// What one message in the mailbox takes there: itself, and ractor's pointer to it.
+    pub(crate) const PLACE_BYTES: usize = size_of::<Self>() + 2 * size_of::<usize>();
+
+    /// No message at all: wakes the actor, which then looks at its desk.
+    pub(crate) fn knock(meter: &Arc<Meter>) -> Self {
+        let meter = meter.clone();
+        Self { enqueued_ns: 0, seq: 0, sender: None, action: None, begun: None, msg: None, meter }
+    }
+
     /// Takes the message out because it could not be sent.
     pub(crate) fn unseal(mut self) -> Option<M> {
         let msg = self.msg.take();
@@ -45,19 +56,13 @@ impl<M: Inspect> Envelope<M> {
         msg
     }
 
-    /// Takes the message up for handling. The host lends its own way to the same meter, so that a
-    /// message need not count references.
-    pub(crate) fn open<'a>(
-        mut self,
-        now_ns: u64,
-        meter: &'a Meter,
-        seat: &'a Seat,
-    ) -> Option<(M, InHand<'a>)> {
+    /// Takes the message up for handling; `None` for a knock.
+    pub(crate) fn open<'a>(mut self, now_ns: u64, flags: Flags, seat: &'a Seat) -> Option<(M, InHand<'a>)> {
         let msg = self.msg.take()?;
         if let Some(begun) = &self.begun {
             begun.store(true, Ordering::Release);
         }
-        let record = Record {
+        let mut record = Record {
             seq: self.seq,
             kind: msg.kind(),
             sender: self.sender.take(),
@@ -65,9 +70,12 @@ impl<M: Inspect> Envelope<M> {
             queue_ns: now_ns.saturating_sub(self.enqueued_ns),
             handle_ns: 0,
             ok: false,
+            fields: Vec::new(),
         };
-        meter.take_up(record.kind, now_ns);
-        Some((msg, InHand { record: Some(record), since_ns: now_ns, meter, seat }))
+        seat.meter.take_up(record.kind, now_ns);
+        let hop = seat.trail.begin(&record, seat);
+        let watched = if flags.any() { Watched::look(&msg, &mut record, now_ns, flags, seat) } else { None };
+        Some((msg, InHand { record: Some(record), since_ns: now_ns, seat, hop, watched }))
     }
 }
 
@@ -79,12 +87,58 @@ impl<M: Inspect> Drop for Envelope<M> {
     }
 }
 
+/// The traces that will show a message once it is put down.
+struct Watched {
+    taps: Vec<Arc<Tap>>,
+    depth: u32,
+}
+
+impl Watched {
+    /// Asks the message for its fields if a trace wants it, or its actor has crashed before.
+    #[cold]
+    fn look<M: Inspect>(
+        msg: &M,
+        record: &mut Record,
+        now_ns: u64,
+        flags: Flags,
+        seat: &Seat,
+    ) -> Option<Box<Self>> {
+        let taps = if flags.traced() { seat.meter.taps_for(record.kind, now_ns) } else { Vec::new() };
+        if !taps.is_empty() || flags.crashed() {
+            record.fields = shown(msg);
+        }
+        (!taps.is_empty()).then(|| Box::new(Self { taps, depth: seat.meter.depth() }))
+    }
+
+    #[cold]
+    fn show(&self, record: &Record, seat: &Seat) {
+        let at_ms = seat.now_ms();
+        for tap in &self.taps {
+            tap.offer(Traced {
+                at_ms,
+                path: seat.path.clone(),
+                incarnation: seat.incarnation,
+                seq: record.seq,
+                kind: record.kind,
+                sender: record.sender.clone(),
+                action: record.action.clone(),
+                fields: record.fields.clone(),
+                queue_ns: record.queue_ns,
+                handle_ns: record.handle_ns,
+                ok: record.ok,
+                depth: self.depth,
+            });
+        }
+    }
+}
+
 /// The message being handled. Dropped without [`InHand::put_down`] (a kill), it is recorded as failed.
 pub(crate) struct InHand<'a> {
     record: Option<Record>,
     since_ns: u64,
-    meter: &'a Meter,
     seat: &'a Seat,
+    hop: Option<HopId>,
+    watched: Option<Box<Watched>>,
 }
 
 impl InHand<'_> {
@@ -97,18 +151,23 @@ impl InHand<'_> {
     }
 
     fn finish(&mut self, ok: bool) {
-        if let Some(mut record) = self.record.take() {
-            record.ok = ok;
-            record.handle_ns = self.seat.now_ns().saturating_sub(self.since_ns);
-            self.meter.put_down(record);
+        let Some(mut record) = self.record.take() else { return };
+        record.ok = ok;
+        record.handle_ns = self.seat.now_ns().saturating_sub(self.since_ns);
+        if let Some(hop) = self.hop {
+            self.seat.trail.end(hop, record.handle_ns, ok);
         }
+        if let Some(watched) = &self.watched {
+            watched.show(&record, self.seat);
+        }
+        self.seat.meter.put_down(record);
     }
 }
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         // A poll that was never left (kill between polls is outside one) must not look stuck.
-        self.meter.leave_poll();
+        self.seat.meter.leave_poll();
         self.finish(false);
     }
 }

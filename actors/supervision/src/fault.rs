@@ -4,8 +4,11 @@
 //! the component never had a word in (panic, kill). [`ExitKind`] is all that OTP's rules look at.
 
 use std::fmt;
+use std::panic::Location;
 
 use serde::Serialize;
+
+use crate::panics::short_path;
 
 /// What sort of trouble a component met. Supervisors show it; they restart on each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -50,29 +53,61 @@ pub struct Fault {
     pub reason: String,
     /// What sort of trouble it is.
     pub cause: Cause,
+    #[serde(skip)]
+    made: Made,
 }
+
+/// The line of code that made a fault. No part of what the fault says: two faults that say the same are
+/// equal wherever they were made, and it is lost with the process (a crash report has it in words).
+#[derive(Clone, Copy, Debug, Default)]
+struct Made(Option<&'static Location<'static>>);
+
+impl PartialEq for Made {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Made {}
 
 impl Fault {
     /// Something outside is down; a later try may work.
     #[must_use]
+    #[track_caller]
     pub fn transient(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), cause: Cause::Transient }
+        Self::of(Cause::Transient, reason)
     }
 
     /// The code or its state is wrong.
     #[must_use]
+    #[track_caller]
     pub fn bug(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), cause: Cause::Bug }
+        Self::of(Cause::Bug, reason)
     }
 
     /// What it was given cannot be used, and will not become usable by itself.
     #[must_use]
+    #[track_caller]
     pub fn refused(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), cause: Cause::Refused }
+        Self::of(Cause::Refused, reason)
     }
 
+    /// A fault of a cause that is only known where it happens.
+    #[must_use]
+    #[track_caller]
+    pub fn of(cause: Cause, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), cause, made: Made(Some(Location::caller())) }
+    }
+
+    /// `file:line` of the code that made it: where the constructor was called, or the `?` that turned an
+    /// error into it.     #[must_use]
+    pub fn location(&self) -> Option<String> {
+        self.made.0.map(|at| format!("{}:{}", short_path(at.file()), at.line()))
+    }
+
+    #[track_caller]
     pub(crate) fn escalated(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), cause: Cause::Escalated }
+        Self::of(Cause::Escalated, reason)
     }
 }
 
@@ -83,6 +118,7 @@ impl fmt::Display for Fault {
 }
 
 impl<E: std::error::Error> From<E> for Fault {
+    #[track_caller]
     fn from(error: E) -> Self {
         let mut reason = error.to_string();
         let mut next = error.source();
@@ -157,6 +193,16 @@ impl Exit {
             Self::StartTimedOut => Some(Cause::Transient),
             Self::GaveUp(_) => Some(Cause::Escalated),
             Self::Panicked(_) | Self::Killed | Self::StillRunning => Some(Cause::Bug),
+        }
+    }
+}
+
+impl Exit {
+    /// `file:line` of the fault behind it.
+    pub(crate) fn location(&self) -> Option<String> {
+        match self {
+            Self::Failed(fault) | Self::StartFailed(fault) => fault.location(),
+            _ => None,
         }
     }
 }

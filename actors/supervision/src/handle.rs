@@ -14,8 +14,10 @@ use ractor::{ActorRef, MessagingErr};
 
 use crate::envelope::Envelope;
 use crate::inspect::Inspect;
-use crate::meter::Meter;
+use crate::life::Knock;
+use crate::meter::{Meter, Wait};
 use crate::reply::{CallError, Reply, Undelivered};
+use crate::scope;
 use crate::seat::Seat;
 
 /// How many messages may wait where nothing else is said.
@@ -89,7 +91,9 @@ impl<M: Inspect> Handle<M> {
     ) -> Result<R, CallError> {
         let (reply, answer) = Reply::pair();
         let begun = Arc::new(AtomicBool::new(false));
-        match self.send(ask(reply), Some(begun.clone()), true) {
+        let msg = ask(reply);
+        let kind = msg.kind();
+        match self.send(msg, Some(begun.clone()), true) {
             Ok(()) => {}
             Err(Undelivered::Full(_)) => return Err(CallError::Full),
             Err(Undelivered::NotRunning(_)) => return Err(CallError::NotRunning),
@@ -97,7 +101,10 @@ impl<M: Inspect> Handle<M> {
         let mut answer = std::pin::pin!(answer);
         let answered = match in_one_turn(answer.as_mut()).await {
             Some(answered) => Ok(answered),
-            None => tokio::time::timeout(within, answer).await,
+            None => {
+                let _waiting = Waiting::begin(self, kind);
+                tokio::time::timeout(within, answer).await
+            }
         };
         match answered {
             Ok(Ok(answer)) => Ok(answer),
@@ -170,12 +177,56 @@ impl<M: Inspect> Handle<M> {
         }
     }
 
+    /// Wakes the incarnation of the moment without a message.
+    pub(crate) fn door(&self) -> Arc<dyn Knock> {
+        self.slot.clone()
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Option<Current<M>>> {
-        self.slot.current.read().unwrap_or_else(PoisonError::into_inner)
+        self.slot.read()
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Option<Current<M>>> {
         self.slot.current.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Inspect> Slot<M> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Option<Current<M>>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Inspect> Knock for Slot<M> {
+    fn knock(&self) {
+        if let Some(current) = &*self.read() {
+            // Not delivered: it has ended, and there is nobody to wake.
+            drop(current.actor.send_message(Envelope::knock(&self.meter)));
+        }
+    }
+}
+
+/// Shows at the actor that calls what it waits for, as long as it does. Only what a handler itself
+/// awaits: a task that it spawned has no scope.
+struct Waiting {
+    at: Option<(Arc<Seat>, u64)>,
+}
+
+impl Waiting {
+    fn begin<M: Inspect>(on: &Handle<M>, kind: &'static str) -> Self {
+        let at = scope::seat().zip(on.path()).map(|(seat, path)| {
+            let id = seat.meter.begin_wait(Wait { path, kind, since_ns: seat.now_ns() });
+            (seat, id)
+        });
+        Self { at }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some((seat, id)) = &self.at {
+            seat.meter.end_wait(*id);
+        }
     }
 }
 

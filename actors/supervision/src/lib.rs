@@ -75,21 +75,28 @@ mod envelope;
 mod event;
 mod fault;
 mod handle;
+mod hops;
 mod host;
 mod inspect;
 mod intensity;
 mod life;
 mod meter;
+mod near;
+pub mod panics;
 mod poll;
 mod progress;
 mod reply;
 mod root;
+#[cfg(feature = "testing")]
+mod sabotage;
 mod scope;
 mod seams;
 mod seat;
 mod spec;
+mod status;
 mod supervisor;
 mod sync;
+mod trace;
 mod tree;
 mod watchdog;
 
@@ -102,14 +109,22 @@ pub use decide::{AutoShutdown, Restart, Strategy};
 pub use event::{Event, What};
 pub use fault::{Cause, Exit, ExitKind, Fault};
 pub use handle::{DEFAULT_BOUND, Handle};
+pub use hops::Hop;
 pub use inspect::Inspect;
 pub use intensity::{Intensity, Verdict, Window};
-pub use meter::{Histogram, KindCount, LeftMessage, Meter, Quantiles, Record};
+pub use meter::{Fields, Histogram, KindCount, LeftMessage, Meter, Quantiles, Record};
+pub use panics::{Backtrace, Panic, catch_backtraces};
 pub use progress::{Limits, Stuck};
 pub use reply::{CallError, Reply, Undelivered};
 pub use root::{Root, StartError, StopReport};
+#[cfg(feature = "testing")]
+pub use sabotage::{How, Sabotage, When};
 pub use seams::{EventSink, Jitter, MonoNs, Seams, WallMs, real_mono_ns};
 pub use spec::{ChildSpec, StopWithin, SupervisorSpec, child, supervisor};
+pub use status::StatusAnswer;
 pub use supervisor::{CommandError, Started, SupervisorHandle};
-pub use tree::{ActorDetail, ActorState, ActorView, CrashReport, ROOT, RecordView, Straggler, Tree, rfc3339};
+pub use trace::{TRACE_LIMIT_MAX, Trace, TraceAsk, TraceEnd, TraceError, Traced};
+pub use tree::{
+    ActorDetail, ActorState, ActorView, CrashReport, ROOT, RecordView, Straggler, Tree, Waiting, rfc3339,
+};
 pub use watchdog::Watchdog;

@@ -25,6 +25,11 @@ impl ExitNote {
     }
 }
 
+/// Wakes an actor of whatever message type.
+pub(crate) trait Knock: Send + Sync {
+    fn knock(&self);
+}
+
 /// A running, or not yet forgotten, incarnation.
 #[derive(Clone)]
 pub(crate) struct Life {
@@ -33,6 +38,7 @@ pub(crate) struct Life {
     /// Done when the task is: the state and all it held are dropped then.
     ended: Shared<BoxFuture<'static, ()>>,
     note: ExitNote,
+    door: Arc<dyn Knock>,
 }
 
 impl Life {
@@ -41,9 +47,15 @@ impl Life {
         cell: ActorCell,
         task: tokio::task::JoinHandle<()>,
         note: ExitNote,
+        door: Arc<dyn Knock>,
     ) -> Self {
         let ended = task.map(|_| ()).boxed().shared();
-        Self { incarnation, cell, ended, note }
+        Self { incarnation, cell, ended, note, door }
+    }
+
+    /// Lets it look at its desk, if it has nothing else to do.
+    pub(crate) fn knock(&self) {
+        self.door.knock();
     }
 
     /// Asks it to stop after the message in hand. Twice is once.

@@ -5,18 +5,24 @@
 //! seen to be stuck.
 
 mod book;
+mod desk;
 mod histogram;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-pub use book::{KindCount, LeftMessage, Record};
+pub use book::{Fields, KindCount, LeftMessage, Record};
 pub use histogram::{Histogram, Quantiles};
 
-pub(crate) use book::Book;
+pub(crate) use book::{Book, Wreck, bounded, shown};
+pub(crate) use desk::{Ask, Wait};
+
+use desk::{ASKED, CRASHED, Desk, TRACED};
 
 use crate::inspect::Inspect;
+use crate::panics::Panic;
 use crate::sync::lock;
+use crate::trace::Tap;
 
 /// How many kinds of message can be named while in hand; a component has far fewer.
 const NAMED_MAX: usize = 16;
@@ -41,7 +47,37 @@ pub struct Meter {
     in_hand: AtomicU32,
     /// The kinds seen so far. Never changed once set, so that taking a message up needs no lock.
     named: [OnceLock<&'static str>; NAMED_MAX],
+    /// Whether the host has to look at the desk; one load for each message.
+    flags: AtomicU32,
+    /// What an incarnation holds by its types alone, and each place in its mailbox; 0 before the first.
+    inline_bytes: AtomicU32,
+    place_bytes: AtomicU32,
+    /// What the component last said that it holds beyond that, plus one; 0 when it says nothing.
+    said_bytes: AtomicU64,
+    desk: OnceLock<Box<Desk>>,
     book: Mutex<Option<Box<Book>>>,
+}
+
+/// What stood out about an actor when a message was taken up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flags(u32);
+
+impl Flags {
+    pub(crate) fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(crate) fn asked(self) -> bool {
+        self.0 & ASKED != 0
+    }
+
+    pub(crate) fn traced(self) -> bool {
+        self.0 & TRACED != 0
+    }
+
+    pub(crate) fn crashed(self) -> bool {
+        self.0 & CRASHED != 0
+    }
 }
 
 impl Meter {
@@ -56,6 +92,11 @@ impl Meter {
             last_poll_ns: AtomicU64::new(0),
             in_hand: AtomicU32::new(0),
             named: [const { OnceLock::new() }; NAMED_MAX],
+            flags: AtomicU32::new(0),
+            inline_bytes: AtomicU32::new(0),
+            place_bytes: AtomicU32::new(0),
+            said_bytes: AtomicU64::new(0),
+            desk: OnceLock::new(),
             book: Mutex::new(None),
         }
     }
@@ -133,6 +174,98 @@ impl Meter {
         self.read(|book| book.handle.quantiles()).unwrap_or_default()
     }
 
+    /// What is known of its memory, in bytes: an incarnation's component and state by their own sizes, a
+    /// place for each message that waits (not what the message points to), the records kept, and what
+    /// [`Component::memory_bytes`](crate::Component::memory_bytes) last said. `None` before the first
+    /// incarnation. Without what ractor and tokio hold for every actor.
+    #[must_use]
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let inline = self.inline_bytes.load(Ordering::Relaxed);
+        if inline == 0 {
+            return None;
+        }
+        let waiting = u64::from(self.depth()) * u64::from(self.place_bytes.load(Ordering::Relaxed));
+        let kept = self.read(Book::bytes).unwrap_or_default();
+        let said = self.said_bytes.load(Ordering::Relaxed).saturating_sub(1);
+        Some(u64::from(inline) + waiting + kept + said)
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        Flags(self.flags.load(Ordering::Relaxed))
+    }
+
+    /// A new incarnation begins: what the last one left behind is not its own.
+    pub(crate) fn begin_life(&self, inline_bytes: usize, place_bytes: usize) {
+        self.inline_bytes.store(u32::try_from(inline_bytes).unwrap_or(u32::MAX).max(1), Ordering::Relaxed);
+        self.place_bytes.store(u32::try_from(place_bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.said_bytes.store(0, Ordering::Relaxed);
+        if let Some(book) = lock(&self.book).as_mut() {
+            book.wreck = None;
+        }
+    }
+
+    pub(crate) fn say_bytes(&self, said: Option<u64>) {
+        self.said_bytes.store(said.map_or(0, |said| said.saturating_add(1)), Ordering::Relaxed);
+    }
+
+    pub(crate) fn tap(&self, tap: &Arc<Tap>) {
+        self.desk().tap(tap, &self.flags);
+    }
+
+    /// Takes traces that have ended off.
+    pub(crate) fn untap(&self) {
+        if let Some(desk) = self.desk.get() {
+            desk.untap(&self.flags);
+        }
+    }
+
+    /// The traces that want to see a message of that kind.
+    pub(crate) fn taps_for(&self, kind: &str, now_ns: u64) -> Vec<Arc<Tap>> {
+        let Some(desk) = self.desk.get() else { return Vec::new() };
+        let taps = desk.taps_for(kind, now_ns);
+        if taps.is_empty() {
+            desk.untap(&self.flags);
+        }
+        taps
+    }
+
+    /// Lays a question on the desk; whether the actor has to be woken for it.
+    pub(crate) fn ask(&self, ask: Ask) -> bool {
+        self.desk().ask(ask, &self.flags)
+    }
+
+    pub(crate) fn take_asks(&self) -> Vec<Ask> {
+        self.desk.get().map(|desk| desk.take_asks(&self.flags)).unwrap_or_default()
+    }
+
+    pub(crate) fn begin_wait(&self, wait: Wait) -> u64 {
+        self.desk().begin_wait(wait)
+    }
+
+    pub(crate) fn end_wait(&self, id: u64) {
+        if let Some(desk) = self.desk.get() {
+            desk.end_wait(id);
+        }
+    }
+
+    /// The call that its handler has waited for longest.
+    pub(crate) fn waits_for(&self) -> Option<Wait> {
+        self.desk.get()?.waits_for()
+    }
+
+    /// The incarnation panicked.
+    pub(crate) fn note_panic(&self, panic: Panic) {
+        self.write(|book| book.wreck.get_or_insert_default().panic = Some(panic));
+    }
+
+    pub(crate) fn take_wreck(&self) -> Wreck {
+        lock(&self.book).as_mut().and_then(|book| book.wreck.take()).map(|wreck| *wreck).unwrap_or_default()
+    }
+
+    fn desk(&self) -> &Desk {
+        self.desk.get_or_init(Box::default)
+    }
+
     /// Takes a place in the mailbox and returns the message's number; `None` at the bound.
     pub(crate) fn admit(&self, bounded: bool) -> Option<u64> {
         let waiting = self.depth.fetch_add(1, Ordering::Relaxed);
@@ -172,6 +305,9 @@ impl Meter {
         self.busy_since_ns.store(0, Ordering::Relaxed);
         self.in_hand.store(0, Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
+        if !record.ok {
+            self.flags.fetch_or(CRASHED, Ordering::Relaxed);
+        }
         self.write(|book| book.push(record));
     }
 

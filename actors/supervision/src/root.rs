@@ -120,6 +120,7 @@ impl Root {
                 running.push(node.path.to_string());
             }
         }
+        tree.inner.traces.close();
         self.place.stand(Standing::Stopped);
         let goodbyes = tree.take_goodbyes();
         StopReport { stopped: goodbyes.stopped, stragglers: goodbyes.stragglers, running, in_time }

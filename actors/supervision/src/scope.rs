@@ -6,10 +6,12 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use crate::seat::Seat;
+
 /// The actor that is being polled, and the action that caused the message in its hand.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Scope {
-    pub(crate) sender: Arc<str>,
+    pub(crate) seat: Arc<Seat>,
     pub(crate) action: Option<Arc<str>>,
 }
 
@@ -25,7 +27,12 @@ pub(crate) fn swap(scope: &mut Option<Scope>) {
 /// Who is sending now: the path of the actor being polled, and the action it works for.
 pub(crate) fn current() -> (Option<Arc<str>>, Option<Arc<str>>) {
     CURRENT.with(|current| match &*current.borrow() {
-        Some(scope) => (Some(scope.sender.clone()), scope.action.clone()),
+        Some(scope) => (Some(scope.seat.path.clone()), scope.action.clone()),
         None => (None, None),
     })
+}
+
+/// The seat of the actor being polled.
+pub(crate) fn seat() -> Option<Arc<Seat>> {
+    CURRENT.with(|current| current.borrow().as_ref().map(|scope| scope.seat.clone()))
 }

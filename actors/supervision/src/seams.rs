@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::budget::{BudgetStore, MemoryBudgets};
 use crate::event::Event;
+#[cfg(feature = "testing")]
+use crate::sabotage::Sabotage;
 
 /// Milliseconds since 1970, UTC.
 pub type WallMs = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -31,13 +33,24 @@ pub struct Seams {
     pub budgets: Arc<dyn BudgetStore>,
     /// Where events go.
     pub events: EventSink,
+    /// Who breaks actors on purpose; only in tests.
+    #[cfg(feature = "testing")]
+    pub sabotage: Option<Arc<dyn Sabotage>>,
 }
 
 impl Seams {
     /// Seams with the real monotonic clock for the meters.
     #[must_use]
     pub fn new(wall_ms: WallMs, jitter: Jitter, budgets: Arc<dyn BudgetStore>, events: EventSink) -> Self {
-        Self { wall_ms, mono_ns: real_mono_ns(), jitter, budgets, events }
+        Self {
+            wall_ms,
+            mono_ns: real_mono_ns(),
+            jitter,
+            budgets,
+            events,
+            #[cfg(feature = "testing")]
+            sabotage: None,
+        }
     }
 
     /// For tests and simulation: both clocks follow tokio's (so a paused runtime moves them) and begin
@@ -52,7 +65,24 @@ impl Seams {
             jitter: Arc::new(|| 0.5),
             budgets: Arc::new(MemoryBudgets::default()),
             events: Arc::new(|_| {}),
+            #[cfg(feature = "testing")]
+            sabotage: None,
         }
+    }
+
+    /// The same seams with another monotonic clock.
+    #[must_use]
+    pub fn with_mono_ns(mut self, mono_ns: MonoNs) -> Self {
+        self.mono_ns = mono_ns;
+        self
+    }
+
+    /// The same seams with someone who breaks actors.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn with_sabotage(mut self, sabotage: Arc<dyn Sabotage>) -> Self {
+        self.sabotage = Some(sabotage);
+        self
     }
 
     /// The same seams with another place for events.

@@ -134,7 +134,7 @@ impl Component for Supervisor {
         for row in &self.spec.children {
             if let Err(error) = state.add(row.clone()).await {
                 state.stop_all().await;
-                return Err(Fault { reason: error.to_string(), cause: error.cause() });
+                return Err(Fault::of(error.cause(), error.to_string()));
             }
         }
         Ok(state)

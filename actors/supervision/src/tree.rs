@@ -15,14 +15,16 @@ use serde::Serialize;
 
 pub use crash::{CrashReport, RecordView};
 pub(crate) use node::{Node, Standing};
-pub use view::{ActorDetail, ActorState, ActorView, rfc3339};
+pub use view::{ActorDetail, ActorState, ActorView, Waiting, rfc3339};
 
 use crate::event::{Event, What};
+use crate::hops::Trail;
 use crate::meter::{LeftMessage, Meter};
 use crate::seams::{Seams, nanoseconds};
 use crate::seat::Seat;
 use crate::supervisor::SupervisorHandle;
 use crate::sync::lock;
+use crate::trace::Traces;
 use crate::watchdog::Pulse;
 
 /// The path of the topmost supervisor. Its children's paths begin with their own names.
@@ -42,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) root: Arc<Node>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) stuck_after_ns: AtomicU64,
+    pub(crate) traces: Traces,
+    pub(crate) trail: Arc<Trail>,
     incarnations: AtomicU64,
     /// Counts the changes in who there is.
     shape: AtomicU64,
@@ -88,11 +92,20 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn seat(&self) -> Arc<Seat> {
+    /// The seat of a new incarnation, with the traces on it that match.
+    pub(crate) fn seat(&self, incarnation: u64) -> Arc<Seat> {
+        let (node, inner) = (&self.node, &self.tree.inner);
+        inner.traces.put_on(&node.path, &node.meter);
         Arc::new(Seat {
-            path: self.node.path.clone(),
-            mono_ns: self.tree.inner.seams.mono_ns.clone(),
-            pulse: self.tree.inner.pulse.clone(),
+            path: node.path.clone(),
+            incarnation,
+            meter: node.meter.clone(),
+            mono_ns: inner.seams.mono_ns.clone(),
+            wall_ms: inner.seams.wall_ms.clone(),
+            pulse: inner.pulse.clone(),
+            trail: inner.trail.clone(),
+            #[cfg(feature = "testing")]
+            sabotage: inner.seams.sabotage.clone(),
         })
     }
 
@@ -127,6 +140,8 @@ impl Tree {
                 root: Arc::new(node),
                 pulse: Arc::new(Pulse::default()),
                 stuck_after_ns: AtomicU64::new(nanoseconds(STUCK_AFTER)),
+                traces: Traces::default(),
+                trail: Arc::default(),
                 incarnations: AtomicU64::new(0),
                 shape: AtomicU64::new(1),
                 roll: Mutex::default(),
@@ -179,6 +194,12 @@ impl Tree {
 
     pub(crate) fn now_ms(&self) -> i64 {
         (self.inner.seams.wall_ms)()
+    }
+
+    /// A reading of the monotonic clock as milliseconds since 1970.
+    pub(crate) fn wall_of(&self, reading_ns: u64) -> i64 {
+        let ago_ms = (self.inner.seams.mono_ns)().saturating_sub(reading_ns) / 1_000_000;
+        self.now_ms().saturating_sub(i64::try_from(ago_ms).unwrap_or(i64::MAX))
     }
 
     pub(crate) fn next_incarnation(&self) -> u64 {

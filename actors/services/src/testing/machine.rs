@@ -7,7 +7,7 @@ use mm_core::id::{Space, StrategyId};
 use mm_core::run::{RunRecord, Trigger};
 use mm_core::seams::{Clock, Rng};
 use mm_store::{Record, Span, Store};
-use mm_supervision::{Event, Intensity, Root, Seams, Strategy as Together, SupervisorSpec, real_mono_ns};
+use mm_supervision::{Event, Intensity, Root, Seams, Strategy as Together, SupervisorSpec};
 
 use super::seams::{Seeded, SimClock};
 use super::{Bench, World};
@@ -63,21 +63,20 @@ impl Machine {
         };
         let services = Services::new(shared, Arc::new(NoProbe), mode, Arc::new(|| {}));
         let (wall, mono, jitter) = (clock.clone(), clock.clone(), chance);
-        let seams = Seams {
-            wall_ms: Arc::new(move || wall.now().unix_ms()),
-            mono_ns: match mode {
-                Mode::Threads => real_mono_ns(),
-                Mode::Inline => Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)),
-            },
-            jitter: Arc::new(move || jitter.unit()),
-            budgets: StoredBudgets::new(store.clone()),
-            events: {
-                let services = services.clone();
-                Arc::new(move |event: &Event| {
-                    event.log();
-                    services.watch(event);
-                })
-            },
+        let told = services.clone();
+        let seams = Seams::new(
+            Arc::new(move || wall.now().unix_ms()),
+            Arc::new(move || jitter.unit()),
+            StoredBudgets::new(store.clone()),
+            Arc::new(move |event: &Event| {
+                event.log();
+                told.watch(event);
+            }),
+        );
+        let seams = match mode {
+            Mode::Threads => seams,
+            Mode::Inline => seams
+                .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX))),
         };
         let intensity = Intensity { max: 10, within: Duration::from_secs(60) };
         let spec = SupervisorSpec::new(Together::OneForOne, intensity)

@@ -1,13 +1,13 @@
 //! The flight recorder of one actor: the last records, counts by kind, and quantiles.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::histogram::Histogram;
 use crate::inspect::Inspect;
+use crate::panics::{Panic, caught};
 
 /// How many records are kept.
 pub(crate) const RECORDS_MAX: usize = 64;
@@ -36,7 +36,12 @@ pub struct Record {
     pub handle_ns: u64,
     /// Whether the handler returned without fault, panic or kill.
     pub ok: bool,
+    /// What its type allows to be shown; only of a traced actor, or of one that has crashed before.
+    pub fields: Fields,
 }
+
+/// Named values that may be shown: owned, short, nothing secret.
+pub type Fields = Vec<(&'static str, String)>;
 
 /// Counts of one kind of message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,11 +66,20 @@ pub struct LeftMessage {
     /// The action that caused it.
     pub action: Option<String>,
     /// What its type allows to be shown.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Fields,
+}
+
+/// What an incarnation left behind that ended badly.
+#[derive(Debug, Default)]
+pub(crate) struct Wreck {
+    pub(crate) panic: Option<Panic>,
+    /// The message that it did not survive, and its fields if they were recorded.
+    pub(crate) fatal: Option<(&'static str, Fields)>,
 }
 
 #[derive(Default)]
 pub(crate) struct Book {
+    pub(crate) wreck: Option<Box<Wreck>>,
     pub(crate) wait: Histogram,
     pub(crate) handle: Histogram,
     pub(crate) left: Vec<LeftMessage>,
@@ -82,6 +96,14 @@ impl Book {
         self.records.iter().cloned().collect()
     }
 
+    /// How much it holds, strings aside.
+    pub(crate) fn bytes(&self) -> u64 {
+        let records = self.records.capacity() * size_of::<Record>();
+        let kinds = self.kinds.capacity() * size_of::<KindCount>();
+        let left = self.left.capacity() * size_of::<LeftMessage>();
+        (size_of::<Self>() + records + kinds + left) as u64
+    }
+
     pub(crate) fn push(&mut self, record: Record) {
         self.wait.add(record.queue_ns);
         self.handle.add(record.handle_ns);
@@ -93,6 +115,9 @@ impl Book {
                 count.failed += 1;
             }
         }
+        if !ok {
+            self.wreck.get_or_insert_default().fatal = Some((record.kind, record.fields.clone()));
+        }
         if self.records.len() == RECORDS_MAX {
             self.records.pop_front();
         }
@@ -101,17 +126,16 @@ impl Book {
 
     pub(crate) fn lose<M: Inspect>(&mut self, msg: &M, sender: Option<Arc<str>>, action: Option<Arc<str>>) {
         // Runs in a drop: a panic in someone's `fields` must not become an abort.
-        let Ok(kind) = catch_unwind(AssertUnwindSafe(|| msg.kind())) else { return };
+        let Ok(kind) = caught(|| msg.kind()) else { return };
         if let Some(count) = self.count(kind) {
             count.lost += 1;
         }
         if self.left.len() < LEFT_MAX {
-            let fields = catch_unwind(AssertUnwindSafe(|| msg.fields())).unwrap_or_default();
             self.left.push(LeftMessage {
                 kind,
                 sender: sender.map(|sender| sender.to_string()),
                 action: action.map(|action| action.to_string()),
-                fields: bounded(fields),
+                fields: shown(msg),
             });
         }
     }
@@ -129,7 +153,12 @@ impl Book {
     }
 }
 
-fn bounded(mut fields: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+/// What a message lets be seen; nothing if its code panics.
+pub(crate) fn shown<M: Inspect>(msg: &M) -> Fields {
+    bounded(caught(|| msg.fields()).unwrap_or_default())
+}
+
+pub(crate) fn bounded(mut fields: Fields) -> Fields {
     fields.truncate(FIELDS_MAX);
     for (_, value) in &mut fields {
         if value.len() > FIELD_BYTES_MAX {

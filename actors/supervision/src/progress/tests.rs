@@ -38,7 +38,8 @@ fn take_up(node: &Node, second: u64) {
 fn handled(node: &Node, handle_ns: u64) {
     take_up(node, 1);
     let (seq, queue_ns) = (0, 0);
-    let record = Record { seq, kind: "work", sender: None, action: None, queue_ns, handle_ns, ok: true };
+    let (sender, action, fields) = (None, None, Vec::new());
+    let record = Record { seq, kind: "work", sender, action, queue_ns, handle_ns, ok: true, fields };
     node.meter.put_down(record);
 }
 

@@ -151,6 +151,12 @@ impl Node {
         }
     }
 
+    /// What its supervisor has made of it, and since when (milliseconds since 1970).
+    pub(crate) fn standing(&self) -> (Standing, i64) {
+        let story = lock(&self.story);
+        (story.standing, story.since_ms)
+    }
+
     pub(crate) fn tell(&self, change: impl FnOnce(&mut Story)) {
         change(&mut lock(&self.story));
     }

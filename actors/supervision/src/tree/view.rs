@@ -54,6 +54,18 @@ pub struct ActorView {
     pub handle_ms: Quantiles,
     /// Messages ever accepted in this process.
     pub messages_total: u64,
+    /// Failed attempts in a row.
+    pub attempt: u32,
+    /// When it is tried again, milliseconds since 1970; RFC 3339 in JSON. Null while it is not waiting.
+    #[serde(serialize_with = "maybe_as_rfc3339")]
+    pub next_try: Option<i64>,
+    /// Restarts left in its own durable budget; null without one.
+    pub budget_left: Option<u32>,
+    /// Restarts in all that its budget has.
+    pub budget_limit: Option<u32>,
+    /// What is known of its memory (see [`Meter::memory_bytes`](crate::Meter::memory_bytes) for what is
+    /// counted); null before its first incarnation.
+    pub memory_bytes: Option<u64>,
     /// Those it supervises, in start order.
     pub children: Vec<ActorView>,
 }
@@ -70,10 +82,12 @@ pub struct ActorDetail {
     pub mailbox_bound: u32,
     /// The kind of the message in hand.
     pub in_hand: Option<&'static str>,
-    /// Failed attempts in a row.
-    pub attempt: u32,
-    /// When it is tried again, milliseconds since 1970.
-    pub next_try_ms: Option<i64>,
+    /// The sort of its last failure in one word (see [`Exit::word`](crate::Exit::word)).
+    pub cause: Option<&'static str>,
+    /// Why it is tripped or isolated, while it is.
+    pub held_why: Option<String>,
+    /// The call that its handler waits for right now; the longest if there are several.
+    pub waits_for: Option<Waiting>,
     /// Restarts taken out of its own budget since work was last proved; null without one.
     pub budget_spent: Option<u32>,
     /// Counts by kind of message.
@@ -82,6 +96,17 @@ pub struct ActorDetail {
     pub records: Vec<RecordView>,
     /// The last crashes, oldest first.
     pub crashes: Vec<CrashReport>,
+}
+
+/// A call that an actor's handler waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// The actor that is to answer.
+    pub path: String,
+    /// The kind of the message that it was sent.
+    pub kind: &'static str,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 impl ActorView {
@@ -110,6 +135,11 @@ impl Tree {
             mailbox_wait_ms: node.meter.wait(),
             handle_ms: node.meter.handle(),
             messages_total: node.meter.sent(),
+            attempt: story.attempt,
+            next_try: story.next_try_ms,
+            budget_left: story.budget_left,
+            budget_limit: story.budget_limit,
+            memory_bytes: node.meter.memory_bytes(),
             children: node.children().iter().map(|child| self.view_of(child)).collect(),
         }
     }
@@ -121,8 +151,13 @@ impl Tree {
             about: node.about.clone(),
             mailbox_bound: node.meter.bound(),
             in_hand: node.meter.in_hand(),
-            attempt: story.attempt,
-            next_try_ms: story.next_try_ms,
+            cause: story.cause,
+            held_why: story.held_why,
+            waits_for: node.meter.waits_for().map(|wait| Waiting {
+                path: wait.path.to_string(),
+                kind: wait.kind,
+                since_ms: self.wall_of(wait.since_ns),
+            }),
             budget_spent: story.budget_spent,
             kinds: node.meter.kinds(),
             records: node.meter.records().into_iter().map(RecordView::from).collect(),
@@ -144,14 +179,12 @@ impl Tree {
             return (state, story.since_ms);
         }
         let now_ns = (self.inner.seams.mono_ns)();
-        let ago_ms = |since_ns: u64| {
-            let ago = now_ns.saturating_sub(since_ns) / 1_000_000;
-            self.now_ms().saturating_sub(i64::try_from(ago).unwrap_or(i64::MAX))
-        };
         let limit_ns = self.inner.stuck_after_ns.load(Ordering::Relaxed);
         match (node.meter.poll_since_ns(), node.meter.busy_since_ns()) {
-            (Some(since), _) if now_ns.saturating_sub(since) > limit_ns => (ActorState::Stuck, ago_ms(since)),
-            (_, Some(since)) if state == ActorState::Running => (ActorState::Busy, ago_ms(since)),
+            (Some(since), _) if now_ns.saturating_sub(since) > limit_ns => {
+                (ActorState::Stuck, self.wall_of(since))
+            }
+            (_, Some(since)) if state == ActorState::Running => (ActorState::Busy, self.wall_of(since)),
             _ => (state, story.since_ms),
         }
     }
@@ -159,6 +192,10 @@ impl Tree {
 
 fn as_rfc3339<S: Serializer>(since_ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*since_ms))
+}
+
+fn maybe_as_rfc3339<S: Serializer>(at_ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    at_ms.map(rfc3339).serialize(serializer)
 }
 
 /// Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds. The calendar is Howard Hinnant's

@@ -151,7 +151,7 @@ fn backoff_waits_doubling_with_jitter_and_is_forgiven() {
             settle().await;
             let seen = root.show("a").unwrap();
             assert_eq!(seen.view.state, ActorState::Restarting);
-            assert!(seen.next_try_ms.is_some());
+            assert!(seen.view.next_try.is_some());
             until("back", &root.tree(), |view| at(view, "a").state == ActorState::Running).await;
         }
         tokio::time::sleep(40 * SECOND).await;

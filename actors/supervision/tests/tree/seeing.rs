@@ -26,12 +26,15 @@ fn the_tree_has_exactly_the_fields_users_were_promised() {
         a.cast(Msg::Fail).unwrap();
         settle().await;
         a.call(Msg::Count, SECOND).await.unwrap();
-        let json = serde_json::to_value(at(&root.view(), "kernel/strategies/default/bug-bounty")).unwrap();
+        let mut json =
+            serde_json::to_value(at(&root.view(), "kernel/strategies/default/bug-bounty")).unwrap();
+        assert!(json["memory_bytes"].take().as_u64().is_some_and(|bytes| bytes > 0));
         let expected = serde_json::json!({
             "path": "kernel/strategies/default/bug-bounty", "state": "running",
             "since": "1970-01-01T00:00:00.000Z", "restarts": 1, "last_cause": "failed: as told",
             "mailbox_depth": 0, "mailbox_wait_ms": {"p50": 1e-6, "p99": 1e-6},
-            "handle_ms": {"p50": 1e-6, "p99": 1e-6}, "messages_total": 2, "children": [],
+            "handle_ms": {"p50": 1e-6, "p99": 1e-6}, "messages_total": 2, "attempt": 0, "next_try": null,
+            "budget_left": null, "budget_limit": null, "memory_bytes": null, "children": [],
         });
         assert_eq!(json, expected);
         assert!(root.tree().show("kernel/nobody").is_none());
