@@ -181,8 +181,10 @@ impl Feeder {
                     tracing::info!("progress again: the watchdog is fed");
                     notify.status("running; it had stalled and goes on");
                 }
+                // Once it goes on there is less time left: look again soon.
+                let pause = if stalls.is_some() { limit / 8 } else { limit / 2 };
                 told = stalls;
-                std::thread::park_timeout(limit / 2);
+                std::thread::park_timeout(pause);
             }
         })?;
         Ok(Feeder { ending, thread: Some(thread) })

@@ -225,7 +225,7 @@ impl Prepared {
         let end = tokio::select! {
             biased;
             Some(exit) = fatals.recv() => End::Fatal(exit),
-            end = serve(&running, args, machine, &mut signals, &mut reloader) => end,
+            end = self.serve(&running, args, machine, &mut signals, &mut reloader) => end,
         };
         if let End::Fatal(exit) = end {
             boot.broke_off(exit);
@@ -307,8 +307,49 @@ impl Prepared {
     ) -> std::io::Result<Option<Feeder>> {
         let Some(limit) = self.watchdog else { return Ok(None) };
         let (runtime, store, tree) = (runtime.clone(), store.clone(), running.tree());
-        let progress = Progress { runtime, store, tree, within: limit / 4 };
+        let progress = Progress { runtime, store, tree, limits: STUCK, within: limit / 8 };
         Feeder::start(self.notify.clone(), limit, move || progress.stalls()).map(Some)
+    }
+
+    /// Works until a signal comes, or the tree ends.
+    async fn serve(
+        &self,
+        running: &Running,
+        args: &RunArgs,
+        machine: &Machine,
+        signals: &mut Signals,
+        reloader: &mut Option<Reloader<'_>>,
+    ) -> End {
+        if args.once {
+            return tokio::select! {
+                biased;
+                () = signals.stopped() => End::Asked(Exit::Refused),
+                exit = once(running, machine, args) => End::Asked(exit),
+            };
+        }
+        let first = first_look(running, machine, args);
+        tokio::pin!(first);
+        let mut shown = false;
+        loop {
+            tokio::select! {
+                biased;
+                asked = signals.next() => match asked {
+                    Asked::Stop => return End::Asked(Exit::Done),
+                    Asked::Reload => {
+                        if let Some(reloader) = reloader {
+                            self.notify.reloading();
+                            show_reload(&reloader.reload().await, &reloader.loaded);
+                            self.notify.ready(&self.standing(running));
+                        }
+                    }
+                },
+                exit = running.ended() => {
+                    complain!("error: the actor tree ended: {exit}; restart the daemon");
+                    return End::Fatal(Exit::Refused);
+                }
+                () = &mut first, if !shown => shown = true,
+            }
+        }
     }
 
     /// What the machine is doing, in a line.
@@ -361,43 +402,6 @@ async fn sandbox(
     let clock = clock.clone();
     let listening = listener::serve(Arc::new(sandbox), Arc::new(move || clock.wall().unix_ms())).await?;
     Ok(Outside::Sandbox(listening.addr.port(), Some(listening)))
-}
-
-async fn serve(
-    running: &Running,
-    args: &RunArgs,
-    machine: &Machine,
-    signals: &mut Signals,
-    reloader: &mut Option<Reloader<'_>>,
-) -> End {
-    if args.once {
-        return tokio::select! {
-            biased;
-            () = signals.stopped() => End::Asked(Exit::Refused),
-            exit = once(running, machine, args) => End::Asked(exit),
-        };
-    }
-    let first = first_look(running, machine, args);
-    tokio::pin!(first);
-    let mut shown = false;
-    loop {
-        tokio::select! {
-            biased;
-            asked = signals.next() => match asked {
-                Asked::Stop => return End::Asked(Exit::Done),
-                Asked::Reload => {
-                    if let Some(reloader) = reloader {
-                        show_reload(&reloader.reload().await, &reloader.loaded);
-                    }
-                }
-            },
-            exit = running.ended() => {
-                complain!("error: the actor tree ended: {exit}; restart the daemon");
-                return End::Fatal(Exit::Refused);
-            }
-            () = &mut first, if !shown => shown = true,
-        }
-    }
 }
 
 async fn finish(running: Running, end: End) -> Exit {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 mod harness;
 
 use harness::{Daemon, Home};
+use mm_core::moment::Moment;
+use mm_store::BootBook;
 
 /// Nothing here takes longer, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,21 +86,30 @@ fn it_is_ready_once_it_answers_and_says_when_it_stops() {
     assert_eq!(daemon.code(), 0);
 }
 
+/// Three starts in a row that did not come up, as the book of boots has them, make the fourth one safe.
 #[test]
 fn in_safe_mode_it_is_ready_too_and_says_so() {
-    let home = Home::new();
-    // Rules that cannot be read keep the kernel from starting.
-    home.write("data/rules/broken.toml", "this is no rule");
+    let home = Home::used();
+    let book = BootBook::in_dir(&home.data());
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    (0..3).for_each(|_| drop(book.begin(Moment::from_unix_ms(since.as_millis() as i64)).unwrap()));
     let mut ear = Ear::abstract_name();
     let daemon = start(&home, &ear, None);
     let word = ear.next();
-    if word.contains("running") {
-        // Then the rules alone do not: nothing is claimed that is not so.
-        assert_eq!(home.json("status")["safe_mode"], false);
-    } else {
-        assert!(word.starts_with("READY=1\nSTATUS=in safe mode (sandbox)"), "{word}");
-        assert_eq!(home.json("status")["safe_mode"], true);
-    }
+    assert!(word.starts_with("READY=1\nSTATUS=in safe mode (sandbox): nothing goes out"), "{word}");
+    assert_eq!(home.json("status")["safe_mode"], true);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn while_it_reads_its_configuration_again_it_is_not_ready() {
+    let home = Home::new();
+    let mut ear = Ear::path(&home);
+    let daemon = start(&home, &ear, None);
+    ear.until("READY=1");
+    daemon.signal("HUP");
+    assert!(ear.next().starts_with("RELOADING=1\nMONOTONIC_USEC="), "{:?}", ear.heard);
+    assert_eq!(ear.next(), "READY=1\nSTATUS=running (sandbox)");
     assert_eq!(daemon.stop(), 0);
 }
 

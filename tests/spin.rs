@@ -130,9 +130,10 @@ fn main() -> ExitCode {
         let machine = Machine::new().with(spin("spin-a")).with(spin("spin-b")).with(spin("spin-c"));
         return machine.with(|| Panics).main().report();
     }
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
         ("a_run_that_never_yields_is_stuck_and_its_late_result_is_refused", never_yields),
         ("a_third_stuck_run_ends_the_process_in_a_controlled_way", third_stuck),
+        ("a_run_that_never_yields_does_not_starve_the_watchdog", spins_and_feeds),
         ("a_strategy_that_panics_is_tripped_and_the_daemon_goes_on", panics),
     ];
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -263,6 +264,32 @@ fn third_stuck() {
         let (status, last) = (&page["status"], &page["last"]["outcome"]);
         assert_eq!((status, last), (&"tripped".into(), &"stuck".into()), "{name}");
     }
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// Whoever started the daemon ends it when it shows no progress; a strategy's spin is no reason.
+fn spins_and_feeds() {
+    let place = Place::new(&["spin-a"], false);
+    let path = place.home.path("notify");
+    let ear = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    ear.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut command = place.command(&place.outside.run());
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
+    let daemon = Daemon::of(command);
+    daemon.until("answers", || place.answers());
+    daemon.until("gives it up", || place.last("spin-a")["outcome"] == "stuck");
+    let heard = || {
+        let mut buffer = [0; 4096];
+        let length = ear.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    };
+    // What was said so far may be from before the spin.
+    ear.set_nonblocking(true).unwrap();
+    while ear.recv(&mut [0; 4096]).is_ok() {}
+    ear.set_nonblocking(false).unwrap();
+    let fed = (0..20).filter(|_| heard() == "WATCHDOG=1").count();
+    assert!(fed >= 10, "fed {fed} times of 20");
+    place.home.write("spin-a", "");
     assert_eq!(daemon.stop(), 0);
 }
 

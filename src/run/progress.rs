@@ -8,46 +8,51 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use mm_store::{Change, Store};
-use mm_supervision::{ActorState, ActorView, Tree};
+use mm_supervision::{Limits, Stuck, Tree};
 use tokio::runtime::Handle;
 
-/// What is asked.
+/// What is asked, and from when on it counts as standing still.
 pub(super) struct Progress {
     pub(super) runtime: Handle,
     pub(super) store: Store,
     pub(super) tree: Tree,
-    /// A store that takes longer does not answer.
+    pub(super) limits: Limits,
+    /// A runtime, and a store, that take longer do not answer.
     pub(super) within: Duration,
 }
 
 impl Progress {
-    /// Who stalls, for people; `None` if nobody does. Blocks for at most `within`.
+    /// Who stalls, for people; `None` if nobody does. Blocks for at most twice `within`.
     pub(super) fn stalls(&self) -> Option<String> {
-        let mut stuck = Vec::new();
-        collect(&self.tree.view(), &mut stuck);
-        if let Some(path) = stuck.first() {
-            let more = if stuck.len() > 1 { format!(" and {} more", stuck.len() - 1) } else { String::new() };
-            return Some(format!("actor {path}{more} does not yield"));
+        let stuck = self.tree.stalled(&self.limits);
+        if let Some(first) = stuck.first() {
+            return Some(told(first, stuck.len() - 1));
         }
-        let (began, answered) = mpsc::sync_channel(2);
+        let (said, heard) = mpsc::sync_channel(2);
         let store = self.store.clone();
         self.runtime.spawn(async move {
-            // Nobody reads any more once the time is over.
-            let _ = began.try_send(true);
-            let _ = began.try_send(store.commit(Change::new()).await.is_ok());
+            // Nobody hears it any more once the time is over.
+            let _ = said.try_send(true);
+            // An empty change waits its turn like any other, and writes nothing.
+            let _ = said.try_send(store.commit(Change::new()).await.is_ok());
         });
-        match answered.recv_timeout(self.within).map(|_| answered.recv_timeout(self.within)) {
-            Err(_) => Some("the runtime takes up no task".to_owned()),
-            Ok(Err(_)) => Some("the store does not answer".to_owned()),
-            Ok(Ok(false)) => Some("the store has failed".to_owned()),
-            Ok(Ok(true)) => None,
+        if heard.recv_timeout(self.within).is_err() {
+            return Some("the runtime takes up no task".to_owned());
+        }
+        match heard.recv_timeout(self.within) {
+            Err(_) => Some("the store does not answer".to_owned()),
+            Ok(false) => Some("the store takes no changes any more".to_owned()),
+            Ok(true) => None,
         }
     }
 }
 
-fn collect(view: &ActorView, stuck: &mut Vec<String>) {
-    if view.state == ActorState::Stuck {
-        stuck.push(view.path.clone());
-    }
-    view.children.iter().for_each(|child| collect(child, stuck));
+fn told(stuck: &Stuck, others: usize) -> String {
+    let what = stuck.kind.map(|kind| format!(" with `{kind}`")).unwrap_or_default();
+    let more = if others > 0 { format!(", and {others} more") } else { String::new() };
+    // The seconds are left out: the same case is told once.
+    format!("actor {} stands still{what}{more}", stuck.path)
 }
+
+#[cfg(test)]
+mod tests;

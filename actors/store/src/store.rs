@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// Commits `change` and returns once it is durable. A caller that goes away does not take the
-    /// change back.
+    /// change back. One that holds nothing is answered in its turn and writes nothing.
     ///
     /// # Errors
     /// [`CommitError`]. [`CommitError::Unknown`] alone leaves open whether it was written.

@@ -210,3 +210,16 @@ fn what_is_too_large_is_refused_before_it_is_written() {
     assert_eq!(said(&error), "a value of kind `test-note` has 1048581 bytes; at most 1048576 are stored");
     assert!(NewEntry::new(Moment::default(), &space(), "k", &"x".repeat(70_000)).is_err());
 }
+
+/// Asked often whether the writer still answers, a quiet machine's disk stays quiet.
+#[test]
+fn a_change_that_holds_nothing_is_answered_and_touches_no_disk() {
+    let memory = SharedMemory::new();
+    let store = open(&memory);
+    store.commit_blocking(put("a", 1)).unwrap();
+    let before = memory.ops();
+    let done = store.commit_blocking(Change::new()).unwrap();
+    assert_eq!((done.seqs, done.versions.len(), memory.ops()), (None, 0, before));
+    store.commit_blocking(put("a", 2)).unwrap();
+    assert!(memory.ops() > before, "what holds something is written");
+}
