@@ -35,6 +35,7 @@ mod answer;
 mod quarantine;
 mod serve;
 mod service;
+mod trace;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};

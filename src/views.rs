@@ -21,6 +21,8 @@ pub mod question;
 mod read;
 pub mod status;
 pub mod strategy;
+pub mod trace;
+pub mod way;
 
 use std::path::PathBuf;
 
@@ -134,6 +136,16 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
 /// `; did you mean \`x\`?`, or nothing.
 pub(crate) fn meant(nearest: Option<&str>) -> String {
     nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// `; did you mean \`x\` or \`y\`?`, or nothing.
+pub(crate) fn meant_any(near: &[String]) -> String {
+    let names: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        None => String::new(),
+        Some((last, [])) => format!("; did you mean {last}?"),
+        Some((last, others)) => format!("; did you mean {} or {last}?", others.join(", ")),
+    }
 }
 
 #[cfg(test)]

@@ -13,10 +13,13 @@ use mm_supervision::CallError;
 use serde_json::{Value, json};
 
 use super::Ops;
-use crate::views::{self, Daemon, Place, Problem, Question, Reader, actor, opportunity::OpportunityView};
+use crate::views::opportunity::OpportunityView;
+use crate::views::{self, Daemon, Place, Problem, Question, Reader, actor, way};
 
 /// How long a question waits for a strategy's host before the store answers for it.
 const HOST_WITHIN: Duration = Duration::from_secs(2);
+/// How long an actor is asked for its status. One that takes longer is busy, and that is the answer.
+const STATUS_WITHIN: Duration = Duration::from_millis(500);
 
 /// Answers one request: its method, its target (`/opportunities?state=new`), its body (null for
 /// none). Gives the HTTP status and a JSON body.
@@ -58,9 +61,21 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
         }
         ("GET", ["actors"]) => Ok(value(&actor::tree(tree(ops)?, ops.services.shared.now()))?),
         ("GET", ["actors", "show"]) => {
-            let path =
-                question.text("path").ok_or_else(|| Problem::Bad("`path` says which actor".to_owned()))?;
-            Ok(value(&actor::show(tree(ops)?, path, ops.services.shared.now())?)?)
+            let (tree, path) = (tree(ops)?, actor_path(&question)?);
+            let page = actor::show(tree, path, ops.services.shared.now())?;
+            let page = page.with_status(tree.status(path, STATUS_WITHIN).await);
+            Ok(value(&aside(|| page.with_record(&ops.services.shared.store)))?)
+        }
+        ("GET", ["actors", "status"]) => {
+            let (tree, path) = (tree(ops)?, actor_path(&question)?);
+            let answer = tree.status(path, STATUS_WITHIN).await;
+            let answer = answer.ok_or_else(|| actor::unknown(tree, path))?;
+            Ok(value(&actor::StatusView::from(Some(answer)))?)
+        }
+        ("GET", ["actions", id, "way"]) => {
+            let live = ops.tree.get().map(|tree| tree.hops(id)).unwrap_or_default();
+            let reader = reader(ops).await;
+            Ok(value(&aside(|| way::read(&reader, id, &live))?)?)
         }
         ("POST", ["actors", verb]) => Ok(super::actors::say(ops, by, verb, body).await?),
         ("POST", ["alerts", verb]) => Ok(super::alerts::say(ops, verb, body).await?),
@@ -77,6 +92,11 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             if method == "GET" { Ok(answer) } else { Err(Wrong::Method) }
         }
     }
+}
+
+fn actor_path(question: &Question) -> Result<&str, Problem> {
+    question.only(&["path"])?;
+    question.text("path").ok_or_else(|| Problem::Bad("`path` says which actor".to_owned()))
 }
 
 /// Reads without holding up the other tasks of this thread: a long chain takes minutes to verify.

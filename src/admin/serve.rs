@@ -19,7 +19,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::answer::answer_to;
+use super::trace::Tracing;
 use super::{Ops, STAMP_HEADER};
+use crate::views::{Problem, Question};
 
 /// No word of an operator is longer, bytes.
 const BODY_MAX: usize = 64 << 10;
@@ -181,6 +183,15 @@ async fn request(
     let Served { ops, mut stopped, .. } = served;
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let stopping = || (503, json!({ "error": "the daemon is stopping", "stamp": ops.info.stamp.as_str() }));
+    if method == Method::GET && uri.path() == "/actors/trace" {
+        return match trace(&ops, &by, target).await {
+            Ok(tracing) => lines(&ops, tracing, stopped),
+            Err(problem) => {
+                let sentence = json!({ "error": problem.to_string(), "stamp": ops.info.stamp.as_str() });
+                respond(&ops, problem.status(), &sentence)
+            }
+        };
+    }
     let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
     let Ok(body) = body else {
         return respond(
@@ -194,6 +205,30 @@ async fn request(
         _ = stopped.changed() => stopping(),
     };
     respond(&ops, status, &body)
+}
+
+async fn trace(ops: &Ops, by: &str, target: &str) -> Result<Tracing, Problem> {
+    super::trace::open(ops, by, &Question::parse(target)?).await
+}
+
+/// A trace as it goes on. Its end is the reader's, its own, or the server's.
+fn lines(ops: &Ops, tracing: Tracing, stopped: watch::Receiver<()>) -> Response<Body> {
+    let next = |(mut tracing, mut stopped): (Tracing, watch::Receiver<()>)| async move {
+        let line = tokio::select! {
+            biased;
+            _ = stopped.changed(), if !tracing.has_ended() => {
+                Some(tracing.end("the trace ended: the daemon is stopping".to_owned()).await)
+            }
+            line = tracing.next() => line,
+        };
+        Some((Ok::<_, std::convert::Infallible>(format!("{}\n", line?)), (tracing, stopped)))
+    };
+    let mut response =
+        Response::new(Body::from_stream(futures_util::stream::unfold((tracing, stopped), next)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(STAMP_HEADER, HeaderValue::from_static(ops.info.stamp.as_str()));
+    response
 }
 
 fn respond(ops: &Ops, status: u16, body: &Value) -> Response<Body> {

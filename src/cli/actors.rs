@@ -1,8 +1,10 @@
-//! `actors tree|top|show|restart|stop|isolate|release`.
+//! `actors tree|top|show|trace|follow|restart|stop|isolate|release|budget`.
 
+mod follow;
 mod page;
 mod screen;
 mod top;
+mod trace;
 mod tree;
 
 use std::io;
@@ -20,7 +22,9 @@ use crate::exit::{Exit, Failure};
 use crate::seams::SystemClock;
 use crate::views::Question;
 
+pub(super) use follow::text as way;
 pub(super) use page::page;
+pub(super) use trace::text as traced;
 pub(super) use tree::tree;
 
 /// Shows what the daemon is made of, live, and puts parts of it right
@@ -71,6 +75,21 @@ pub enum Verb {
     Show {
         #[command(flatten)]
         path: Path,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Shows live messages, one a line
+    Trace(trace::Options),
+    /// Shows the whole way of one action, actor by actor
+    #[command(
+        long_about = "Shows the whole way of one action: every message that carried it from actor to actor, with \
+            times, what the rules said, what came of it, and what the audit trail says. It works while the action is \
+            under way and afterwards, also without a daemon.",
+        after_long_help = examples("money-machine actors follow 00001-000001-bug-bounty.hackerone\nmoney-machine actors follow 00001-000001-bug-bounty.hackerone --json | jq .hops")
+    )]
+    Follow {
+        /// Its id, as in `actions list`
+        action: String,
         #[command(flatten)]
         json: Json,
     },
@@ -180,6 +199,11 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::Show { path, json } => {
             let told = asker.daemon(&Question::of(&["actors", "show"]).with("path", Some(path.path)))?;
             if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
+        }
+        Verb::Trace(options) => trace::execute(&asker, &options)?,
+        Verb::Follow { action, json } => {
+            let told = asker.read(&Question::of(&["actions", &action, "way"]))?;
+            if json.json { print::json(&told.body)? } else { print::out(&follow::text(&told.view()?))? }
         }
         Verb::Restart(told) => say(&asker, "restart", &told.path, told.reason, told.json)?,
         Verb::Stop(told) => say(&asker, "stop", &told.path, told.reason, told.json)?,

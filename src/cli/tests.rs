@@ -10,6 +10,8 @@ use crate::views::actor::{
     WaitView,
 };
 use crate::views::tests::{ask, reader};
+use crate::views::trace::TracedView;
+use crate::views::way::{EntryView, HopView, WayView};
 use crate::views::{Reader, doctor as doctor_views};
 
 /// Every command below `command`, itself first, with its full name.
@@ -79,6 +81,8 @@ fn every_page_is_one_that_a_person_can_read() {
         ("opportunities show", opportunities::page(&view(&reader, &format!("/opportunities/{id}")))),
         ("actions list", actions::rows(&view::<Vec<_>>(&reader, "/actions"))),
         ("actions show", actions::page(&view(&reader, "/actions/00001-000001-bug-bounty.read-b"))),
+        ("crashes list", crashes::rows(&view::<Vec<_>>(&reader, "/crashes"), Some(110))),
+        ("crashes show", crashes::page(&view(&reader, "/crashes/00001-000002"))),
         ("strategy list", strategy::rows(&view::<Vec<_>>(&reader, "/strategies"))),
         ("strategy show", strategy::page(&view(&reader, "/strategies/bug-bounty"))),
         ("limits list", limits::rows(&view::<Vec<_>>(&reader, "/limits"))),
@@ -104,6 +108,7 @@ fn actors_fixture() -> TreeView {
         since: "2026-07-22T12:00:00Z".to_owned(),
         restarts: 1,
         last_cause: Some("panicked: \u{1b}[31mboom".to_owned()),
+        cause: None,
         attempt: 0,
         next_try: None,
         budget_left: None,
@@ -116,6 +121,7 @@ fn actors_fixture() -> TreeView {
         children,
     };
     let leaf = ActorRow {
+        cause: Some("transient".to_owned()),
         attempt: 4,
         next_try: Some("2026-07-22T12:00:42Z".to_owned()),
         budget_left: Some(6),
@@ -133,26 +139,26 @@ fn an_actor_tree_is_drawn() {
     let drawn: String =
         [None, Some(120), Some(80), Some(40)].map(|width| actors::tree(&actors_fixture(), width)).join("\n");
     expect![[r#"
-        ACTOR                                       STATE       RESTARTS  BUDGET   WAITING  WAIT P50  WAIT P99  P50 MS  P99 MS  HANDLED  MEMORY  NEXT TRY                  LAST CAUSE
-        root                                        running     1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
-        ├─ admin                                    running     1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
-        └─ kernel                                   running     1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
-           ├─ kernel/gateway                        busy        1                  2        0.50      12.25     0.50    12.25   9                                          panicked: �[31mboom
-           └─ kernel/strategies/default/bug-bounty  restarting  1         6 of 10  2        0.50      12.25     0.50    12.25   9        8 KiB   in 42 s, attempt 4 of 10  panicked: �[31mboom
+        ACTOR                                       STATE       RESTARTS  BUDGET   WAITING  WAIT P50  WAIT P99  P50 MS  P99 MS  HANDLED  MEMORY  NEXT TRY                                   LAST CAUSE
+        root                                        running     1                  2        0.50      12.25     0.50    12.25   9                                                           panicked: �[31mboom
+        ├─ admin                                    running     1                  2        0.50      12.25     0.50    12.25   9                                                           panicked: �[31mboom
+        └─ kernel                                   running     1                  2        0.50      12.25     0.50    12.25   9                                                           panicked: �[31mboom
+           ├─ kernel/gateway                        busy        1                  2        0.50      12.25     0.50    12.25   9                                                           panicked: �[31mboom
+           └─ kernel/strategies/default/bug-bounty  restarting  1         6 of 10  2        0.50      12.25     0.50    12.25   9        8 KiB   in 42 s, attempt 4 of 10, cause transient  panicked: �[31mboom
 
-        ACTOR                                       STATE       WAITING  P99 MS  NEXT TRY                  LAST CAUSE
-        root                                        running     2        12.25                             panicked: �[31mboom
-        ├─ admin                                    running     2        12.25                             panicked: �[31mboom
-        └─ kernel                                   running     2        12.25                             panicked: �[31mboom
-           ├─ kernel/gateway                        busy        2        12.25                             panicked: �[31mboom
-           └─ kernel/strategies/default/bug-bounty  restarting  2        12.25   in 42 s, attempt 4 of 10  panicked: �[31mboom
+        ACTOR                                       STATE       NEXT TRY                                   LAST CAUSE
+        root                                        running                                                panicked: �[31mboom
+        ├─ admin                                    running                                                panicked: �[31mboom
+        └─ kernel                                   running                                                panicked: �[31mboom
+           ├─ kernel/gateway                        busy                                                   panicked: �[31mboom
+           └─ kernel/strategies/default/bug-bounty  restarting  in 42 s, attempt 4 of 10, cause transient  panicked: �[31mboom
 
         ACTOR                                STATE       NEXT TRY
         root                                 running
         ├─ admin                             running
         └─ kernel                            running
            ├─ gateway                        busy
-           └─ strategies/default/bug-bounty  restarting  in 42 s, attempt 4 of 10
+           └─ strategies/default/bug-bounty  restarting  in 42 s, attempt 4 of 10, caus…
 
         ACTOR                         STATE
         root                          running
@@ -181,6 +187,7 @@ fn an_actor_has_a_page() {
             silent: None,
             fields: vec![NamedView { name: "run".to_owned(), value: "1-1\u{1b}[2J".to_owned() }],
         },
+        held_why: None,
         budget_spent: Some(4),
         history: vec![RestartView {
             at: "2026-07-22T11:59:00Z".to_owned(),
@@ -196,11 +203,11 @@ fn an_actor_has_a_page() {
         kinds: vec![serde_json::json!({ "kind": "start", "done": 1, "failed": 1, "lost": 0 })],
         records: Vec::new(),
         crashes: vec![CrashView {
+            id: Some("00001-000001".to_owned()),
             at: "2026-07-22T11:59:00Z".to_owned(),
             incarnation: 4,
             cause: "panicked: boom".to_owned(),
-            records: vec![serde_json::json!({ "kind": "start" })],
-            left: Vec::new(),
+            in_hand: Some("start".to_owned()),
         }],
     };
     expect![[r#"
@@ -229,13 +236,82 @@ fn an_actor_has_a_page() {
         KIND   DONE  FAILED  LOST
         start  1     1       0
 
-        Crash at 2026-07-22 11:59: panicked: boom
-          it did not survive: start; dropped from its mailbox: 0
+        Crashes:
+        ID            WHEN              IN HAND  CAUSE
+        00001-000001  2026-07-22 11:59  start    panicked: boom
+        `money-machine crashes show ID` has the last messages and the backtrace.
     "#]]
     .assert_eq(&actors::page(&page));
     let silent = StatusView { silent: Some("busy with `start`".to_owned()), fields: Vec::new() };
     let text = actors::page(&ActorPage { status: silent, ..page });
     assert!(text.contains("It does not say how it is: busy with `start`\n"), "{text}");
+}
+
+#[test]
+fn a_traced_message_is_one_harmless_line() {
+    let traced = TracedView {
+        at: "2026-07-22T12:00:00.123Z".to_owned(),
+        path: "kernel/gateway".to_owned(),
+        incarnation: 3,
+        seq: 7,
+        kind: "walk".to_owned(),
+        sender: Some("kernel/strategies/default/bug-bounty".to_owned()),
+        action: Some("1-1.a".to_owned()),
+        fields: [("url".to_owned(), "https://a.example/\u{1b}[2J\n".to_owned())].into(),
+        queue_ns: 20_000,
+        handle_ns: 1_234_567,
+        ok: false,
+        depth: 0,
+    };
+    expect![[r#"
+        12:00:00.123Z  kernel/gateway  walk  FAILED  from kernel/strategies/default/bug-bounty  url=https://a.example/�[2J  action 1-1.a  waited 0.02 ms, took 1.23 ms
+    "#]].assert_eq(&actors::traced(&traced));
+}
+
+#[test]
+fn the_way_of_an_action_is_told_from_its_first_message_to_its_record() {
+    let way: WayView = view(&reader(), "/actions/00001-000001-bug-bounty.read-b/way");
+    let hop = |at: &str, path: &str, took: Option<f64>| HopView {
+        at: at.to_owned(),
+        path: path.to_owned(),
+        kind: "walk".to_owned(),
+        sender: Some("kernel/gateway".to_owned()),
+        queue_ms: 0.02,
+        handle_ms: took,
+        ok: took.map(|_| true),
+    };
+    let hops = vec![
+        hop("2026-07-22T11:32:00.001Z", "kernel/compliance", Some(0.5)),
+        hop("2026-07-22T11:32:00.002Z", "kernel/limiter", None),
+    ];
+    let audit = vec![EntryView {
+        seq: 7,
+        at: "2026-07-22T11:32:00Z".to_owned(),
+        kind: "action.blocked".to_owned(),
+        payload: serde_json::json!({ "action": way.id, "why": "\u{1b}[2J" }),
+    }];
+    let text = actors::way(&WayView { hops, audit, ..way });
+    expect![[r#"
+        id       00001-000001-bug-bounty.read-b
+        when     2026-07-22T11:32:00Z (last change 2026-07-22T11:32:00Z)
+        by       bug-bounty, run 00001-000001-bug-bounty, step read-b
+        action   read at bounty-targets-data
+        request  GET https://raw.githubusercontent.com/x
+        for      look for new targets
+        status   blocked (blocked)
+        error    no rule permits it
+
+        VERDICT  RULE                                  REASON
+        forbid   bounty-targets-data/read-scope-files  the files are published for everybody
+
+        From actor to actor:
+        TAKEN UP       ACTOR              KIND  FROM            WAITED MS  TOOK MS
+        11:32:00.001Z  kernel/compliance  walk  kernel/gateway  0.02       0.50
+        11:32:00.002Z  kernel/limiter     walk  kernel/gateway  0.02                in hand
+
+        On the audit trail:
+             7  2026-07-22T11:32:00Z  action.blocked          {"action":"00001-000001-bug-bounty.read-b","why":"\u001b[2J"}
+    "#]].assert_eq(&text);
 }
 
 #[test]

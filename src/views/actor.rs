@@ -1,11 +1,16 @@
 //! Actors as SPEC shows them.
 
+use mm_core::id::Space;
 use mm_core::moment::Moment;
-use mm_supervision::{ActorDetail, ActorState, ActorView, CrashReport, Tree};
+use mm_core::untrusted::Untrusted;
+use mm_services::crashes;
+use mm_services::records::{BudgetRow, RestartNote};
+use mm_store::Store;
+use mm_supervision::{ActorDetail, ActorState, ActorView, CrashReport, StatusAnswer, Tree};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Problem, Troubled, meant, nearest};
+use super::{Problem, Troubled, meant_any};
 
 /// One actor and those below it; exactly these fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +21,9 @@ pub struct ActorRow {
     pub since: String,
     pub restarts: u64,
     pub last_cause: Option<String>,
+    /// The same in one word, where it is known: `transient`, `bug`, `refused`, `escalated`, `panicked`,
+    /// `killed`, `start-failed`, `start-timed-out` or `normal`.
+    pub cause: Option<String>,
     /// Failed attempts in a row.
     pub attempt: u32,
     /// When it is tried again; null where it does not wait for that.
@@ -64,6 +72,8 @@ pub struct ActorPage {
     pub waits_for: Option<WaitView>,
     /// What it says of itself: named values, none of them secret.
     pub status: StatusView,
+    /// Why it is tripped or put aside, while it is.
+    pub held_why: Option<String>,
     /// Restarts taken out of its own budget since work was last proved; null without one.
     pub budget_spent: Option<u32>,
     /// Its last restarts, oldest first, also those of earlier processes.
@@ -74,7 +84,7 @@ pub struct ActorPage {
     pub kinds: Vec<Value>,
     /// The last messages, oldest first: `{seq, kind, sender, action, queue_ns, handle_ns, ok}`.
     pub records: Vec<Value>,
-    /// How it ended in this process, oldest first.
+    /// How it last ended, oldest first, also in earlier processes.
     pub crashes: Vec<CrashView>,
 }
 
@@ -106,8 +116,7 @@ pub struct WaitView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartView {
     pub at: String,
-    /// One word: `transient`, `bug`, `refused`, `escalated`, `panicked`, `killed`, `start-failed`,
-    /// `start-timed-out` or `normal`.
+    /// One word, as [`ActorRow::cause`].
     pub cause: String,
     pub why: String,
     pub attempt: u32,
@@ -121,16 +130,16 @@ pub struct CauseView {
     pub count: u64,
 }
 
-/// How it once ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How it once ended; `crashes show` has all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrashView {
+    /// Null while it is not on record.
+    pub id: Option<String>,
     pub at: String,
     pub incarnation: u64,
     pub cause: String,
-    /// The last messages; the last of them is the one it did not survive.
-    pub records: Vec<Value>,
-    /// What was dropped from its mailbox.
-    pub left: Vec<Value>,
+    /// The kind of the message it did not survive.
+    pub in_hand: Option<String>,
 }
 
 impl From<&ActorView> for ActorRow {
@@ -145,6 +154,7 @@ impl From<&ActorView> for ActorRow {
             since: Moment::from_unix_ms(view.since).to_string(),
             restarts: view.restarts,
             last_cause: view.last_cause.clone(),
+            cause: None,
             attempt: view.attempt,
             next_try: view.next_try.map(|ms| Moment::from_unix_ms(ms).to_string()),
             budget_left: view.budget_left,
@@ -161,8 +171,9 @@ impl From<&ActorView> for ActorRow {
 
 impl ActorPage {
     fn new(detail: ActorDetail, now: Moment) -> Self {
+        let (cause, crashes) = (detail.cause.map(str::to_owned), detail.crashes.iter().map(CrashView::from));
         ActorPage {
-            actor: ActorRow::from(&detail.view),
+            actor: ActorRow { cause, ..ActorRow::from(&detail.view) },
             now: now.to_string(),
             about: detail.about,
             mailbox_bound: detail.mailbox_bound,
@@ -173,24 +184,108 @@ impl ActorPage {
                 since: Moment::from_unix_ms(waits.since_ms).to_string(),
             }),
             status: StatusView::default(),
+            held_why: detail.held_why,
             budget_spent: detail.budget_spent,
             history: Vec::new(),
             by_cause: Vec::new(),
             kinds: values(&detail.kinds),
             records: values(&detail.records),
-            crashes: detail.crashes.into_iter().map(CrashView::from).collect(),
+            crashes: crashes.collect(),
+        }
+    }
+
+    /// With what the store remembers of it, also from earlier processes. What it cannot tell is left
+    /// out: the page is of the actor, and `doctor` speaks of the store.
+    #[must_use]
+    pub fn with_record(mut self, store: &Store) -> Self {
+        let path = self.actor.path.clone();
+        if let Ok(Some(row)) = store.get::<BudgetRow>(&Space::machine(), &path) {
+            let count = |(cause, count)| CauseView { cause, count };
+            self.history = row.value.restarts.into_iter().map(RestartView::from).collect();
+            self.by_cause = row.value.by_cause.into_iter().map(count).collect();
+        }
+        let recorded = crashes::list(store).unwrap_or_default().into_iter();
+        let mut own: Vec<CrashView> = recorded
+            .filter(|(_, row)| row.actor == path)
+            .take(CRASHES_MAX)
+            .map(|(id, row)| CrashView {
+                id: Some(id),
+                at: row.at.to_string(),
+                incarnation: row.incarnation,
+                cause: row.cause,
+                in_hand: row.in_hand,
+            })
+            .collect();
+        own.reverse();
+        let is_new = |crash: &CrashView| {
+            !own.iter().any(|known| (&known.at, known.incarnation) == (&crash.at, crash.incarnation))
+        };
+        let unrecorded: Vec<CrashView> = self.crashes.iter().filter(|crash| is_new(crash)).cloned().collect();
+        own.extend(unrecorded);
+        self.crashes = own;
+        self
+    }
+
+    /// With what it says of itself.
+    #[must_use]
+    pub fn with_status(mut self, answer: Option<StatusAnswer>) -> Self {
+        if let Some(StatusAnswer::Fields { memory_bytes: Some(bytes), .. }) = &answer {
+            self.actor.memory_bytes = Some(*bytes);
+        }
+        self.status = StatusView::from(answer);
+        self
+    }
+}
+
+/// Crashes on the page of one actor.
+const CRASHES_MAX: usize = 10;
+/// The most characters of one value that an actor says of itself.
+const VALUE_CHARS_MAX: usize = 300;
+
+impl From<Option<StatusAnswer>> for StatusView {
+    fn from(answer: Option<StatusAnswer>) -> Self {
+        let silent = |why: String| StatusView { silent: Some(why), fields: Vec::new() };
+        match answer {
+            Some(StatusAnswer::Fields { fields, .. }) => {
+                let shown = |value: String| {
+                    Untrusted::new(crate::logs::mask(&value).into_owned()).line(VALUE_CHARS_MAX)
+                };
+                let named = |(name, value): (&'static str, String)| NamedView {
+                    name: name.to_owned(),
+                    value: shown(value),
+                };
+                StatusView { silent: None, fields: fields.into_iter().map(named).collect() }
+            }
+            Some(StatusAnswer::Busy { kind, since_ms }) => {
+                let with = kind.map(|kind| format!(" with `{kind}`")).unwrap_or_default();
+                silent(format!("it is busy{with} since {}", Moment::from_unix_ms(since_ms)))
+            }
+            Some(StatusAnswer::Panicked { why }) => silent(format!("it panicked when asked: {why}")),
+            Some(StatusAnswer::Down) | None => silent("it does not run".to_owned()),
         }
     }
 }
 
-impl From<CrashReport> for CrashView {
-    fn from(crash: CrashReport) -> Self {
+impl From<RestartNote> for RestartView {
+    fn from(note: RestartNote) -> Self {
+        RestartView {
+            at: Moment::from_unix_ms(note.at_ms).to_string(),
+            cause: note.cause,
+            why: note.why,
+            attempt: note.attempt,
+            next_try: note.next_try_ms.map(|ms| Moment::from_unix_ms(ms).to_string()),
+        }
+    }
+}
+
+impl From<&CrashReport> for CrashView {
+    fn from(crash: &CrashReport) -> Self {
         CrashView {
+            id: None,
             at: Moment::from_unix_ms(crash.at_ms).to_string(),
             incarnation: crash.incarnation,
-            cause: crash.cause,
-            records: values(&crash.records),
-            left: values(&crash.left),
+            cause: crash.cause.clone(),
+            in_hand: crash.in_hand.as_deref().map(str::to_owned),
         }
     }
 }
@@ -201,7 +296,17 @@ fn values<T: Serialize>(all: &[T]) -> Vec<Value> {
 
 /// The whole tree.
 pub fn tree(tree: &Tree, now: Moment) -> TreeView {
-    TreeView { root: ActorRow::from(&tree.view()), now: now.to_string() }
+    let mut root = ActorRow::from(&tree.view());
+    name_causes(tree, &mut root);
+    TreeView { root, now: now.to_string() }
+}
+
+/// Adds the word for the last cause where there was one.
+fn name_causes(tree: &Tree, row: &mut ActorRow) {
+    if row.last_cause.is_some() {
+        row.cause = tree.show(&row.path).and_then(|detail| detail.cause).map(str::to_owned);
+    }
+    row.children.iter_mut().for_each(|child| name_causes(tree, child));
 }
 
 /// The actors that are not well: those that are down by their own failure, stuck, or put aside.
@@ -225,8 +330,7 @@ pub fn show(tree: &Tree, path: &str, now: Moment) -> Result<ActorPage, Problem> 
 
 /// The problem with a path at which no actor is.
 pub fn unknown(tree: &Tree, path: &str) -> Problem {
-    let paths = tree.paths();
-    let near = meant(nearest(path, paths.iter().map(String::as_str)));
-    let shown = mm_core::untrusted::Untrusted::new(path).line(80);
+    let near = meant_any(&tree.near(path));
+    let shown = Untrusted::new(path).line(80);
     Problem::Unknown(format!("there is no actor at `{shown}`; `actors tree` shows all{near}"))
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Problem, Question, Reader, action, alert, audit, crash, doctor, limit, meant, nearest, opportunity,
-    quarantine, status, strategy,
+    quarantine, status, strategy, way,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -38,6 +38,7 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["crashes", id] => json(crash::show(reader, id)),
         ["actions"] => json(action::list(reader, question)),
         ["actions", id] => json(action::show(reader, id)),
+        ["actions", id, "way"] => json(way::read(reader, id, &[])),
         ["strategies"] => plain(question).and_then(|()| json(Ok(strategy::list(reader)))),
         ["strategies", name] => json(strategy::show(reader, name)),
         ["strategies", name, "quarantine"] => json(quarantine::list(reader, name)),

@@ -12,7 +12,9 @@ use mm_core::opportunity::{Opportunity, Reward, State};
 use mm_core::run::{Outcome, RunRecord, SourceHealth, SourceReport, Trigger};
 use mm_core::seams::Entropy;
 use mm_services::RuleSource as _;
-use mm_services::records::{AlertRow, ScheduleRow, StrategyRow};
+use mm_services::records::{
+    AlertRow, CrashKind, CrashLeft, CrashRecord, CrashRow, Input, QuarantineRow, ScheduleRow, StrategyRow,
+};
 use mm_store::{Change, NewEntry, Options, SharedMemory};
 use serde_json::{Value, json};
 
@@ -140,6 +142,51 @@ fn row() -> StrategyRow {
     }
 }
 
+fn crash() -> CrashRow {
+    let fields = vec![("url".to_owned(), "https://a.example/\u{1b}[2J".to_owned())];
+    let record = |seq: u64, ok: bool| CrashRecord {
+        seq,
+        kind: "walk".to_owned(),
+        sender: Some("kernel/strategies/default/bug-bounty".to_owned()),
+        action: Some("00001-000001-bug-bounty.read-a".to_owned()),
+        fields: if ok { Vec::new() } else { fields.clone() },
+        queue_ns: 20_000,
+        handle_ns: 1_234_567,
+        ok,
+    };
+    CrashRow {
+        actor: "kernel/gateway".to_owned(),
+        incarnation: 4,
+        at: minutes_before(10),
+        exit: "panicked".to_owned(),
+        cause: "panicked: index out of bounds\u{1b}[31m".to_owned(),
+        location: Some("actors/services/src/gateway.rs:12".to_owned()),
+        backtrace: Some("   0: walk\n             at gateway.rs:12\n   1: \u{1b}[2J\n".to_owned()),
+        in_hand: Some("walk".to_owned()),
+        fields: fields.clone(),
+        messages_total: 9,
+        kinds: vec![CrashKind { kind: "walk".to_owned(), done: 8, failed: 1, lost: 1 }],
+        records: vec![record(8, true), record(9, false)],
+        left: vec![CrashLeft { kind: "walk".to_owned(), sender: None, action: None, fields: Vec::new() }],
+        ..CrashRow::default()
+    }
+}
+
+fn held() -> QuarantineRow {
+    QuarantineRow {
+        strategy: strategy(),
+        input: Input::Item("programme\u{1b}[2J".to_owned()),
+        digest: Digest([3; 32]),
+        count: 3,
+        crashes: vec![(run().id, 1)],
+        first_at: minutes_before(20),
+        last_at: minutes_before(10),
+        since: Some(minutes_before(10)),
+        dropped_at: None,
+        words: "panicked: boom".to_owned(),
+    }
+}
+
 fn fill(store: &Store) {
     let space = Space::default_owner();
     let mut change = Change::new();
@@ -179,6 +226,10 @@ fn fill(store: &Store) {
         .and_then(|change| change.put(&Space::machine(), "disk", &over))
         .and_then(|change| change.put(&quota.space, &quota.key, &spent))
         .and_then(|change| change.put(&Space::machine(), "bounty-targets-data", &cool_down))
+        .unwrap();
+    change = change
+        .put(&Space::machine(), "00001-000002", &crash())
+        .and_then(|change| change.put(&space, "bug-bounty/4f1d2a90", &held()))
         .unwrap();
     for n in 1..=3u64 {
         let entry =
@@ -233,6 +284,10 @@ fn every_read_has_its_shape() {
         "/opportunities?limit=1",
         &format!("/opportunities/{id}"),
         "/actions",
+        "/actions/00001-000001-bug-bounty.read-a/way",
+        "/crashes",
+        "/crashes/00001-000002",
+        "/strategies/bug-bounty/quarantine",
         "/strategies",
         "/strategies/bug-bounty",
         "/limits",
@@ -307,6 +362,13 @@ fn what_is_not_there_is_named_with_what_is() {
         "/opportunities?stat=new",
         "/opportunities?limit=-1",
         "/actions/none",
+        "/actions/00001-000001-bug-bounty.raed-a/way",
+        "/actions/00001-000001-bug-bounty/way",
+        "/actions/%00/way",
+        "/crashes/00001-000001",
+        "/crashes/%00",
+        "/crashes?actr=x",
+        "/strategies/bug-bunty/quarantine",
         "/actions?status=good",
         "/strategies/bug-bunty",
         "/limits/bounty-target-data",
@@ -327,6 +389,13 @@ fn what_is_not_there_is_named_with_what_is() {
         /opportunities?stat=new: 400 `stat` is no value of this question; it knows state, kind, platform, baseline, sort, limit
         /opportunities?limit=-1: 400 `-1` cannot be the value of `limit`
         /actions/none: 404 there is no action `none`; `actions list` shows the ids
+        /actions/00001-000001-bug-bounty.raed-a/way: 404 there is no action `00001-000001-bug-bounty.raed-a`; `actions list` shows the ids; did you mean `00001-000001-bug-bounty.read-a`?
+        /actions/00001-000001-bug-bounty/way: 404 there is no action `00001-000001-bug-bounty`; `actions list` shows the ids; these begin like it: 00001-000001-bug-bounty.read-b, 00001-000001-bug-bounty.read-a
+        /actions/%00/way: 404 there is no action `�`; `actions list` shows the ids
+        /crashes/00001-000001: 404 there is no crash `00001-000001`; `crashes list` shows the ids; did you mean `00001-000002`?
+        /crashes/%00: 404 there is no crash `�`; `crashes list` shows the ids
+        /crashes?actr=x: 400 `actr` is no value of this question; it knows actor, limit
+        /strategies/bug-bunty/quarantine: 404 no strategy `bug-bunty` is installed; `strategy list` shows those that are; did you mean `bug-bounty`?
         /actions?status=good: 400 `status` is one of success, failure, blocked, pending
         /strategies/bug-bunty: 404 no strategy `bug-bunty` is installed; `strategy list` shows those that are; did you mean `bug-bounty`?
         /limits/bounty-target-data: 404 no rule file in /data/rules speaks of a platform `bounty-target-data`; did you mean `bounty-targets-data`?
@@ -379,6 +448,29 @@ fn doctor_names_what_was_deleted_behind_the_machines_back() {
             "the tick ledger of `bug-bounty` has 0 rows where 2 were written",
         ]
     );
+}
+
+/// What no schedule is, under the key of one.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Torn;
+
+impl mm_store::Record for Torn {
+    const KIND: mm_store::Kind = mm_store::Kind::new("schedule", 999, 1);
+}
+
+#[test]
+fn a_row_that_does_not_open_hides_no_other_strategy() {
+    let mut reader = reader();
+    let mut other = reader.strategies[0].clone();
+    other.about.name = "other";
+    reader.strategies.push(other);
+    let change = Change::new().put(&reader.space, "other", &Torn).unwrap();
+    reader.store.commit_blocking(change).unwrap();
+    let listed = ask(&reader, "/strategies");
+    let told = |n: usize| (listed[n]["strategy"].as_str().unwrap(), listed[n]["status"].as_str().unwrap());
+    assert_eq!([told(0), told(1)], [("bug-bounty", "active"), ("other", "error")]);
+    let why = listed[1]["errors"][0].as_str().unwrap();
+    assert!(why.contains("schedule"), "{why}");
 }
 
 #[test]

@@ -223,6 +223,20 @@ impl Trace {
         }
     }
 
+    /// The paths of the actors that it is about as things stand; those that start later are added.
+    #[must_use]
+    pub fn watches(&self) -> Vec<String> {
+        let mut paths = self.tree.paths();
+        paths.retain(|path| self.tap.matches_path(path));
+        paths
+    }
+
+    /// Whether it shows messages of that kind.
+    #[must_use]
+    pub fn shows(&self, kind: &str) -> bool {
+        self.tap.matches_kind(kind)
+    }
+
     /// Why it ended; `None` while it runs.
     #[must_use]
     pub fn end(&self) -> Option<TraceEnd> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::tree::{bytes, ms, next_try};
 use crate::cli::print::{fields, line, minute, table};
-use crate::views::actor::{ActorPage, Quantiles};
+use crate::views::actor::{ActorPage, CrashView, Quantiles};
 
 /// All that is known of an actor, for a person.
 pub fn page(page: &ActorPage) -> String {
@@ -19,15 +19,10 @@ pub fn page(page: &ActorPage) -> String {
         let names = ["seq", "kind", "sender", "action", "queue_ns", "handle_ns", "ok"];
         text.push_str(&format!("\nLast messages:\n{}", table(&names, &cells(&page.records, &names))));
     }
-    for crash in &page.crashes {
-        let last = crash.records.last().and_then(|record| record["kind"].as_str()).unwrap_or("none");
-        text.push_str(&format!(
-            "\nCrash at {}: {}\n  it did not survive: {}; dropped from its mailbox: {}\n",
-            minute(&crash.at),
-            line(&crash.cause, 400),
-            line(last, 60),
-            crash.left.len()
-        ));
+    if !page.crashes.is_empty() {
+        let rows: Vec<Vec<String>> = page.crashes.iter().map(crash).collect();
+        text.push_str(&format!("\nCrashes:\n{}", table(&["id", "when", "in hand", "cause"], &rows)));
+        text.push_str("`money-machine crashes show ID` has the last messages and the backtrace.\n");
     }
     text
 }
@@ -54,8 +49,10 @@ fn head(page: &ActorPage) -> Vec<(&'static str, String)> {
         lines.push(("memory", bytes(taken)));
     }
     if let Some(next) = next_try(actor, now) {
-        let cause = page.history.last().map(|last| format!(", cause {}", line(&last.cause, 40)));
-        lines.push(("next try", format!("{next}{}", cause.unwrap_or_default())));
+        lines.push(("next try", next));
+    }
+    if let Some(why) = &page.held_why {
+        lines.push(("held down", line(why, 300)));
     }
     match (page.budget_spent, actor.budget_left, actor.budget_limit) {
         (_, Some(left), Some(limit)) => lines.push(("budget", format!("{left} of {limit} restarts left"))),
@@ -94,6 +91,15 @@ fn history(page: &ActorPage) -> String {
         text.push_str(&table(&["when", "cause", "attempt", "why"], &rows));
     }
     text
+}
+
+fn crash(crash: &CrashView) -> Vec<String> {
+    vec![
+        crash.id.as_deref().map_or("-".to_owned(), |id| line(id, 40)),
+        minute(&crash.at),
+        crash.in_hand.as_deref().map(|kind| line(kind, 60)).unwrap_or_default(),
+        line(&crash.cause, 200),
+    ]
 }
 
 fn cells(values: &[Value], names: &[&str]) -> Vec<Vec<String>> {

@@ -77,7 +77,7 @@ fn budget(actor: &ActorRow) -> String {
     }
 }
 
-/// `in 42 s, attempt 4 of 10`; `None` where nothing is waited for.
+/// `in 42 s, attempt 4 of 10, cause transient`; `None` where nothing is waited for.
 pub fn next_try(actor: &ActorRow, now: Option<Moment>) -> Option<String> {
     let at = actor.next_try.as_ref()?;
     let wait = match (at.parse::<Moment>().ok(), now) {
@@ -86,7 +86,8 @@ pub fn next_try(actor: &ActorRow, now: Option<Moment>) -> Option<String> {
         _ => line(at, 40),
     };
     let of = actor.budget_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
-    Some(format!("{wait}, attempt {}{of}", actor.attempt))
+    let cause = actor.cause.as_ref().map(|cause| format!(", cause {}", line(cause, 40)));
+    Some(format!("{wait}, attempt {}{of}{}", actor.attempt, cause.unwrap_or_default()))
 }
 
 /// Milliseconds for a column.

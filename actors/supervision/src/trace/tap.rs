@@ -53,6 +53,10 @@ impl Tap {
         self.pattern.matches_path(path)
     }
 
+    pub(super) fn matches_kind(&self, kind: &str) -> bool {
+        self.pattern.matches_kind(kind)
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
