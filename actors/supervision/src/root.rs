@@ -11,7 +11,7 @@ use crate::life::Life;
 use crate::seams::Seams;
 use crate::spec::SupervisorSpec;
 use crate::supervisor::{CommandError, Supervisor, SupervisorHandle};
-use crate::tree::{ActorDetail, ActorView, Node, Place, Standing, Straggler, Tree};
+use crate::tree::{ActorDetail, ActorView, Node, Place, ROOT, Standing, Straggler, Tree};
 
 /// How long everything together may take to end once all of it is killed.
 const LAST_WAIT: Duration = Duration::from_millis(500);
@@ -187,6 +187,10 @@ impl Tree {
     /// # Errors
     /// When there is no such actor, the store refuses, or its supervisor gives no answer.
     pub async fn proved(&self, path: &str) -> Result<(), CommandError> {
+        self.give_own_back(path).await?;
+        if path == ROOT {
+            return Ok(());
+        }
         let (supervisor, name) = self.above(path)?;
         supervisor.proved(&name).await
     }
@@ -196,8 +200,20 @@ impl Tree {
     /// # Errors
     /// When there is no such actor, the store refuses, or its supervisor gives no answer.
     pub async fn clear(&self, path: &str) -> Result<(), CommandError> {
+        self.give_own_back(path).await?;
+        if path == ROOT {
+            return Ok(());
+        }
         let (supervisor, name) = self.above(path)?;
         supervisor.clear(&name).await
+    }
+
+    /// A supervisor has the budget for its children's restarts itself; one that is down has none in hand.
+    async fn give_own_back(&self, path: &str) -> Result<(), CommandError> {
+        match self.find(path).and_then(|node| node.supervises.clone()) {
+            Some(supervisor) if supervisor.is_running() => supervisor.give_own_back().await,
+            _ => Ok(()),
+        }
     }
 
     fn above(&self, path: &str) -> Result<(SupervisorHandle, String), CommandError> {

@@ -1,29 +1,37 @@
 //! The supervisor: a component whose messages are the ends of its children.
 //!
 //! It may start, stop and kill its children and nothing else. It works on one thing at a time, as OTP's
-//! does: a start or stop it waits for holds up the next decision, each within the child's own limit.
+//! does: a start or stop it waits for holds up the next decision, each within the child's own limit. The
+//! store it waits for only where an operator does: a restart's debit comes back as a message.
 //! What it decides stands in `decide`, `intensity`, `backoff` and `budget`; here it is only done.
 //! It fails (to its parent) when its own restarts are spent; a child with a budget of its own is tripped
 //! instead. If it dies itself, its children are killed, and its successor waits for their end.
 
+mod before;
 mod child;
+mod command;
 mod handle;
+mod history;
 mod purse;
 mod recover;
+mod wait;
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 pub use handle::{CommandError, Started, SupervisorHandle};
 
-use child::{Child, Held};
-use purse::Purse;
+use child::Child;
+use purse::{Answer, Purse};
+use recover::Next;
 
+use crate::budget::Restarted;
 use crate::component::Component;
 use crate::decide::{self, AfterExit, Restart, Sibling};
 use crate::event::What;
-use crate::fault::{Cause, Fault};
+use crate::fault::Fault;
 use crate::handle::Handle;
 use crate::inspect::Inspect;
 use crate::intensity::Window;
@@ -41,6 +49,27 @@ pub(crate) enum SupMsg {
     Due {
         key: u64,
         generation: u64,
+    },
+    /// The store has answered a debit of the child `owner`, or of the supervisor itself.
+    Granted {
+        owner: Option<u64>,
+        generation: u64,
+        answer: Answer<u32>,
+    },
+    /// A trip is recorded, or could not be.
+    Tripped {
+        key: u64,
+        why: String,
+        failed: Option<String>,
+    },
+    /// A failure could not be written into the history.
+    NotNoted {
+        key: u64,
+        why: String,
+    },
+    /// The supervisor's own budget is given back.
+    GiveBack {
+        reply: Reply<Result<(), CommandError>>,
     },
     Add {
         spec: Box<ChildSpec>,
@@ -69,6 +98,10 @@ impl Inspect for SupMsg {
         match self {
             Self::Ended { .. } => "ended",
             Self::Due { .. } => "due",
+            Self::Granted { .. } => "granted",
+            Self::Tripped { .. } => "tripped",
+            Self::NotNoted { .. } => "not_noted",
+            Self::GiveBack { .. } => "give_back",
             Self::Add { .. } => "add",
             Self::Command { command, .. } => match command {
                 Command::Stop => "stop",
@@ -84,7 +117,11 @@ impl Inspect for SupMsg {
     fn fields(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Ended { incarnation } => vec![("incarnation", incarnation.to_string())],
-            Self::Due { key, .. } => vec![("key", key.to_string())],
+            Self::Granted { owner: None, .. } | Self::GiveBack { .. } => Vec::new(),
+            Self::Due { key, .. }
+            | Self::Granted { owner: Some(key), .. }
+            | Self::Tripped { key, .. }
+            | Self::NotNoted { key, .. } => vec![("key", key.to_string())],
             Self::Add { spec, .. } => vec![("child", spec.name.clone())],
             Self::Command { name, .. } => vec![("child", name.clone())],
         }
@@ -106,6 +143,8 @@ pub(crate) struct State {
     purse: Option<Purse>,
     /// In start order. A child that is dropped alive is killed.
     children: Vec<Child>,
+    /// Failures to be written down once the message in hand is done.
+    notes: Vec<(u64, Restarted)>,
 }
 
 impl Supervisor {
@@ -122,7 +161,12 @@ impl Component for Supervisor {
         let place = self.place.clone();
         place
             .retain(|node| self.spec.children.iter().any(|row| *place.node.path_of(&row.name) == *node.path));
-        let purse = self.spec.budget.map(|budget| Purse::new(budget, place.clone()));
+        let mut purse = self.spec.budget.map(|budget| Purse::new(budget, place.clone(), None));
+        if let Some(purse) = &mut purse
+            && let Ok(standing) = purse::ask(&place, purse::store(&place).standing(&place.node.path)).await
+        {
+            purse.begin(&standing);
+        }
         let mut state = State {
             spec: self.spec.clone(),
             window: Window::new(self.spec.intensity),
@@ -130,6 +174,7 @@ impl Component for Supervisor {
             me,
             purse,
             children: Vec::new(),
+            notes: Vec::new(),
         };
         for row in &self.spec.children {
             if let Err(error) = state.add(row.clone()).await {
@@ -137,21 +182,14 @@ impl Component for Supervisor {
                 return Err(Fault::of(error.cause(), error.to_string()));
             }
         }
+        state.write_notes();
         Ok(state)
     }
 
     async fn handle(&self, _me: &Handle<SupMsg>, msg: SupMsg, state: &mut State) -> Result<(), Fault> {
-        match msg {
-            SupMsg::Ended { incarnation } => state.ended(incarnation).await?,
-            SupMsg::Due { key, generation } => state.due(key, generation).await?,
-            SupMsg::Add { spec, reply } => {
-                reply.send(state.add(*spec).await);
-            }
-            SupMsg::Command { name, command, reply } => {
-                reply.send(state.command(&name, command).await);
-            }
-        }
-        Ok(())
+        let done = state.obey(msg).await;
+        state.write_notes();
+        done
     }
 
     async fn stop(&self, mut state: State) {
@@ -160,6 +198,32 @@ impl Component for Supervisor {
 }
 
 impl State {
+    async fn obey(&mut self, msg: SupMsg) -> Result<(), Fault> {
+        match msg {
+            SupMsg::Ended { incarnation } => self.ended(incarnation).await?,
+            SupMsg::Due { key, generation } => self.due(key, generation).await?,
+            SupMsg::Granted { owner, generation, answer } => self.granted(owner, generation, answer).await?,
+            SupMsg::Tripped { key, why, failed } => self.tripped(key, why, failed),
+            SupMsg::NotNoted { key, why } => {
+                if let Some(child) = self.child(key) {
+                    child.place.emit(What::BudgetFailed { why });
+                }
+            }
+            SupMsg::Add { spec, reply } => {
+                reply.send(self.add(*spec).await);
+            }
+            SupMsg::Command { name, command, reply } => {
+                reply.send(self.command(&name, command).await);
+                self.after_command(&name).await?;
+            }
+            SupMsg::GiveBack { reply } => {
+                reply.send(self.own_given_back().await);
+                self.settle(None, false).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a child at the end and starts it. One without a budget of its own that cannot start is
     /// forgotten; one with a budget is tried again on it.
     async fn add(&mut self, spec: ChildSpec) -> Result<Started, CommandError> {
@@ -174,11 +238,10 @@ impl State {
         // Unique in the tree, so that a timer of a supervisor that was killed finds no child of the next.
         let key = self.place.tree.next_incarnation();
         let mut child = Child::new(key, spec, &self.place);
-        if let Some(why) = child.tripped_before().await {
-            child.hold(Held::Tripped, Standing::Tripped);
-            child.place.emit(What::Tripped { why });
+        let before = child.before(self.purse.is_some()).await;
+        if let Some(started) = child.go_on(before, &self.me) {
             self.children.push(child);
-            return Ok(Started::Tripped);
+            return Ok(started);
         }
         let started = child.start(&self.me).await;
         self.children.push(child);
@@ -190,11 +253,12 @@ impl State {
         }
         // A child that pays for itself never makes its supervisor fail, so there is no fault to pass on.
         match self.prepare(index, &exit).await {
-            Ok(Some(delay)) => {
+            Ok(Next::Start(delay)) => {
                 self.schedule(key, delay);
                 Ok(Started::Retrying)
             }
-            Ok(None) | Err(_) => Ok(Started::Tripped),
+            Ok(Next::Debit) => Ok(Started::Retrying),
+            Ok(Next::Never) | Err(_) => Ok(Started::Tripped),
         }
     }
 
@@ -217,52 +281,14 @@ impl State {
         Ok(())
     }
 
-    async fn command(&mut self, name: &str, command: Command) -> Result<(), CommandError> {
-        let named = |child: &Child| child.spec.name == name;
-        let Some(index) = self.children.iter().position(named) else {
-            return Err(CommandError::Unknown { name: name.to_owned(), near: Vec::new() });
-        };
-        let Some(child) = self.children.get_mut(index) else { return Ok(()) };
-        match command {
-            Command::Stop => child.stop().await,
-            Command::Remove => {
-                child.stop().await;
-                child.refund().await;
-                self.forget(index);
-            }
-            Command::Isolate { reason } => {
-                child.stop().await;
-                child.hold(Held::Isolated, Standing::Isolated);
-                child.place.emit(What::Isolated { reason });
-            }
-            Command::Release => {
-                child.held = None;
-                if let Err(exit) = child.start(&self.me).await {
-                    child.place.stand(Standing::Stopped);
-                    return Err(CommandError::CouldNotStart { name: name.to_owned(), why: exit });
-                }
-            }
-            Command::GiveBack => {
-                child.give_back().await.map_err(|why| CommandError::Budget { why })?;
-            }
-            Command::Restart => {
-                child.stop().await;
-                child.held = None;
-                if let Err(exit) = child.start(&self.me).await {
-                    child.place.stand(Standing::Stopped);
-                    return Err(CommandError::CouldNotStart { name: name.to_owned(), why: exit });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Stops every child, last started first.
+    /// Stops every child, last started first, and puts back what they had not used, all at once.
     async fn stop_all(&mut self) {
         for child in self.children.iter_mut().rev() {
             child.stop().await;
-            child.refund().await;
         }
+        let own = self.purse.iter_mut();
+        let purses = self.children.iter_mut().filter_map(|child| child.purse.as_mut()).chain(own);
+        join_all(purses.map(Purse::refund)).await;
     }
 
     /// Removes a child that is not alive, and its node.
@@ -276,22 +302,26 @@ impl State {
         self.children.iter().map(Child::as_sibling).collect()
     }
 
+    fn child(&mut self, key: u64) -> Option<&mut Child> {
+        self.children.iter_mut().find(|child| child.key == key)
+    }
+
+    /// The purse that pays for the child's restarts, if any does.
+    fn payer(&mut self, index: usize) -> Option<&mut Purse> {
+        match self.children.get_mut(index) {
+            Some(Child { purse: Some(purse), .. }) => Some(purse),
+            _ => self.purse.as_mut(),
+        }
+    }
+
+    /// Those who wait for a debit of that purse.
+    fn awaiting(&self, owner: Option<u64>) -> Vec<u64> {
+        let owned = |child: &&Child| owner.map_or(child.purse.is_none(), |owner| child.key == owner);
+        let waiting = self.children.iter().filter(|child| child.awaits_debit().is_some());
+        waiting.filter(owned).map(|child| child.key).collect()
+    }
+
     fn index_of(&self, key: u64) -> Option<usize> {
         self.children.iter().position(|child| child.key == key)
-    }
-}
-
-impl CommandError {
-    fn cause(&self) -> Cause {
-        match self {
-            Self::CouldNotStart { why, .. } => why.cause().unwrap_or(Cause::Bug),
-            Self::AlreadyThere { .. }
-            | Self::PermanentSignificant { .. }
-            | Self::Unknown { .. }
-            | Self::Budget { .. }
-            | Self::WayIn { .. }
-            | Self::NotRecorded { .. }
-            | Self::Unreachable { .. } => Cause::Bug,
-        }
     }
 }

@@ -6,10 +6,16 @@
 mod budgets;
 #[path = "tree/crash.rs"]
 mod crash;
+#[path = "tree/debits.rs"]
+mod debits;
+#[path = "tree/disk.rs"]
+mod disk;
 #[path = "tree/handles.rs"]
 mod handles;
 #[path = "tree/kit.rs"]
 mod kit;
+#[path = "tree/lives.rs"]
+mod lives;
 #[path = "tree/otp.rs"]
 mod otp;
 #[path = "tree/progress.rs"]

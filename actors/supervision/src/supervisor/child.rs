@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::SupMsg;
+use super::history::History;
 use super::purse::Purse;
+use super::wait::Wait;
 use crate::decide::Sibling;
 use crate::event::What;
 use crate::fault::Exit;
@@ -34,15 +36,20 @@ pub(crate) struct Child {
     pub(crate) spec: ChildSpec,
     pub(crate) place: Place,
     pub(crate) held: Option<Held>,
+    /// Why its budget is tripped, as the store has it: also while it is isolated, or restarted by hand.
+    pub(crate) tripped: Option<String>,
+    /// Ends when the trip that is being recorded is.
+    pub(crate) tripping: Option<oneshot::Receiver<()>>,
     pub(crate) purse: Option<Purse>,
+    pub(crate) history: Option<History>,
     /// Failures in a row, for the back-off.
     pub(crate) attempts: u32,
+    /// What it waits for before its next start.
+    pub(super) wait: Wait,
+    /// The sibling it was stopped for and is started again with.
+    pub(crate) follows: Option<u64>,
     life: Option<Life>,
-    started_at: Option<Instant>,
-    /// The wait before the next start; a late one is known by its generation.
-    timer: Option<AbortHandle>,
-    waiting: bool,
-    generation: u64,
+    pub(super) started_at: Option<Instant>,
 }
 
 impl Child {
@@ -55,19 +62,21 @@ impl Child {
             parent.tree.now_ms(),
         );
         let place = Place { tree: parent.tree.clone(), node: parent.adopt(node) };
-        let purse = spec.budget.map(|budget| Purse::new(budget, place.clone()));
+        let purse = spec.budget.map(|budget| Purse::new(budget, place.clone(), Some(key)));
         Self {
             key,
             spec,
             place,
             held: None,
+            tripped: None,
+            tripping: None,
             purse,
+            history: None,
             attempts: 0,
+            wait: Wait::default(),
+            follows: None,
             life: None,
             started_at: None,
-            timer: None,
-            waiting: false,
-            generation: 0,
         }
     }
 
@@ -77,24 +86,17 @@ impl Child {
 
     /// Alive, or about to be.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.life.is_some() || self.waiting
+        self.life.is_some() || self.is_waiting() || self.follows.is_some()
     }
 
     pub(crate) fn as_sibling(&self) -> Sibling {
         Sibling { restart: self.spec.restart, alive: self.life.is_some(), held: self.held.is_some() }
     }
 
-    /// Why its budget is tripped since an earlier life.
-    pub(crate) async fn tripped_before(&self) -> Option<String> {
-        match &self.purse {
-            Some(purse) => purse.tripped_before().await,
-            None => None,
-        }
-    }
-
     /// Starts an incarnation, once all that is left of earlier ones has ended.
     pub(crate) async fn start(&mut self, parent: &Handle<SupMsg>) -> Result<(), Exit> {
         self.cancel_wait();
+        self.follows = None;
         self.place.stand(Standing::Starting);
         let incarnation = self.place.tree.next_incarnation();
         let started = self.launch(incarnation, parent).await;
@@ -110,8 +112,7 @@ impl Child {
             Err(exit) => {
                 self.started_at = None;
                 self.place.stand(Standing::Stopped);
-                self.place.node.tell(|story| story.last_cause = Some(exit.to_string()));
-                self.place.emit(What::Exited { exit: exit.clone() });
+                self.tell_exit(exit);
                 self.keep_report(incarnation, exit);
             }
         }
@@ -150,15 +151,23 @@ impl Child {
         let exit = life.ended().await;
         self.life = None;
         self.place.node.set_live(None);
-        self.place.node.tell(|story| story.last_cause = Some(exit.to_string()));
-        self.place.emit(What::Exited { exit: exit.clone() });
+        self.tell_exit(&exit);
         self.keep_report(life.incarnation, &exit);
         exit
+    }
+
+    fn tell_exit(&self, exit: &Exit) {
+        self.place.node.tell(|story| {
+            story.last_cause = Some(exit.to_string());
+            story.cause = Some(exit.word());
+        });
+        self.place.emit(What::Exited { exit: exit.clone() });
     }
 
     /// Asks it to stop, waits as long as its row says, then kills it, and reports if it had to.
     pub(crate) async fn stop(&mut self) {
         self.cancel_wait();
+        self.follows = None;
         let Some(life) = self.life.clone() else {
             if self.held.is_none() {
                 self.place.stand(Standing::Stopped);
@@ -182,8 +191,7 @@ impl Child {
                 self.place.tree.note_stopped();
                 self.place.stand(Standing::Stopped);
                 if exit.kind().is_abnormal() {
-                    self.place.emit(What::Exited { exit: exit.clone() });
-                    self.place.node.tell(|story| story.last_cause = Some(exit.to_string()));
+                    self.tell_exit(&exit);
                     self.keep_report(life.incarnation, &exit);
                 } else {
                     drop(self.place.node.meter.take_left());
@@ -238,82 +246,23 @@ impl Child {
         self.place.emit(What::Crashed(report));
     }
 
-    /// Counts one more failure and says how long to wait for the next start.
-    pub(crate) fn next_delay(&mut self) -> Duration {
-        let backoff = self.spec.backoff;
-        if self.started_at.take().is_some_and(|at| at.elapsed() >= backoff.forgive_after) {
-            self.attempts = 0;
-        }
-        self.attempts = self.attempts.saturating_add(1);
-        let jitter = (self.place.tree.inner.seams.jitter)();
-        backoff.delay(self.attempts, jitter)
-    }
-
-    /// Sends the supervisor a `Due` after `delay`.
-    pub(crate) fn wait(&mut self, delay: Duration, supervisor: &Handle<SupMsg>) {
-        self.cancel_wait();
-        self.waiting = true;
-        let due = SupMsg::Due { key: self.key, generation: self.generation };
-        if delay.is_zero() {
-            supervisor.push(due);
-        } else {
-            let supervisor = supervisor.clone();
-            let timer = tokio::spawn(async move {
-                tokio::time::sleep(delay).await;
-                supervisor.push(due);
-            });
-            self.timer = Some(timer.abort_handle());
-        }
-        self.place.stand(Standing::Restarting);
-        let next_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-        let next_ms = self.place.tree.now_ms().saturating_add(next_ms);
-        let attempt = self.attempts;
-        self.place.node.tell(|story| {
-            story.attempt = attempt;
-            story.next_try_ms = Some(next_ms);
-        });
-        self.place.emit(What::Restarting { within: delay, attempt });
-    }
-
-    /// Whether that wait is still the one that counts.
-    pub(crate) fn is_due(&self, generation: u64) -> bool {
-        self.waiting && self.generation == generation
-    }
-
-    fn cancel_wait(&mut self) {
-        self.generation += 1;
-        self.waiting = false;
-        if let Some(timer) = self.timer.take() {
-            timer.abort();
-        }
-    }
-
     /// Keeps it down until someone says otherwise.
-    pub(crate) fn hold(&mut self, held: Held, standing: Standing) {
+    pub(crate) fn hold(&mut self, held: Held, why: &str) {
         self.cancel_wait();
+        self.follows = None;
         self.held = Some(held);
-        self.place.stand(standing);
+        self.place.stand(match held {
+            Held::Tripped => Standing::Tripped,
+            Held::Isolated => Standing::Isolated,
+        });
+        self.place.node.tell(|story| story.held_why = Some(why.to_owned()));
     }
 
-    /// Gives its budget back; a tripped child may then be restarted.
-    pub(crate) async fn give_back(&mut self) -> Result<(), String> {
-        if let Some(purse) = &mut self.purse {
-            purse.give_back().await?;
-        }
-        self.attempts = 0;
-        self.place.node.tell(|story| story.attempt = 0);
-        if self.held == Some(Held::Tripped) {
-            self.held = None;
-            self.place.stand(Standing::Stopped);
-        }
-        Ok(())
-    }
-
-    /// Puts back the restarts it had taken out and not used.
-    pub(crate) async fn refund(&mut self) {
-        if let Some(purse) = &mut self.purse {
-            purse.refund().await;
-        }
+    /// Lets it be started again.
+    pub(crate) fn let_go(&mut self) {
+        self.held = None;
+        self.place.stand(Standing::Stopped);
+        self.place.node.tell(|story| story.held_why = None);
     }
 }
 

@@ -180,6 +180,11 @@ impl SupervisorHandle {
         self.command(name, Command::GiveBack).await
     }
 
+    /// Gives back the supervisor's own budget, for its children's restarts.
+    pub(crate) async fn give_own_back(&self) -> Result<(), CommandError> {
+        self.ask(|reply| SupMsg::GiveBack { reply }).await
+    }
+
     /// Whether an incarnation of the supervisor is there.
     #[must_use]
     pub fn is_running(&self) -> bool {

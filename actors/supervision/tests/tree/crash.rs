@@ -211,7 +211,10 @@ fn dynamic_children_come_and_go() {
         assert_eq!(root.tree().paths(), ["root"]);
         let gone = top.stop_child("default/a").await.unwrap_err();
         assert_eq!(gone.to_string(), "no child is called `default/a`; see `actors tree`");
-        assert_eq!(top.start_child(plain("default/a", &again)).await, Ok(Started::Running));
+        let back = top.start_child(plain("default/a", &again)).await;
+        assert_eq!(back, Ok(Started::Isolated), "what an operator put aside does not come back by itself");
+        root.tree().release("default/a").await.unwrap();
+        assert!(again.is_running());
         root.stop(SECOND).await;
     });
 }
