@@ -34,6 +34,7 @@ impl AdminService {
         let about = "answers the operator, also while all else is down";
         child("admin", about, Restart::Permanent, STOP_WITHIN, &Handle::new(), make)
             .with_backoff(Backoff::between(Duration::from_millis(100), Duration::from_secs(30)))
+            .as_way_in()
     }
 }
 

@@ -186,6 +186,51 @@ fn whatever_is_ordered_while_a_debit_is_under_way_leaves_nobody_behind_and_nobod
     });
 }
 
+/// The store has recorded it, and then given all back, before the supervisor hears of it.
+#[test]
+fn an_answer_from_before_the_budget_was_given_back_counts_for_nothing() {
+    paused(async {
+        let disk = Disk::new(MS, true);
+        disk.hold();
+        let three = Three::start(Strategy::OneForOne, &disk, |row| row).await;
+        three.crash();
+        settle().await;
+        assert_eq!(disk.row("b").spent, 1);
+        three.root.tree().clear("b").await.unwrap();
+        disk.let_all_through();
+        settle().await;
+        for restarts in 1..=3 {
+            let seen = at(&three.root.view(), "b").restarts;
+            assert_eq!((seen, disk.row("b").spent), (restarts, u32::try_from(restarts).unwrap()));
+            three.crash();
+            settle().await;
+        }
+        assert_eq!(three.state("b"), ActorState::Tripped);
+        three.end("given back").await;
+    });
+}
+
+/// `b` waits for its debit when `a`, on which it depends, fails and comes back at once.
+#[test]
+fn a_siblings_restart_starts_nobody_who_is_not_paid_for() {
+    paused(async {
+        let disk = Disk::new(MS, false);
+        disk.hold();
+        let three = Three::start(Strategy::RestForOne, &disk, |row| row).await;
+        three.crash();
+        settle().await;
+        three.handles[0].cast(Msg::Fail).unwrap();
+        settle().await;
+        assert_eq!((three.state("a"), at(&three.root.view(), "a").restarts), (ActorState::Running, 1));
+        assert_eq!(three.state("b"), ActorState::Restarting, "not recorded yet");
+        assert_eq!(three.state("c"), ActorState::Restarting, "depends on b");
+        disk.let_one_through();
+        settle().await;
+        assert_eq!((three.state("b"), three.state("c")), (ActorState::Running, ActorState::Running));
+        three.end("paid").await;
+    });
+}
+
 #[test]
 fn a_supervisors_own_budget_pays_for_many_with_one_debit_and_can_be_given_back() {
     paused(async {
