@@ -5,7 +5,7 @@
 //!
 //! An actor that has spent its own is an alert from the same change on until it gets them back. What an
 //! operator does to a budget is on the audit chain in the same change. A row that does not open counts as
-//! spent, and giving back makes it anew.
+//! spent, and giving back or a release makes it anew.
 
 use std::sync::Arc;
 
@@ -214,7 +214,16 @@ impl BudgetStore for StoredBudgets {
             Some(reason) => self.change(key, Told::Isolated(now), move |standing| {
                 standing.isolated = Some((reason.clone(), at_ms));
             }),
-            None => self.change(key, Told::Released(now), |standing| standing.isolated = None),
+            None => {
+                let (store, key) = (self.store.clone(), key.to_owned());
+                Box::pin(async move {
+                    let released = async {
+                        mend(&store, &key).await?;
+                        write(&store, &key, &Told::Released(now), |standing| standing.isolated = None).await
+                    };
+                    released.await.map_err(|source: Boxed| BudgetError { key: key.clone(), source })
+                })
+            }
         }
     }
 }
