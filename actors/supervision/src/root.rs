@@ -218,6 +218,6 @@ impl Tree {
 
     fn above(&self, path: &str) -> Result<(SupervisorHandle, String), CommandError> {
         self.supervisor_of(path)
-            .ok_or_else(|| CommandError::Unknown { name: path.to_owned(), near: Vec::new() })
+            .ok_or_else(|| CommandError::Unknown { name: path.to_owned(), near: self.near(path) })
     }
 }

@@ -12,7 +12,8 @@ impl State {
     pub(super) async fn command(&mut self, name: &str, command: Command) -> Result<(), CommandError> {
         let named = |child: &Child| child.spec.name == name;
         let Some(index) = self.children.iter().position(named) else {
-            return Err(CommandError::Unknown { name: name.to_owned(), near: Vec::new() });
+            let near = self.place.tree.near(&self.place.node.path_of(name));
+            return Err(CommandError::Unknown { name: name.to_owned(), near });
         };
         let supervisor_pays = self.purse.is_some();
         let Some(child) = self.children.get_mut(index) else { return Ok(()) };

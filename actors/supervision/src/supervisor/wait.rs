@@ -39,8 +39,6 @@ impl Child {
             self.attempts = 0;
         }
         self.attempts = self.attempts.saturating_add(1);
-        let attempt = self.attempts;
-        self.place.node.tell(|story| story.attempt = attempt);
         let jitter = (self.place.tree.inner.seams.jitter)();
         backoff.delay(self.attempts, jitter)
     }

@@ -83,8 +83,8 @@ fn the_wait_runs_from_the_failure_not_from_the_answer() {
             three.crash();
             tokio::time::sleep(10 * MS).await;
             let seen = three.root.show("b").unwrap();
-            assert_eq!((seen.view.state, seen.attempt), (ActorState::Restarting, 1));
-            assert_eq!(seen.next_try_ms, Some(1_000_500), "visible before the store has answered");
+            assert_eq!((seen.view.state, seen.view.attempt), (ActorState::Restarting, 1));
+            assert_eq!(seen.view.next_try, Some(1_000_500), "visible before the store has answered");
             until("back", &three.root.tree(), |view| at(view, "b").state == ActorState::Running).await;
             let took = failed.elapsed();
             assert!(took >= MS * wait && took < MS * (wait + 20), "{took:?} for {wait}");

@@ -96,3 +96,22 @@ fn a_call_works_from_another_runtime() {
     assert_eq!(answer.join().unwrap(), Ok(1));
     assert!(home.block_on(root.stop(SECOND)).in_time);
 }
+
+#[test]
+fn a_wrong_path_and_a_wrong_name_are_answered_with_what_was_meant() {
+    paused(async {
+        let inner = lenient(Strategy::OneForOne).with(plain("gateway", &Handle::new()));
+        let kernel = SupervisorHandle::new();
+        let root = Root::start(
+            lenient(Strategy::OneForOne).with(supervisor("kernel", "", &kernel, inner)),
+            Seams::simulated(),
+        )
+        .await
+        .unwrap();
+        let wrong = root.tree().restart("kernel/gatway").await.unwrap_err();
+        assert_eq!(wrong.to_string(), "no child is called `kernel/gatway`; did you mean `kernel/gateway`?");
+        let wrong = kernel.stop_child("gatewai").await.unwrap_err();
+        assert_eq!(wrong.to_string(), "no child is called `gatewai`; did you mean `kernel/gateway`?");
+        root.stop(SECOND).await;
+    });
+}

@@ -130,8 +130,8 @@ fn the_next_life_waits_out_the_wait_of_the_last() {
             let root = boot(&disk, row(&a), &again).await;
             if !wait.is_zero() {
                 let seen = root.show("a").unwrap();
-                assert_eq!((seen.view.state, seen.attempt), (ActorState::Restarting, 3));
-                assert_eq!(seen.next_try_ms, Some(now_ms + i64::try_from(wait.as_millis()).unwrap()));
+                assert_eq!((seen.view.state, seen.view.attempt), (ActorState::Restarting, 3));
+                assert_eq!(seen.view.next_try, Some(now_ms + i64::try_from(wait.as_millis()).unwrap()));
             }
             let began = tokio::time::Instant::now();
             while !a.is_running() {
