@@ -25,7 +25,7 @@ use crate::exit::{Exit, Failure, leave};
 use crate::guardian::child;
 use crate::logs;
 use crate::machine::{Machine, Running, Seams, VERSION, stopping};
-use crate::notify::{self, Feeder, Notify};
+use crate::notify::{self, Notify};
 use crate::reload::{self, Reloader};
 use crate::rules::RuleDir;
 use crate::sandbox::{Sandbox, listener};
@@ -37,7 +37,7 @@ mod shown;
 mod signals;
 
 use boot::Boot;
-use progress::Progress;
+use progress::{Progress, Standing};
 use shown::{complain, first_look, hint, once, say, show_reload, warn};
 use signals::{Asked, Signals};
 
@@ -208,10 +208,15 @@ impl Prepared {
         })
         .await
         .map_err(|e| start(e.into()))?;
-        let feeder = self.feed(&running, &store, &runtime).map_err(|e| start(e.into()))?;
+        let feed = |limit| {
+            let (runtime, store, tree) = (runtime.clone(), store.clone(), running.tree());
+            let progress = Progress { runtime, store, tree, limits: STUCK, within: limit / 8 };
+            progress.feed(&self.notify, limit, self.standing(&running))
+        };
+        let feeder = self.watchdog.map(feed).transpose().map_err(|e| start(e.into()))?;
         let watchdog = self.watch(&running, runtime, boot.clone()).map_err(|e| start(e.into()))?;
         boot.is_up().map_err(|e| start(e.into()))?;
-        self.notify.ready(&self.standing(&running));
+        self.notify.ready(&self.standing(&running).line());
         self.greet(args, &running);
         let mut reloader = asked.map(|ops| Reloader {
             machine,
@@ -298,19 +303,6 @@ impl Prepared {
         })
     }
 
-    /// Feeds the watchdog of whoever started the daemon, if it has one.
-    fn feed(
-        &self,
-        running: &Running,
-        store: &mm_store::Store,
-        runtime: &tokio::runtime::Handle,
-    ) -> std::io::Result<Option<Feeder>> {
-        let Some(limit) = self.watchdog else { return Ok(None) };
-        let (runtime, store, tree) = (runtime.clone(), store.clone(), running.tree());
-        let progress = Progress { runtime, store, tree, limits: STUCK, within: limit / 8 };
-        Feeder::start(self.notify.clone(), limit, move || progress.stalls()).map(Some)
-    }
-
     /// Works until a signal comes, or the tree ends.
     async fn serve(
         &self,
@@ -339,7 +331,7 @@ impl Prepared {
                         if let Some(reloader) = reloader {
                             self.notify.reloading();
                             show_reload(&reloader.reload().await, &reloader.loaded);
-                            self.notify.ready(&self.standing(running));
+                            self.notify.ready(&self.standing(running).line());
                         }
                     }
                 },
@@ -352,13 +344,8 @@ impl Prepared {
         }
     }
 
-    /// What the machine is doing, in a line.
-    fn standing(&self, running: &Running) -> String {
-        let stamp = self.stamp.as_str();
-        if running.services.kernel_is_up() {
-            return format!("running ({stamp})");
-        }
-        format!("in safe mode ({stamp}): nothing goes out; `money-machine doctor` says why")
+    fn standing(&self, running: &Running) -> Standing {
+        Standing { services: running.services.clone(), stamp: self.stamp }
     }
 
     fn greet(&self, args: &RunArgs, running: &Running) {

@@ -94,10 +94,13 @@ fn in_safe_mode_it_is_ready_too_and_says_so() {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     (0..3).for_each(|_| drop(book.begin(Moment::from_unix_ms(since.as_millis() as i64)).unwrap()));
     let mut ear = Ear::abstract_name();
-    let daemon = start(&home, &ear, None);
-    let word = ear.next();
+    let daemon = start(&home, &ear, Some(Duration::from_secs(1)));
+    let word = ear.until("READY=1");
     assert!(word.starts_with("READY=1\nSTATUS=in safe mode (sandbox): nothing goes out"), "{word}");
     assert_eq!(home.json("status")["safe_mode"], true);
+    // An operator starts the kernel; then that is told as well.
+    assert_eq!(home.run("actors restart kernel").code, 0);
+    ear.until("STATUS=running (sandbox)");
     assert_eq!(daemon.stop(), 0);
 }
 

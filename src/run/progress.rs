@@ -4,12 +4,16 @@
 //! task, that the store's writer answers it, and that no actor stalls. A strategy's run has a thread
 //! of its own and may spin; that is its host's to deal with, and stalls nothing.
 
+use std::io;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mm_store::{Change, Store};
+use mm_services::tree::Services;
+use mm_store::{Change, Stamp, Store};
 use mm_supervision::{Limits, Stuck, Tree};
 use tokio::runtime::Handle;
+
+use crate::notify::{Feeder, Notify};
 
 /// What is asked, and from when on it counts as standing still.
 pub(super) struct Progress {
@@ -21,7 +25,40 @@ pub(super) struct Progress {
     pub(super) within: Duration,
 }
 
+/// What the machine is doing.
+pub(super) struct Standing {
+    pub(super) services: Services,
+    pub(super) stamp: Stamp,
+}
+
+impl Standing {
+    /// In a line, for whoever started the daemon.
+    pub(super) fn line(&self) -> String {
+        let stamp = self.stamp.as_str();
+        if self.services.kernel_is_up() {
+            return format!("running ({stamp})");
+        }
+        format!("in safe mode ({stamp}): nothing goes out; `money-machine doctor` says why")
+    }
+}
+
 impl Progress {
+    /// Feeds a watchdog that waits for at most `limit`, and tells when the machine's standing is another.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub(super) fn feed(self, notify: &Notify, limit: Duration, standing: Standing) -> io::Result<Feeder> {
+        let (teller, mut told) = (notify.clone(), standing.line());
+        Feeder::start(notify.clone(), limit, move || {
+            let line = standing.line();
+            if line != told {
+                teller.status(&line);
+                told = line;
+            }
+            self.stalls()
+        })
+    }
+
     /// Who stalls, for people; `None` if nobody does. Blocks for at most twice `within`.
     pub(super) fn stalls(&self) -> Option<String> {
         let stuck = self.tree.stalled(&self.limits);
