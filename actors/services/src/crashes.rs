@@ -16,6 +16,7 @@ use mm_core::moment::Moment;
 use mm_store::{Change, Key, NewEntry, ReadError, Record, Span, codec};
 use mm_supervision::{CrashReport, Event, Exit, Fault, What};
 use serde_json::json;
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::Notify;
 
 use crate::records::{CrashKind, CrashLeft, CrashRecord, CrashRow};
@@ -49,12 +50,35 @@ struct Inner {
 
 #[derive(Default)]
 struct Pending {
-    waiting: VecDeque<CrashRow>,
+    waiting: VecDeque<Waiting>,
     writing: bool,
     /// The number of the last crash of this life of the process.
     last: u64,
     /// The ids of the rows there are, oldest first; unknown before the first is written.
     ids: Option<VecDeque<String>>,
+}
+
+/// A crash that is not yet written. A report becomes a row when it is written: the text of its stack takes
+/// milliseconds to make, which the sink of events must not.
+enum Waiting {
+    Report(Arc<CrashReport>),
+    Row(Box<CrashRow>),
+}
+
+impl Waiting {
+    fn into_row(self) -> CrashRow {
+        match self {
+            Waiting::Report(report) => row_of(&report),
+            Waiting::Row(row) => *row,
+        }
+    }
+
+    fn actor(&self) -> &str {
+        match self {
+            Waiting::Report(report) => &report.path,
+            Waiting::Row(row) => &row.actor,
+        }
+    }
 }
 
 impl Crashes {
@@ -67,22 +91,26 @@ impl Crashes {
     /// Takes the crashes out of the tree's events. Never waits.
     pub fn sink(&self, event: &Event) {
         if let What::Crashed(report) = &event.what {
-            self.record(row_of(report));
+            self.take(Waiting::Report(report.clone()));
         }
     }
 
     /// Writes a crash down, soon. Never waits.
     pub fn record(&self, row: CrashRow) {
+        self.take(Waiting::Row(Box::new(row)));
+    }
+
+    fn take(&self, crash: Waiting) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return self.not_written(&row, "there is no runtime to write it on");
+            return not_written(crash.actor(), "there is no runtime to write it on");
         };
         let begin = {
             let mut pending = self.lock();
             if pending.waiting.len() >= WAITING_MAX {
                 drop(pending);
-                return self.not_written(&row, "too many others wait to be written");
+                return not_written(crash.actor(), "too many others wait to be written");
             }
-            pending.waiting.push_back(row);
+            pending.waiting.push_back(crash);
             !std::mem::replace(&mut pending.writing, true)
         };
         if begin {
@@ -136,7 +164,7 @@ impl Crashes {
 
     async fn write_waiting(&self) {
         loop {
-            let batch: Vec<CrashRow> = {
+            let batch: Vec<Waiting> = {
                 let mut pending = self.lock();
                 let count = pending.waiting.len().min(BATCH_MAX);
                 pending.writing = count > 0;
@@ -145,23 +173,20 @@ impl Crashes {
             if batch.is_empty() {
                 return self.inner.idle.notify_waiters();
             }
-            if let Err(fault) = self.write(&batch).await {
-                batch.iter().for_each(|row| self.not_written(row, &fault.reason));
+            let actors: Vec<String> = batch.iter().map(|crash| crash.actor().to_owned()).collect();
+            if let Err(fault) = self.write(batch).await {
+                actors.iter().for_each(|actor| not_written(actor, &fault.reason));
             }
         }
     }
 
-    async fn write(&self, batch: &[CrashRow]) -> Result<(), Fault> {
+    async fn write(&self, batch: Vec<Waiting>) -> Result<(), Fault> {
         let mut change = Change::new();
-        for row in batch {
-            change = change.and(self.change(row.clone())?);
+        for row in rows_of(batch).await? {
+            change = change.and(self.change(row)?);
         }
         self.inner.shared.store.commit(change).await?;
         Ok(())
-    }
-
-    fn not_written(&self, row: &CrashRow, why: &str) {
-        tracing::error!(actor = row.actor, cause = row.cause, why, "a crash is not on record");
     }
 
     /// The next id, and those of the rows that are too many then. Ids rise: epochs do, and numbers within
@@ -201,6 +226,20 @@ impl Crashes {
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.inner.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_written(actor: &str, why: &str) {
+    tracing::error!(actor, why, "a crash is not on record");
+}
+
+async fn rows_of(batch: Vec<Waiting>) -> Result<Vec<CrashRow>, Fault> {
+    let rows = move || batch.into_iter().map(Waiting::into_row).collect();
+    match tokio::runtime::Handle::current().runtime_flavor() {
+        // Not on a thread that others need.
+        RuntimeFlavor::MultiThread => Ok(tokio::task::spawn_blocking(rows).await?),
+        // Simulated: one thread.
+        _ => Ok(rows()),
     }
 }
 
@@ -255,7 +294,7 @@ fn row_of(report: &CrashReport) -> CrashRow {
         kind: record.kind.to_owned(),
         sender: record.sender.clone(),
         action: record.action.clone(),
-        fields: Vec::new(),
+        fields: owned(&record.fields),
         queue_ns: record.queue_ns,
         handle_ns: record.handle_ns,
         ok: record.ok,
@@ -272,6 +311,10 @@ fn row_of(report: &CrashReport) -> CrashRow {
         at: Moment::from_unix_ms(report.at_ms),
         exit: word(&report.exit).to_owned(),
         cause: report.cause.clone(),
+        location: report.location.clone(),
+        backtrace: report.backtrace.as_ref().map(ToString::to_string),
+        in_hand: report.in_hand.map(str::to_owned),
+        fields: owned(&report.fields),
         messages_total: report.messages_total,
         kinds: kinds.collect(),
         records: records.collect(),

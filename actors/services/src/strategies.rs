@@ -18,17 +18,16 @@ use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_core::schedule::Tick;
 use mm_sdk::About;
 use mm_supervision::{
-    Backoff, Budget, CallError, Cause, ChildSpec, Event, Exit, Fault, Handle, Intensity, Reply, Restart,
+    Backoff, Budget, CallError, Cause, ChildSpec, Event, Exit, Handle, Intensity, Reply, Restart,
     Strategy as Together, SupervisorHandle, SupervisorSpec, What, child, supervisor,
 };
 use std::time::Duration;
 
 use crate::alerts::Alerts;
-use crate::budgets::StoredBudgets;
 use crate::crashes::Crashes;
 use crate::gateway::Gateway;
 use crate::message::kinds;
-use crate::records::{QuarantineRow, ScheduleRow, StrategyRow};
+use crate::records::{ScheduleRow, StrategyRow};
 use crate::shared::{CALL_TIMEOUT, Installed, Shared};
 
 mod backend;
@@ -38,6 +37,7 @@ mod execute;
 mod hand;
 mod host;
 mod mending;
+mod owner;
 pub mod pool;
 pub mod quarantine;
 mod starting;
@@ -46,7 +46,6 @@ mod telling;
 
 use execute::RunEnd;
 use hand::Place;
-use quarantine::{QuarantineError, Verdict};
 pub use state::Host;
 
 /// The way to the strategies' hosts.
@@ -344,87 +343,11 @@ impl Strategies {
         host.call(|reply| Msg::Idle { reply }, within).await
     }
 
-    /// Says something of a strategy, durably; `false` if it is not installed. A host that has spent
-    /// its restarts gets them back by [`Word::Resume`] and is started again.
-    ///
-    /// # Errors
-    /// If the host did not answer.
-    pub async fn say(&self, id: &str, word: Word) -> Result<bool, CallError> {
-        let Some(host) = self.host(id) else { return Ok(false) };
-        let told = host.call(|reply| Msg::Say { word: word.clone(), reply }, CALL_TIMEOUT).await;
-        if told != Err(CallError::NotRunning) || word != Word::Resume {
-            return told.map(|()| true);
-        }
-        self.bring_back(id).await?;
-        host.call(|reply| Msg::Say { word, reply }, CALL_TIMEOUT).await.map(|()| true)
-    }
-
-    /// Starts a host that is down, with its whole restart budget.
-    async fn bring_back(&self, id: &str) -> Result<(), CallError> {
-        let name = format!("{}/{id}", Space::default_owner());
-        let (key, reason) = (format!("{PATH}/{name}"), format!("strategy resume {id}"));
-        let back = async {
-            // On record first: what supervision gives back after it changes nothing more.
-            StoredBudgets::new(self.shared.store.clone()).clear(&key, &reason, self.shared.now()).await?;
-            self.above.proved(&name).await?;
-            self.above.restart_child(&name).await?;
-            Ok(())
-        };
-        let back: Result<(), Fault> = back.await;
-        back.map_err(|fault| {
-            tracing::warn!(strategy = id, error = fault.reason, "its host is not brought back");
-            CallError::NotRunning
-        })
-    }
-
     /// Tells every host that the configuration was read again. One that is down reads it when it starts.
     pub fn configured(&self) {
         for host in self.hosts.values() {
             drop(host.handle.cast(Msg::Configured));
         }
-    }
-
-    /// The inputs of a strategy that are set aside, by their ids; see [`quarantine`].
-    ///
-    /// # Errors
-    /// If it is not installed, or the store fails.
-    pub fn quarantine_list(&self, id: &str) -> Result<Vec<(String, QuarantineRow)>, QuarantineError> {
-        let strategy = self.known(id)?;
-        Ok(quarantine::open(&self.shared.store, &Space::default_owner(), strategy)?)
-    }
-
-    /// Gives an input that is set aside one more chance.
-    ///
-    /// # Errors
-    /// If there is no such input, or the word was not recorded.
-    pub async fn quarantine_retry(&self, id: &str, input: &str) -> Result<QuarantineRow, QuarantineError> {
-        self.quarantine_say(id, input, Verdict::Retry).await
-    }
-
-    /// Drops an input that is set aside: it stays passed over and is shown no more.
-    ///
-    /// # Errors
-    /// As [`Strategies::quarantine_retry`].
-    pub async fn quarantine_drop(&self, id: &str, input: &str) -> Result<QuarantineRow, QuarantineError> {
-        self.quarantine_say(id, input, Verdict::Drop).await
-    }
-
-    async fn quarantine_say(
-        &self,
-        id: &str,
-        input: &str,
-        verdict: Verdict,
-    ) -> Result<QuarantineRow, QuarantineError> {
-        let (strategy, space) = (self.known(id)?, Space::default_owner());
-        let (store, now) = (&self.shared.store, self.shared.now());
-        let row = quarantine::say(store, &space, strategy, input, verdict, now).await?;
-        self.alerts.clear(&space, quarantine::alert_about(strategy, input));
-        Ok(row)
-    }
-
-    fn known(&self, id: &str) -> Result<&StrategyId, QuarantineError> {
-        let found = self.hosts.keys().find(|own| own.as_str() == id);
-        found.ok_or_else(|| QuarantineError::Unknown(id.to_owned()))
     }
 
     /// How a strategy stands; `None` if it is not installed.

@@ -23,6 +23,7 @@ use mm_core::id::StrategyId;
 use mm_core::moment::Moment;
 use mm_core::schedule::Schedule;
 use mm_store::{Mode as StoreMode, OpenError, Options, SharedMemory, Stamp, Store};
+use mm_supervision::Sabotage;
 
 use crate::alerts::{Channel, NoChannel, TellSettings};
 use crate::shared::{Installed, Settings};
@@ -55,6 +56,8 @@ pub struct Bench {
     pub channel: Arc<dyn Channel>,
     /// What the services are configured with; the strategies are put in by [`Bench::install`].
     pub settings: Settings,
+    /// Who breaks actors from outside, if anybody does.
+    pub sabotage: Option<Arc<dyn Sabotage>>,
     /// The time at which the next life begins.
     pub now: Moment,
     /// From which all chance of the next life comes.
@@ -74,6 +77,7 @@ impl Bench {
             rules,
             channel: Arc::new(NoChannel),
             settings: settings(),
+            sabotage: None,
             now: BEGIN.parse().expect("a time"),
             seed,
         }
@@ -217,6 +221,7 @@ impl Bench {
             rules: self.rules.fork(),
             channel: self.channel.clone(),
             settings: self.settings.clone(),
+            sabotage: self.sabotage.clone(),
             now: self.now,
             seed: self.seed,
         }

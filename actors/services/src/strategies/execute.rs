@@ -1,13 +1,18 @@
 //! One execution of a strategy, on its own thread: from a fresh value to what it gave.
 
-use std::panic::AssertUnwindSafe;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use mm_core::error::ErrorClass;
 use mm_sdk::{Context, Drafts, Fault, Interrupt, Report, Strategy};
+use mm_supervision::panics::{self, caught};
 
 use super::backend::RunBackend;
+
+/// The characters of a panic's own words that are kept.
+const SAID_CHARS_MAX: usize = 300;
 
 /// What a run's thread gives back.
 pub enum RunEnd {
@@ -50,6 +55,13 @@ impl Panic {
     }
 }
 
+impl From<panics::Panic> for Panic {
+    fn from(panic: panics::Panic) -> Self {
+        let said = panic.text.chars().take(SAID_CHARS_MAX).collect();
+        Self { said, location: panic.location, backtrace: panic.backtrace.map(|stack| stack.to_string()) }
+    }
+}
+
 /// Executes one run to its end or its deadline. Panics are caught: a bug in a strategy is an error
 /// of its run.
 pub(super) async fn execute(
@@ -58,7 +70,7 @@ pub(super) async fn execute(
     mut backend: RunBackend,
     within: Duration,
 ) -> RunEnd {
-    let run = AssertUnwindSafe(async {
+    let run = async {
         let mut strategy = make();
         if let Err(sentence) = strategy.initialise(&config) {
             return Err(Fault::fatal(sentence));
@@ -68,8 +80,8 @@ pub(super) async fn execute(
         let drafts = cx.into_drafts();
         strategy.shutdown().await;
         result.map(|report| (report, drafts))
-    });
-    let ended = tokio::time::timeout(within, run.catch_unwind()).await;
+    };
+    let ended = tokio::time::timeout(within, catching(run)).await;
     match (backend.interrupt.take(), ended) {
         (Some(Interrupt::Diverged(step)), _) => RunEnd::Diverged(step),
         // The strategy's own mistake, which comes again each time.
@@ -80,18 +92,23 @@ pub(super) async fn execute(
         (None, Err(_)) => RunEnd::DeadlinePassed,
         (None, Ok(Ok(Ok((report, drafts))))) => RunEnd::Finished { report, drafts },
         (None, Ok(Ok(Err(fault)))) => RunEnd::Failed { class: fault.class, sentence: fault.sentence },
-        (None, Ok(Err(panic))) => RunEnd::Panicked(Panic::saying(&said(&*panic))),
+        (None, Ok(Err(panic))) => RunEnd::Panicked(panic),
     }
+}
+
+/// Polls to the end, or to a panic.
+async fn catching<T>(run: impl Future<Output = T>) -> Result<T, Panic> {
+    let mut run = pin!(run);
+    poll_fn(|cx| match caught(|| run.as_mut().poll(cx)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
+        // Its stack becomes text here, on the run's own thread: that takes a while.
+        Err(panic) => Poll::Ready(Err(Panic::from(panic))),
+    })
+    .await
 }
 
 async fn phases(strategy: &mut dyn Strategy, cx: &mut Context<'_>) -> Result<Report, Fault> {
     strategy.validate(cx).await?;
     strategy.execute(cx).await
-}
-
-/// What a panic said, if it said it in text.
-pub(super) fn said(panic: &(dyn std::any::Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").chars().take(300).collect()
 }

@@ -3,15 +3,13 @@
 //!
 //! Whatever is removed is on the audit chain, and the owner is told.
 
-use std::panic::AssertUnwindSafe;
-
 use mm_core::run::RunRecord;
 use mm_store::{Change, Key, NewEntry, Span};
+use mm_supervision::panics::caught;
 use mm_supervision::{Fault, Handle};
 use serde_json::json;
 
 use super::Msg;
-use super::execute::said;
 use super::state::{Host, State};
 use crate::integrity::{self, Finding};
 use crate::records::{ScheduleRow, StrategyRow, TickRow};
@@ -20,12 +18,12 @@ use crate::shared::Installed;
 /// Why a strategy does not take its configuration. It is asked all that its host asks of it: one that
 /// panics over that would take the host's start, and with it the kernel's, along.
 fn refused(installed: &Installed) -> Option<String> {
-    let asked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+    let asked = caught(|| {
         let mut strategy = (installed.make)();
-        drop(strategy.about());
+        let _about = strategy.about();
         strategy.initialise(&installed.config).err()
-    }));
-    asked.unwrap_or_else(|panic| Some(format!("it panicked over its configuration: {}", said(&*panic))))
+    });
+    asked.unwrap_or_else(|panic| Some(format!("it panicked over its configuration: {}", panic.text)))
 }
 
 impl Host {

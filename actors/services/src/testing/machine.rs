@@ -78,11 +78,14 @@ impl Machine {
             Mode::Inline => seams
                 .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX))),
         };
+        let seams = mm_supervision::Seams { sabotage: bench.sabotage.clone(), ..seams };
         let intensity = Intensity { max: 10, within: Duration::from_secs(60) };
         let spec = SupervisorSpec::new(Together::OneForOne, intensity)
             .with(services.upkeep_row())
             .with(services.kernel_row());
-        let root = Root::start(spec, seams).await.map_err(|error| error.to_string())?;
+        let root = Root::start(spec, seams).await;
+        services.crashes.settled().await;
+        let root = root.map_err(|error| error.to_string())?;
         let real = mode == Mode::Threads;
         Ok(Self { services, root, store, world: bench.world.clone(), clock, real })
     }

@@ -13,6 +13,7 @@ use mm_services::crashes::{self, KEPT};
 use mm_services::records::{CrashRecord, CrashRow, QuarantineRow};
 use mm_services::testing::{Bench, Machine, SECRET, Said, Script, read};
 use mm_store::{Record, codec};
+use mm_supervision::{How, Sabotage, When};
 
 fn restarts(machine: &Machine, path: &str) -> u64 {
     machine.root.show(path).map_or(0, |actor| actor.view.restarts)
@@ -115,8 +116,60 @@ fn a_storm_of_crashes_does_not_grow_without_end() {
     });
 }
 
+/// Breaks one actor, once.
+struct Once(&'static str, When, How, AtomicBool);
+
+impl Sabotage for Once {
+    fn plan(&self, path: &str, when: When, _: Option<&'static str>) -> Option<How> {
+        let now = path == self.0 && when == self.1 && !self.3.swap(true, Ordering::SeqCst);
+        now.then_some(self.2)
+    }
+}
+
+/// A kernel that dies while it starts after a kill leaves a crash too.
+#[test]
+fn a_crash_in_the_recovery_after_a_kill_is_on_record() {
+    for (how, exit) in [(How::Fail, "start-failed"), (How::Panic, "start-failed")] {
+        let mut bench = Bench::new(6);
+        bench.install(Script::reads("reader", &["/a"]));
+        bench.world.answer(|_| Said::status(200, "").after(Duration::from_secs(60)));
+        bench.live(async |machine| {
+            machine.services.strategies.start("reader", Trigger::Operator).await.unwrap().unwrap();
+            machine.until("it is under way", || machine.world.count() == 1).await;
+        });
+        bench.sabotage = Some(Arc::new(Once("kernel/gateway", When::Init, how, AtomicBool::new(false))));
+        assert!(bench.try_live(async |_| ()).is_err(), "the bench has no safe mode");
+        let found = crashes::list(&bench.look()).unwrap();
+        let gateway = found.iter().find(|(_, row)| row.actor == "kernel/gateway").map(|(_, row)| row);
+        assert!(gateway.is_some_and(|row| row.exit == exit), "{found:?}");
+        bench.live(async |machine| {
+            assert_eq!(machine.idle("reader").await.unwrap().outcome, Some(Outcome::Succeeded));
+        });
+    }
+}
+
+/// A panic has its stack and its message, an error the place where it was made.
+#[test]
+fn a_panic_and_an_error_of_an_actor_name_their_place() {
+    mm_supervision::catch_backtraces();
+    for (how, exit) in [(How::Panic, "panicked"), (How::Fail, "failed")] {
+        let mut bench = Bench::new(7);
+        bench.sabotage = Some(Arc::new(Once("upkeep/alerts", When::Handle, how, AtomicBool::new(false))));
+        bench.live(async |machine| {
+            machine.services.alerts.raise(&Space::machine(), "disk", "it is full");
+            machine.until("it is back", || restarts(machine, "upkeep/alerts") == 1).await;
+            machine.services.crashes.settled().await;
+            let (_, crash) = list(machine).remove(0);
+            assert_eq!((crash.actor.as_str(), crash.exit.as_str()), ("upkeep/alerts", exit));
+            assert!(crash.location.is_some() && crash.in_hand.is_some(), "{crash:?}");
+            assert_eq!(crash.backtrace.is_some(), how == How::Panic, "{crash:?}");
+        });
+    }
+}
+
 #[test]
 fn a_panic_of_a_run_is_on_record_with_its_last_steps() {
+    mm_supervision::catch_backtraces();
     let mut bench = Bench::new(4);
     bench.install(Script::new("panicker", |cx| {
         Box::pin(async move {
@@ -135,6 +188,8 @@ fn a_panic_of_a_run_is_on_record_with_its_last_steps() {
         assert_eq!((crash.run.as_deref(), crash.exit.as_str()), (Some(run.id.as_str()), "panicked"));
         assert_eq!(crash.cause, "it said …");
         assert_eq!((crash.records.len(), crash.messages_total), (64, 71));
+        let (place, stack) = (crash.location.unwrap(), crash.backtrace.unwrap());
+        assert!(place.contains("crashes.rs:") && stack.contains("crashes"), "{place}\n{stack}");
         let last = crash.records.last().unwrap();
         assert_eq!((last.kind.as_str(), last.seq), ("take-up", 71));
         assert_eq!(crash.in_hand.as_deref(), Some("item"));

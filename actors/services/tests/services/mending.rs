@@ -1,6 +1,7 @@
 //! Rows of strategies that do not open: one strategy is put aside, no service falls, and the owner can
 //! make them anew.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mm_core::id::{OpportunityId, Space};
@@ -10,7 +11,7 @@ use mm_sdk::{Draft, Report};
 use mm_services::integrity;
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_services::strategies::{NotStarted, Word};
-use mm_services::testing::{Bench, Machine, Script, draft};
+use mm_services::testing::{Bench, Machine, Said, Script, draft};
 use mm_store::{Change, Kind, Record};
 use serde::{Deserialize, Serialize};
 
@@ -231,6 +232,33 @@ fn more_than_one_change_can_hold_fails_the_run_and_not_its_host() {
         assert_eq!((run.outcome, run.found), (Some(Outcome::Failed), 0));
         assert!(run.errors[0].contains("at most"), "{:?}", run.errors);
         assert_eq!(restarts(machine, "kernel/strategies/default/greedy"), 0);
+    });
+}
+
+/// Before there is a run: the kernel starts all the same.
+#[test]
+fn a_strategy_that_panics_when_it_is_asked_is_put_aside_alone() {
+    let mut bench = Bench::new(13);
+    bench.install(Script::reads("bad", &["/slow"])).install(Script::reads("good", &["/good"]));
+    bench.world.answer(|request| {
+        Said::status(200, "").after(Duration::from_secs(if request.path() == "/slow" { 60 } else { 0 }))
+    });
+    bench.live(async |machine| {
+        machine.services.strategies.start("bad", Trigger::Operator).await.unwrap().unwrap();
+        machine.until("it is under way", || machine.world.count() == 1).await;
+    });
+    let make = std::mem::replace(&mut bench.installed("bad").make, Arc::new(|| panic!("not even that")));
+    bench.live(async |machine| {
+        let started = machine.services.strategies.start("bad", Trigger::Operator).await.unwrap();
+        let refused = started.unwrap_err();
+        assert!(matches!(&refused, NotStarted::PutAside(why) if why.contains("not even that")), "{refused}");
+        assert_eq!(machine.idle("bad").await.unwrap().outcome, Some(Outcome::Interrupted));
+        assert_eq!(machine.run("good").await.outcome, Some(Outcome::Succeeded));
+        assert!(machine.services.kernel_is_up());
+    });
+    bench.installed("bad").make = make;
+    bench.live(async |machine| {
+        assert_eq!(machine.run("bad").await.outcome, Some(Outcome::Succeeded));
     });
 }
 

@@ -82,33 +82,6 @@ fn a_refused_configuration_puts_one_strategy_aside_and_says_so_until_it_is_right
     });
 }
 
-/// Before there is a run: the kernel starts all the same.
-#[test]
-fn a_strategy_that_panics_when_it_is_asked_is_put_aside_alone() {
-    let mut bench = Bench::new(13);
-    bench.install(Script::reads("bad", &["/slow"])).install(Script::reads("good", &["/good"]));
-    bench.world.answer(|request| {
-        Said::status(200, "").after(Duration::from_secs(if request.path() == "/slow" { 60 } else { 0 }))
-    });
-    bench.live(async |machine| {
-        machine.services.strategies.start("bad", Trigger::Operator).await.unwrap().unwrap();
-        machine.until("it is under way", || machine.world.count() == 1).await;
-    });
-    let make = std::mem::replace(&mut bench.installed("bad").make, Arc::new(|| panic!("not even that")));
-    bench.live(async |machine| {
-        let started = machine.services.strategies.start("bad", Trigger::Operator).await.unwrap();
-        let refused = started.unwrap_err();
-        assert!(matches!(&refused, NotStarted::PutAside(why) if why.contains("not even that")), "{refused}");
-        assert_eq!(machine.idle("bad").await.unwrap().outcome, Some(Outcome::Interrupted));
-        assert_eq!(machine.run("good").await.outcome, Some(Outcome::Succeeded));
-        assert!(machine.services.kernel_is_up());
-    });
-    bench.installed("bad").make = make;
-    bench.live(async |machine| {
-        assert_eq!(machine.run("bad").await.outcome, Some(Outcome::Succeeded));
-    });
-}
-
 /// Panics as long as the switch says so.
 fn panicker(bad: &Arc<Mutex<bool>>) -> Script {
     let bad = bad.clone();
