@@ -15,6 +15,9 @@
 //! | `GET /opportunities?state=&kind=&platform=&baseline=&sort=&limit=` | chances to earn, the best first |
 //! | `GET /opportunities/ID` | one |
 //! | `POST /opportunities/ID/accept`, `/dismiss` | the owner's decision |
+//! | `GET /alerts?all=true&sort=S`, `GET /alerts/silences` | what the owner should know; what he is not told of |
+//! | `POST /alerts/silence`, `/unsilence` | `{"pattern": P, "reason": TEXT, "for_s": SECONDS or null}`; `{"pattern": P}` |
+//! | `POST /alerts/seen`, `/test` | `{"about": A}` or `{"all": true}`; sends a test message |
 //! | `GET /audit?from=SEQ&limit=N` | a page of the audit trail, with hashes |
 //! | `GET /audit/tail?n=N`, `GET /audit/verify` | its end; whether it is whole |
 //!

@@ -22,11 +22,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mm_core::moment::Moment;
+use mm_services::Live;
 use mm_services::alerts::{Channel, Command, Message, sort};
 use mm_services::records::Sort;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::config::Env;
+use crate::exit::Exit;
 use crate::logs::mask;
 
 /// The variables that the command has of our environment.
@@ -76,6 +78,8 @@ impl Channel for CommandChannel {
 pub struct LastWords {
     channel: Arc<CommandChannel>,
     command: Option<Command>,
+    /// What is configured now, once the machine is up.
+    live: Option<Live>,
     stamp: &'static str,
     data_dir: PathBuf,
     now: Arc<dyn Fn() -> Moment + Send + Sync>,
@@ -90,14 +94,30 @@ impl LastWords {
         data_dir: PathBuf,
         now: Arc<dyn Fn() -> Moment + Send + Sync>,
     ) -> LastWords {
-        LastWords { channel: Arc::new(CommandChannel::new(env)), command, stamp, data_dir, now }
+        LastWords { channel: Arc::new(CommandChannel::new(env)), command, live: None, stamp, data_dir, now }
+    }
+
+    /// The same through the command that is configured at the time.
+    #[must_use]
+    pub fn following(self, live: &Live) -> LastWords {
+        LastWords { live: Some(live.clone()), ..self }
+    }
+
+    /// Tells the owner that the daemon ends with `exit`, and what more there is to say.
+    pub fn ends(&self, exit: Exit, more: &str) {
+        let sentence = format!("the daemon has ended (exit code {}): {}{more}", exit.code(), exit.about());
+        self.say(&format!("daemon/exit-{}", exit.code()), &sentence);
     }
 
     /// Tells the owner why the daemon ends. Blocks for at most five seconds; what fails is in the log.
     /// `about` is how an alert would be named: `daemon/store-failed`. Within ten minutes it is said once,
     /// however often the daemon is started again.
     pub fn say(&self, about: &str, sentence: &str) {
-        let Some(command) = &self.command else { return };
+        let command = match &self.live {
+            Some(live) => live.now().alerts.command.clone(),
+            None => self.command.clone(),
+        };
+        let Some(command) = command else { return };
         let now = (self.now)();
         if !self.may_speak(now) {
             return;
@@ -116,7 +136,7 @@ impl LastWords {
         let within = command.timeout.min(LAST_WITHIN);
         let group = Group::default();
         let told =
-            json(&message).and_then(|text| tell(command, within, &self.channel.environment, &text, &group));
+            json(&message).and_then(|text| tell(&command, within, &self.channel.environment, &text, &group));
         if let Err(why) = told {
             tracing::error!(why, "the owner was not told that the daemon ends");
         }

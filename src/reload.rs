@@ -238,6 +238,7 @@ impl Reloader<'_> {
             tracing::error!(error = %Chain(&error), "the log levels stay as they were");
         }
         self.services.shared.settings.replace(settings);
+        self.services.alerts.look();
         self.services.configured();
         self.loaded = effective(&self.loaded, read);
         self.ops.configured(self.loaded.show_json(), self.loaded.show_text());

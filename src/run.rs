@@ -18,7 +18,7 @@ use mm_supervision::{Limits, Watchdog};
 use tokio::sync::mpsc;
 
 use crate::admin::{AdminService, Info, Ops};
-use crate::channel::CommandChannel;
+use crate::channel::{CommandChannel, LastWords};
 use crate::cli::run::RunArgs;
 use crate::config::{self, Loaded};
 use crate::exit::{Exit, Failure, leave};
@@ -154,9 +154,11 @@ impl Prepared {
         // Before the boot is on record: one that is stopped by a signal has not failed.
         let signals = Signals::listen().map_err(|e| start(e.into()))?;
         let boot = Boot::begin(&self.dir).map_err(|e| start(e.into()))?;
+        let words = self.last_words();
         let lived = self.live(machine, args, runtime, signals, &boot).await;
         if let Err(failure) = &lived {
             boot.failed(failure);
+            words.say("daemon/not-started", &format!("the daemon did not start: {failure}"));
         }
         lived
     }
@@ -214,7 +216,9 @@ impl Prepared {
             progress.feed(&self.notify, limit, self.standing(&running))
         };
         let feeder = self.watchdog.map(feed).transpose().map_err(|e| start(e.into()))?;
-        let watchdog = self.watch(&running, runtime, boot.clone()).map_err(|e| start(e.into()))?;
+        let words = self.last_words().following(&running.services.shared.settings);
+        let watchdog =
+            self.watch(&running, runtime, boot.clone(), words.clone()).map_err(|e| start(e.into()))?;
         boot.is_up().map_err(|e| start(e.into()))?;
         self.notify.ready(&self.standing(&running).line());
         self.greet(args, &running);
@@ -234,6 +238,7 @@ impl Prepared {
         };
         if let End::Fatal(exit) = end {
             boot.broke_off(exit);
+            words.ends(exit, "");
         }
         self.notify.stopping();
         let exit = finish(running, end).await;
@@ -262,6 +267,14 @@ impl Prepared {
         Ok(mm_store::Store::open(options)?)
     }
 
+    /// What is said to the owner when there is no service left to do it.
+    fn last_words(&self) -> LastWords {
+        let (clock, command) = (self.clock.clone(), self.loaded.config.alerts.program());
+        let now = Arc::new(move || clock.wall());
+        let env = crate::cli::place::environment();
+        LastWords::new(&env, command, self.stamp.as_str(), self.data_dir.clone(), now)
+    }
+
     fn info(&self, started: Moment) -> Info {
         Info {
             pid: std::process::id(),
@@ -281,6 +294,7 @@ impl Prepared {
         running: &Running,
         runtime: tokio::runtime::Handle,
         boot: Boot,
+        words: LastWords,
     ) -> std::io::Result<Watchdog> {
         let tree = running.tree();
         Watchdog::start(&running.tree(), runtime, STUCK, move |stuck| {
@@ -299,6 +313,7 @@ impl Prepared {
             tracing::error!(path, lasted_s, "an actor never yields; the process ends");
             complain!("error: actor {path} has not yielded for {lasted_s} s; restart the daemon");
             boot.broke_off(Exit::KernelStuck);
+            words.ends(Exit::KernelStuck, &format!("; it was {path}"));
             leave(Exit::KernelStuck)
         })
     }

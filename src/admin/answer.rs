@@ -117,7 +117,7 @@ pub(super) fn tree(ops: &Ops) -> Result<&mm_supervision::Tree, Problem> {
 }
 
 /// What the views are read from, with what the hosts say of themselves.
-async fn reader(ops: &Ops) -> Reader {
+pub(super) async fn reader(ops: &Ops) -> Reader {
     let shared = &ops.services.shared;
     let mut strategies = Vec::new();
     for (id, installed) in &shared.settings().strategies {
@@ -239,7 +239,7 @@ async fn decide(ops: &Ops, id: &str, verb: &str) -> Result<Value, Problem> {
     }
 }
 
-fn down(ops: &Ops, error: &CallError) -> Problem {
+pub(super) fn down(ops: &Ops, error: &CallError) -> Problem {
     if ops.services.kernel_is_up() {
         return Problem::Down(error.to_string());
     }

@@ -87,6 +87,8 @@ fn every_page_is_one_that_a_person_can_read() {
         ("strategy show", strategy::page(&view(&reader, "/strategies/bug-bounty"))),
         ("limits list", limits::rows(&view::<Vec<_>>(&reader, "/limits"))),
         ("limits show", limits::page(&view(&reader, "/limits/bounty-targets-data"))),
+        ("alerts list --all", alerts::rows(&view::<Vec<_>>(&reader, "/alerts?all=true"))),
+        ("alerts list --silences", alerts::silence_rows(&view::<Vec<_>>(&reader, "/alerts/silences"))),
         ("audit verify", audit::verdict(&view(&reader, "/audit/verify"))),
         (
             "audit tail",

@@ -34,6 +34,7 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["opportunities"] => json(opportunity::list(reader, question)),
         ["opportunities", id] => json(opportunity::show(reader, id)),
         ["alerts"] => json(alert::list(reader, question)),
+        ["alerts", "silences"] => plain(question).and_then(|()| json(alert::silences(reader))),
         ["crashes"] => json(crash::list(reader, question)),
         ["crashes", id] => json(crash::show(reader, id)),
         ["actions"] => json(action::list(reader, question)),

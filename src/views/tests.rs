@@ -13,7 +13,8 @@ use mm_core::run::{Outcome, RunRecord, SourceHealth, SourceReport, Trigger};
 use mm_core::seams::Entropy;
 use mm_services::RuleSource as _;
 use mm_services::records::{
-    AlertRow, CrashKind, CrashLeft, CrashRecord, CrashRow, Input, QuarantineRow, ScheduleRow, StrategyRow,
+    AlertRow, CrashKind, CrashLeft, CrashRecord, CrashRow, Input, QuarantineRow, ScheduleRow, SilenceRow,
+    StrategyRow,
 };
 use mm_store::{Change, NewEntry, Options, SharedMemory};
 use serde_json::{Value, json};
@@ -210,6 +211,12 @@ fn fill(store: &Store) {
         last_at: minutes_before(30),
         ..AlertRow::news("hackerone was not read for 3 days", minutes_before(90), 1)
     };
+    let silence = SilenceRow {
+        reason: "it is known\u{1b}[2J".to_owned(),
+        by: "operator".to_owned(),
+        since: minutes_before(20),
+        until: Some(noon().plus(std::time::Duration::from_secs(3_600))),
+    };
     let over = AlertRow { cleared_at: Some(noon()), ..alert.clone() };
     let quota = Quota::daily_actions(1_000);
     let mut spent = QuotaState::default();
@@ -224,6 +231,7 @@ fn fill(store: &Store) {
         .and_then(|change| change.put(&space, run().id.as_str(), &run()))
         .and_then(|change| change.put(&space, "source/hackerone", &alert))
         .and_then(|change| change.put(&Space::machine(), "disk", &over))
+        .and_then(|change| change.put(&Space::machine(), "source/*", &silence))
         .and_then(|change| change.put(&quota.space, &quota.key, &spent))
         .and_then(|change| change.put(&Space::machine(), "bounty-targets-data", &cool_down))
         .unwrap();
@@ -288,6 +296,8 @@ fn every_read_has_its_shape() {
         "/crashes",
         "/crashes/00001-000002",
         "/strategies/bug-bounty/quarantine",
+        "/alerts?all=true",
+        "/alerts/silences",
         "/strategies",
         "/strategies/bug-bounty",
         "/limits",

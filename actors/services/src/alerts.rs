@@ -32,7 +32,7 @@ mod tidy;
 pub use channel::{Channel, Command, Message, NoChannel, Other, TellSettings};
 pub use seen::Unseen;
 pub use silence::Unsilenced;
-pub use telling::ATTEMPTS_MAX;
+pub use telling::{ATTEMPTS_MAX, test};
 
 use telling::Desk;
 
@@ -182,9 +182,10 @@ impl Alerts {
         self.cast(Msg::ClearPrefix { space: space.clone(), prefix: prefix.into() });
     }
 
-    /// Says that an alert's row was written beside the service, in a change that needed it.
+    /// Says that an alert's row was written beside the service, in a change that needed it. While the
+    /// service is down nobody needs to hear it: it reads all rows when it starts.
     pub fn written(&self, space: &Space, about: impl Into<String>) {
-        self.cast(Msg::Written { space: space.clone(), about: about.into() });
+        drop(self.0.cast(Msg::Written { space: space.clone(), about: about.into() }));
     }
 
     /// Says that what decides on telling may have changed: the settings were replaced.

@@ -16,12 +16,15 @@ use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Store};
 use mm_supervision::{BudgetError, BudgetStanding, BudgetStore, Restarted};
 use serde_json::json;
 
+use crate::alerts::Alerts;
 use crate::records::{AlertRow, BudgetRow};
 
 /// Budgets as rows of the machine's own space.
 #[derive(Clone)]
 pub struct StoredBudgets {
     store: Store,
+    /// Hears of the alerts that are written here.
+    alerts: Option<Alerts>,
 }
 
 type Answer<T> = BoxFuture<'static, Result<T, BudgetError>>;
@@ -45,7 +48,12 @@ enum Told {
 impl StoredBudgets {
     /// Budgets in `store`.
     pub fn new(store: Store) -> Arc<Self> {
-        Arc::new(Self { store })
+        Arc::new(Self { store, alerts: None })
+    }
+
+    /// Budgets in `store`; `alerts` hears of what trips as soon as that is written, and tells the owner.
+    pub fn telling(store: Store, alerts: &Alerts) -> Arc<Self> {
+        Arc::new(Self { store, alerts: Some(alerts.clone()) })
     }
 
     /// Gives the whole budget of `key` back by an operator's word, which the audit chain holds in the same
@@ -69,9 +77,13 @@ impl StoredBudgets {
         told: Told,
         change: impl Fn(&mut BudgetStanding) -> T + Send + 'static,
     ) -> Answer<T> {
-        let (store, key) = (self.store.clone(), key.to_owned());
+        let (store, alerts, key) = (self.store.clone(), self.alerts.clone(), key.to_owned());
         Box::pin(async move {
-            write(&store, &key, &told, change).await.map_err(|source| BudgetError { key, source })
+            let written = write(&store, &key, &told, change).await;
+            if let (Told::Tripped(_), Ok(_), Some(alerts)) = (&told, &written, alerts) {
+                alerts.written(&Space::machine(), alert_about(&key));
+            }
+            written.map_err(|source| BudgetError { key, source })
         })
     }
 }

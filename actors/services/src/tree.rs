@@ -127,6 +127,7 @@ impl Services {
         on_spent: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
         let (alerts, crashes) = (Alerts::default(), Crashes::new(&shared));
+        let budgets = StoredBudgets::telling(shared.store.clone(), &alerts);
         Self {
             audit: Audit::default(),
             accounts: Accounts::default(),
@@ -143,7 +144,7 @@ impl Services {
             crashes,
             kernel: SupervisorHandle::new(),
             root: Arc::default(),
-            budgets: Budgets::new(StoredBudgets::new(shared.store.clone()), BootBook::in_memory()),
+            budgets: Budgets::new(budgets, BootBook::in_memory()),
             kernel_why: Arc::default(),
             upkeep: SupervisorHandle::new(),
             pool: Pool::new(shared.settings().concurrent_runs_max, mode, on_spent),
@@ -166,7 +167,7 @@ impl Services {
     /// The same with the kernel's restart budget in `book`, which outlives the process.
     #[must_use]
     pub fn with_book(self, book: BootBook) -> Self {
-        let budgets = Budgets::new(StoredBudgets::new(self.shared.store.clone()), book);
+        let budgets = Budgets::new(StoredBudgets::telling(self.shared.store.clone(), &self.alerts), book);
         Self { budgets, ..self }
     }
 

@@ -22,6 +22,7 @@ use super::channel::{Command, Message, Other, TellSettings};
 use super::silence::{self, Silences};
 use super::{AlertsService, Msg, PAGE, sort, tidy};
 use crate::records::{AlertRow, DeliveryRow, Sort};
+use crate::shared::Shared;
 
 /// So often the channel is begun for one alert.
 pub const ATTEMPTS_MAX: u32 = 8;
@@ -174,6 +175,31 @@ fn message(stamp: &str, rows: &[(Name, Row<AlertRow>)]) -> Option<Message> {
         more: rest.len() as u64,
         others: rest.iter().take(OTHERS_MAX).map(other).collect(),
     })
+}
+
+/// Sends a test message, at once and outside of every limit; `None` if there is no command. The attempt
+/// is in the audit trail before it is made.
+///
+/// # Errors
+/// If it cannot be put on record; nothing was sent then.
+pub async fn test(shared: &Shared) -> Result<Option<Result<(), String>>, Fault> {
+    let settings = shared.settings();
+    let Some(command) = &settings.alerts.command else { return Ok(None) };
+    let (now, space) = (shared.now(), shared.machine());
+    let entry = NewEntry::new(now, &space, "alert.tested", &json!({ "by": "operator" }))?;
+    shared.store.commit(Change::new().audit(entry)).await?;
+    let message = Message {
+        about: "alerts/test".to_owned(),
+        sentence: "this is a test: alerts of this machine reach you".to_owned(),
+        sort: Sort::Note,
+        raised_at: now.to_string(),
+        times: 1,
+        stamp: settings.stamp.to_owned(),
+        command: sort::command("alerts/test"),
+        more: 0,
+        others: Vec::new(),
+    };
+    Ok(Some(shared.channel.deliver(command, &message).await))
 }
 
 impl AlertsService {

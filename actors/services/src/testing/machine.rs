@@ -67,7 +67,7 @@ impl Machine {
         let seams = Seams::new(
             Arc::new(move || wall.now().unix_ms()),
             Arc::new(move || jitter.unit()),
-            StoredBudgets::new(store.clone()),
+            StoredBudgets::telling(store.clone(), &services.alerts),
             Arc::new(move |event: &Event| {
                 event.log();
                 told.watch(event);
