@@ -73,6 +73,14 @@ fn help_goes_to_stdout_and_bad_usage_to_stderr() {
         "strategy pause bug-bounty",
         "status --space mine",
         "audit tail -n 0",
+        "actors isolate kernel/gateway",
+        "actors budget clear kernel/gateway",
+        "actors top --every 1ms",
+        "actors top --count 0",
+        "actors top --sort size",
+        "actors trace kernel/** --limit 0",
+        "actors trace kernel/** --limit 1 --rate 0",
+        "actors trace kernel/** --limit 1 --for 2h",
         "completions nosuchshell",
     ] {
         let said = home.run(line);
@@ -90,6 +98,20 @@ fn without_daemon_and_data_every_verb_says_how_to_get_one() {
         "doctor",
         "actors tree",
         "actors show root",
+        "actors top",
+        "actors top --json --count 1",
+        "actors trace root --limit 1",
+        "actors follow x",
+        "actors restart root",
+        "actors stop root",
+        "actors isolate root --reason r",
+        "actors release root",
+        "actors budget clear root --reason r",
+        "crashes list",
+        "crashes show x",
+        "strategy quarantine list bug-bounty",
+        "strategy quarantine retry bug-bounty x",
+        "strategy quarantine drop bug-bounty x",
         "actions list",
         "actions show x",
         "strategy list",
@@ -329,6 +351,36 @@ fn a_second_program_can_verify_an_export() {
 /// Its daemon is ended, however the test ends.
 struct Daemon(Child);
 
+impl Daemon {
+    /// A daemon that is up whole.
+    fn start(home: &Home) -> Daemon {
+        let mut command = home.command("run --sandbox");
+        let daemon = Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        until("the last of its actors is there", || {
+            home.run(&format!("actors show {HOST} --sandbox")).code == 0
+        });
+        daemon
+    }
+}
+
+/// Asks until it is so; each question takes a process, so nothing spins.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    assert!((0..2000).any(|_| is_so()), "{what}: never");
+}
+
+/// The kinds and payloads on the audit trail that begin like this, oldest first.
+fn recorded(home: &Home, prefix: &str) -> Vec<(String, Value)> {
+    let tail = home.run("audit tail --sandbox -n 200 --json").json();
+    let entries = tail.as_array().unwrap().iter();
+    entries
+        .map(|entry| (entry["kind"].as_str().unwrap(), entry["payload"].as_str().unwrap()))
+        .filter(|(kind, _)| kind.starts_with(prefix))
+        .map(|(kind, payload)| (kind.to_owned(), serde_json::from_str(payload).unwrap()))
+        .collect()
+}
+
+const HOST: &str = "kernel/strategies/default/bug-bounty";
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         drop(self.0.kill());
@@ -375,4 +427,150 @@ fn a_daemon_is_asked_told_and_stopped() {
     assert_eq!(daemon.0.wait().unwrap().code(), Some(0));
     assert_eq!(home.run("status --sandbox").code, 3);
     assert!(!Path::new(&home.path(".local/state/money-machine/sandbox/admin.sock")).exists());
+}
+
+#[test]
+fn a_trace_needs_a_limit_and_ends_with_its_reader() {
+    let home = Home::new();
+    let unlimited = home.run("actors trace kernel/**");
+    assert_eq!((unlimited.code, unlimited.out.as_str()), (2, ""));
+    assert!(unlimited.err.contains("a trace needs --limit N"), "{}", unlimited.err);
+
+    let _daemon = Daemon::start(&home);
+    // To its limit: asking for a strategy is a message to its host.
+    let mut traced = home.command(&format!("actors trace {HOST}:standing --limit 2 --json --sandbox"));
+    let traced = traced.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let started = |n: usize| recorded(&home, "trace.started").len() == n;
+    until("the trace runs", || started(1));
+    until("it is at its limit", || {
+        home.run("strategy list --sandbox");
+        recorded(&home, "trace.ended").len() == 1
+    });
+    let told = traced.wait_with_output().unwrap();
+    let lines: Vec<Value> = String::from_utf8(told.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!((told.status.code(), lines.len()), (Some(0), 3), "{lines:?}");
+    assert_eq!((&lines[0]["path"], &lines[0]["kind"]), (&Value::from(HOST), &Value::from("standing")));
+    assert!(lines[2]["end"].as_str().unwrap().contains("as many messages as were asked for"), "{}", lines[2]);
+
+    // Its reader is killed: so is the trace, and that is on record too.
+    let mut reader = home.command("actors trace kernel/** --limit 1000 --for 1h --sandbox");
+    let mut reader = reader.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the second trace runs", || started(2));
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+    until("its end is on record", || recorded(&home, "trace.ended").len() == 2);
+    let (_, ended) = recorded(&home, "trace.ended").pop().unwrap();
+    assert_eq!((&ended["why"], &ended["pattern"]), (&"its reader went away".into(), &"kernel/**".into()));
+    assert!(ended["by"].as_str().unwrap().contains(&format!("pid {}", reader.id())), "{ended}");
+
+    let nobody = home.run("actors trace kernel/gatway:act --limit 1 --for 10ms --sandbox");
+    assert_eq!(nobody.code, 0);
+    assert!(nobody.err.contains("did you mean `kernel/gateway`?"), "{}", nobody.err);
+    let badly = home.run("actors trace // --limit 1 --sandbox");
+    assert_eq!((badly.code, badly.err.contains("is no pattern")), (1, true), "{}", badly.err);
+}
+
+#[test]
+fn top_without_a_terminal_is_one_object_a_line() {
+    let home = Home::new();
+    let _daemon = Daemon::start(&home);
+    let said = home.run("actors top --count 3 --every 100ms --sort messages --sandbox");
+    assert_eq!(said.code, 0, "{}", said.err);
+    let looks: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(looks.len(), 3);
+    for (n, look) in looks.iter().enumerate() {
+        let actors = look["actors"].as_array().unwrap();
+        assert!(actors.iter().any(|actor| actor["path"] == "kernel/gateway"));
+        assert!(actors.iter().all(|actor| actor["messages_per_s"].is_null() == (n == 0)), "{look}");
+    }
+    // A reader that has seen enough ends it.
+    let mut top = home.command("actors top --every 100ms --sandbox");
+    let mut top = top.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(top.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(top.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_is_put_aside_stays_so_over_a_restart_of_the_daemon() {
+    let home = Home::new();
+    let mut daemon = Daemon::start(&home);
+    let said = home.run(&format!("actors isolate {HOST} --reason misbehaves --sandbox"));
+    assert_eq!((said.code, said.out.as_str()), (0, ""), "{}", said.err);
+    assert!(said.err.contains("is put aside, until `actors release"), "{}", said.err);
+    let page = |home: &Home| home.run(&format!("actors show {HOST} --sandbox --json")).json();
+    assert_eq!(page(&home)["state"], "isolated");
+    // Killed, it can have made no goodbyes.
+    daemon.0.kill().unwrap();
+    daemon.0.wait().unwrap();
+
+    let _daemon = Daemon::start(&home);
+    assert_eq!((&page(&home)["state"], &page(&home)["held_why"]), (&"isolated".into(), &"misbehaves".into()));
+    let said = home.run(&format!("actors release {HOST} --sandbox --json"));
+    assert_eq!((said.code, &said.json()["state"]), (0, &"running".into()), "{}", said.err);
+    let kinds: Vec<String> = recorded(&home, "operator.").into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["operator.asked", "operator.isolated", "operator.asked", "operator.released"]);
+    let unknown = home.run("actors restart kernel/strategies/default/bug-bunty --sandbox");
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains(&format!("did you mean `{HOST}`?")), "{}", unknown.err);
+    assert_eq!(recorded(&home, "operator.").len(), 4, "what was refused was not asked for");
+}
+
+#[test]
+fn an_action_is_followed_after_the_fact() {
+    let home = Home::new();
+    assert_eq!(home.run("run --sandbox --once").code, 0);
+    let actions = home.run("actions list --sandbox --json").json();
+    let id = actions[0]["id"].as_str().unwrap();
+    let way = home.run(&format!("actors follow {id} --sandbox --json"));
+    assert_eq!((way.code, &way.json()["action"]["id"]), (0, &Value::from(id)), "{}", way.err);
+    let way = way.json();
+    let kinds: Vec<&str> =
+        way["audit"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!((kinds, &way["audit_cut"]), (vec!["action.permitted", "action.confirmed"], &false.into()));
+    let text = home.run(&format!("actors follow {id} --sandbox")).out;
+    assert!(text.contains("On the audit trail:"), "{text}");
+    let unknown = home.run(&format!("actors follow {id}x --sandbox"));
+    assert_eq!((unknown.code, unknown.out.as_str()), (1, ""));
+    assert!(unknown.err.contains(&format!("did you mean `{id}`?")), "{}", unknown.err);
+    assert_eq!(home.run("crashes list --sandbox --json").out, "[]\n");
+}
+
+#[test]
+fn a_database_that_is_gone_is_said_to_be() {
+    let home = Home::new();
+    assert_eq!(home.run("run --sandbox --once").code, 0);
+    std::fs::remove_file(home.path(".local/state/money-machine/sandbox/store.redb")).unwrap();
+    let said = home.run("status --sandbox");
+    assert_eq!((said.code, said.out.as_str()), (3, ""));
+    assert!(said.err.contains("is missing or empty though one was made here"), "{}", said.err);
+}
+
+/// Nobody who connects and says nothing, or half a word, holds up a stop.
+#[test]
+fn silent_callers_do_not_hold_up_a_stop() {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    let home = Home::new();
+    let mut daemon = Daemon::start(&home);
+    let socket = home.path(".local/state/money-machine/sandbox/admin.sock");
+    let silent = UnixStream::connect(&socket).unwrap();
+    let mut halfway = UnixStream::connect(&socket).unwrap();
+    halfway.write_all(b"GET /status HT").unwrap();
+    let mut idle = UnixStream::connect(&socket).unwrap();
+    idle.write_all(b"GET /config HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answered = String::new();
+    BufReader::new(idle.try_clone().unwrap()).read_line(&mut answered).unwrap();
+    assert!(answered.contains("200"), "{answered}");
+
+    let stop = Command::new("kill").arg(daemon.0.id().to_string()).status().unwrap();
+    assert!(stop.success());
+    assert_eq!(daemon.0.wait().unwrap().code(), Some(0));
+    let (kind, stopped) = recorded(&home, "boot.").pop().unwrap();
+    assert_eq!((kind.as_str(), &stopped["did_not_stop"]), ("boot.stopped", &0.into()), "{stopped}");
+    drop((silent, halfway, idle));
 }
