@@ -30,7 +30,7 @@ fn nearest(asked: &str, paths: Vec<String>) -> Vec<String> {
         let begins = lower.starts_with(&asked) || last(&lower).starts_with(&last(&asked));
         let distance = whole.min(tail);
         // A third of what was typed may be wrong; further off, a guess does not help.
-        let allowed = (last(&asked).chars().count() / 3).max(1);
+        let allowed = last(&asked).chars().count().div_ceil(3);
         if begins || distance <= allowed {
             near.push((if begins { 0 } else { distance }, whole, path));
         }
@@ -38,4 +38,32 @@ fn nearest(asked: &str, paths: Vec<String>) -> Vec<String> {
     near.sort();
     near.truncate(NEAR_MAX);
     near.into_iter().map(|(.., path)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn what_was_probably_meant() {
+        let paths = [
+            "root",
+            "admin",
+            "kernel",
+            "kernel/audit",
+            "kernel/alerts",
+            "kernel/accounts",
+            "kernel/strategies",
+            "kernel/strategies/default/bug-bounty",
+        ];
+        let near = |asked: &str| nearest(asked, paths.map(str::to_owned).to_vec());
+        assert_eq!(near("kernel/audti"), ["kernel/audit"]);
+        assert_eq!(near("audit"), ["kernel/audit"], "the last segment is enough");
+        assert_eq!(near("Kernel/Audit/"), ["kernel/audit"]);
+        assert_eq!(near("kernel/a"), ["kernel/audit", "kernel/alerts", "kernel/accounts"], "what begins so");
+        assert_eq!(near("bug-bunty"), ["kernel/strategies/default/bug-bounty"]);
+        assert_eq!(near("kernel/strategy"), ["kernel/strategies"]);
+        assert_eq!(near("xyzzy"), [""; 0]);
+        assert_eq!(near(""), [""; 0]);
+    }
 }

@@ -8,9 +8,12 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::future::poll_fn;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, LazyLock, Once};
+use std::task::Poll;
 
 use serde::{Serialize, Serializer};
 
@@ -60,7 +63,7 @@ pub fn catch_backtraces() {
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     let depth = DEPTH.get();
     DEPTH.set(depth + 1);
-    let done = catch_unwind(AssertUnwindSafe(work));
+    let done = catch_unwind(AssertUnwindSafe(|| caught_from_here(work)));
     DEPTH.set(depth);
     done.map_err(|payload| {
         let (location, backtrace) = match LAST.take() {
@@ -69,6 +72,28 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
         };
         Panic { text: text_of(&*payload), location, backtrace }
     })
+}
+
+/// The same for a future: each of its polls is looked after. Once it has panicked it is not polled again.
+///
+/// # Errors
+/// The panic.
+pub async fn caught_in<F: Future>(work: F) -> Result<F::Output, Panic> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match caught(|| work.as_mut().poll(cx)) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+/// Its name marks in a backtrace where what is below begins to be the machinery's.
+#[inline(never)]
+fn caught_from_here<T>(work: impl FnOnce() -> T) -> T {
+    let done = work();
+    // Or the call becomes a jump, and the frame is gone.
+    std::hint::black_box(());
+    done
 }
 
 /// The backtrace of the last panic on this thread that nobody has asked about. For a panic that was
@@ -118,32 +143,25 @@ pub(crate) fn short_path(path: &str) -> &str {
     path.get(from.map_or(0, |at| at + 1)..).unwrap_or(path)
 }
 
-/// Leaves out the frames of the panic and of the host, shortens paths, keeps to the bound.
+/// Leaves out the frames of the panic and of the machinery, shortens paths, keeps to the bound.
 fn tidy(frames: &str) -> String {
-    let lines: Vec<&str> = frames.lines().collect();
-    let is_frame = |line: &str| line.trim_start().starts_with(|first: char| first.is_ascii_digit());
-    let panicking = |line: &&str| {
-        ["rust_begin_unwind", "core::panicking::", "std::panicking::begin_panic"]
-            .iter()
-            .any(|name| line.contains(name))
-    };
-    let ours = |line: &&str| line.contains("std::panicking::catch_unwind");
-    let last_ours = lines.len();
-    let first = lines.iter().take(last_ours).rposition(panicking).map_or(0, |at| at + 1);
-    let first = lines.iter().skip(first).position(|line| is_frame(line)).map_or(0, |at| first + at);
-    let last = lines.iter().skip(first).position(ours).map_or(lines.len(), |at| first + at);
+    let lines: Vec<&str> = frames.lines().map(str::trim_start).collect();
+    let is_frame = |line: &&str| line.starts_with(|first: char| first.is_ascii_digit());
+    let panics = |line: &&str| line.contains("rust_begin_unwind") || line.contains("core::panicking::");
+    let after_panic = lines.iter().rposition(panics).map_or(0, |at| at + 1);
+    let first = lines.iter().skip(after_panic).position(is_frame).map_or(0, |at| after_panic + at);
+    let last = lines.iter().position(|line| line.contains("caught_from_here")).unwrap_or(lines.len());
     let mut text = String::new();
     for line in lines.get(first..last).unwrap_or(&lines) {
-        let line = match line.trim_start().strip_prefix("at ") {
-            Some(path) => format!("    at {}", short_path(path)),
-            None => line.trim_start().to_owned(),
+        let line = match line.strip_prefix("at ") {
+            Some(path) => format!("    at {}\n", short_path(path)),
+            None => format!("{}\n", line.split_once(": ").map_or(*line, |(_, name)| name)),
         };
-        if text.len() + line.len() + 1 > BACKTRACE_BYTES_MAX - '…'.len_utf8() {
+        if text.len() + line.len() + '…'.len_utf8() > BACKTRACE_BYTES_MAX {
             text.push('…');
             break;
         }
         text.push_str(&line);
-        text.push('\n');
     }
     text
 }

@@ -12,6 +12,8 @@ mod debits;
 mod disk;
 #[path = "tree/handles.rs"]
 mod handles;
+#[path = "tree/hops.rs"]
+mod hops;
 #[path = "tree/kit.rs"]
 mod kit;
 #[path = "tree/lives.rs"]
@@ -20,9 +22,17 @@ mod lives;
 mod otp;
 #[path = "tree/progress.rs"]
 mod progress;
+#[path = "tree/reports.rs"]
+mod reports;
+#[path = "tree/sabotage.rs"]
+mod sabotage;
 #[path = "tree/seeing.rs"]
 mod seeing;
+#[path = "tree/status.rs"]
+mod status;
 #[path = "tree/stopping.rs"]
 mod stopping;
+#[path = "tree/tracing.rs"]
+mod tracing;
 #[path = "tree/twice.rs"]
 mod twice;
