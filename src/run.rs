@@ -129,6 +129,7 @@ fn harden() {
 
 impl Prepared {
     fn go(self, machine: &Machine, args: &RunArgs) -> Exit {
+        mm_supervision::catch_backtraces();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,

@@ -69,7 +69,10 @@ async fn three() -> (Root, Vec<Handle<Pass>>) {
     (Root::start(spec, Seams::simulated()).await.unwrap(), handles)
 }
 
-fn said(hops: &[Hop]) -> Vec<(&str, &str, Option<&str>, i64, Option<bool>)> {
+/// Who, what, from whom, when, and how it ended.
+type Said<'a> = (&'a str, &'a str, Option<&'a str>, i64, Option<bool>);
+
+fn said(hops: &[Hop]) -> Vec<Said<'_>> {
     hops.iter().map(|hop| (&*hop.path, &*hop.kind, hop.sender.as_deref(), hop.at_ms, hop.ok)).collect()
 }
 

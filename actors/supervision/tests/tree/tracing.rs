@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use mm_supervision::*;
 
@@ -96,7 +97,7 @@ fn nothing_starts_without_a_limit() {
             "a trace needs a limit between 1 and 100000, not 100001"
         );
         assert_eq!(refused(|ask| ask.rate_max = 0), "a trace needs a rate of at least 1 message a second");
-        assert_eq!(refused(|ask| ask.within = 0 * MS), "a trace needs a time longer than nothing");
+        assert_eq!(refused(|ask| ask.within = Duration::ZERO), "a trace needs a time longer than nothing");
         assert_eq!(
             refused(|ask| ask.pattern.clear()),
             "`` is no pattern; write a path such as `kernel/*` or `kernel/**:append`"
@@ -178,7 +179,7 @@ fn it_ends_when_its_reader_is_too_slow() {
         let mut trace = root.tree().trace(wide).unwrap();
         (0..3_000).for_each(|_| note(&a));
         assert_eq!(a.call(Msg::Count, SECOND).await, Ok(3_001), "all are handled");
-        assert_eq!(began.elapsed(), 0 * MS, "without waiting");
+        assert_eq!(began.elapsed(), Duration::ZERO, "without waiting");
         assert_eq!(trace.end(), Some(TraceEnd::Slow));
         assert_eq!(rest(&mut trace).await.len(), 1_024);
         root.stop(SECOND).await;
