@@ -4,10 +4,12 @@
 //! by [`child`] and [`supervisor`] form the tree that [`Root::start`] brings up in order and
 //! [`Root::stop`] takes down in reverse. Supervisors follow OTP's rules, with back-off, durable restart
 //! budgets ([`BudgetStore`]) and reports on top. Everything can be seen without asking anyone
-//! ([`Tree::view`], [`Tree::show`]).
+//! ([`Tree::view`], [`Tree::show`]), an actor can be asked what it shows of its state ([`Tree::status`]),
+//! its messages watched live ([`Tree::trace`]), and the way of one action followed ([`Tree::hops`]).
 //!
 //! It may touch tokio and nothing else: clocks, jitter, budgets and the sink for events come in through
-//! [`Seams`]. It works on a current-thread runtime with a paused clock, and does the same there twice.
+//! [`Seams`]. The one thing it keeps for the whole process is a panic hook, and only if asked
+//! ([`catch_backtraces`]). It works on a current-thread runtime with a paused clock, and does the same there twice.
 //!
 //! What fails ends as OTP would have it: a fault, panic or kill ends one incarnation, drops its mailbox
 //! (recorded, by kind) and lets a pending call return [`CallError::Lost`]; nothing is ever sent twice. A
