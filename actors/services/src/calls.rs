@@ -140,7 +140,8 @@ mod tests {
         let tree = include_str!("tree.rs");
         for line in tree.lines().filter(|line| line.starts_with("use crate::")) {
             let module = line["use crate::".len()..].split("::").next().unwrap_or_default();
-            if module != "shared" {
+            // What is no actor waits for none.
+            if !matches!(module, "shared" | "budgets" | "kernel") {
                 assert!(CALLS.iter().any(|(name, _)| *name == module), "{module} is not in the table");
             }
         }
