@@ -100,7 +100,8 @@ impl Fault {
     }
 
     /// `file:line` of the code that made it: where the constructor was called, or the `?` that turned an
-    /// error into it.     #[must_use]
+    /// error into it.
+    #[must_use]
     pub fn location(&self) -> Option<String> {
         self.made.0.map(|at| format!("{}:{}", short_path(at.file()), at.line()))
     }

@@ -9,7 +9,8 @@
 //!
 //! It may touch tokio and nothing else: clocks, jitter, budgets and the sink for events come in through
 //! [`Seams`]. The one thing it keeps for the whole process is a panic hook, and only if asked
-//! ([`catch_backtraces`]). It works on a current-thread runtime with a paused clock, and does the same there twice.
+//! ([`catch_backtraces`]). It works on a current-thread runtime with a paused clock, and does the same
+//! there twice.
 //!
 //! What fails ends as OTP would have it: a fault, panic or kill ends one incarnation, drops its mailbox
 //! (recorded, by kind) and lets a pending call return [`CallError::Lost`]; nothing is ever sent twice. A
