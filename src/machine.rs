@@ -104,6 +104,8 @@ impl Machine {
 
     /// A whole program: reads its arguments, runs one verb, and says how it ended.
     pub fn main(self) -> crate::exit::Exit {
+        // A crash on record shows how it came to be.
+        mm_supervision::catch_backtraces();
         crate::cli::main(&self, std::env::args_os())
     }
 
