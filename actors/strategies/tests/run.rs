@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 use mm_sdk::testing::Bench;
-use mm_sdk::{Act, Answer, Draft, Drafts, Moment, Report, SourceHealth, Strategy};
+use mm_sdk::{Act, Answer, Digest, Draft, Drafts, Moment, Report, SourceHealth, Strategy};
 use mm_strategies::bug_bounty::scope::Source;
 use mm_strategies::bug_bounty::{BugBounty, Snapshot};
 use std::collections::BTreeMap;
@@ -187,6 +187,22 @@ async fn a_snapshot_that_does_not_open_is_said_and_kept() {
     assert!(fault.sentence.contains("the snapshot does not open"), "{fault}");
     assert_eq!(bench.snapshot(), Some(damaged.as_slice()));
     assert_eq!(bench.asked().len(), 5, "nothing was read for a run that cannot remember");
+}
+
+/// A file that crashed three runs is one failed source; another version of it is read again.
+#[tokio::test]
+async fn a_source_that_is_set_aside_is_passed_over_until_it_changes() {
+    let mut bench = bench();
+    let source = Source::HackerOne;
+    bench.set_aside(source.name(), Digest::of(fixture(source).as_bytes()));
+    let (report, drafts) = run(&mut bench, 0).await;
+    let failed = report.sources.iter().find(|report| report.health == SourceHealth::Failed).unwrap();
+    assert!(failed.name == source.name() && failed.sentence.contains("set aside"), "{failed:?}");
+    assert_eq!(bench.taken_up(), &Source::ALL.map(|source| source.name().to_owned())[1..]);
+    assert!(!drafts.opportunities.is_empty());
+    bench.answer(source.feed_url(), 200, format!("{} ", fixture(source)));
+    let (report, _) = run(&mut bench, 1).await;
+    assert_eq!(health(&report)[source.name()], SourceHealth::Fresh);
 }
 
 #[test]
