@@ -6,11 +6,18 @@
 //! | `GET /doctor` | everything that can be looked at, with what to do |
 //! | `GET /config` | the configuration this daemon runs with, and where each value came from |
 //! | `GET /actors`, `GET /actors/show?path=P` | the actor tree; one actor |
+//! | `GET /actors/status?path=P` | what an actor says of itself |
+//! | `GET /actors/trace?pattern=P&limit=N&rate=R&for_ms=T` | live messages: JSON lines, the last `{"end": SENTENCE}` |
+//! | `POST /actors/restart`, `/stop`, `/isolate`, `/release`, `/clear-budget` | `{"path": P, "reason": TEXT}` |
 //! | `GET /actions?run=R&status=S&limit=N`, `GET /actions/ID` | outward acts, the newest first |
+//! | `GET /actions/ID/way` | the way of one, from actor to actor |
+//! | `GET /crashes?actor=P&limit=N`, `GET /crashes/ID` | what was written down when actors died |
 //! | `GET /strategies`, `GET /strategies/NAME` | strategies; one with its guide |
 //! | `POST /strategies/NAME/run` | starts a run now |
 //! | `POST /strategies/NAME/pause` | `{"reason": TEXT}`; until resumed |
 //! | `POST /strategies/NAME/resume`, `/enable`, `/disable` | the owner's word, durable |
+//! | `GET /strategies/NAME/quarantine` | inputs that are set aside |
+//! | `POST /strategies/NAME/quarantine/retry`, `/drop` | `{"input": ID}` |
 //! | `GET /limits`, `GET /limits/PLATFORM` | what is left of quotas, cool-downs |
 //! | `GET /opportunities?state=&kind=&platform=&baseline=&sort=&limit=` | chances to earn, the best first |
 //! | `GET /opportunities/ID` | one |
@@ -30,7 +37,8 @@
 //! [`AdminService`] puts the socket in front of it. It is the root's first child and needs no other,
 //! so it answers while all else is on fire. Reading never waits for an actor for long: what a host
 //! does not say in time is read from the store. What changes something is done and put on record
-//! by the services, not here.
+//! by the services, but for what is done to actors and for traces (`actors`, `trace`): those must also
+//! work while the services are what is down.
 
 mod actors;
 mod alerts;
