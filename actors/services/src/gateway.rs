@@ -14,7 +14,7 @@ use mm_core::id::{ActionId, RunId, Space, StrategyId};
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord};
 use mm_store::{Change, Key, NewEntry, Record, Span};
-use mm_supervision::{CallError, Component, Fault, Handle, Reply};
+use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -198,7 +198,7 @@ impl Component for GatewayService {
         }
         let Msg::Act { proposal, reply } = msg;
         let road = self.clone();
-        state.walks.spawn(async move {
+        state.walks.spawn(inherit(async move {
             let walked = match AssertUnwindSafe(road.walk(&proposal)).catch_unwind().await {
                 Ok(walked) => walked.map_err(|fault| fault.to_string()),
                 Err(_) => {
@@ -208,7 +208,7 @@ impl Component for GatewayService {
                 }
             };
             reply.send(walked);
-        });
+        }));
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use mm_permit::{Permit, Refused};
 use mm_store::{Change, NewEntry};
 use mm_supervision::{
     Backoff, CallError, ChildSpec, Component, Fault, Handle, Intensity, Reply, Restart, Strategy as Together,
-    SupervisorHandle, SupervisorSpec, child, supervisor,
+    SupervisorHandle, SupervisorSpec, child, inherit, supervisor,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -291,7 +291,7 @@ impl Egress {
         };
         tracing::trace!(point = "egress.cleared", action = %cleared.action(), "point");
         let (shared, me) = (self.shared.clone(), me.clone());
-        state.exchanges.spawn(async move {
+        state.exchanges.spawn(inherit(async move {
             // The process may have stood still since the check above; what stands still later than here
             // runs into the transport's own timers.
             if cleared.is_over(shared.both_clocks()) {
@@ -307,7 +307,7 @@ impl Egress {
                 tracing::warn!("a breaker missed the end of an exchange");
             }
             reply.send(result.map_err(SendFailed::Transport));
-        });
+        }));
     }
 
     fn row_id(&self, lane: &Lane) -> String {

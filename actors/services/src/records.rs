@@ -4,11 +4,13 @@ mod alert;
 mod budget;
 mod crash;
 mod quarantine;
+mod way;
 
 pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
 pub use budget::{BudgetRow, RestartNote};
 pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
 pub use quarantine::{Input, QuarantineRow};
+pub use way::{HOPS_KEPT, WayRow};
 
 use mm_core::breaker::Breaker;
 use mm_core::id::RunId;

@@ -52,3 +52,5 @@ mod telling;
 mod tidying;
 #[path = "services/tree.rs"]
 mod tree;
+#[path = "services/way.rs"]
+mod way;

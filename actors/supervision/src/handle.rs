@@ -214,7 +214,7 @@ struct Waiting {
 
 impl Waiting {
     fn begin<M: Inspect>(on: &Handle<M>, kind: &'static str) -> Self {
-        let at = scope::seat().zip(on.path()).map(|(seat, path)| {
+        let at = scope::handler_seat().zip(on.path()).map(|(seat, path)| {
             let id = seat.meter.begin_wait(Wait { path, kind, since_ns: seat.now_ns() });
             (seat, id)
         });

@@ -101,7 +101,7 @@ impl Trail {
         lock(&self.inner).of(action)
     }
 
-    fn take(&self, action: &str) -> Vec<Hop> {
+    pub(crate) fn take(&self, action: &str) -> Vec<Hop> {
         let mut inner = lock(&self.inner);
         let hops = inner.of(action);
         for id in inner.of_action.remove(action).unwrap_or_default() {

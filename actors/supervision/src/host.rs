@@ -115,7 +115,7 @@ impl<C: Component> Host<C> {
     }
 
     fn polled<'a, F: Future>(&'a self, future: F, action: Option<Arc<str>>, now_ns: u64) -> Polled<'a, F> {
-        Polled::new(future, &self.seat, Scope { seat: self.seat.clone(), action }, now_ns)
+        Polled::new(future, &self.seat, Scope { seat: self.seat.clone(), action, handler: true }, now_ns)
     }
 
     /// The component's own code, unless somebody breaks it here.

@@ -122,6 +122,7 @@ pub use reply::{CallError, Reply, Undelivered};
 pub use root::{Root, StartError, StopReport};
 #[cfg(feature = "testing")]
 pub use sabotage::{How, Sabotage, When};
+pub use scope::{Heir, Inherit, inherit, take_hops_here};
 pub use seams::{EventSink, Jitter, MonoNs, Seams, WallMs, real_mono_ns};
 pub use spec::{ChildSpec, StopWithin, SupervisorSpec, child, supervisor};
 pub use status::StatusAnswer;

@@ -14,14 +14,14 @@ use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord};
 use mm_core::untrusted::Untrusted;
 use mm_permit::Permit;
 use mm_store::{Change, CommitError, Key, NewEntry, Record};
-use mm_supervision::Fault;
+use mm_supervision::{Fault, Hop, take_hops_here};
 use serde_json::json;
 
 use super::halt::Halt;
 use super::{CUT_OFF, GatewayService, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::limiter::Charge;
-use crate::records::OpenRow;
+use crate::records::{HOPS_KEPT, OpenRow, WayRow};
 
 /// The longest sentence that a record keeps.
 const SENTENCE_CHARS_MAX: usize = 1000;
@@ -36,6 +36,8 @@ pub(super) struct Draft {
     tried: Option<serde_json::Value>,
     /// Whether its intent is on record and no answer is.
     sending: bool,
+    /// The messages that have carried it so far.
+    way: Vec<Hop>,
 }
 
 impl Draft {
@@ -65,7 +67,7 @@ impl Draft {
             error: None,
             parent: (hops > 0).then(|| ActionId::new(format!("{}.{}", p.run, base_step(&p.step)))),
         };
-        Self { record, rules: Digest::default(), tries: 0, tried: None, sending: false }
+        Self { record, rules: Digest::default(), tries: 0, tried: None, sending: false, way: Vec::new() }
     }
 
     /// How often its intent was put on record.
@@ -92,6 +94,26 @@ impl Draft {
     /// Whether something can have left, as far as this walk knows.
     pub(super) fn may_have_left(&self) -> bool {
         self.sending
+    }
+
+    /// The row of its way up to here.
+    fn way(&mut self) -> WayRow {
+        self.way.extend(take_hops_here(self.record.id.as_str()));
+        // What was in hand when it was looked at before is told again, whole.
+        let mut hops: Vec<Hop> = Vec::with_capacity(self.way.len());
+        for hop in self.way.drain(..) {
+            let same = |other: &Hop| {
+                (other.at_ms, other.queue_ns, &other.path, &other.kind)
+                    == (hop.at_ms, hop.queue_ns, &hop.path, &hop.kind)
+            };
+            match hops.iter_mut().find(|other| same(other)) {
+                Some(known) => *known = hop,
+                None => hops.push(hop),
+            }
+        }
+        hops.truncate(HOPS_KEPT);
+        self.way.clone_from(&hops);
+        WayRow { hops }
     }
 
     /// Sets where it stands.
@@ -140,6 +162,8 @@ impl GatewayService {
             .and(self.last_try(p, draft)?)
             .audit(NewEntry::new(now, &p.space, "action.permitted", &payload)?);
         if mutating {
+            // Should it be the last that is heard of it, it can be followed up to here.
+            change = change.put(&p.space, id.as_str(), &draft.way())?;
             // A run that resumes after a crash finds its step finished, as one that nobody knows the
             // end of; without this it would propose, and send, the same change again.
             let why = format!("{} may or may not have happened: {CUT_OFF}", draft.record.url);
@@ -216,7 +240,7 @@ impl GatewayService {
                 format!("an action of {} was blocked: {}", p.strategy, refusal.why),
             );
         }
-        let change = self.fenced(p)?.and(self.end(p, &draft, StepOutcome::Refused(refusal.clone()))?);
+        let change = self.fenced(p)?.and(self.end(p, &mut draft, StepOutcome::Refused(refusal.clone()))?);
         match self.shared.store.commit(change).await {
             Ok(_) => Ok(Walked::Refused(refusal)),
             Err(CommitError::Refused { .. }) => Ok(Walked::Fenced),
@@ -241,7 +265,7 @@ impl GatewayService {
         let about = format!("ask/{}/{}", p.action.platform, p.action.kind);
         let sentence = format!("{} asks to {}: {}", p.strategy, p.action.purpose, ruling.judgement.why());
         self.alerts.raise(&p.space, about, sentence);
-        let change = self.fenced(p)?.and(self.end(p, &draft, StepOutcome::Pending(id.clone()))?);
+        let change = self.fenced(p)?.and(self.end(p, &mut draft, StepOutcome::Pending(id.clone()))?);
         match self.shared.store.commit(change).await {
             Ok(_) => Ok(Walked::Pending(id)),
             Err(CommitError::Refused { .. }) => Ok(Walked::Fenced),
@@ -250,7 +274,7 @@ impl GatewayService {
     }
 
     /// The change that ends an action and its step.
-    fn end(&self, p: &Proposal, draft: &Draft, outcome: StepOutcome) -> Result<Change, Fault> {
+    fn end(&self, p: &Proposal, draft: &mut Draft, outcome: StepOutcome) -> Result<Change, Fault> {
         // A hop's own answer is no outcome of the step; the last hop's is, under the step's name. The
         // 303 that follows a change leads no further: it is the answer.
         let mutating = p.action.request.method().is_mutating();
@@ -261,8 +285,9 @@ impl GatewayService {
         if redirects { Ok(ending) } else { Ok(ending.and(step_row(p, &draft.record.id, outcome)?)) }
     }
 
-    /// The record and its audit entry; the open row goes.
-    fn ending(&self, p: &Proposal, draft: &Draft) -> Result<Change, Fault> {
+    /// The record with its way and its audit entry; the open row goes.
+    fn ending(&self, p: &Proposal, draft: &mut Draft) -> Result<Change, Fault> {
+        let way = draft.way();
         let record = &draft.record;
         let payload = json!({
             "action": record.id.as_str(),
@@ -276,6 +301,7 @@ impl GatewayService {
         let change = self
             .last_try(p, draft)?
             .put(&p.space, record.id.as_str(), record)?
+            .put(&p.space, record.id.as_str(), &way)?
             .delete(Key::new(&p.space, OpenRow::KIND, record.id.as_str())?)
             .audit(NewEntry::new(record.updated_at, &p.space, &kind, &payload)?);
         Ok(change)

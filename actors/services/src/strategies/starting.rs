@@ -12,7 +12,7 @@ use mm_core::id::RunId;
 use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
 use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Span};
-use mm_supervision::{Fault, Handle, Undelivered};
+use mm_supervision::{Fault, Handle, Heir, Undelivered};
 use serde_json::json;
 
 use super::backend::{Fence, RunBackend};
@@ -171,15 +171,15 @@ impl Host {
         let (make, config) = (installed.make, installed.config);
         let (home, mut backend, within) = (tokio::runtime::Handle::current(), backend, about.deadline);
         let way = WayBack { me: me.clone(), run: run.id.clone(), attempt: run.attempt, told: false };
-        let fenced = fence.clone();
+        let (fenced, heir) = (fence.clone(), Heir::here());
         let job = move || -> futures_util::future::BoxFuture<'static, ()> {
             // The time of a run begins when it has its slot.
             backend.deadline = backend.shared.now().plus(within);
             home.spawn(watch(way.me.clone(), way.run.clone(), way.attempt, within));
-            Box::pin(async move {
+            Box::pin(heir.inherit(async move {
                 let end = execute(make, config, backend, within).await;
                 way.tell(end, &fenced).await;
-            })
+            }))
         };
         let ticket = self.pool.run(installed.priority, Box::new(job));
         state.current =

@@ -13,9 +13,11 @@ use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger
 use mm_services::records::{
     AlertRow, BudgetRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow, Input, LastActRow,
     OpenRow, QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling, TickRow,
+    WayRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
+use mm_supervision::Hop;
 
 fn at(s: i64) -> Moment {
     Moment::from_unix_ms(1_700_000_000_000 + s * 1000)
@@ -158,6 +160,16 @@ fn every_record_of_services_is_stored_as_ever() {
     assert_eq!(check_record(&budget_row()), [first], "a row of the first version");
     check_record(&crash_row());
     check_record(&quarantine_row());
+    let hop = |handle_ns, ok| Hop {
+        at_ms: 1,
+        path: "kernel/limiter".into(),
+        kind: "reserve".into(),
+        sender: Some("kernel/gateway".into()),
+        queue_ns: 2,
+        handle_ns,
+        ok,
+    };
+    check_record(&WayRow { hops: vec![hop(Some(3), Some(true)), hop(None, None)] });
 }
 
 /// Enums are stored by their place: a variant put between others would change what is stored.
@@ -219,6 +231,7 @@ const KINDS: [Kind; 18] = [
     BudgetRow::KIND,
     CrashRow::KIND,
     QuarantineRow::KIND,
+    WayRow::KIND,
     CoolDown::KIND,
     LastActRow::KIND,
 ];
