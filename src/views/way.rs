@@ -7,7 +7,8 @@
 use mm_core::activity::ActionRecord;
 use mm_core::moment::Moment;
 use mm_core::untrusted::Untrusted;
-use mm_store::{PayloadState, Span};
+use mm_services::records::WayRow;
+use mm_store::{PayloadState, ReadError, Span};
 use mm_supervision::Hop;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,8 +107,13 @@ pub fn read(reader: &Reader, id: &str, live: &[Hop]) -> Result<WayView, Problem>
 }
 
 /// What was written with its record.
-fn stored(_reader: &Reader, _id: &str) -> Result<Vec<Hop>, Problem> {
-    Ok(Vec::new())
+fn stored(reader: &Reader, id: &str) -> Result<Vec<Hop>, Problem> {
+    match reader.store.get::<WayRow>(&reader.space, id) {
+        Ok(row) => Ok(row.map(|row| row.value.hops).unwrap_or_default()),
+        // What does not open is never shown as something else; `doctor` names it.
+        Err(ReadError::Row { .. }) => Ok(Vec::new()),
+        Err(error) => Err(unread(&error)),
+    }
 }
 
 /// Both in one order. A message that was in hand when it was written down is known whole by now.

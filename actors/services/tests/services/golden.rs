@@ -214,7 +214,7 @@ fn every_variant_keeps_its_place() {
     }
 }
 
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 19] = [
     ActionRecord::KIND,
     RunRecord::KIND,
     StepRecord::KIND,
