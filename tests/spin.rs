@@ -176,6 +176,17 @@ impl Place {
         Place { home, outside }
     }
 
+    /// Has the daemon tell its alerts to a file, one a line.
+    fn told(&self) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (tell, told) = (self.home.path("tell"), self.home.path("told"));
+        self.home.write("tell", format!("#!/bin/sh\ncat >> {}\n", told.display()));
+        std::fs::set_permissions(&tell, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let config = std::fs::read_to_string(self.home.path("config.toml")).unwrap();
+        self.home.write("config.toml", format!("{config}[alerts]\ncommand = [{tell:?}]\n"));
+        told
+    }
+
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(line.split_whitespace()).arg("--data-dir").arg(self.home.data());
@@ -246,9 +257,14 @@ fn never_yields() {
 
 fn third_stuck() {
     let place = Place::new(&["spin-a", "spin-b", "spin-c"], false);
+    let told = place.told();
     let daemon = place.start();
     // Three at once: two are given up, the third ends the process with a code of its own.
     assert_eq!(daemon.code(), 72);
+    // Its owner hears of each that is stuck, if there is time, and of the end in any case.
+    let last = std::fs::read_to_string(told).unwrap();
+    let ends = last.lines().filter(|line| line.contains("\"daemon/exit-72\"")).count();
+    assert_eq!(ends, 1, "{last}");
     let store = Store::open_read_only(place.home.data()).unwrap();
     let runs = store.scan::<RunRecord>(&Space::default_owner(), Span::all(), 9).unwrap();
     let stuck = runs.into_values().filter(|run| run.outcome == Some(Outcome::Stuck)).count();

@@ -50,6 +50,8 @@ mod strategies;
 mod telling;
 #[path = "services/tidying.rs"]
 mod tidying;
+#[path = "services/told.rs"]
+mod told;
 #[path = "services/tree.rs"]
 mod tree;
 #[path = "services/way.rs"]
