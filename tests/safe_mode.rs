@@ -87,6 +87,8 @@ fn after_three_starts_that_were_killed_the_fourth_is_in_safe_mode_and_sends_noth
     assert!(safe_mode(&home));
     assert_eq!(boots(&home).attempts.len(), 3);
     assert_eq!(daemon.stop(), 0);
+    let stopped = entries(&home, "boot.stopped");
+    assert_eq!(stopped.len(), 1);
     assert_eq!(home.run(&format!("{} --once", outside.run())).code, 1);
     assert_eq!(outside.received().len(), 0);
     // Without a daemon it is told as well.
@@ -111,6 +113,25 @@ fn refuses_to_act(home: &Home) {
         .map(str::to_owned)
         .collect();
     assert_eq!(actors, Vec::<String>::new(), "nothing of the kernel stands");
+}
+
+/// An operator's word ends it at once, is on record, and makes all that was counted good.
+#[test]
+fn an_operator_leaves_safe_mode_with_a_word() {
+    let home = Home::new();
+    let outside = Outside::new(&home.path("oracle.jsonl"));
+    three_bad_boots(&home, &outside.run());
+    let daemon = home.start(&outside.run());
+    assert!(safe_mode(&home));
+    let said = home.run("actors restart kernel --reason mended");
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(!safe_mode(&home));
+    daemon.until("reads", || !outside.received().is_empty());
+    assert!(entries(&home, "kernel.started")[0].to_string().contains("mended"));
+    daemon.kill();
+    let daemon = home.start(&outside.run());
+    assert!(!safe_mode(&home));
+    assert_eq!((daemon.stop(), home.run("audit verify").code), (0, 0));
 }
 
 /// Ten minutes later a start is an ordinary one: the book is set back, not the clock.

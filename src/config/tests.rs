@@ -85,7 +85,7 @@ fn a_mistake_in_a_strategy_puts_it_aside_and_one_elsewhere_refuses_the_start() {
     for elsewhere in [
         "[strategies]\nenabled = 3\n",
         "[strategies]\nenabled = [\"bug-bounty\", \"bug-bounty\"]\n",
-        "[strategies.bug-bounty]\nenabled = yes\n",
+        "[strategies.bug-bounty]\nenabled true\n",
         "[limits]\nmax_daily_actions = 0\n[strategies.bug-bounty]\npriority = 0\n",
     ] {
         let told = to_run(elsewhere);
