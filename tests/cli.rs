@@ -532,6 +532,13 @@ fn an_action_is_followed_after_the_fact() {
     let kinds: Vec<&str> =
         way["audit"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
     assert_eq!((kinds, &way["audit_cut"]), (vec!["action.permitted", "action.confirmed"], &false.into()));
+    let walked: Vec<&str> =
+        way["hops"].as_array().unwrap().iter().map(|hop| hop["path"].as_str().unwrap()).collect();
+    for actor in
+        ["kernel/gateway", "kernel/compliance", "kernel/limiter", "kernel/platforms/bounty-targets-data"]
+    {
+        assert!(walked.contains(&actor), "{actor} is not on the way {walked:?}");
+    }
     let text = home.run(&format!("actors follow {id} --sandbox")).out;
     assert!(text.contains("On the audit trail:"), "{text}");
     let unknown = home.run(&format!("actors follow {id}x --sandbox"));

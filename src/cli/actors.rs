@@ -1,10 +1,10 @@
 //! `actors tree|top|show|trace|follow|restart|stop|isolate|release|budget`.
 
-mod follow;
+pub(super) mod follow;
 mod page;
 mod screen;
 mod top;
-mod trace;
+pub(super) mod trace;
 mod tree;
 
 use std::io;
@@ -22,9 +22,7 @@ use crate::exit::{Exit, Failure};
 use crate::seams::SystemClock;
 use crate::views::Question;
 
-pub(super) use follow::text as way;
 pub(super) use page::page;
-pub(super) use trace::text as traced;
 pub(super) use tree::tree;
 
 /// Shows what the daemon is made of, live, and puts parts of it right

@@ -267,7 +267,7 @@ fn a_traced_message_is_one_harmless_line() {
     };
     expect![[r#"
         12:00:00.123Z  kernel/gateway  walk  FAILED  from kernel/strategies/default/bug-bounty  url=https://a.example/�[2J  action 1-1.a  waited 0.02 ms, took 1.23 ms
-    "#]].assert_eq(&actors::traced(&traced));
+    "#]].assert_eq(&actors::trace::text(&traced));
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn the_way_of_an_action_is_told_from_its_first_message_to_its_record() {
         kind: "action.blocked".to_owned(),
         payload: serde_json::json!({ "action": way.id, "why": "\u{1b}[2J" }),
     }];
-    let text = actors::way(&WayView { hops, audit, ..way });
+    let text = actors::follow::text(&WayView { hops, audit, ..way });
     expect![[r#"
         id       00001-000001-bug-bounty.read-b
         when     2026-07-22T11:32:00Z (last change 2026-07-22T11:32:00Z)

@@ -285,7 +285,7 @@ impl From<&CrashReport> for CrashView {
             at: Moment::from_unix_ms(crash.at_ms).to_string(),
             incarnation: crash.incarnation,
             cause: crash.cause.clone(),
-            in_hand: crash.in_hand.as_deref().map(str::to_owned),
+            in_hand: crash.in_hand.map(str::to_owned),
         }
     }
 }

@@ -110,8 +110,9 @@ pub fn read(reader: &Reader, id: &str, live: &[Hop]) -> Result<WayView, Problem>
 fn stored(reader: &Reader, id: &str) -> Result<Vec<Hop>, Problem> {
     match reader.store.get::<WayRow>(&reader.space, id) {
         Ok(row) => Ok(row.map(|row| row.value.hops).unwrap_or_default()),
-        // What does not open is never shown as something else; `doctor` names it.
-        Err(ReadError::Row { .. }) => Ok(Vec::new()),
+        // What does not open is never shown as something else; `doctor` names it. What can be no key
+        // names no action.
+        Err(ReadError::Row { .. } | ReadError::Key(_)) => Ok(Vec::new()),
         Err(error) => Err(unread(&error)),
     }
 }
