@@ -130,6 +130,8 @@ impl Bench {
             pool: pool::Mode::Threads,
             on_runs_stuck: Arc::new(|| {}),
             events: Arc::new(|_| {}),
+            boots: mm_store::BootBook::in_memory(),
+            hold: None,
         };
         let running = Machine::assemble(seams, settings(), |_, _| None).await.unwrap();
         let run = run_record(clock.wall(), &disk.store);

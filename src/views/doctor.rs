@@ -276,7 +276,9 @@ fn actors(troubled: &[super::Troubled]) -> Vec<CheckView> {
         let todo = match actor.state.as_str() {
             "tripped" => match strategy_in(path) {
                 Some(name) => format!("see to that, then `strategy resume {name}`"),
-                None => format!("see to that, then `actors budget clear {path} --reason WHY` and `actors restart {path}`"),
+                None => format!(
+                    "see to that, then `actors budget clear {path} --reason WHY` and `actors restart {path}`"
+                ),
             },
             "isolated" => format!("`actors release {path}` takes it back"),
             "stuck" => format!("`actors show {path}` says what it is at; `actors restart {path}` ends that"),
