@@ -56,6 +56,10 @@ impl RuleSource for Cursed {
 }
 
 async fn boot(memory: &SharedMemory, rules: Arc<Cursed>) -> (Running, Arc<Ops>) {
+    boot_held(memory, rules, None).await
+}
+
+async fn boot_held(memory: &SharedMemory, rules: Arc<Cursed>, hold: Option<String>) -> (Running, Arc<Ops>) {
     let machine = Machine::new().with_builtins();
     let clock = Arc::new(SystemClock::new(Some("2026-07-22T12:00:00Z".parse().unwrap())));
     let entropy = Arc::new(Seeded(Mutex::new(SplitMix64(7))));
@@ -73,7 +77,7 @@ async fn boot(memory: &SharedMemory, rules: Arc<Cursed>) -> (Running, Arc<Ops>) 
         on_runs_stuck: Arc::new(|| {}),
         events: Arc::new(|_| {}),
         boots: BootBook::in_memory(),
-        hold: None,
+        hold,
     };
     let loaded = config::load(Sources {
         file: None,
@@ -150,5 +154,33 @@ async fn a_kernel_that_ends_says_why() {
     assert!(running.tree().kill("kernel"));
     let down = |status: &Value| status["safe_mode"] == true && status["safe_mode_why"] == "killed";
     get(&ops, "/status", down).await;
+    running.stop(Duration::from_secs(5)).await;
+}
+
+/// What a boot says it starts next is what the tree starts next.
+#[tokio::test]
+async fn the_kernel_starts_in_the_order_that_boots_tell() {
+    let rules = Arc::new(Cursed { rules: FixedRules::built_in(), mended: AtomicBool::new(true) });
+    let (running, _ops) = boot(&SharedMemory::new(), rules).await;
+    let paths = running.tree().paths();
+    let told = std::iter::successors(Some(KERNEL.to_owned()), |path| mm_services::tree::next_in_kernel(path));
+    let stands = paths.iter().filter(|path| {
+        path.as_str() == KERNEL || path.strip_prefix("kernel/").is_some_and(|child| !child.contains('/'))
+    });
+    assert_eq!(told.collect::<Vec<_>>(), stands.cloned().collect::<Vec<_>>());
+    running.stop(Duration::from_secs(5)).await;
+}
+
+/// A kernel that is held does not start, and only an operator's word starts it.
+#[tokio::test]
+async fn a_held_kernel_starts_by_an_operators_word_alone() {
+    let rules = Arc::new(Cursed { rules: FixedRules::built_in(), mended: AtomicBool::new(true) });
+    let (running, ops) = boot_held(&SharedMemory::new(), rules, Some("three boots failed".to_owned())).await;
+    get(&ops, "/status", |status| status["safe_mode_why"] == "three boots failed").await;
+    assert!(!running.tree().paths().iter().any(|path| path.starts_with(KERNEL)));
+    running.services.start_kernel_by_operator("mended").await.unwrap();
+    get(&ops, "/status", |status| status["safe_mode"] == false).await;
+    let told = running.services.start_kernel_by_operator("again").await.unwrap_err().to_string();
+    assert!(told.starts_with("the kernel runs"), "{told}");
     running.stop(Duration::from_secs(5)).await;
 }
