@@ -11,8 +11,8 @@ const STRATEGY: &str =
     "breaker errors last_run metrics next_run status strategy success_rate total_actions total_earnings";
 const OPPORTUNITY: &str =
     "details evidence found_at id kind platform reason reward score state strategy title updated_at url";
-const ACTOR: &str =
-    "children handle_ms last_cause mailbox_depth mailbox_wait_ms messages_total path restarts since state";
+const ACTOR: &str = "attempt budget_left budget_limit cause children handle_ms last_cause mailbox_depth \
+    mailbox_wait_ms memory_bytes messages_total next_try path restarts since state";
 
 /// The names of an object's fields, sorted.
 fn fields(value: &Value) -> String {
@@ -136,7 +136,8 @@ fn what_the_daemon_alone_answers(home: &Home) -> Value {
     let tree = home.json("actors tree");
     let mut paths = Vec::new();
     let stamp = actor(&tree, &mut paths);
-    assert_eq!(stamp, stamped(ACTOR), "the root says of which kind of run it is");
+    let root = stamped(&format!("{ACTOR} now"));
+    assert_eq!(stamp, root, "the root says of which kind of run it is, and when");
     let kernel = "audit accounts limiter compliance platforms gateway books scheduler strategies";
     let order: Vec<&str> = paths
         .iter()
