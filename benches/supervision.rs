@@ -22,6 +22,8 @@ mod ours;
 mod plain;
 #[path = "support/rounds.rs"]
 mod rounds;
+#[path = "supervision/traced.rs"]
+mod traced;
 
 use figures::{heading, line, median, quantile};
 use otp::Otp;
@@ -161,4 +163,5 @@ fn main() {
     restarts(&runtime);
     storms(&runtime);
     idle();
+    traced::measure(&runtime);
 }
