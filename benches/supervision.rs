@@ -42,39 +42,65 @@ const BLOCK: u32 = 64;
 /// Its children are gen_servers, as they usually are.
 const OTP: &str = "OTP";
 
-/// One of those that are compared.
+/// One of those that are compared. A family is away while it is measured.
 enum Side {
     Otp(Otp),
-    Ractor(plain::Family),
-    Ours(ours::Family),
+    Ractor(Option<plain::Family>),
+    Ours(Option<ours::Family>),
+}
+
+/// Runs `measure` as a task among the others: who drives it shall not sit on a thread of its own, which
+/// would have to be woken for each answer. OTP's driver is a process like any other, too.
+fn inside<F, T, D>(runtime: &Runtime, family: &mut Option<F>, measure: impl FnOnce(F) -> D) -> T
+where
+    F: Send + 'static,
+    T: Send + 'static,
+    D: Future<Output = (F, T)> + Send + 'static,
+{
+    let driver = runtime.spawn(measure(family.take().unwrap()));
+    let (back, told) = runtime.block_on(driver).unwrap();
+    *family = Some(back);
+    told
 }
 
 impl Side {
     fn restarts(&mut self, runtime: &Runtime) -> Vec<f64> {
         match self {
             Side::Otp(otp) => otp.ask("restarts", CRASHES),
-            Side::Ractor(family) => runtime.block_on(family.restarts(CRASHES)),
-            Side::Ours(family) => runtime.block_on(family.restarts(CRASHES)),
+            Side::Ractor(family) => inside(runtime, family, |mut family| async move {
+                let times = family.restarts(CRASHES).await;
+                (family, times)
+            }),
+            Side::Ours(family) => inside(runtime, family, |mut family| async move {
+                let times = family.restarts(CRASHES).await;
+                (family, times)
+            }),
         }
     }
 
     fn storm(&mut self, runtime: &Runtime) -> f64 {
         match self {
             Side::Otp(otp) => median(&otp.ask("storm", CHILDREN)),
-            Side::Ractor(family) => runtime.block_on(family.storm()),
-            Side::Ours(family) => runtime.block_on(family.storm()),
+            Side::Ractor(family) => inside(runtime, family, |mut family| async move {
+                let took = family.storm().await;
+                (family, took)
+            }),
+            Side::Ours(family) => inside(runtime, family, |mut family| async move {
+                let took = family.storm().await;
+                (family, took)
+            }),
         }
     }
 }
 
 /// A name, and whoever it is; families of so many children.
 fn sides(runtime: &Runtime, children: usize) -> Vec<(&'static str, Side)> {
-    let ours = |pays| Side::Ours(runtime.block_on(ours::Family::start(children, pays)));
+    let ours = |pays| Side::Ours(Some(runtime.block_on(ours::Family::start(children, pays))));
     let mut sides = vec![
         ("durable, a budget each", ours(Pays::Child(BLOCK))),
         ("durable, the supervisor's budget", ours(Pays::Supervisor(BLOCK))),
         ("without budgets", ours(Pays::Nobody)),
-        ("ractor alone", Side::Ractor(runtime.block_on(plain::Family::start(children)))),
+        ("ractor alone", Side::Ractor(Some(runtime.block_on(plain::Family::start(children))))),
     ];
     sides.extend(Otp::start("usual").map(|otp| (OTP, Side::Otp(otp))));
     sides.extend(Otp::start("bare").map(|otp| ("OTP, bare processes, no reports", Side::Otp(otp))));
@@ -85,7 +111,7 @@ fn restarts(runtime: &Runtime) {
     heading("one child: crash to running again");
     let mut sides = sides(runtime, 1);
     let one_by_one = runtime.block_on(ours::Family::start(1, Pays::Child(1)));
-    sides.push(("durable, each restart by itself", Side::Ours(one_by_one)));
+    sides.push(("durable, each restart by itself", Side::Ours(Some(one_by_one))));
     let mut first = Vec::new();
     let mut rounds: Vec<Vec<Vec<f64>>> = sides.iter().map(|_| Vec::new()).collect();
     for (_, side) in &mut sides {
@@ -157,11 +183,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == idle::ARGUMENT) {
         let count = arguments[at + 1].parse().unwrap();
-        runtime.block_on(idle::be_measured(count));
+        runtime.block_on(async { tokio::spawn(idle::be_measured(count)).await.unwrap() });
         return;
     }
     restarts(&runtime);
     storms(&runtime);
     idle();
-    traced::measure(&runtime);
+    runtime.block_on(async { tokio::spawn(traced::measure()).await.unwrap() });
 }

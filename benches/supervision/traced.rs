@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use mm_supervision::{TRACE_LIMIT_MAX, Trace, TraceAsk, Tree};
-use tokio::runtime::Runtime;
 
 use crate::figures::{heading, line, median};
 use crate::ours::{Family, Msg, Pays};
@@ -73,13 +72,13 @@ async fn calls_ns(family: &Family, traced: Traced) -> f64 {
 }
 
 /// What a trace costs.
-pub fn measure(runtime: &Runtime) {
+pub async fn measure() {
     heading("a call, there and back");
-    let family = runtime.block_on(Family::start(2, Pays::Nobody));
+    let family = Family::start(2, Pays::Nobody).await;
     let mut rounds: [Vec<f64>; SIDES.len()] = Default::default();
     for round in 0..ROUNDS {
         for place in order(SIDES.len(), round) {
-            let took = runtime.block_on(calls_ns(&family, SIDES[place].1));
+            let took = calls_ns(&family, SIDES[place].1).await;
             if round >= WARM {
                 rounds[place].push(took);
             }
