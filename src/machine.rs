@@ -30,6 +30,9 @@ use steps::{Steps, starting};
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Changes the seams of the tree before it starts.
+pub type TreeSeams = Arc<dyn Fn(mm_supervision::Seams) -> mm_supervision::Seams + Send + Sync>;
+
 /// What is outside a machine, passed in at the root.
 pub struct Seams {
     /// Time.
@@ -54,6 +57,8 @@ pub struct Seams {
     pub on_runs_stuck: Arc<dyn Fn() + Send + Sync>,
     /// Told of everything that happens to the tree.
     pub events: Arc<dyn Fn(&Event) + Send + Sync>,
+    /// Has the last word on the tree's own seams: how a test breaks actors. The usual one changes nothing.
+    pub tree: TreeSeams,
     /// What is known of boots, and the kernel's own restart budget.
     pub boots: BootBook,
     /// Why the kernel must not start, if it must not: the machine comes up in safe mode then.
@@ -210,7 +215,7 @@ impl Machine {
         )
         .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)));
         steps.doing("starting the admin and the helpers");
-        let root = Root::start(spec, tree_seams).await.map_err(AssemblyError::Start)?;
+        let root = Root::start(spec, (seams.tree)(tree_seams)).await.map_err(AssemblyError::Start)?;
         // Nobody else fills it: it is made above.
         let _ = place.set(root.tree());
         if seams.hold.is_none() {

@@ -200,6 +200,7 @@ impl Prepared {
             pool: PoolMode::Threads,
             on_runs_stuck: Arc::new(move || report(&stuck, Exit::RunsStuck)),
             events: Arc::new(|event| event.log()),
+            tree: Arc::new(|seams| seams),
             boots: boot.book(),
             hold: boot.hold.clone(),
         };

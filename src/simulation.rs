@@ -21,13 +21,16 @@ use mm_core::seams::{Clock, SharedEntropy, SharedRng};
 use mm_services::alerts::NoChannel;
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
-use mm_store::{BootBook, Fault, Options, SharedMemory, Store};
+use mm_store::{BootBook, Fault, Options, SharedMemory, Stamp, Store};
+use mm_supervision::StopReport;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
+use crate::admin::{AdminService, Info, Ops, answer};
 use crate::config::{self, Config, Env, Overrides, Sources};
 use crate::inprocess::InProcess;
-use crate::machine::{Machine, Running, Seams};
+use crate::machine::{AssemblyError, Machine, Running, Seams, VERSION};
 use crate::rules::FixedRules;
 use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
@@ -144,6 +147,7 @@ pub struct Simulation {
 struct Boot {
     runtime: Runtime,
     running: Running,
+    ops: Arc<Ops>,
     clock: Arc<SimClock>,
     failed: Arc<Failed>,
 }
@@ -172,7 +176,7 @@ impl Simulation {
             boots: 0,
             plan,
         };
-        simulation.start(began);
+        simulation.start(began).expect("the simulated machine starts");
         simulation
     }
 
@@ -220,7 +224,42 @@ impl Simulation {
     /// If it does not start.
     pub fn restart_at(&mut self, end: End, at: Moment) {
         self.end(end);
-        self.start(at);
+        self.start(at).expect("the simulated machine starts");
+    }
+
+    /// Ends the machine, if it is up, and tries to start it again on the same disk at a time of day.
+    ///
+    /// # Errors
+    /// [`AssemblyError`] if it does not start; it is down then.
+    pub fn try_restart_at(&mut self, end: End, at: Moment) -> Result<(), AssemblyError> {
+        self.end(end);
+        self.start(at)
+    }
+
+    /// Stops the machine in order; only a restart leads on.
+    ///
+    /// # Panics
+    /// If it is not up.
+    pub fn stop(&mut self) -> StopReport {
+        self.end(End::Stopped).expect("the machine is up")
+    }
+
+    /// Does something with the running machine, inside its runtime.
+    ///
+    /// # Panics
+    /// If it is not up.
+    pub fn with<T>(&self, act: impl AsyncFnOnce(&Running) -> T) -> T {
+        let boot = self.boot.as_ref().expect("the machine is up");
+        boot.runtime.block_on(act(&boot.running))
+    }
+
+    /// Asks the admin in process: status and body.
+    ///
+    /// # Panics
+    /// If the machine is not up.
+    pub fn ask(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
+        let boot = self.boot.as_ref().expect("the machine is up");
+        boot.runtime.block_on(answer(&boot.ops, method, target, body))
     }
 
     /// The time of day.
@@ -267,7 +306,7 @@ impl Simulation {
         self.memory.inject(Fault::DeadAt(ops));
     }
 
-    fn start(&mut self, at: Moment) {
+    fn start(&mut self, at: Moment) -> Result<(), AssemblyError> {
         self.boots += 1;
         self.recorder.line(format!("boot {} {at}", self.boots));
         let runtime = (self.plan.runtime)();
@@ -285,15 +324,22 @@ impl Simulation {
         };
         let store = Store::open(options).expect("the simulated disk opens");
         self.recorder.watch(Some(store.clone()));
-        let (clock, running) = runtime.block_on(async {
+        let (clock, running, ops) = runtime.block_on(async {
             let clock = Arc::new(SimClock::from(at));
             let seams = (self.plan.wrap)(self.seams(store, clock.clone()));
             let settings = self.plan.machine.settings(&self.plan.config, "sandbox", true);
             let settings = settings.expect("the strategies' own schedules parse");
-            let running = Machine::assemble(seams, settings, |_, _| None).await;
-            (clock, running.expect("the simulated machine starts"))
+            let mut ops = None;
+            let running = Machine::assemble(seams, settings, |services, tree| {
+                let ops = ops.insert(Arc::new(Ops::new(services.clone(), tree, None, info(at))));
+                Some(AdminService::row(ops.clone()))
+            });
+            (clock, running.await, ops)
         });
-        self.boot = Some(Boot { runtime, running, clock, failed });
+        let running = running?;
+        let ops = ops.expect("a machine that is up has asked for its admin");
+        self.boot = Some(Boot { runtime, running, ops, clock, failed });
+        Ok(())
     }
 
     fn seams(&self, store: Store, clock: Arc<SimClock>) -> Seams {
@@ -317,20 +363,23 @@ impl Simulation {
             pool: pool::Mode::Inline,
             on_runs_stuck: Arc::new(|| {}),
             events: Arc::new(move |event| events.actor(event)),
+            tree: Arc::new(|seams| seams),
             boots: BootBook::in_memory(),
             hold: None,
         }
     }
 
-    fn end(&mut self, end: End) {
-        let now = self.now();
+    /// Gives the report of a stop in order.
+    fn end(&mut self, end: End) -> Option<StopReport> {
+        let now = self.boot.is_some().then(|| self.now())?;
         self.recorder.catch_up();
         self.recorder.line(format!("end {end:?} {now}"));
-        let Some(Boot { runtime, running, .. }) = self.boot.take() else { return };
+        let Boot { runtime, running, .. } = self.boot.take()?;
+        let mut report = None;
         // Cut off before anything is dropped: the dead write nothing.
         match end {
             End::Stopped => {
-                drop(runtime.block_on(running.stop(STOP_WITHIN)));
+                report = Some(runtime.block_on(running.stop(STOP_WITHIN)));
                 self.recorder.catch_up();
             }
             End::Killed => self.memory.restart(),
@@ -339,14 +388,26 @@ impl Simulation {
         // Tasks that are dropped tell their supervisors, who are dropped too: that is no event.
         self.recorder.watch(None);
         drop(runtime);
+        report
+    }
+}
+
+/// What a simulated machine knows of itself: no process, no files.
+fn info(started: Moment) -> Info {
+    Info {
+        pid: 0,
+        started,
+        data_dir: "/simulated".into(),
+        stamp: Stamp::Sandbox,
+        version: VERSION,
+        config_json: Value::Null,
+        config_text: String::new(),
     }
 }
 
 impl Drop for Simulation {
     fn drop(&mut self) {
-        if self.boot.is_some() {
-            self.end(End::Killed);
-        }
+        drop(self.end(End::Killed));
     }
 }
 

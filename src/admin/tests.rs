@@ -72,6 +72,7 @@ async fn machine(socket: Option<PathBuf>) -> (Running, Arc<Ops>) {
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),
         events: Arc::new(|_| {}),
+        tree: Arc::new(|seams| seams),
         boots: BootBook::in_memory(),
         hold: None,
     };

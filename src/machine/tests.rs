@@ -76,6 +76,7 @@ async fn boot_held(memory: &SharedMemory, rules: Arc<Cursed>, hold: Option<Strin
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),
         events: Arc::new(|_| {}),
+        tree: Arc::new(|seams| seams),
         boots: BootBook::in_memory(),
         hold,
     };
