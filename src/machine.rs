@@ -215,7 +215,14 @@ impl Machine {
         )
         .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)));
         steps.doing("starting the admin and the helpers");
-        let root = Root::start(spec, (seams.tree)(tree_seams)).await.map_err(AssemblyError::Start)?;
+        let root = match Root::start(spec, (seams.tree)(tree_seams)).await {
+            Ok(root) => root,
+            Err(failed) => {
+                // Who crashed is still on its way into the store.
+                services.crashes.settled().await;
+                return Err(AssemblyError::Start(failed));
+            }
+        };
         // Nobody else fills it: it is made above.
         let _ = place.set(root.tree());
         if seams.hold.is_none() {

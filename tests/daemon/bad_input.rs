@@ -112,7 +112,7 @@ fn a_store_of_another_version_or_without_its_parts_is_refused_and_kept() {
         assert_ne!(home.run("doctor").code, 0, "doctor sees it too");
         let mut after = files(&home.data());
         // Boots are counted, so that a loop of them is seen, and the log may be begun.
-        for counted in ["boots.json", "logs/money-machine.log"] {
+        for counted in ["boots.json", "boots.step", "logs/money-machine.log"] {
             let path = home.data().join(counted);
             after.insert(path.clone(), before.get(&path).cloned().unwrap_or_default());
         }

@@ -271,7 +271,17 @@ impl Services {
         self.budgets.watch(event);
         match (&*event.path, &event.what) {
             (KERNEL, What::GaveUp { why }) => self.kernel_is_down(why),
-            (KERNEL, What::Exited { exit: exit @ (Exit::Failed(_) | Exit::Panicked(_) | Exit::Killed) }) => {
+            (
+                KERNEL,
+                What::Exited {
+                    exit:
+                        exit @ (Exit::Failed(_)
+                        | Exit::Panicked(_)
+                        | Exit::Killed
+                        | Exit::StartFailed(_)
+                        | Exit::StartTimedOut),
+                },
+            ) => {
                 self.kernel_is_down(&exit.to_string());
             }
             _ => {}

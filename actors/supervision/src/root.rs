@@ -11,7 +11,7 @@ use crate::life::Life;
 use crate::seams::Seams;
 use crate::spec::SupervisorSpec;
 use crate::supervisor::{CommandError, Supervisor, SupervisorHandle};
-use crate::tree::{ActorDetail, ActorView, Node, Place, ROOT, Standing, Straggler, Tree};
+use crate::tree::{ActorDetail, ActorView, Late, Node, Place, ROOT, Standing, Straggler, Tree};
 
 /// How long everything together may take to end once all of it is killed.
 const LAST_WAIT: Duration = Duration::from_millis(500);
@@ -33,7 +33,8 @@ pub struct StartError(pub Exit);
 pub struct StopReport {
     /// How many actors stopped in time.
     pub stopped: u32,
-    /// Who did not, what they were doing, and what was left in their mailboxes.
+    /// Who did not, what they were doing, and what was left in their mailboxes. When the whole stop did not
+    /// keep to its time, that is everyone who was up or starting when it was over.
     pub stragglers: Vec<Straggler>,
     /// Paths of those that still run although killed: they never yield.
     pub running: Vec<String>,
@@ -105,7 +106,9 @@ impl Root {
         self.life.ask_to_stop();
         let in_time = self.life.ended_within(within).await.is_some();
         let nodes = tree.nodes();
+        let mut late = Vec::new();
         if !in_time {
+            late.extend(nodes.iter().filter_map(Late::if_up));
             self.life.kill();
             for node in nodes.iter().rev() {
                 if let Some(life) = node.live() {
@@ -122,7 +125,11 @@ impl Root {
         }
         tree.inner.traces.close();
         self.place.stand(Standing::Stopped);
-        let goodbyes = tree.take_goodbyes();
+        let mut goodbyes = tree.take_goodbyes();
+        for late in late {
+            let killed = !running.iter().any(|path| path == late.path());
+            goodbyes.stragglers.push(late.straggler(within, killed));
+        }
         StopReport { stopped: goodbyes.stopped, stragglers: goodbyes.stragglers, running, in_time }
     }
 }

@@ -19,7 +19,7 @@ pub use view::{ActorDetail, ActorState, ActorView, Waiting, rfc3339};
 
 use crate::event::{Event, What};
 use crate::hops::Trail;
-use crate::meter::{LeftMessage, Meter};
+use crate::meter::{KindCount, LeftMessage, Meter};
 use crate::seams::{Seams, nanoseconds};
 use crate::seat::Seat;
 use crate::supervisor::SupervisorHandle;
@@ -82,6 +82,50 @@ pub struct Straggler {
     pub left: Vec<LeftMessage>,
     /// How many of each kind were left, all of them.
     pub left_by_kind: Vec<(&'static str, u64)>,
+}
+
+/// What is read of an actor just before it is killed for not stopping.
+pub(crate) struct Late {
+    node: Arc<Node>,
+    in_hand: Option<&'static str>,
+    before: Vec<KindCount>,
+}
+
+impl Late {
+    pub(crate) fn look(node: &Arc<Node>) -> Self {
+        Self { node: node.clone(), in_hand: node.meter.in_hand(), before: node.meter.kinds() }
+    }
+
+    /// If it is up or starting.
+    pub(crate) fn if_up(node: &Arc<Node>) -> Option<Self> {
+        let starting = node.standing().0 == Standing::Starting;
+        let up = starting || node.live().is_some_and(|life| !life.has_ended());
+        up.then(|| Self::look(node))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.node.path
+    }
+
+    /// Once it was killed.
+    pub(crate) fn straggler(self, waited: Duration, killed: bool) -> Straggler {
+        let meter = &self.node.meter;
+        Straggler {
+            path: self.node.path.to_string(),
+            waited_ms: nanoseconds(waited) / 1_000_000,
+            killed,
+            in_hand: self.in_hand,
+            left: meter.take_left(),
+            left_by_kind: lost_since(&self.before, &meter.kinds()),
+        }
+    }
+}
+
+/// How many messages of each kind were dropped unhandled between two readings of one meter.
+fn lost_since(before: &[KindCount], after: &[KindCount]) -> Vec<(&'static str, u64)> {
+    let earlier = |kind| before.iter().find(|count| count.kind == kind).map_or(0, |count| count.lost);
+    let lost = |count: &KindCount| (count.kind, count.lost.saturating_sub(earlier(count.kind)));
+    after.iter().map(lost).filter(|&(_, lost)| lost > 0).collect()
 }
 
 /// One actor's place in the tree.

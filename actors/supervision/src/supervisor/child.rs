@@ -16,10 +16,8 @@ use crate::fault::Exit;
 use crate::handle::Handle;
 use crate::host::Launch;
 use crate::life::Life;
-use crate::meter::KindCount;
-use crate::seams::nanoseconds;
 use crate::spec::{ChildSpec, StopWithin};
-use crate::tree::{CrashReport, Node, Place, Standing, Straggler};
+use crate::tree::{CrashReport, Late, Node, Place, Standing};
 
 /// How long a killed incarnation may take to end before it counts as one that never yields.
 pub(crate) const KILL_WITHIN: Duration = Duration::from_millis(500);
@@ -207,8 +205,7 @@ impl Child {
 
     async fn kill(&self, life: &Life, waited: Duration) {
         let meter = &self.place.node.meter;
-        let in_hand = meter.in_hand();
-        let before = meter.kinds();
+        let late = Late::look(&self.place.node);
         life.kill();
         let killed = life.ended_within(KILL_WITHIN).await.is_some();
         self.place.emit(What::Killed { waited });
@@ -224,14 +221,7 @@ impl Child {
             self.place.tree.note_stopped();
             return;
         }
-        self.place.tree.note_straggler(Straggler {
-            path: self.place.node.path.to_string(),
-            waited_ms: nanoseconds(waited) / 1_000_000,
-            killed,
-            in_hand,
-            left: meter.take_left(),
-            left_by_kind: lost_since(&before, &meter.kinds()),
-        });
+        self.place.tree.note_straggler(late.straggler(waited, killed));
     }
 
     fn keep_report(&self, incarnation: u64, exit: &Exit) {
@@ -264,13 +254,6 @@ impl Child {
         self.place.stand(Standing::Stopped);
         self.place.node.tell(|story| story.held_why = None);
     }
-}
-
-/// How many messages of each kind were dropped unhandled between two readings of one meter.
-fn lost_since(before: &[KindCount], after: &[KindCount]) -> Vec<(&'static str, u64)> {
-    let earlier = |kind| before.iter().find(|count| count.kind == kind).map_or(0, |count| count.lost);
-    let lost = |count: &KindCount| (count.kind, count.lost.saturating_sub(earlier(count.kind)));
-    after.iter().map(lost).filter(|&(_, lost)| lost > 0).collect()
 }
 
 impl Drop for Child {

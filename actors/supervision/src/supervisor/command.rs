@@ -63,10 +63,16 @@ impl State {
 
     async fn start_by_hand(&mut self, index: usize) -> Result<(), CommandError> {
         let Some(child) = self.children.get_mut(index) else { return Ok(()) };
-        child.start(&self.me).await.map_err(|why| {
-            child.place.stand(Standing::Stopped);
-            CommandError::CouldNotStart { name: child.spec.name.clone(), why }
-        })
+        let Err(why) = child.start(&self.me).await else { return Ok(()) };
+        let failed = CommandError::CouldNotStart { name: child.spec.name.clone(), why };
+        child.place.stand(Standing::Stopped);
+        if child.spec.way_in {
+            // With it down nobody could say so again.
+            let (key, delay) = (child.key, child.next_delay());
+            child.place.stand(Standing::Restarting);
+            self.schedule(key, delay);
+        }
+        Err(failed)
     }
 }
 
