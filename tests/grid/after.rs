@@ -35,8 +35,10 @@ pub fn runs(simulation: &Simulation) -> BTreeMap<String, RunRecord> {
 fn restarts(scene: &Scene) -> Found<()> {
     let broken = scene.cell.who;
     let by_itself = scene.drive == Drive::Message && scene.cell.how != How::Hang;
-    let by_hand = matches!(scene.drive, Drive::Restart | Drive::MessageAndRestart)
-        || scene.drive == Drive::Message && scene.cell.how == How::Hang && !broken.supervises();
+    let asked = matches!(scene.drive, Drive::Restart | Drive::MessageAndRestart)
+        || scene.drive == Drive::Message && scene.cell.how == How::Hang;
+    // A supervisor that hangs is mended with the process.
+    let by_hand = asked && !(scene.cell.how == How::Hang && broken.supervises());
     if !by_itself && !by_hand {
         // All were: the process was started again.
         return Ok(());
