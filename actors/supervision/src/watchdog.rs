@@ -141,7 +141,8 @@ struct Watch {
 }
 
 impl Watch {
-    /// Looks at everything once. At 10,000 actors that takes some 100 µs, as the roll is kept.
+    /// Looks at everything once. The roll is kept, so that takes some 10 µs at 1,000 actors and 300 µs at
+    /// 10,000.
     fn look(&mut self, on_stuck: &impl Fn(&Stuck)) -> Bustle {
         let now_ns = (self.tree.inner.seams.mono_ns)();
         let (mut bustle, mut long) = (Bustle::Idle, false);

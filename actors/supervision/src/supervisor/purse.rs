@@ -73,7 +73,8 @@ impl Purse {
         match (self.take(), self.asked) {
             (true, _) => {
                 if self.budget.block > 1 && self.left <= self.budget.block / 2 {
-                    self.draw(1, supervisor);
+                    // Those that wait are asked for at once, not a block at a time.
+                    self.draw(waiting.saturating_sub(self.left), supervisor);
                 }
                 Pay::Paid
             }
