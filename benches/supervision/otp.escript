@@ -36,7 +36,13 @@ loop() ->
 %% A child that crashes so many times, one after the other: each time until the next one is up.
 answer("restarts", Count) ->
     {Sup, [{_, Pid}]} = family(1),
-    Times = restarts(Pid, Count),
+    Times = restarts(Pid, Count, 0),
+    stop(Sup),
+    Times;
+%% The same, a millisecond apart.
+answer("paced", Count) ->
+    {Sup, [{_, Pid}]} = family(1),
+    Times = restarts(Pid, Count, 1),
     stop(Sup),
     Times;
 %% So many children that crash at once: the time until all are up again, three times over.
@@ -58,11 +64,12 @@ answer("spawn", Count) ->
     stop(Sup),
     [Took, Bytes].
 
-restarts(_, 0) -> [];
-restarts(Pid, Count) ->
+restarts(_, 0, _) -> [];
+restarts(Pid, Count, Pause) ->
+    if Pause > 0 -> timer:sleep(Pause); true -> ok end,
     Began = now_ns(),
     Pid ! crash,
-    receive {up, _, Next} -> [now_ns() - Began | restarts(Next, Count - 1)] end.
+    receive {up, _, Next} -> [now_ns() - Began | restarts(Next, Count - 1, Pause)] end.
 
 storms(_, 0) -> [];
 storms(Children, Count) ->

@@ -130,10 +130,14 @@ impl Family {
         }
     }
 
-    /// One child crashes so many times, one after the other: nanoseconds until the next one is up.
-    pub async fn restarts(&mut self, count: usize) -> Vec<f64> {
+    /// One child crashes so many times, one after the other: nanoseconds until the next one is up,
+    /// with a pause before each.
+    pub async fn restarts(&mut self, count: usize, pause: Duration) -> Vec<f64> {
         let mut times = Vec::with_capacity(count);
         for _ in 0..count {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             let began = Instant::now();
             self.handles[0].cast(Msg::Crash).unwrap();
             self.ups.recv().await.unwrap();

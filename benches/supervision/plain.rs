@@ -1,6 +1,6 @@
 //! ractor alone: a supervisor of ten lines that starts again whoever failed, and keeps no account of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -66,9 +66,12 @@ impl Family {
         Self { boss, children, ups }
     }
 
-    pub async fn restarts(&mut self, count: usize) -> Vec<f64> {
+    pub async fn restarts(&mut self, count: usize, pause: Duration) -> Vec<f64> {
         let mut times = Vec::with_capacity(count);
         for _ in 0..count {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             let began = Instant::now();
             self.children[0].cast(()).unwrap();
             self.children[0] = self.ups.recv().await.unwrap();
