@@ -9,7 +9,7 @@
 //! - acknowledged ⊆ stored; received ⊆ permitted on record; no post is received twice;
 //! - the audit chain verifies; ticks and schedules agree.
 //!
-//! `MONEY_MACHINE_TEST_KILLS` sets the number of kills (50 where nothing is said). The test binary
+//! `MONEY_MACHINE_TEST_KILLS` sets the number of kills (100 where nothing is said). The test binary
 //! is also the daemon: started with `MONEY_MACHINE_TEST_DAEMON` it is the program of
 //! `examples/practice.rs`, so that there is an action with an effect to be killed in.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that plays the outside world")]
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let kills =
-        std::env::var("MONEY_MACHINE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+        std::env::var("MONEY_MACHINE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     println!("\nrunning 1 test");
     kill_9_at_any_moment_loses_nothing_acknowledged(kills);
     println!("test kill_9_at_any_moment_loses_nothing_acknowledged ... ok");

@@ -98,6 +98,12 @@ fn a_data_directory_that_cannot_be_written_is_named() {
     assert!(said.err.contains("cannot write in the data directory `/proc/money-machine`"), "{}", said.err);
 }
 
+/// How long a database is hangs on when its writer's groups were cut.
+fn without_length(text: &str) -> String {
+    let Some((before, after)) = text.split_once("layout_len=") else { return text.to_owned() };
+    format!("{before}layout_len=LENGTH{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
 /// Each of these leaves every file as it was.
 #[test]
 fn a_store_of_another_version_or_without_its_parts_is_refused_and_kept() {
@@ -107,7 +113,7 @@ fn a_store_of_another_version_or_without_its_parts_is_refused_and_kept() {
     let refused_and_kept = |sentence: &Expect| {
         let before = files(&home.data());
         let said = home.run("run --sandbox --once");
-        sentence.assert_eq(&said.err);
+        sentence.assert_eq(&without_length(&said.err));
         assert_eq!((said.code, said.out.as_str()), (1, ""));
         assert_ne!(home.run("doctor").code, 0, "doctor sees it too");
         let mut after = files(&home.data());
@@ -143,7 +149,7 @@ fn a_store_of_another_version_or_without_its_parts_is_refused_and_kept() {
     refused_and_kept(&missing);
     home.write("data/store.redb", &database[..40_000]);
     refused_and_kept(&expect![[r#"
-        could not start: could not open the database; if this stays, restore a backup (nothing was changed): the database failed: DB corrupted: File truncated below stored layout: file_len=40000, layout_len=1224704
+        could not start: could not open the database; if this stays, restore a backup (nothing was changed): the database failed: DB corrupted: File truncated below stored layout: file_len=40000, layout_len=LENGTH
     "#]]);
     home.write("data/store.redb", vec![0xA5; 9000]);
     refused_and_kept(&expect![[r#"

@@ -107,11 +107,21 @@ impl Home {
         (said.code, value.unwrap_or_else(|error| panic!("{line}: {error}: {}{}", said.out, said.err)))
     }
 
-    /// Starts a daemon and waits until it answers.
+    /// Starts a daemon and waits until it is up: the admin answers first, while the kernel starts.
     pub fn start(&self, line: &str) -> Daemon {
         let daemon = self.spawn(line);
-        daemon.until("answers", || self.run("status").code == 0);
+        daemon.until("comes up", || {
+            let kernel = self.say("actors show kernel --json");
+            let kernel: Value = serde_json::from_str(&kernel.out).unwrap_or_default();
+            let up = kernel["state"] == "running" || kernel["state"] == "busy";
+            up || self.is_in_safe_mode()
+        });
         daemon
+    }
+
+    fn is_in_safe_mode(&self) -> bool {
+        let status: Value = serde_json::from_str(&self.say("status --json").out).unwrap_or_default();
+        status["safe_mode"] == true && status["safe_mode_why"].is_string()
     }
 
     pub fn spawn(&self, line: &str) -> Daemon {
