@@ -84,7 +84,8 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
         }
         ("POST", ["strategies", name, verb]) => Ok(say(ops, name, verb, body).await?),
         ("POST", ["opportunities", id, verb]) => Ok(decide(ops, id, verb).await?),
-        (_, ["strategies" | "opportunities", _, _]) => Err(Wrong::Method),
+        // All else of this form is said, and not asked.
+        (_, ["strategies" | "opportunities", _, last]) if *last != "quarantine" => Err(Wrong::Method),
         (_, _) => {
             let reader = reader(ops).await;
             let answer = aside(|| views::read(&reader, &question));

@@ -391,6 +391,15 @@ async fn doctor_names_an_actor_that_was_put_aside() {
     running.stop(Duration::from_secs(5)).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_aside_can_be_asked_for_while_the_daemon_runs() {
+    let (running, ops) = machine(None).await;
+    assert_eq!(get(&ops, "/strategies/bug-bounty/quarantine").await, (200, json!([])));
+    let (code, _) = answer(&ops, "DELETE", "/strategies/bug-bounty/quarantine", &Value::Null).await;
+    assert_eq!(code, 405);
+    running.stop(Duration::from_secs(20)).await;
+}
+
 #[tokio::test]
 async fn a_tree_that_is_not_up_yet_is_said_to_be() {
     let (running, ops) = machine(None).await;
