@@ -322,7 +322,6 @@ mod tests {
             Truncated          transient  retry breaker -     Machine
             BadEncoding        transient  retry breaker -     Machine
             BadRedirect        fatal      -     -       alert Author
-            PermitOver         compliance -     -       alert Owner
         "#]]
         .assert_eq(&table);
     }

@@ -8,17 +8,19 @@
 //! What trips, what needs a person and what stops the daemon is also told through one [`channel`]
 //! (`telling`), unless it is silenced ([`silence`]). It touches the store and the channel.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mm_core::digest::Digest;
 use mm_core::id::Space;
 use mm_core::moment::Moment;
-use mm_store::{Change, NewEntry, ReadError};
-use mm_supervision::{CallError, Component, Fault, Handle};
+use mm_store::{Change, CommitError, Key, NewEntry, ReadError};
+use mm_supervision::{CallError, Component, Fault, Handle, Undelivered};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::records::{AlertRow, SilenceRow, Sort};
+use crate::budgets::TRIPPED;
+use crate::records::{AlertRow, BudgetRow, SilenceRow, Sort};
 use crate::shared::{CALL_TIMEOUT, Shared};
 
 pub mod boot;
@@ -27,6 +29,7 @@ mod message;
 mod seen;
 pub mod silence;
 pub mod sort;
+mod spill;
 mod telling;
 mod tidy;
 
@@ -36,6 +39,7 @@ pub use seen::Unseen;
 pub use silence::Unsilenced;
 pub use telling::{ATTEMPTS_MAX, test};
 
+use spill::Spill;
 use telling::Desk;
 
 /// The most bytes of what an alert is about.
@@ -49,12 +53,15 @@ const PAGE: usize = 500;
 
 /// The way to the alerts service.
 #[derive(Clone, Default)]
-pub struct Alerts(Handle<Msg>);
+pub struct Alerts {
+    handle: Handle<Msg>,
+    spill: Arc<Spill>,
+}
 
 impl Alerts {
     /// The actor's own handle, for the tree.
     pub fn handle(&self) -> &Handle<Msg> {
-        &self.0
+        &self.handle
     }
 
     /// Tells the owner. The same `about` raised again is counted, not repeated. Over 200 bytes of
@@ -86,10 +93,9 @@ impl Alerts {
         self.cast(Msg::ClearPrefix { space: space.clone(), prefix: prefix.into() });
     }
 
-    /// Says that an alert's row was written beside the service, in a change that needed it. While the
-    /// service is down nobody needs to hear it: it reads all rows when it starts.
+    /// Says that an alert's row was written beside the service, in a change that needed it.
     pub fn written(&self, space: &Space, about: impl Into<String>) {
-        drop(self.0.cast(Msg::Written { space: space.clone(), about: about.into() }));
+        self.cast(Msg::Written { space: space.clone(), about: about.into() });
     }
 
     /// Says that what decides on telling may have changed: the settings were replaced.
@@ -108,7 +114,7 @@ impl Alerts {
         row: SilenceRow,
     ) -> Result<Result<(), Unsilenced>, CallError> {
         let pattern = pattern.into();
-        self.0.call(|reply| Msg::Silence { pattern, row, reply }, CALL_TIMEOUT).await
+        self.handle.call(|reply| Msg::Silence { pattern, row, reply }, CALL_TIMEOUT).await
     }
 
     /// Takes a silence back. What is still open and was not told is told then.
@@ -121,7 +127,7 @@ impl Alerts {
         by: impl Into<String>,
     ) -> Result<Result<(), Unsilenced>, CallError> {
         let (pattern, by) = (pattern.into(), by.into());
-        self.0.call(|reply| Msg::Unsilence { pattern, by, reply }, CALL_TIMEOUT).await
+        self.handle.call(|reply| Msg::Unsilence { pattern, by, reply }, CALL_TIMEOUT).await
     }
 
     /// Says that the owner has seen an alert, or (without a name) all that are open; how many that
@@ -130,13 +136,24 @@ impl Alerts {
     /// # Errors
     /// The inner error: there is none of that name.
     pub async fn seen(&self, about: Option<String>) -> Result<Result<u64, Unseen>, CallError> {
-        self.0.call(|reply| Msg::Seen { about, reply }, CALL_TIMEOUT).await
+        self.handle.call(|reply| Msg::Seen { about, reply }, CALL_TIMEOUT).await
     }
 
+    /// Never waits, and keeps the order: once something waits outside, all that follows does.
     fn cast(&self, msg: Msg) {
-        if let Err(undelivered) = self.0.cast(msg) {
-            tracing::error!(error = %undelivered, "an alert was not recorded");
+        let msg = if self.spill.is_empty() {
+            match self.handle.cast(msg) {
+                Ok(()) => return,
+                Err(Undelivered::Full(msg) | Undelivered::NotRunning(msg)) => msg,
+            }
+        } else {
+            msg
+        };
+        if self.spill.keep(msg).is_err() {
+            tracing::error!("an alert was not recorded: thousands wait already");
         }
+        // Should the service just have looked and found nothing. A full mailbox wakes it anyway.
+        drop(self.handle.cast(Msg::Look));
     }
 }
 
@@ -168,7 +185,7 @@ fn line(sentence: &str) -> String {
 }
 
 /// The service.
-pub struct AlertsService(pub Shared);
+pub struct AlertsService(pub Shared, pub Alerts);
 
 /// What it knows.
 pub struct State {
@@ -187,13 +204,19 @@ impl Component for AlertsService {
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
         let desk = self.read_desk()?;
         drop(me.cast(Msg::Tidy));
+        drop(me.cast(Msg::Look));
         Ok(State { rows: 0, timer: JoinSet::new(), desk })
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
-        if let Err(fault) = self.obey(me, msg, state).await {
-            // One alert is no reason to lose those that wait behind it.
-            tracing::error!(error = %fault, "an alert was not recorded");
+        let mut next = Some(msg);
+        while let Some(msg) = next {
+            if let Err(fault) = self.obey(me, msg, state).await {
+                // One alert is no reason to lose those that wait behind it.
+                tracing::error!(error = %fault, "an alert was not recorded");
+            }
+            // What waits outside came after all that is in the mailbox.
+            next = if me.meter().depth() == 0 { self.1.spill.next() } else { None };
         }
         self.consider(me, &mut state.desk).await;
         Ok(())
@@ -255,20 +278,46 @@ impl AlertsService {
         raised: Option<(String, Option<Sort>)>,
     ) -> Result<bool, Fault> {
         let (store, now) = (&self.0.store, self.0.now());
-        let earlier = match store.get::<AlertRow>(space, about) {
-            Ok(row) => row.map(|row| row.value),
-            Err(ReadError::Row { key, what }) => {
-                tracing::error!(about, error = %what, "an alert's row was damaged and is begun anew");
-                store.commit(Change::new().delete(key)).await?;
-                None
+        if raised.is_none() && self.still_tripped(space, about)? {
+            return Ok(false);
+        }
+        loop {
+            let (earlier, version) = match store.get::<AlertRow>(space, about) {
+                Ok(row) => row.map(|row| (row.value, row.version)).unzip(),
+                Err(ReadError::Row { key, what }) => {
+                    tracing::error!(about, error = %what, "an alert's row was damaged and is begun anew");
+                    store.commit(Change::new().delete(key)).await?;
+                    (None, None)
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let Some((row, kind)) = next(earlier, raised.clone(), now) else { return Ok(false) };
+            let key = Key::of::<AlertRow>(space, about)?;
+            let expects = match version {
+                Some(version) => Change::new().expect_version(key, version),
+                None => Change::new().expect_absent(key),
+            };
+            match store.commit(write(expects, space, about, &row, kind, now)?).await {
+                Ok(_) => {
+                    desk.note(space, about, &row);
+                    return Ok(version.is_none());
+                }
+                // A trip was written beside the service meanwhile.
+                Err(CommitError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
-        };
-        let new = earlier.is_none();
-        let Some((row, kind)) = next(earlier, raised, now) else { return Ok(false) };
-        store.commit(write(Change::new(), space, about, &row, kind, now)?).await?;
-        desk.note(space, about, &row);
-        Ok(new)
+        }
+    }
+
+    /// Whether it tells of a trip that is not over: a host clears it when it starts, and may have
+    /// tripped again by the time that is heard.
+    fn still_tripped(&self, space: &Space, about: &str) -> Result<bool, Fault> {
+        let Some(actor) = about.strip_prefix(TRIPPED) else { return Ok(false) };
+        match self.0.store.get::<BudgetRow>(space, actor) {
+            Ok(row) => Ok(row.is_some_and(|row| row.value.tripped.is_some())),
+            Err(ReadError::Row { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn clear_prefix(&self, desk: &mut Desk, space: &Space, prefix: &str) -> Result<(), Fault> {

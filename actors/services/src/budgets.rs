@@ -147,8 +147,11 @@ fn tell(
 
 /// What the alert on a tripped actor is about.
 pub(crate) fn alert_about(key: &str) -> String {
-    format!("tripped/{key}")
+    format!("{TRIPPED}{key}")
 }
+
+/// How the names of such alerts begin.
+pub(crate) const TRIPPED: &str = "tripped/";
 
 /// The owner is told in the same change: who tripped cannot, and its supervisor knows no alerts.
 fn alert(store: &Store, space: &Space, key: &str, why: &str, now: Moment) -> Result<Change, Boxed> {

@@ -306,7 +306,8 @@ impl Services {
         let spec = SupervisorSpec::new(Together::OneForOne, intensity())
             .with(permanent("alerts", "what the owner should know, each once", self.alerts.handle(), {
                 let shared = shared.clone();
-                move || AlertsService(shared.clone())
+                let alerts = alerts.clone();
+                move || AlertsService(shared.clone(), alerts.clone())
             }))
             .with(permanent("resources", "looks at memory and disk", self.resources.handle(), move || {
                 ResourcesService {

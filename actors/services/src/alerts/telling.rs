@@ -14,7 +14,7 @@ use mm_core::backoff::Backoff;
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Row, Span};
-use mm_supervision::{Fault, Handle};
+use mm_supervision::{Fault, Handle, Undelivered};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -26,6 +26,8 @@ use crate::shared::Shared;
 
 /// So often the channel is begun for one alert.
 pub const ATTEMPTS_MAX: u32 = 8;
+/// How long a full mailbox is left alone.
+const FULL_WAIT: Duration = Duration::from_millis(50);
 /// The most alerts of one message; what is more is told with the next.
 const MESSAGE_ALERTS_MAX: usize = 200;
 /// So many of them are named beside the first.
@@ -318,7 +320,12 @@ impl AlertsService {
             let telling = channel.deliver(&command, &message);
             let ended = std::panic::AssertUnwindSafe(telling).catch_unwind().await;
             let ended = ended.unwrap_or_else(|_| Err("the channel panicked".to_owned()));
-            drop(me.cast(Msg::Told { ended }));
+            // Until it is heard nothing else is told, so a mailbox that is full is waited for.
+            let mut told = Msg::Told { ended };
+            while let Err(Undelivered::Full(back)) = me.cast(told) {
+                told = back;
+                tokio::time::sleep(FULL_WAIT).await;
+            }
         });
     }
 

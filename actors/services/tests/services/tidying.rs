@@ -81,6 +81,10 @@ fn more_than_one_chunk_is_tidied_in_one_pass() {
         assert_eq!(machine.rows::<ActionRecord>().len(), 600);
         machine.pass(Duration::from_secs(660)).await;
         assert_eq!(machine.rows::<ActionRecord>(), vec![]);
-        assert_eq!(machine.audit_of("tidy.done").len(), 3, "two chunks of actions, and the answer");
+        assert_eq!(
+            machine.audit_of("tidy.done").len(),
+            5,
+            "two chunks of actions and of their ways, and the answer"
+        );
     });
 }

@@ -314,3 +314,37 @@ fn the_same_world_tells_the_same_in_the_same_order() {
     let order: Vec<String> = lived(8).0.into_iter().map(|message| message.about).collect();
     assert_eq!(order.get(1).map(String::as_str), Some("safe-mode"), "the most severe first: {order:?}");
 }
+
+/// Tells only when it is let.
+struct Gated(Arc<tokio::sync::Notify>, Arc<Mutex<u32>>);
+
+#[async_trait]
+impl Channel for Gated {
+    async fn deliver(&self, _: &Command, _: &Message) -> Result<(), String> {
+        *self.1.lock().unwrap() += 1;
+        self.0.notified().await;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_storm_that_fills_the_mailbox_loses_no_alert_and_silences_nothing() {
+    let (mut bench, _) = bench(99);
+    let (gate, begun) = (Arc::new(tokio::sync::Notify::new()), Arc::new(Mutex::new(0)));
+    bench.channel = Arc::new(Gated(gate.clone(), begun.clone()));
+    bench.live(async |machine| {
+        raise(machine, "disk");
+        machine.until("it is told", || *begun.lock().unwrap() == 1).await;
+        gate.notify_one();
+        for n in 0..1100 {
+            machine.services.alerts.raise(&Space::machine(), format!("source/{n}"), "storm");
+        }
+        machine.services.alerts.clear(&Space::machine(), "source/1099");
+        machine.pass(HOUR).await;
+        assert!(row(machine, "disk").telling.delivered_at.is_some());
+        assert!(row(machine, "source/1098").cleared_at.is_none(), "what did not fit is on record");
+        assert!(row(machine, "source/1099").cleared_at.is_some(), "and in order");
+        raise(machine, "safe-mode");
+        machine.until("the next is told", || *begun.lock().unwrap() == 2).await;
+    });
+}
