@@ -197,8 +197,15 @@ impl Place {
 
     fn start(&self) -> Daemon {
         let daemon = Daemon::of(self.command(&format!("{} --log-level debug", self.outside.run())));
-        daemon.until("answers", || self.answers());
+        daemon.until("comes up", || self.is_up());
         daemon
+    }
+
+    /// The admin answers first, while the kernel starts.
+    fn is_up(&self) -> bool {
+        let said = self.command("actors show kernel --json").output().unwrap().stdout;
+        let kernel: Value = serde_json::from_slice(&said).unwrap_or_default();
+        kernel["state"] == "running" || kernel["state"] == "busy"
     }
 
     fn answers(&self) -> bool {
@@ -292,7 +299,7 @@ fn spins_and_feeds() {
     let mut command = place.command(&place.outside.run());
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
     let daemon = Daemon::of(command);
-    daemon.until("answers", || place.answers());
+    daemon.until("comes up", || place.is_up());
     daemon.until("gives it up", || place.last("spin-a")["outcome"] == "stuck");
     let heard = || {
         let mut buffer = [0; 4096];
