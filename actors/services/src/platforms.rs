@@ -1,32 +1,36 @@
 //! The platforms: one egress actor for each, the only way to the network.
 //!
-//! An egress actor holds its platform's breakers and dials what a permit clears. An exchange runs
-//! beside the mailbox, so that a slow one holds up no other. Should the actor die, its exchanges
+//! An egress actor holds its platform's breakers (`breakers`) and dials what a permit clears. An exchange
+//! runs beside the mailbox, so that a slow one holds up no other. Should the actor die, its exchanges
 //! are cut off and their callers learn that the answer is lost; it never sends anything twice.
-//! A breaker whose row is damaged lets nothing pass.
+//! An exchange that is under way when its breaker moves is not cut off: nobody could say then whether
+//! what it asks for happened.
 //! It calls nobody but the store and the transport.
+
+mod breakers;
+mod lane;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mm_core::action::Request;
-use mm_core::breaker::{Admit, Breaker, Policy, State as Standing};
+use mm_core::breaker::{Admit, Breaker, Policy};
 use mm_core::error::{ErrorClass, Signal, TransportFault, classify};
-use mm_core::id::{PlatformId, Space};
+use mm_core::id::PlatformId;
 use mm_permit::{Permit, Refused};
-use mm_store::{Change, NewEntry};
 use mm_supervision::{
     Backoff, CallError, ChildSpec, Component, Fault, Handle, Intensity, Reply, Restart, Strategy as Together,
     SupervisorHandle, SupervisorSpec, child, inherit, supervisor,
 };
-use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::damage;
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
 use crate::transport::RawAnswer;
+
+use breakers::Breakers;
+pub use lane::Lane;
 
 /// The way to the egress actors.
 #[derive(Clone)]
@@ -34,17 +38,6 @@ pub struct Platforms {
     shared: Shared,
     above: SupervisorHandle,
     egress: Arc<Mutex<BTreeMap<PlatformId, Handle<Msg>>>>,
-}
-
-/// Which breaker an action passes: the platform's, for one account and kind of action.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lane {
-    /// Whose account; the machine's space where no account is needed.
-    pub space: Space,
-    /// The account, or empty.
-    pub account: String,
-    /// The kind of action.
-    pub kind: String,
 }
 
 /// Why an exchange gave no answer.
@@ -103,6 +96,26 @@ pub enum Msg {
         /// Under which generation it was admitted.
         generation: u64,
     },
+    /// Take a lane out of use.
+    Isolate {
+        /// Which breaker.
+        lane: Lane,
+        /// Why.
+        reason: String,
+        /// Who says so.
+        by: String,
+        /// Answered when it is on record, or with a sentence why it is not.
+        reply: Reply<Result<(), String>>,
+    },
+    /// End the isolation and the open time of a lane and of all that it covers.
+    Release {
+        /// Which breakers.
+        lane: Lane,
+        /// Who says so.
+        by: String,
+        /// Answered, when it is on record, with those that it ended.
+        reply: Reply<Vec<Lane>>,
+    },
     /// How the breakers stand.
     Breakers {
         /// Where the answer goes.
@@ -110,7 +123,15 @@ pub enum Msg {
     },
 }
 
-kinds!(Msg { Admit => "admit", Send => "send", Ended => "ended", Unused => "unused", Breakers => "breakers" });
+kinds!(Msg {
+    Admit => "admit",
+    Send => "send",
+    Ended => "ended",
+    Unused => "unused",
+    Isolate => "isolate",
+    Release => "release",
+    Breakers => "breakers",
+});
 
 impl Platforms {
     /// No platform yet.
@@ -167,6 +188,38 @@ impl Platforms {
         egress.call(ask, CALL_TIMEOUT).await.map_err(lost)?
     }
 
+    /// Takes a lane of a platform out of use, by the word of `by`: once this is answered, nothing that was
+    /// admitted before is dialled any more, over restarts, until [`Platforms::release`]. The inner
+    /// sentence says why it was not done.
+    ///
+    /// # Errors
+    /// If the egress actor cannot be had.
+    pub async fn isolate(
+        &self,
+        platform: &PlatformId,
+        lane: &Lane,
+        reason: &str,
+        by: &str,
+    ) -> Result<Result<(), String>, CallError> {
+        let (lane, reason, by) = (lane.clone(), reason.to_owned(), by.to_owned());
+        self.of(platform).await?.call(|reply| Msg::Isolate { lane, reason, by, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Ends the isolation and the open time of a lane and of all that it covers, by the word of `by`: the
+    /// next act is the one probe. Gives the lanes that were held.
+    ///
+    /// # Errors
+    /// If the egress actor cannot be had.
+    pub async fn release(
+        &self,
+        platform: &PlatformId,
+        lane: &Lane,
+        by: &str,
+    ) -> Result<Vec<Lane>, CallError> {
+        let (lane, by) = (lane.clone(), by.to_owned());
+        self.of(platform).await?.call(|reply| Msg::Release { lane, by, reply }, CALL_TIMEOUT).await
+    }
+
     /// How the breakers of every platform stand.
     pub async fn breakers(&self) -> Vec<(PlatformId, Lane, Breaker)> {
         let all: Vec<_> = self.known().iter().map(|(id, to)| (id.clone(), to.clone())).collect();
@@ -213,7 +266,7 @@ struct Egress {
 
 /// What it knows.
 struct State {
-    breakers: BTreeMap<Lane, Breaker>,
+    breakers: Breakers,
     exchanges: JoinSet<()>,
 }
 
@@ -222,21 +275,19 @@ impl Component for Egress {
     type State = State;
 
     async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
-        Ok(State { breakers: BTreeMap::new(), exchanges: JoinSet::new() })
+        let breakers = Breakers::new(self.shared.clone(), self.platform.clone());
+        Ok(State { breakers, exchanges: JoinSet::new() })
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
         while state.exchanges.try_join_next().is_some() {}
+        let (breakers, now) = (&mut state.breakers, self.shared.now());
         match msg {
             Msg::Admit { lane, reply } => {
-                let now = self.shared.now();
-                let admit =
-                    self.change(state, &lane, |breaker| breaker.admit(&Policy::keyless(), now)).await?;
-                reply.send(admit.unwrap_or_else(|why| Admit::No { until: None, why }));
+                reply.send(breakers.admit(&lane).await?);
             }
             Msg::Send { lane, permit, request, reply } => {
-                let generation = permit.breaker_generation();
-                match self.still_open(state, &lane, generation)? {
+                match breakers.still_open(&lane, permit.breaker_generation())? {
                     Ok(()) => self.send(me, state, lane, permit, *request, reply),
                     Err(moved) => {
                         reply.send(Err(SendFailed::Breaker(moved)));
@@ -244,26 +295,29 @@ impl Component for Egress {
                 }
             }
             Msg::Ended { lane, generation, signal } => {
-                let now = self.shared.now();
-                let told = |breaker: &mut Breaker| match classify(signal) {
+                let told = |breaker: &mut Breaker, own| match classify(signal) {
                     Some(error) => {
-                        breaker.on_failure(&Policy::keyless(), error.class, generation, now);
+                        breaker.on_failure(&Policy::keyless(), error.class, own, now);
                     }
-                    None => breaker.on_success(generation, now),
+                    None => breaker.on_success(own, now),
                 };
-                // A breaker that cannot be read lets nothing pass, whatever it is told.
-                drop(self.change(state, &lane, told).await?);
+                breakers.tell(&lane, generation, told).await?;
             }
             Msg::Unused { lane, generation } => {
-                let now = self.shared.now();
                 // To a breaker, what compliance stopped is what never left.
-                let told = |breaker: &mut Breaker| {
-                    breaker.on_failure(&Policy::keyless(), ErrorClass::Compliance, generation, now)
+                let told = |breaker: &mut Breaker, own| {
+                    breaker.on_failure(&Policy::keyless(), ErrorClass::Compliance, own, now);
                 };
-                drop(self.change(state, &lane, told).await?);
+                breakers.tell(&lane, generation, told).await?;
+            }
+            Msg::Isolate { lane, reason, by, reply } => {
+                reply.send(breakers.isolate(&lane, &reason, &by).await?);
+            }
+            Msg::Release { lane, by, reply } => {
+                reply.send(breakers.release(&lane, &by).await?);
             }
             Msg::Breakers { reply } => {
-                reply.send(state.breakers.iter().map(|(lane, at)| (lane.clone(), at.clone())).collect());
+                reply.send(breakers.known());
             }
         }
         Ok(())
@@ -308,98 +362,5 @@ impl Egress {
             }
             reply.send(result.map_err(SendFailed::Transport));
         }));
-    }
-
-    fn row_id(&self, lane: &Lane) -> String {
-        format!("{}/{}/{}", self.platform, lane.account, lane.kind)
-    }
-
-    /// The breaker of a lane, from the store when it is first asked for; the inner sentence says why
-    /// there is none to go by.
-    fn breaker<'a>(
-        &self,
-        state: &'a mut State,
-        lane: &Lane,
-    ) -> Result<Result<&'a mut Breaker, String>, Fault> {
-        if !state.breakers.contains_key(lane) {
-            match self.shared.store.get::<Breaker>(&lane.space, &self.row_id(lane)) {
-                Ok(row) => {
-                    state.breakers.insert(lane.clone(), row.map(|row| row.value).unwrap_or_default());
-                }
-                Err(error) => {
-                    let row = damage::of_one_row(error)?;
-                    return Ok(Err(format!(
-                        "{row} is damaged, so nothing passes until a backup is restored"
-                    )));
-                }
-            }
-        }
-        Ok(Ok(state.breakers.entry(lane.clone()).or_default()))
-    }
-
-    /// Changes the breaker of a lane and puts on record what became of it.
-    async fn change<T>(
-        &self,
-        state: &mut State,
-        lane: &Lane,
-        change: impl FnOnce(&mut Breaker) -> T,
-    ) -> Result<Result<T, String>, Fault> {
-        let breaker = match self.breaker(state, lane)? {
-            Ok(breaker) => breaker,
-            Err(damaged) => return Ok(Err(damaged)),
-        };
-        let before = breaker.clone();
-        let changed = change(breaker);
-        let after = breaker.clone();
-        self.keep(lane, &before, &after).await?;
-        Ok(Ok(changed))
-    }
-
-    /// Whether what was admitted under `generation` may still leave: others may have failed since, and
-    /// a probe may have waited longer than a probe is waited for.
-    fn still_open(
-        &self,
-        state: &mut State,
-        lane: &Lane,
-        generation: u64,
-    ) -> Result<Result<(), String>, Fault> {
-        let breaker = match self.breaker(state, lane)? {
-            Ok(breaker) => breaker,
-            Err(damaged) => return Ok(Err(damaged)),
-        };
-        let at = breaker.state();
-        Ok(match at {
-            _ if breaker.generation() != generation => {
-                Err(format!("its breaker has moved since it was admitted, and is now {}", at.as_str()))
-            }
-            Standing::Closed { .. } => Ok(()),
-            Standing::HalfOpen { deadline } if self.shared.now() < *deadline => Ok(()),
-            Standing::HalfOpen { .. } => Err("its turn as the breaker's probe is over".to_owned()),
-            Standing::Open { .. } | Standing::Isolated { .. } => {
-                Err(format!("its breaker is {}", at.as_str()))
-            }
-        })
-    }
-
-    /// Puts a transition, or a counted failure, on record before anybody acts on it.
-    async fn keep(&self, lane: &Lane, before: &Breaker, after: &Breaker) -> Result<(), Fault> {
-        if before == after {
-            return Ok(());
-        }
-        let id = self.row_id(lane);
-        if before.generation() == after.generation() {
-            self.shared.store.commit(Change::new().put(&lane.space, &id, after)?).await?;
-            return Ok(());
-        }
-        let payload = json!({ "breaker": id, "from": before.state().as_str(), "to": after.state().as_str() });
-        let entry = NewEntry::new(self.shared.now(), &lane.space, "breaker.moved", &payload)?;
-        self.shared.store.commit(Change::new().put(&lane.space, &id, after)?.audit(entry)).await?;
-        tracing::info!(
-            breaker = id,
-            from = before.state().as_str(),
-            to = after.state().as_str(),
-            "a breaker moved"
-        );
-        Ok(())
     }
 }

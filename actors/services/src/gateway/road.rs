@@ -158,7 +158,6 @@ impl GatewayService {
                 Ok(Turn { platforms: &self.platforms, platform, lane, generation, taken: false })
             }
             Admit::No { why, .. } => {
-                let why = format!("the breaker of {} is open: {why}", p.action.platform);
                 let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
                 // The breaker's own time passes without us: a run does not wait for it.
                 Err(Halt::Refused(refusal))

@@ -1,0 +1,138 @@
+//! Lanes: which acts a breaker of a platform is for.
+//!
+//! Names only; nothing here touches a store.
+
+use mm_core::action::ActionKind;
+use mm_core::id::{AccountId, PlatformId, Space};
+
+/// In the place of an account or a kind: all of them. Neither can be called so.
+const ALL: &str = "*";
+
+/// What a breaker of a platform is for: one kind of act with one account, or all kinds, or all accounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lane {
+    /// Whose account; the machine's space where no account is needed, and for all accounts.
+    pub space: Space,
+    /// The account; empty without one, `*` for all and none.
+    pub account: String,
+    /// The kind of act; `*` for all.
+    pub kind: String,
+}
+
+impl Lane {
+    /// All acts on a platform, or those of one account of `space`, of one kind, or both.
+    pub fn of(space: &Space, account: Option<&AccountId>, kind: Option<&ActionKind>) -> Self {
+        Self {
+            space: if account.is_some() { space.clone() } else { Space::machine() },
+            account: account.map_or(ALL, AccountId::as_str).to_owned(),
+            kind: kind.map_or(ALL, ActionKind::as_str).to_owned(),
+        }
+    }
+
+    /// The lane whose breaker is the row `id` of `space`, if it is one of `platform`.
+    pub fn of_row(platform: &PlatformId, space: &Space, id: &str) -> Option<Self> {
+        let (account, kind) = id.strip_prefix(platform.as_str())?.strip_prefix('/')?.split_once('/')?;
+        Some(Self { space: space.clone(), account: account.to_owned(), kind: kind.to_owned() })
+    }
+
+    /// The row of its breaker: `PLATFORM/ACCOUNT/KIND`.
+    pub fn row_id(&self, platform: &PlatformId) -> String {
+        format!("{platform}/{}/{}", self.account, self.kind)
+    }
+
+    /// Whether it is for more than one kind or account.
+    pub fn is_wide(&self) -> bool {
+        self.all_accounts() || self.all_kinds()
+    }
+
+    /// Whether it is for all accounts.
+    pub fn all_accounts(&self) -> bool {
+        self.account == ALL
+    }
+
+    /// Whether it is for all kinds of acts.
+    pub fn all_kinds(&self) -> bool {
+        self.kind == ALL
+    }
+
+    /// Whether all that passes `other` also passes this one.
+    pub fn covers(&self, other: &Lane) -> bool {
+        let account = self.all_accounts() || (&self.space, &self.account) == (&other.space, &other.account);
+        account && (self.all_kinds() || self.kind == other.kind)
+    }
+
+    /// Whether an act could have to pass both.
+    pub fn meets(&self, other: &Lane) -> bool {
+        let same = (&self.space, &self.account) == (&other.space, &other.account);
+        let account = same || self.all_accounts() || other.all_accounts();
+        account && (self.kind == other.kind || self.all_kinds() || other.all_kinds())
+    }
+
+    /// Every lane that an act of this one passes: the widest first, this one last, each once.
+    pub(super) fn passed(&self) -> Vec<Lane> {
+        let machine = Space::machine();
+        let lane = |space: &Space, account: &str, kind: &str| Lane {
+            space: space.clone(),
+            account: account.to_owned(),
+            kind: kind.to_owned(),
+        };
+        let mut lanes = vec![lane(&machine, ALL, ALL), lane(&machine, ALL, &self.kind)];
+        if !self.account.is_empty() {
+            lanes.push(lane(&self.space, &self.account, ALL));
+        }
+        lanes.retain(|wider| wider != self);
+        lanes.dedup();
+        lanes.push(self.clone());
+        lanes
+    }
+
+    /// How a person names it on the command line: `sim --account me --kind post`.
+    pub fn spelt(&self, platform: &str) -> String {
+        let mut words = platform.to_owned();
+        if !self.all_accounts() && !self.account.is_empty() {
+            words.push_str(&format!(" --account {}", self.account));
+        }
+        if !self.all_kinds() {
+            words.push_str(&format!(" --kind {}", self.kind));
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(account: &str, kind: &str) -> Lane {
+        let space = if matches!(account, "" | ALL) { Space::machine() } else { Space::default_owner() };
+        Lane { space, account: account.to_owned(), kind: kind.to_owned() }
+    }
+
+    /// What covers an act's own lane is what the act passes, and nothing else is.
+    #[test]
+    fn an_act_passes_exactly_the_lanes_that_cover_its_own() {
+        let (accounts, kinds) = (["", "me", "you", ALL], ["read", "post", ALL]);
+        let all: Vec<Lane> =
+            accounts.iter().flat_map(|account| kinds.iter().map(|kind| lane(account, kind))).collect();
+        for own in all.iter().filter(|own| !own.is_wide()) {
+            let passed = own.passed();
+            assert_eq!(passed.last(), Some(own));
+            for other in &all {
+                // No word names what is done without an account, apart from one kind of it.
+                let named = *other != lane("", ALL);
+                assert_eq!(passed.contains(other), other.covers(own) && named, "{other:?} of {own:?}");
+                assert_eq!(other.covers(own), other.meets(own), "{other:?} and {own:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_leads_back_to_its_lane() {
+        let platform: PlatformId = "sim".parse().unwrap();
+        for own in [lane("", "read"), lane("me", "a/b"), lane(ALL, ALL), lane("me", ALL)] {
+            let id = own.row_id(&platform);
+            assert_eq!(Lane::of_row(&platform, &own.space, &id), Some(own));
+        }
+        assert_eq!(Lane::of_row(&platform, &Space::machine(), "simile//read"), None);
+    }
+}
