@@ -15,10 +15,12 @@
 //! | `GET /strategies`, `GET /strategies/NAME` | strategies; one with its guide |
 //! | `POST /strategies/NAME/run` | starts a run now |
 //! | `POST /strategies/NAME/pause` | `{"reason": TEXT}`; until resumed |
+//! | `POST /strategies/NAME/isolate` | `{"reason": TEXT}`; no run starts, until resumed |
 //! | `POST /strategies/NAME/resume`, `/enable`, `/disable` | the owner's word, durable |
 //! | `GET /strategies/NAME/quarantine` | inputs that are set aside |
 //! | `POST /strategies/NAME/quarantine/retry`, `/drop` | `{"input": ID}` |
-//! | `GET /limits`, `GET /limits/PLATFORM` | what is left of quotas, cool-downs |
+//! | `GET /limits`, `GET /limits/PLATFORM` | what is left of quotas, cool-downs, breakers |
+//! | `POST /limits/PLATFORM/isolate`, `/release` | `{"account": A or null, "kind": K or null, "reason": TEXT}` |
 //! | `GET /opportunities?state=&kind=&platform=&baseline=&sort=&limit=` | chances to earn, the best first |
 //! | `GET /opportunities/ID` | one |
 //! | `POST /opportunities/ID/accept`, `/dismiss` | the owner's decision |
@@ -43,6 +45,7 @@
 mod actors;
 mod alerts;
 mod answer;
+mod limits;
 mod quarantine;
 mod serve;
 mod service;

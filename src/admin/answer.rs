@@ -83,9 +83,12 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             Ok(super::quarantine::say(ops, name, verb, body).await?)
         }
         ("POST", ["strategies", name, verb]) => Ok(say(ops, name, verb, body).await?),
+        ("POST", ["limits", platform, verb]) => Ok(super::limits::say(ops, by, platform, verb, body).await?),
         ("POST", ["opportunities", id, verb]) => Ok(decide(ops, id, verb).await?),
         // All else of this form is said, and not asked.
-        (_, ["strategies" | "opportunities", _, last]) if *last != "quarantine" => Err(Wrong::Method),
+        (_, ["strategies" | "opportunities" | "limits", _, last]) if *last != "quarantine" => {
+            Err(Wrong::Method)
+        }
         (_, _) => {
             let reader = reader(ops).await;
             let answer = aside(|| views::read(&reader, &question));
@@ -191,12 +194,15 @@ async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, P
         "pause" => Word::Pause(reason(body).ok_or_else(|| {
             Problem::Bad("a pause needs a reason; whoever finds it paused in a month will ask".to_owned())
         })?),
+        "isolate" => Word::Isolate(reason(body).ok_or_else(|| {
+            Problem::Bad("to isolate needs a reason; whoever reads the record in a month will ask".to_owned())
+        })?),
         "resume" => Word::Resume,
         "enable" => Word::Enable,
         "disable" => Word::Disable,
         _ => {
             return Err(Problem::Unknown(
-                "a strategy takes run, pause, resume, enable and disable".to_owned(),
+                "a strategy takes run, pause, isolate, resume, enable and disable".to_owned(),
             ));
         }
     };

@@ -180,6 +180,85 @@ async fn the_owners_word_outlives_the_question() {
 }
 
 #[tokio::test]
+async fn a_strategy_that_is_isolated_shows_who_said_so_and_does_not_run() {
+    let (running, ops) = machine(None).await;
+    let (status, sentence) = post(&ops, "/strategies/bug-bounty/isolate", Value::Null).await;
+    assert_eq!((status, sentence.starts_with("to isolate needs a reason")), (400, true), "{sentence}");
+    let body = json!({ "reason": "it is odd" });
+    assert_eq!(post(&ops, "/strategies/bug-bounty/isolate", body).await.0, 200);
+    let (_, page) = get(&ops, "/strategies/bug-bounty").await;
+    assert_eq!((&page["status"], &page["next_run"]), (&json!("tripped"), &Value::Null));
+    let breaker = &page["breaker"];
+    assert_eq!((&breaker["state"], &breaker["why"]), (&json!("isolated"), &json!("it is odd")));
+    assert!(breaker["since"].is_string(), "{breaker}");
+    let (_, list) = get(&ops, "/strategies").await;
+    assert!(list[0]["errors"][0].as_str().unwrap().contains("it is odd"), "{list}");
+    let (status, sentence) = post(&ops, "/strategies/bug-bounty/run", Value::Null).await;
+    let expected =
+        "`bug-bounty` was not started: it is isolated by a person (it is odd); `strategy resume` ends that";
+    assert_eq!((status, sentence.as_str()), (409, expected));
+    let (_, doctor) = get(&ops, "/doctor").await;
+    let checks = doctor["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "strategies").unwrap();
+    assert_eq!(check["todo"], "`strategy resume bug-bounty` takes it back");
+    assert_eq!(post(&ops, "/strategies/bug-bounty/resume", Value::Null).await.0, 200);
+    run_once(&ops).await;
+    assert_eq!(get(&ops, "/strategies").await.1[0]["status"], "active");
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_platform_that_is_isolated_gets_nothing_until_it_is_released() {
+    let (running, ops) = machine(None).await;
+    let mut told = String::new();
+    let data = "/limits/bounty-targets-data";
+    for (target, body) in [
+        ("/limits/bounty-target-data/isolate".to_owned(), json!({ "reason": "r" })),
+        (format!("{data}/isolate"), json!({})),
+        (format!("{data}/isolate"), json!({ "reason": "r", "kind": "raed" })),
+        (format!("{data}/isolate"), json!({ "reason": "r", "account": "*" })),
+        (format!("{data}/release"), Value::Null),
+        (format!("{data}/burn"), Value::Null),
+    ] {
+        let (status, sentence) = post(&ops, &target, body).await;
+        told.push_str(&format!("{target}: {status} {sentence}\n"));
+    }
+    expect![[r#""#]].assert_eq(&told);
+    assert_eq!(answer(&ops, "GET", &format!("{data}/isolate"), &Value::Null).await.0, 405);
+
+    let (status, page) =
+        answer(&ops, "POST", &format!("{data}/isolate"), &json!({ "reason": "they\u{1b}[2J asked" })).await;
+    assert_eq!(status, 200, "{page}");
+    let own = &page["breakers"][0];
+    assert_eq!((&own["state"], &own["why"]), (&json!("isolated"), &json!("they\u{fffd}[2J asked")));
+    assert_eq!(
+        (&own["account"], &own["kind"], &own["lane"]),
+        (&json!("*"), &json!("*"), &json!("bounty-targets-data"))
+    );
+    let (_, shown) = get(&ops, data).await;
+    assert_eq!(shown["breakers"], page["breakers"]);
+    run_once(&ops).await;
+    let (_, actions) = get(&ops, "/actions").await;
+    let actions = actions.as_array().unwrap();
+    assert!(!actions.is_empty() && actions.iter().all(|action| action["status"] == "blocked"), "{actions:?}");
+    let (_, doctor) = get(&ops, "/doctor").await;
+    let checks = doctor["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "platforms").unwrap();
+    assert_eq!(check["todo"], "`limits release bounty-targets-data` takes it back");
+    assert_eq!(check["grade"], "warn");
+
+    assert_eq!(post(&ops, &format!("{data}/release"), Value::Null).await.0, 200);
+    run_once(&ops).await;
+    let (_, shown) = get(&ops, data).await;
+    assert_eq!(shown["breakers"][0]["state"], "closed", "{shown}");
+    let (_, audit) = get(&ops, "/audit").await;
+    let kinds = audit["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap());
+    let moves: Vec<&str> = kinds.filter(|kind| kind.starts_with("breaker.")).collect();
+    assert_eq!(moves, ["breaker.isolated", "breaker.released", "breaker.moved", "breaker.moved"]);
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_told_in_a_sentence() {
     let (running, ops) = machine(None).await;
     let mut told = String::new();
@@ -211,7 +290,7 @@ async fn what_makes_no_sense_is_told_in_a_sentence() {
         GET /%2: 400 the target of the request is not understood
         DELETE /status: 405 DELETE is not for `/status`
         GET /strategies/bug-bounty/run: 405 GET is not for `/strategies/bug-bounty/run`
-        POST /strategies/bug-bounty/burn: 404 a strategy takes run, pause, resume, enable and disable
+        POST /strategies/bug-bounty/burn: 404 a strategy takes run, pause, isolate, resume, enable and disable
         POST /strategies/bug-bunty/run: 404 no strategy `bug-bunty` is installed; `strategy list` shows those that are; did you mean `bug-bounty`?
         POST /strategies/bug-bounty/pause: 400 a pause needs a reason; whoever finds it paused in a month will ask
         POST /strategies/bug-bounty/pause: 400 a pause needs a reason; whoever finds it paused in a month will ask

@@ -1,19 +1,22 @@
-//! `limits list|show`.
+//! `limits list|show|isolate|release`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::ask::Asker;
 use super::print::{self, line, minute_or, table};
 use super::{Cx, Done, Json, examples};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::views::Question;
 use crate::views::limit::{LimitPage, LimitView};
 
-/// Shows what is left of every quota
+/// Shows what is left of every quota, and takes platforms out of use
 #[derive(Debug, Subcommand)]
-#[command(long_about = "Shows what is left of every quota.\n\n\
+#[command(long_about = "Shows what is left of every quota, and takes platforms out of use.\n\n\
     A quota holds in any window of its length, not only from midnight to midnight, and over restarts. The rules set \
-    those of platforms; limits.max_daily_actions caps everything together.")]
+    those of platforms; limits.max_daily_actions caps everything together.\n\n\
+    A breaker stands before every platform, account and kind of act. It opens by itself when too much fails; you can \
+    isolate it, and then nothing passes until you release it.")]
 pub enum Verb {
     /// Lists all of them
     #[command(
@@ -27,7 +30,7 @@ pub enum Verb {
     /// Shows those of one platform, and whether it is left alone
     #[command(
         long_about = "Shows the quotas of one platform with where each is written, and until when the platform is \
-            left alone because it asked for that.",
+            left alone because it asked for that, and which of its breakers are not closed.",
         after_long_help = examples("money-machine limits show bounty-targets-data")
     )]
     Show {
@@ -36,6 +39,54 @@ pub enum Verb {
         #[command(flatten)]
         json: Json,
     },
+    /// Sends nothing more to a platform until you release it
+    #[command(
+        long_about = "Isolates a platform, or there one account, one kind of act, or both: nothing is sent any more, \
+            also of what was permitted already, until you release it. A request that is under way is not cut off. It \
+            holds over restarts, and is put on record with its reason. Strategies go on; what they ask for there is \
+            refused.",
+        after_long_help = examples(
+            "money-machine limits isolate bounty-targets-data --reason 'they asked us to stop'\nmoney-machine limits \
+             isolate bounty-targets-data --kind read --reason 'odd answers'"
+        )
+    )]
+    Isolate {
+        #[command(flatten)]
+        lane: LaneOptions,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Lets a platform be tried again
+    #[command(
+        long_about = "Ends the isolation of a platform, or there of one account, one kind of act, or both, and of all \
+            that is part of it; also ends the wait of a breaker that opened by itself. The next act is the one probe: \
+            if it goes well, all may pass again.",
+        after_long_help = examples(
+            "money-machine limits release bounty-targets-data\nmoney-machine limits release bounty-targets-data --kind read"
+        )
+    )]
+    Release {
+        #[command(flatten)]
+        lane: LaneOptions,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// Which acts.
+#[derive(Debug, Args)]
+pub struct LaneOptions {
+    /// The platform, as in its rule file
+    platform: String,
+    /// Only with this account [default: with any and with none]
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// Only acts of this kind, as in the platform's rules [default: all]
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
 }
 
 pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
@@ -49,8 +100,53 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
             let told = asker.read(&Question::of(&["limits", &platform]))?;
             if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
         }
+        Verb::Isolate { lane, reason, json } => {
+            if let Some(page) = say(&asker, &lane, "isolate", Some(reason), json)? {
+                eprintln!("nothing more is sent until `money-machine limits release {}`", lane.spelt());
+                eprint!("{}", held(&page));
+            }
+        }
+        Verb::Release { lane, json } => {
+            if let Some(page) = say(&asker, &lane, "release", None, json)? {
+                eprintln!("`{}` is released; the next act is the probe", lane.spelt());
+                eprint!("{}", held(&page));
+            }
+        }
     }
     Ok(Exit::Done)
+}
+
+impl LaneOptions {
+    /// As a person writes it.
+    fn spelt(&self) -> String {
+        let account =
+            self.account.as_ref().map(|account| format!(" --account {account}")).unwrap_or_default();
+        let kind = self.kind.as_ref().map(|kind| format!(" --kind {kind}")).unwrap_or_default();
+        line(&format!("{}{account}{kind}", self.platform), 200)
+    }
+}
+
+/// Says something of a lane; its platform's page, unless the answer was printed as JSON.
+fn say(
+    asker: &Asker<'_>,
+    lane: &LaneOptions,
+    verb: &str,
+    reason: Option<String>,
+    json: Json,
+) -> Result<Option<LimitPage>, Failure> {
+    let body: Value = json!({ "account": lane.account, "kind": lane.kind, "reason": reason });
+    let told = asker.say(&Question::of(&["limits", &lane.platform, verb]), &body)?;
+    if json.json {
+        print::json(&told.body)?;
+        return Ok(None);
+    }
+    Ok(Some(told.view()?))
+}
+
+/// The breakers of a platform that are not closed, a sentence each.
+fn held(page: &LimitPage) -> String {
+    let held = page.breakers.iter().filter(|lane| !lane.is_closed());
+    held.map(|lane| format!("{}\n", line(&lane.sentence(), 500))).collect()
 }
 
 pub(super) fn rows(limits: &[LimitView]) -> String {
@@ -73,5 +169,6 @@ pub(super) fn page(page: &LimitPage) -> String {
     for cool_down in &page.cool_downs {
         text.push_str(&format!("{} is left alone until {}\n", line(&cool_down.who, 140), cool_down.until));
     }
+    text.push_str(&held(page));
     text
 }

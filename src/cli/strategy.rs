@@ -1,4 +1,4 @@
-//! `strategy list|show|run|pause|resume|enable|disable|quarantine`.
+//! `strategy list|show|run|pause|isolate|resume|enable|disable|quarantine`.
 
 mod quarantine;
 
@@ -18,7 +18,7 @@ use crate::views::strategy::{StrategyPage, StrategyView};
     A strategy looks for or produces income and runs on a schedule. What you say here is put on record and outlives \
     restarts; it outweighs the configuration.\n\n\
     Statuses: active, paused (by you, with a reason), error (its configuration is refused), tripped (it failed too \
-    often and waits), disabled.")]
+    often and waits, or you have isolated it), disabled.")]
 pub enum Verb {
     /// Lists them with their next run
     #[command(
@@ -68,9 +68,25 @@ pub enum Verb {
         #[command(flatten)]
         json: Json,
     },
-    /// Lets it go on, also when it is tripped
+    /// Takes it out of use until you resume it
     #[command(
-        long_about = "Lets a paused strategy go on, and lets a tripped one try again at once.",
+        long_about = "Takes a strategy out of use: no run starts, not even by `strategy run`, until you resume it. A \
+            run that is under way goes on to its end. It holds over restarts, and is put on record with its reason.",
+        after_long_help = examples("money-machine strategy isolate bug-bounty --reason 'it misreads a source'")
+    )]
+    Isolate {
+        #[command(flatten)]
+        name: Name,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Lets it go on, also when it is tripped or isolated
+    #[command(
+        long_about = "Lets a paused strategy go on, and lets one that is tripped or isolated try again: its next run \
+            is the probe, and only if that goes well does it go on as before.",
         after_long_help = examples("money-machine strategy resume bug-bounty")
     )]
     Resume {
@@ -139,6 +155,9 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         }
         Verb::Pause { name, reason, json } => {
             say(&asker, &name, "pause", &json!({ "reason": reason }), json)?
+        }
+        Verb::Isolate { name, reason, json } => {
+            say(&asker, &name, "isolate", &json!({ "reason": reason }), json)?
         }
         Verb::Resume { name, json } => say(&asker, &name, "resume", &Value::Null, json)?,
         Verb::Enable { name, json } => say(&asker, &name, "enable", &Value::Null, json)?,
@@ -216,7 +235,11 @@ pub(super) fn page(page: &StrategyPage) -> String {
 
 fn breaker(page: &StrategyPage) -> String {
     let b = &page.state.breaker;
-    let until = b.until.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
+    let until = match (&b.until, &b.since) {
+        (Some(until), _) => format!(" until {until}"),
+        (None, Some(since)) if b.state == "isolated" => format!(" since {since}"),
+        _ => String::new(),
+    };
     let why = b.why.as_ref().map(|why| format!(": {}", line(why, 200))).unwrap_or_default();
     format!("{}{until}{why}", b.state)
 }

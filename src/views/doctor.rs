@@ -9,7 +9,7 @@ use mm_services::{integrity, records::StrategyRow};
 use mm_store::{BootBook, DATABASE_FILE, DataDir, Span};
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Reader, status};
+use super::{Problem, Reader, limit, status};
 use crate::machine::boots;
 
 /// All findings.
@@ -88,6 +88,7 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     }
     checks.extend(snapshots(reader));
     checks.extend(strategies(reader));
+    checks.extend(platforms(reader));
     checks.extend(alerts(reader));
     DoctorView::of(checks)
 }
@@ -342,6 +343,11 @@ fn strategies(reader: &Reader) -> Vec<CheckView> {
                 format!("`{id}` cannot run{why}"),
                 "`config check` says what is wrong; mend it, then send the daemon SIGHUP or start it again",
             )),
+            "tripped" if view.breaker.state == "isolated" => checks.push(CheckView::warn(
+                NAME,
+                format!("`{id}` does not run{why}"),
+                format!("`strategy resume {id}` takes it back"),
+            )),
             "tripped" => {
                 let until = view.breaker.until.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
                 let todo = format!("`strategy resume {id}` tries it at once");
@@ -363,6 +369,27 @@ fn strategies(reader: &Reader) -> Vec<CheckView> {
     }
     if checks.is_empty() {
         checks.push(CheckView::ok(NAME, format!("none of {} strategies is in trouble", views.len())));
+    }
+    checks
+}
+
+/// A breaker that holds is no fault of the machine's; somebody should look.
+fn platforms(reader: &Reader) -> Vec<CheckView> {
+    const NAME: &str = "platforms";
+    let lanes = match limit::breakers(reader, None) {
+        Ok(lanes) => lanes,
+        Err(problem) => return vec![CheckView::fail(NAME, problem.to_string(), RESTORE)],
+    };
+    let check = |lane: &limit::LaneView| {
+        let todo = match lane.breaker.state.as_str() {
+            "isolated" => format!("`limits release {}` takes it back", lane.lane),
+            _ => format!("see to what it says; `limits release {}` tries it at once", lane.lane),
+        };
+        CheckView::warn(NAME, lane.sentence(), todo)
+    };
+    let checks: Vec<CheckView> = lanes.iter().filter(|lane| !lane.is_closed()).map(check).collect();
+    if checks.is_empty() {
+        return vec![CheckView::ok(NAME, "no breaker of a platform is open or isolated")];
     }
     checks
 }

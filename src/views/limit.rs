@@ -1,11 +1,14 @@
-//! Limits: what is left of every quota, and which platforms are left alone.
+//! Limits: what is left of every quota, which platforms are left alone, and how their breakers stand.
 
+use mm_core::breaker::Breaker;
 use mm_core::id::{PlatformId, Space};
 use mm_core::limit::{CoolDown, Quota, QuotaState};
 use mm_core::rule::{LimitRule, Pack};
+use mm_services::platforms::Lane;
 use mm_store::Span;
 use serde::{Deserialize, Serialize};
 
+use super::strategy::BreakerView;
 use super::{Problem, Reader, meant, nearest, unread};
 
 /// One quota.
@@ -37,6 +40,54 @@ pub struct LimitPage {
     pub about: String,
     pub limits: Vec<LimitView>,
     pub cool_downs: Vec<CoolDownView>,
+    /// Those that ever counted a failure or moved.
+    pub breakers: Vec<LaneView>,
+}
+
+/// A breaker of a platform, and which acts it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneView {
+    pub platform: String,
+    /// Null for acts without an account, `*` for all, with and without one.
+    pub account: Option<String>,
+    /// The kind of acts; `*` for all.
+    pub kind: String,
+    /// As the command line names it: `PLATFORM --account A --kind K`.
+    pub lane: String,
+    #[serde(flatten)]
+    pub breaker: BreakerView,
+}
+
+impl LaneView {
+    fn new(platform: &PlatformId, lane: &Lane, breaker: &Breaker) -> LaneView {
+        LaneView {
+            platform: platform.to_string(),
+            account: (!lane.account.is_empty()).then(|| lane.account.clone()),
+            kind: lane.kind.clone(),
+            lane: lane.spelt(platform.as_str()),
+            breaker: breaker.into(),
+        }
+    }
+
+    /// Whether it lets pass whatever is asked.
+    pub fn is_closed(&self) -> bool {
+        self.breaker.state == "closed"
+    }
+
+    /// How it stands, in a sentence.
+    pub fn sentence(&self) -> String {
+        let BreakerView { state, since, until, why, .. } = &self.breaker;
+        let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        match (state.as_str(), since, until) {
+            ("isolated", Some(since), _) => {
+                format!("`{}` is isolated by a person since {since}{why}", self.lane)
+            }
+            (state, _, Some(until)) => {
+                format!("the breaker of `{}` is {state} until {until}{why}", self.lane)
+            }
+            (state, _, None) => format!("the breaker of `{}` is {state}{why}", self.lane),
+        }
+    }
 }
 
 /// A platform, or one account there, is left alone.
@@ -97,20 +148,43 @@ fn view(reader: &Reader, quota: &Quota, source: &str) -> Result<LimitView, Probl
 }
 
 pub(super) fn show(reader: &Reader, platform: &str) -> Result<LimitPage, Problem> {
-    let rules = rules(reader)?;
-    let id: Option<PlatformId> = platform.parse().ok();
-    let Some(pack) = id.as_ref().and_then(|id| rules.pack(id)) else {
-        let near = meant(nearest(platform, rules.platforms().map(PlatformId::as_str)));
-        let shown = mm_core::untrusted::Untrusted::new(platform).line(64);
-        let sentence = format!("no rule file in {} speaks of a platform `{shown}`{near}", reader.rules_place);
-        return Err(Problem::Unknown(sentence));
-    };
+    let pack = known(reader, platform)?;
     Ok(LimitPage {
         platform: platform.to_owned(),
         about: pack.about.clone(),
         limits: of_pack(reader, pack)?,
         cool_downs: cool_downs(reader, platform)?,
+        breakers: breakers(reader, Some(platform))?,
     })
+}
+
+/// The pack of a platform, or the problem with its name.
+pub(crate) fn known<'a>(reader: &'a Reader, platform: &str) -> Result<&'a Pack, Problem> {
+    let rules = rules(reader)?;
+    let id: Option<PlatformId> = platform.parse().ok();
+    id.as_ref().and_then(|id| rules.pack(id)).ok_or_else(|| {
+        let near = meant(nearest(platform, rules.platforms().map(PlatformId::as_str)));
+        let shown = mm_core::untrusted::Untrusted::new(platform).line(64);
+        Problem::Unknown(format!(
+            "no rule file in {} speaks of a platform `{shown}`{near}",
+            reader.rules_place
+        ))
+    })
+}
+
+/// The breakers on record, of one platform or of all.
+pub(crate) fn breakers(reader: &Reader, platform: Option<&str>) -> Result<Vec<LaneView>, Problem> {
+    let prefix = platform.map(|platform| format!("{platform}/")).unwrap_or_default();
+    let mut found = Vec::new();
+    for space in [&Space::machine(), &reader.space] {
+        let scanned = reader.store.scan::<Breaker>(space, Span::prefix(&prefix), usize::MAX);
+        for (id, row) in scanned.map_err(|error| unread(&error))?.rows {
+            let platform = id.split('/').next().and_then(|name| name.parse().ok());
+            let lane = platform.and_then(|own: PlatformId| Some((Lane::of_row(&own, space, &id)?, own)));
+            found.extend(lane.map(|(lane, platform)| LaneView::new(&platform, &lane, &row.value)));
+        }
+    }
+    Ok(found)
 }
 
 fn cool_downs(reader: &Reader, platform: &str) -> Result<Vec<CoolDownView>, Problem> {

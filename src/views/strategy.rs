@@ -185,7 +185,8 @@ fn view(reader: &Reader, strategy: &Strategy) -> Result<StrategyView, Problem> {
     let down = reader.daemon.is_some() && strategy.live.is_none();
     let down = down.then(|| "its host does not run; `actors tree` says why".to_owned());
     // What is switched off or paused is not due, whatever its row remembers.
-    let rests = matches!(status, "disabled" | "paused");
+    let isolated = isolated(&row.breaker);
+    let rests = matches!(status, "disabled" | "paused") || isolated.is_some();
     let next = schedule.and_then(|row| row.value.next).filter(|_| !rests);
     Ok(StrategyView {
         strategy: name.to_owned(),
@@ -195,10 +196,16 @@ fn view(reader: &Reader, strategy: &Strategy) -> Result<StrategyView, Problem> {
         total_earnings: Vec::new(),
         total_actions: row.actions,
         success_rate: (row.ended > 0).then(|| share(row.succeeded, row.ended)),
-        errors: aside.into_iter().chain(down).chain(row.errors).collect(),
+        errors: aside.into_iter().chain(down).chain(isolated).chain(row.errors).collect(),
         metrics: row.metrics.into_iter().collect(),
         breaker: BreakerView::from(&row.breaker),
     })
+}
+
+/// The sentence about a strategy that a person has isolated.
+fn isolated(breaker: &Breaker) -> Option<String> {
+    let State::Isolated { since, reason } = breaker.state() else { return None };
+    Some(format!("it is isolated by a person since {since}: {reason}; `strategy resume` ends that"))
 }
 
 /// To four digits.

@@ -115,7 +115,7 @@ fn what_both_answer(home: &Home) {
     let limits = home.json("limits list");
     each(&limits, "action left max per_ms platform quota scope source used whole_at");
     let page = home.json("limits show bounty-targets-data");
-    assert_eq!(fields(&page), "about cool_downs limits platform stamp");
+    assert_eq!(fields(&page), "about breakers cool_downs limits platform stamp");
     let tail = home.json("audit tail -n 3");
     assert_eq!(tail.as_array().unwrap().len(), 3);
     assert_eq!(fields(&home.json("audit verify")), "broken entries stamp tip_hash tip_seq whole");

@@ -86,6 +86,9 @@ pub enum NotStarted {
     /// Its breaker is open.
     #[error("its breaker is open: {0}")]
     Tripped(String),
+    /// A person has isolated it.
+    #[error("it is isolated by a person ({0}); `strategy resume` ends that")]
+    Isolated(String),
     /// Its configuration is bad, or its rows do not open.
     #[error("it is put aside: {0}")]
     PutAside(String),

@@ -26,6 +26,8 @@ mod determinism;
 mod errors;
 #[path = "services/golden.rs"]
 mod golden;
+#[path = "services/isolation.rs"]
+mod isolation;
 #[path = "services/journal.rs"]
 mod journal;
 #[path = "services/limits.rs"]

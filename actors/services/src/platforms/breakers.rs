@@ -81,11 +81,7 @@ impl Breakers {
 
     /// Whether what was admitted under `generation` may still leave: others may have failed since, a
     /// person may have isolated it, and a probe may have waited longer than a probe is waited for.
-    pub(super) fn still_open(
-        &mut self,
-        lane: &Lane,
-        generation: u64,
-    ) -> Result<Result<(), String>, Fault> {
+    pub(super) fn still_open(&mut self, lane: &Lane, generation: u64) -> Result<Result<(), String>, Fault> {
         let passed = match self.passed(lane)? {
             Ok(passed) => passed,
             Err(damaged) => return Ok(Err(damaged)),
@@ -95,7 +91,8 @@ impl Breakers {
             return Ok(Err(self.held(own, breaker, "")));
         }
         let closed = |at: &Breaker| matches!(at.state(), Standing::Closed { .. });
-        let word = passed.iter().map(|(_, at)| at).find(|at| !closed(at)).map_or("closed", |at| at.state().as_str());
+        let word =
+            passed.iter().map(|(_, at)| at).find(|at| !closed(at)).map_or("closed", |at| at.state().as_str());
         if sum(&passed) != generation {
             return Ok(Err(format!("its breaker has moved since it was admitted, and is now {word}")));
         }

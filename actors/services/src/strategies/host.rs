@@ -3,7 +3,7 @@
 //! How runs begin and end stands in `starting` and `ending`, what is committed in `commit`. Rows that
 //! do not open put the strategy aside (`mending`); a store that fails ends the host.
 
-use mm_core::breaker::Admit;
+use mm_core::breaker::{Admit, State as At};
 use mm_core::id::Space;
 use mm_core::run::Trigger;
 use mm_store::{Change, CommitError, Key, NewEntry};
@@ -119,6 +119,9 @@ impl Host {
         }
         if let Some(reason) = state.row.paused.as_ref().filter(|_| !by_person) {
             return Err(NotStarted::Paused(reason.clone()));
+        }
+        if let At::Isolated { reason, .. } = state.row.breaker.state() {
+            return Err(NotStarted::Isolated(reason.clone()));
         }
         match state.row.breaker.admit(&breaker_policy(), self.shared.now()) {
             Admit::Yes { generation } | Admit::Probe { generation, .. } => Ok(generation),

@@ -62,7 +62,7 @@ fn a_strategy_that_is_isolated_does_not_run_for_anybody_until_it_is_resumed() {
         machine.pass(Duration::from_secs(7 * 86_400)).await;
         for trigger in [Trigger::Tick(machine.now()), Trigger::Operator, Trigger::Once] {
             let refused = by(machine, trigger).await.unwrap_err();
-            assert!(matches!(&refused, NotStarted::Tripped(why) if why.contains("it is odd")), "{refused}");
+            assert!(matches!(&refused, NotStarted::Isolated(why) if why == "it is odd"), "{refused}");
         }
         let told = machine.audit_of("strategy.isolated");
         assert!(told.len() == 1 && told[0].contains("it is odd") && told[0].contains("owner"), "{told:?}");
