@@ -46,8 +46,8 @@ pub enum Verb {
             holds over restarts, and is put on record with its reason. Strategies go on; what they ask for there is \
             refused.",
         after_long_help = examples(
-            "money-machine limits isolate bounty-targets-data --reason 'they asked us to stop'\nmoney-machine limits \
-             isolate bounty-targets-data --kind read --reason 'odd answers'"
+            "money-machine limits isolate bounty-targets-data --reason complaint\nmoney-machine limits \
+             isolate bounty-targets-data --kind read --reason odd"
         )
     )]
     Isolate {

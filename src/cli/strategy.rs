@@ -72,7 +72,7 @@ pub enum Verb {
     #[command(
         long_about = "Takes a strategy out of use: no run starts, not even by `strategy run`, until you resume it. A \
             run that is under way goes on to its end. It holds over restarts, and is put on record with its reason.",
-        after_long_help = examples("money-machine strategy isolate bug-bounty --reason 'it misreads a source'")
+        after_long_help = examples("money-machine strategy isolate bug-bounty --reason misreads")
     )]
     Isolate {
         #[command(flatten)]
