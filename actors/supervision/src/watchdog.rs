@@ -8,6 +8,9 @@
 //!
 //! It parks while nothing is being polled, and is woken by the first poll: idle stays idle. While a
 //! handler awaits something it wakes once a second. Not started in simulation.
+//!
+//! A process that was held still (SIGSTOP, a computer at its limits) finds every poll too long when it
+//! goes on. A watchdog that overslept gives the others a moment before it looks.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +31,10 @@ const NOTICE: Duration = Duration::from_millis(10);
 const GLANCE: Duration = Duration::from_secs(1);
 /// The longest park, in case a wake-up was missed.
 const LONG_PARK: Duration = Duration::from_secs(5);
+/// A watchdog that wakes so much too late was held still itself, and the others with it.
+const LATE: Duration = Duration::from_secs(1);
+/// So long they then have to come to the end of what they were held in.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How the host wakes a parked watchdog.
 #[derive(Default)]
@@ -74,12 +81,13 @@ impl Watchdog {
         on_stuck: impl Fn(&Stuck) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (pulse, ending) = (tree.inner.pulse.clone(), Arc::new(AtomicBool::new(false)));
-        let mut watch = Watch { tree: tree.clone(), runtime, limits, told: BTreeSet::new() };
+        let mut watch = Watch::new(tree.clone(), runtime, limits);
         let ended = ending.clone();
         let thread = thread::Builder::new().name("watchdog".into()).spawn(move || {
             let pulse = watch.tree.inner.pulse.clone();
             *lock(&pulse.thread) = Some(thread::current());
             while !ended.load(Ordering::SeqCst) {
+                watch.recover();
                 if let Some(rest) = watch.look(&on_stuck).rest() {
                     // Either a poll that begins now sees this, or the second look sees the poll.
                     pulse.parked.store(true, Ordering::SeqCst);
@@ -138,13 +146,34 @@ struct Watch {
     limits: Limits,
     /// Who was told of, and the reading since when it stands still; only those that still do.
     told: BTreeSet<(String, u64)>,
+    /// The reading by which the next look is due.
+    due_ns: u64,
 }
 
 impl Watch {
+    fn new(tree: Tree, runtime: Handle, limits: Limits) -> Self {
+        let mut watch = Self { tree, runtime, limits, told: BTreeSet::new(), due_ns: 0 };
+        watch.due_ns = watch.now_ns().saturating_add(nanoseconds(NOTICE));
+        watch
+    }
+
+    fn now_ns(&self) -> u64 {
+        (self.tree.inner.seams.mono_ns)()
+    }
+
+    /// Waits a moment if it overslept.
+    fn recover(&self) {
+        if self.now_ns().saturating_sub(self.due_ns) >= nanoseconds(LATE) {
+            // The first takes a wake-up that came too late, if there is one.
+            thread::park_timeout(NOTICE);
+            thread::park_timeout(GRACE);
+        }
+    }
+
     /// Looks at everything once. The roll is kept, so that takes some 10 µs at 1,000 actors and 300 µs at
     /// 10,000.
     fn look(&mut self, on_stuck: &impl Fn(&Stuck)) -> Bustle {
-        let now_ns = (self.tree.inner.seams.mono_ns)();
+        let now_ns = self.now_ns();
         let (mut bustle, mut long) = (Bustle::Idle, false);
         let mut still = BTreeSet::new();
         for node in self.tree.roll().iter() {
@@ -168,6 +197,8 @@ impl Watch {
         if long {
             drop(self.runtime.spawn(async {}));
         }
+        let pause = bustle.rest().unwrap_or_default() + NOTICE;
+        self.due_ns = self.now_ns().saturating_add(nanoseconds(pause));
         bustle
     }
 

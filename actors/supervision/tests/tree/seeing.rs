@@ -1,5 +1,6 @@
 //! What can be seen: the tree's JSON, one actor in full, a crash report, the watchdog.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -157,6 +158,41 @@ fn the_watchdog_sees_what_never_yields_and_timers_go_on() {
     assert!(report.stragglers.iter().any(|straggler| straggler.path == "a" && !straggler.killed));
     *end.lock().unwrap() = true;
     drop(watchdog);
+}
+
+/// Held still, a process finds every poll too long when it goes on (here by a clock that leaps): whoever
+/// then comes to an end was not stuck, and whoever does not is told of all the same.
+#[test]
+fn when_all_were_held_still_the_watchdog_looks_a_moment_later() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (a, leap, real) = (Handle::new(), Arc::new(AtomicU64::new(0)), real_mono_ns());
+    let leaps = leap.clone();
+    let seams = real_seams().with_mono_ns(Arc::new(move || real() + leaps.load(Ordering::SeqCst)));
+    let spec = lenient(Strategy::OneForOne).with(child("a", "", Restart::Permanent, SECOND, &a, || Spinner));
+    let root = runtime.block_on(Root::start(spec, seams)).unwrap();
+    let (told, hears) = std::sync::mpsc::channel();
+    let watchdog =
+        Watchdog::start(&root.tree(), runtime.handle().clone(), within(30 * SECOND), move |stuck| {
+            told.send(stuck.clone()).unwrap();
+        })
+        .unwrap();
+    for stays in [false, true] {
+        let end = Arc::new(Mutex::new(false));
+        a.cast(Spin::Spin(end.clone())).unwrap();
+        while root.tree().view().children[0].state != ActorState::Busy {
+            std::thread::yield_now();
+        }
+        // A few looks in between, so that it is awake.
+        std::thread::park_timeout(100 * MS);
+        leap.fetch_add(31_000_000_000, Ordering::SeqCst);
+        std::thread::park_timeout(100 * MS);
+        *end.lock().unwrap() = !stays;
+        let stuck = hears.recv_timeout(if stays { 20 * SECOND } else { 2 * SECOND });
+        assert_eq!(stuck.is_ok(), stays, "{stuck:?}");
+        *end.lock().unwrap() = true;
+    }
+    drop(watchdog);
+    assert!(runtime.block_on(root.stop(10 * SECOND)).in_time);
 }
 
 /// A restart never starts beside an incarnation that cannot be ended.
