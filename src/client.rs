@@ -26,6 +26,8 @@ use crate::views::Question;
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 /// Verifying a chain of millions of entries takes minutes.
 const VERIFY_WITHIN: Duration = Duration::from_secs(660);
+/// A test of the alert command is answered when the command has ended; it may take five minutes.
+const TEST_WITHIN: Duration = Duration::from_secs(330);
 
 /// A way to one data directory's daemon.
 #[derive(Debug, Clone)]
@@ -65,6 +67,15 @@ pub enum AskError {
     },
 }
 
+/// How long the answer may take.
+fn within(question: &Question) -> Duration {
+    match question.path().as_slice() {
+        path if path.contains(&"verify") => VERIFY_WITHIN,
+        ["alerts", "test"] => TEST_WITHIN,
+        _ => ANSWER_WITHIN,
+    }
+}
+
 impl Client {
     /// A way to the daemon that listens at `socket`.
     pub fn new(socket: &Path) -> Client {
@@ -102,7 +113,7 @@ impl Client {
     }
 
     async fn asked(&self, method: &str, question: &Question, body: &Value) -> Result<Answer, AskError> {
-        let within = if question.path().contains(&"verify") { VERIFY_WITHIN } else { ANSWER_WITHIN };
+        let within = within(question);
         let target = question.target();
         let exchange = self.exchange(method, &target, body);
         let timed_out = |_| AskError::TimedOut { path: self.socket.clone(), within };
