@@ -160,6 +160,35 @@ fn install_says_what_is_left_to_run_where_there_is_no_systemd() {
     assert_eq!(place.text(USER), text);
 }
 
+/// systemd's environment is not the shell's: what the shell's led to is in the unit, or is told.
+#[test]
+fn what_the_environment_says_is_in_the_unit_or_is_told() {
+    let place = Place::new();
+    let install = || {
+        let mut command = place.command(binary(), "install --user");
+        command.env("XDG_CONFIG_HOME", place.root().join("elsewhere"));
+        command
+            .env("MONEY_MACHINE_ENV", "development")
+            .env("MONEY_MACHINE_DATA_DIR", place.root().join("data"));
+        let (code, _, err) = said(command.output().unwrap());
+        assert_eq!(code, 0, "{err}");
+        let below =
+            place.root().strip_prefix("/").unwrap().join("elsewhere/systemd/user/money-machine.service");
+        (std::fs::read_to_string(place.root().join(below)).unwrap(), err)
+    };
+    let data = format!(" run --data-dir {}", place.root().join("data").display());
+    let file = place.root().join("elsewhere/money-machine/config.toml");
+    let (text, err) = install();
+    assert!(text.contains(&format!("{data}\n")), "{text}");
+    assert!(err.contains(&format!("with the defaults; for others, write {}", file.display())), "{err}");
+    assert!(err.contains("does not see what is set here and in .env: MONEY_MACHINE_ENV; write"), "{err}");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "").unwrap();
+    let (text, err) = install();
+    assert!(text.contains(&format!("{data} --config {}\n", file.display())), "{text}");
+    assert!(!err.contains("with the defaults"), "{err}");
+}
+
 #[test]
 fn a_dry_run_prints_the_unit_and_writes_nothing() {
     let place = Place::new();
@@ -232,6 +261,10 @@ fn a_service_of_the_system_runs_as_the_one_who_called_sudo_from_a_place_it_can_s
         err.contains("ask it as `nobody`: money-machine status --data-dir /var/lib/money-machine"),
         "{err}"
     );
+    assert_eq!(place.run("install --system --sandbox").0, 0);
+    let sandbox = place.text(SYSTEM);
+    assert!(sandbox.contains(" run --sandbox --data-dir /var/lib/money-machine/sandbox\n"), "{sandbox}");
+    assert!(sandbox.contains("\nStateDirectory=money-machine/sandbox\n"), "{sandbox}");
     let (code, _, err) = place.run("install --system --data-dir /srv/elsewhere");
     assert!(code == 1 && err.contains("/var/lib"), "{err}");
     assert_eq!(place.run("install --system --run-as daemon").0, 0);

@@ -30,7 +30,8 @@ pub enum Verb {
     #[command(
         long_about = "Writes the unit, has systemd start it now and with the computer, and says each command it runs. \
             Where systemd is not running it says what to run. A unit that it did not write is left as it is.\n\n\
-            With --user (what you get unless you are root) the service is yours, with your data directory. With \
+            With --user (what you get unless you are root) the service is yours, with your data directory and the \
+            configuration that is found now. With \
             --system it is the computer's, hardened, and runs as the user who called sudo, or as --run-as says; \
             its data lie in /var/lib/money-machine, its configuration in /etc/money-machine/config.toml.",
         after_long_help = examples(
@@ -124,6 +125,7 @@ fn binary() -> Result<PathBuf, Failure> {
 fn plan(cx: &Cx<'_>, options: &Install, env: &Env) -> Result<Plan, Failure> {
     let scope = options.whose.scope();
     let data_dir = match (scope, &cx.common.data_dir) {
+        (Scope::System, None) if cx.common.sandbox => Path::new(STATE).join("money-machine/sandbox"),
         (Scope::System, None) => Path::new(STATE).join("money-machine"),
         _ => cx.whereabouts(env)?.data_dir,
     };
@@ -132,7 +134,8 @@ fn plan(cx: &Cx<'_>, options: &Install, env: &Env) -> Result<Plan, Failure> {
             Some(std::path::absolute(given).map_err(|error| Failure::new("find the configuration", error))?)
         }
         (Scope::System, None) => Some(PathBuf::from(SYSTEM_CONFIG)).filter(|path| path.exists()),
-        (Scope::User, None) => None,
+        // systemd's own environment may lead to another one, or to none.
+        (Scope::User, None) => crate::config::find_file(None, env),
     };
     let called = || env.get("SUDO_USER").map(str::to_owned);
     let user = options.run_as.clone().or_else(called).unwrap_or_else(|| "money-machine".to_owned());
@@ -168,6 +171,13 @@ fn install(cx: &Cx<'_>, options: &Install) -> Done {
 /// What systemd does not say.
 fn advise(plan: &Plan, env: &Env) {
     let data = plan.data_dir.display();
+    let lost = env.settings_named();
+    if !lost.is_empty() {
+        eprintln!(
+            "warning: the service does not see what is set here and in .env: {}; write it in the configuration",
+            lost.join(", ")
+        );
+    }
     match plan.scope {
         Scope::System => {
             let user = &plan.user;
@@ -182,6 +192,13 @@ fn advise(plan: &Plan, env: &Env) {
             eprintln!("ask it as `{user}`: money-machine status --data-dir {data}");
         }
         Scope::User => {
+            if let (None, Some(dir)) = (&plan.config, crate::config::config_dir(env)) {
+                let file = dir.join("config.toml");
+                eprintln!(
+                    "it runs with the defaults; for others, write {} and install again",
+                    file.display()
+                );
+            }
             let name = env.get("USER").unwrap_or("USER");
             eprintln!("to have it run while you are not logged in: loginctl enable-linger {name}");
         }

@@ -117,6 +117,14 @@ impl Env {
         self.vars.get(name).map(|(value, _)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// The names of the variables that are settings.
+    pub fn settings_named(&self) -> Vec<&str> {
+        let ours =
+            |name: &str| name.starts_with(PREFIX) && !name.starts_with(TEST_PREFIX) && name != DATA_DIR;
+        let set = self.vars.iter().filter(|(name, (value, _))| ours(name) && !value.is_empty());
+        set.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// The settings among the variables, as a tree; mistakes in names are put into the list.
     pub(super) fn settings(&self, strategies: &[&str], mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
         mistakes.extend(self.mistakes.iter().cloned());
