@@ -5,15 +5,13 @@
 //! process group of its own; when it ends, or at its timeout, what is left of the group is killed. It has
 //! told the owner if it ends with 0. What it printed is kept, bounded and masked, if it does not.
 //!
-//! [`CommandChannel`] is the seam of the alerts service. [`LastWords`] needs neither runtime nor store:
-//! it is what a daemon says that must end at once.
+//! [`CommandChannel`] is the seam of the alerts service. [`LastWords`] is what a process says that must end.
 //!
 //! It touches the one program it is told to start. Four short-lived threads a message wait, write and
 //! read, because nothing here may wait for a program longer than its timeout.
 
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::PathBuf;
 use std::process::{Child, Command as Program, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,15 +19,15 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mm_core::moment::Moment;
-use mm_services::Live;
-use mm_services::alerts::{Channel, Command, Message, sort};
-use mm_services::records::Sort;
+use mm_services::alerts::{Channel, Command, Message};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::config::Env;
-use crate::exit::Exit;
 use crate::logs::mask;
+
+mod last;
+
+pub use last::LastWords;
 
 /// The variables that the command has of our environment.
 const VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
@@ -39,12 +37,8 @@ const OUTPUT_BYTES_MAX: usize = 2_000;
 const OUTPUT_CHARS_MAX: usize = 300;
 /// How long what it printed is waited for when it has ended.
 const OUTPUT_WITHIN: Duration = Duration::from_secs(1);
-/// The longest that a dying daemon waits for the command.
-const LAST_WITHIN: Duration = Duration::from_secs(5);
-/// A daemon that dies again and again says so once in so long.
-const LAST_EVERY: Duration = Duration::from_secs(600);
-/// When it last did, in the data directory.
-const LAST_FILE: &str = "last-words";
+/// How long a command that was killed is waited for: one that sits in a disk's call does not die.
+const REAP_WITHIN: Duration = Duration::from_secs(1);
 
 /// The channel of a real machine.
 pub struct CommandChannel {
@@ -70,88 +64,6 @@ impl Channel for CommandChannel {
         let telling = move || tell(&command, command.timeout, &environment, &text, &group);
         let told = tokio::task::spawn_blocking(telling).await;
         told.unwrap_or_else(|_| Err("the thread that told it was lost".to_owned()))
-    }
-}
-
-/// What a daemon says that must end at once.
-#[derive(Clone)]
-pub struct LastWords {
-    channel: Arc<CommandChannel>,
-    command: Option<Command>,
-    /// What is configured now, once the machine is up.
-    live: Option<Live>,
-    stamp: &'static str,
-    data_dir: PathBuf,
-    now: Arc<dyn Fn() -> Moment + Send + Sync>,
-}
-
-impl LastWords {
-    /// Words through `command`, if there is one, of the machine in `data_dir`.
-    pub fn new(
-        env: &Env,
-        command: Option<Command>,
-        stamp: &'static str,
-        data_dir: PathBuf,
-        now: Arc<dyn Fn() -> Moment + Send + Sync>,
-    ) -> LastWords {
-        LastWords { channel: Arc::new(CommandChannel::new(env)), command, live: None, stamp, data_dir, now }
-    }
-
-    /// The same through the command that is configured at the time.
-    #[must_use]
-    pub fn following(self, live: &Live) -> LastWords {
-        LastWords { live: Some(live.clone()), ..self }
-    }
-
-    /// Tells the owner that the daemon ends with `exit`, and what more there is to say.
-    pub fn ends(&self, exit: Exit, more: &str) {
-        let sentence = format!("the daemon has ended (exit code {}): {}{more}", exit.code(), exit.about());
-        self.say(&format!("daemon/exit-{}", exit.code()), &sentence);
-    }
-
-    /// Tells the owner why the daemon ends. Blocks for at most five seconds; what fails is in the log.
-    /// `about` is how an alert would be named: `daemon/store-failed`. Within ten minutes it is said once,
-    /// however often the daemon is started again.
-    pub fn say(&self, about: &str, sentence: &str) {
-        let command = match &self.live {
-            Some(live) => live.now().alerts.command.clone(),
-            None => self.command.clone(),
-        };
-        let Some(command) = command else { return };
-        let now = (self.now)();
-        if !self.may_speak(now) {
-            return;
-        }
-        let message = Message {
-            about: about.to_owned(),
-            sentence: sentence.to_owned(),
-            sort: Sort::Stops,
-            raised_at: now.to_string(),
-            times: 1,
-            stamp: self.stamp.to_owned(),
-            command: sort::command(about),
-            more: 0,
-            others: Vec::new(),
-        };
-        let within = command.timeout.min(LAST_WITHIN);
-        let group = Group::default();
-        let told =
-            json(&message).and_then(|text| tell(&command, within, &self.channel.environment, &text, &group));
-        if let Err(why) = told {
-            tracing::error!(why, "the owner was not told that the daemon ends");
-        }
-    }
-
-    /// Whether that was not said lately; noted at once. A file that cannot be read or written keeps
-    /// nobody silent.
-    fn may_speak(&self, now: Moment) -> bool {
-        let path = self.data_dir.join(LAST_FILE);
-        let last = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<Moment>().ok());
-        let lately = last.is_some_and(|last| last <= now && now.since(last) < LAST_EVERY);
-        if !lately && let Err(error) = std::fs::write(&path, now.to_string()) {
-            tracing::warn!(%error, "it is not noted that the owner was told of the daemon's end");
-        }
-        !lately
     }
 }
 
@@ -205,7 +117,7 @@ impl Group {
         self.held().kill();
     }
 
-    /// Waits for its first process, which has ended or was killed; its number is free from then on.
+    /// Takes the end of its first process, which has ended; its number is free from then on.
     fn reap(&self, child: &mut Child) -> std::io::Result<ExitStatus> {
         let mut held = self.held();
         let ended = child.wait();
@@ -254,9 +166,14 @@ fn tell(
     group.is(&child);
     let printed = collect(output);
     write(&mut child, text);
-    let in_time = wait(&child, within);
+    let end = watch(&child);
+    let in_time = ends_within(&end, within);
     // Also what it left behind: nothing that it started outlives it.
     group.kill();
+    if !in_time && !ends_within(&end, REAP_WITHIN) {
+        reap_some_day(child, end, group.clone());
+        return Err(format!("it did not end within {} s, nor when it was killed", within.as_secs()));
+    }
     let ended = group.reap(&mut child).map_err(|error| format!("its end is not known: {error}"))?;
     if !in_time {
         return Err(format!(
@@ -276,8 +193,8 @@ fn tell(
     Err(format!("{how}{}", printed.shown()))
 }
 
-/// Waits until it has ended, without taking its number from it; whether that was in time.
-fn wait(child: &Child, within: Duration) -> bool {
+/// Hears when it has ended, without taking its number from it.
+fn watch(child: &Child) -> mpsc::Receiver<()> {
     let (tell, told) = mpsc::channel();
     let pid = pid(child);
     thread::spawn(move || {
@@ -287,7 +204,19 @@ fn wait(child: &Child, within: Duration) -> bool {
         {}
         let _ = tell.send(());
     });
-    !matches!(told.recv_timeout(within), Err(RecvTimeoutError::Timeout))
+    told
+}
+
+fn ends_within(end: &mpsc::Receiver<()>, within: Duration) -> bool {
+    !matches!(end.recv_timeout(within), Err(RecvTimeoutError::Timeout))
+}
+
+/// Leaves it, so that nobody waits for it; what ends is reaped all the same.
+fn reap_some_day(mut child: Child, end: mpsc::Receiver<()>, group: Group) {
+    thread::spawn(move || {
+        let _ = end.recv();
+        let _ = group.reap(&mut child);
+    });
 }
 
 /// Writes to its stdin, beside everything else: a command that does not read holds up nobody.

@@ -6,9 +6,11 @@
 //! ([`crate::notify`]), and each hears by its end that the other is gone. A guardian that dies, even
 //! by `kill -9`, takes its child along ([`child`]).
 //!
-//! It touches that child and nothing else; the data directory is the child's. The child is started
+//! It touches that child and nothing else; the data directory is the child's. When it gives up it says
+//! so through the command that is configured for alerts ([`LastWords`]). The child is started
 //! from the main thread: the system sends the parent-death signal when the *thread* dies that did it.
 
+mod above;
 pub mod child;
 mod life;
 mod patience;
@@ -16,18 +18,24 @@ mod patience;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mm_core::seams::Rng as _;
+use mm_core::seams::{Clock as _, Rng as _};
+use mm_store::Stamp;
 use rustix::process::Signal as Word;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::Env;
+use crate::channel::LastWords;
+use crate::cli::run::RunArgs;
+use crate::config::{self, Env};
 use crate::exit::{Chain, Exit, Failure};
+use crate::machine::Machine;
 use crate::notify::{Feeder, Notify, watchdog};
-use crate::seams::{SeededRng, SystemEntropy};
+use crate::seams::{SeededRng, SystemClock, SystemEntropy};
 
-use life::Life;
+use above::Above;
+use life::{Ended, Life};
 use patience::{Patience, Verdict};
 
 /// A child that does not say that it is up in this time is ended.
@@ -35,13 +43,13 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 /// A child that is up and shows no progress for so long is ended.
 const ALIVE_WITHIN: Duration = Duration::from_secs(60);
 
-/// Keeps a daemon running until told to stop, or until that is no use. `hurry` divides all times but
-/// those of a stop, for tests; 1 is as it should be.
-pub fn guard(hurry: u32) -> Exit {
+/// Keeps a daemon running until told to stop, or until that is no use; then the owner is told. `hurry`
+/// divides all times but those of a stop, for tests; 1 is as it should be.
+pub fn guard(machine: &Machine, args: &RunArgs, hurry: u32) -> Exit {
     let kept = prepare(hurry.max(1)).and_then(|guardian| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("start the guardian", error))?;
-        runtime.block_on(guardian.keep())
+        runtime.block_on(guardian.keep(|sentence| tell_owner(machine, args, sentence)))
     });
     kept.unwrap_or_else(|failure| failure.print())
 }
@@ -74,30 +82,61 @@ fn prepare(hurry: u32) -> Result<Guardian, Failure> {
 }
 
 impl Guardian {
-    async fn keep(&self) -> Result<Exit, Failure> {
+    async fn keep(&self, tell_owner: impl Fn(&str)) -> Result<Exit, Failure> {
         let mut signals = Signals::listen().map_err(|error| Failure::new("listen for signals", error))?;
         let rng = SeededRng::from_entropy(&SystemEntropy::new());
         let mut patience = Patience::new(self.hurry);
+        let mut above = Above::new(self.above.clone());
+        let mut begun = false;
         loop {
-            let life = Life::start(self).map_err(|error| Failure::new("start the daemon", error))?;
-            let ended = life.watch(&mut signals, &self.above).await;
-            let ended = ended.map_err(|error| Failure::new("watch the daemon", error))?;
+            let ended = match Life::start(self) {
+                Ok(life) => life.watch(&mut signals, &mut above).await,
+                Err(error) if !begun => return Err(Failure::new("start the daemon", error)),
+                // It did start once: its file may be just being replaced, or the computer at its limits.
+                Err(error) => Ended::before_it_began(&error),
+            };
+            begun = true;
             let after = match patience.judge(&ended, rng.unit()) {
                 Verdict::End(exit) => return Ok(exit),
                 Verdict::GiveUp { exit, sentence } => {
                     say(&format!("error: {sentence}"));
+                    above.status(&sentence);
+                    // What was refused at once is before the eyes of whoever started it.
+                    if exit == Exit::GaveUp {
+                        tell_owner(&sentence);
+                    }
                     return Ok(exit);
                 }
                 Verdict::Again { after, sentence } => {
                     say(&format!("guardian: {sentence}"));
-                    self.above.status(&sentence);
+                    above.status(&sentence);
                     after
                 }
             };
             if signals.stopped_within(after).await {
+                above.stopping();
                 return Ok(Exit::Done);
             }
         }
+    }
+}
+
+/// Tells the owner that nothing runs any more, as the configuration says now.
+fn tell_owner(machine: &Machine, args: &RunArgs, sentence: &str) {
+    let env = crate::cli::place::environment();
+    let data_dir = match config::data_dir(args.data_dir.as_deref(), &env, args.sandbox) {
+        Ok(data_dir) => data_dir,
+        Err(error) => return say(&format!("warning: the owner was not told: {}", Chain(&error))),
+    };
+    let settings = match crate::reload::read(machine, args, env.clone()) {
+        Ok(loaded) => loaded.config.alerts.tell_settings(),
+        Err(errors) => return say(&format!("warning: the owner was not told: {}", Chain(&errors))),
+    };
+    let stamp = if args.sandbox { Stamp::Sandbox } else { Stamp::Live };
+    let now = Arc::new(|| SystemClock::new(None).wall());
+    let words = LastWords::new(&env, settings, stamp.as_str(), data_dir, now);
+    if let Err(why) = words.say("daemon/given-up", &format!("the guardian has given up: {sentence}")) {
+        say(&format!("warning: the owner was not told: {why}"));
     }
 }
 

@@ -159,7 +159,7 @@ impl Prepared {
         let lived = self.live(machine, args, runtime, signals, &boot).await;
         if let Err(failure) = &lived {
             boot.failed(failure);
-            words.say("daemon/not-started", &format!("the daemon did not start: {failure}"));
+            words.say_or_log("daemon/not-started", &format!("the daemon did not start: {failure}"));
         }
         lived
     }
@@ -218,7 +218,8 @@ impl Prepared {
             progress.feed(&self.notify, limit, self.standing(&running))
         };
         let feeder = self.watchdog.map(feed).transpose().map_err(|e| start(e.into()))?;
-        let words = self.last_words().following(&running.services.shared.settings);
+        let services = &running.services;
+        let words = self.last_words().following(&services.shared.settings, &services.alerts);
         let watchdog =
             self.watch(&running, runtime, boot.clone(), words.clone()).map_err(|e| start(e.into()))?;
         boot.is_up().map_err(|e| start(e.into()))?;
@@ -271,10 +272,10 @@ impl Prepared {
 
     /// What is said to the owner when there is no service left to do it.
     fn last_words(&self) -> LastWords {
-        let (clock, command) = (self.clock.clone(), self.loaded.config.alerts.program());
+        let (clock, alerts) = (self.clock.clone(), self.loaded.config.alerts.tell_settings());
         let now = Arc::new(move || clock.wall());
         let env = crate::cli::place::environment();
-        LastWords::new(&env, command, self.stamp.as_str(), self.data_dir.clone(), now)
+        LastWords::new(&env, alerts, self.stamp.as_str(), self.data_dir.clone(), now)
     }
 
     fn info(&self, started: Moment) -> Info {

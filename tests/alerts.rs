@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mm_core::id::Space;
 use mm_core::moment::Moment;
-use mm_services::alerts::{Channel as _, Command, Message};
+use mm_services::alerts::{Channel as _, Command, Message, TellSettings};
 use mm_services::records::{AlertRow, Sort};
 use mm_store::Change;
 use money_machine::channel::{CommandChannel, LastWords};
@@ -152,26 +152,53 @@ fn a_message_that_nobody_waits_for_any_more_leaves_nothing_running() {
     until_gone(&pid);
 }
 
+/// Words of a machine whose clock stands at `seconds` after noon.
+fn words(home: &Home, settings: TellSettings, seconds: u64) -> LastWords {
+    let noon: Moment = "2026-11-22T12:00:00Z".parse().unwrap();
+    let at = noon.plus(Duration::from_secs(seconds));
+    LastWords::new(&environment(), settings, "live", home.data(), Arc::new(move || at))
+}
+
+fn by(command: Command) -> TellSettings {
+    TellSettings { command: Some(command), ..TellSettings::default() }
+}
+
 #[test]
-fn last_words_need_no_runtime_take_no_longer_than_they_may_and_are_said_once() {
+fn last_words_are_said_once_for_each_cause_and_again_if_they_failed() {
     let home = Home::new();
     std::fs::create_dir_all(home.data()).unwrap();
     let said = home.path("said");
-    let tell = script(&home, "tell", &format!("cat >> {}\nsleep 1000\n", said.display()));
-    let at: Moment = "2026-11-22T12:00:00Z".parse().unwrap();
-    let words = |command: Option<Command>, at: Moment| {
-        LastWords::new(&environment(), command, "live", home.data(), Arc::new(move || at))
-    };
-    let began = Instant::now();
-    words(Some(command(&tell, 300)), at).say("daemon/exit-70", "the store failed");
-    assert!(began.elapsed() < Duration::from_secs(30), "a command that hangs holds up the end for 5 s");
-    words(Some(command(&tell, 1)), at.plus(Duration::from_secs(60))).say("daemon/exit-70", "again");
-    words(None, at).say("daemon/exit-70", "to nobody");
-    words(Some(command(&tell, 1)), at.plus(Duration::from_secs(601))).say("daemon/exit-70", "much later");
+    let tell = by(command(&script(&home, "tell", &format!("cat >> {}\n", said.display())), 20));
+    let fails = by(command(&script(&home, "fails", "exit 3\n"), 20));
+    let why = words(&home, fails, 0).say("daemon/exit-70", "to a command that fails").unwrap_err();
+    assert_eq!(why, "it ended with code 3");
+    for (at, about, sentence) in [
+        (1, "daemon/exit-70", "the store failed"),
+        (60, "daemon/exit-70", "again"),
+        (61, "daemon/exit-71", "the kernel is stuck"),
+        (602, "daemon/exit-70", "much later"),
+        (603, "daemon/exit-71", "again"),
+    ] {
+        words(&home, tell.clone(), at).say(about, sentence).unwrap();
+    }
+    // To nobody, and of a sort that is not told.
+    words(&home, TellSettings::default(), 2_000).say("daemon/exit-70", "to nobody").unwrap();
+    let other = TellSettings { send: vec![Sort::Trips, Sort::Person], ..tell };
+    words(&home, other, 2_000).say("daemon/exit-70", "of another sort").unwrap();
     let text = std::fs::read_to_string(said).unwrap();
     let sentences: Vec<Value> =
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["sentence"].clone()).collect();
-    assert_eq!(sentences, ["the store failed", "much later"]);
+    assert_eq!(sentences, ["the store failed", "the kernel is stuck", "much later"]);
+}
+
+#[test]
+fn last_words_need_no_runtime_and_take_no_longer_than_they_may() {
+    let home = Home::new();
+    let tell = by(command(&script(&home, "tell", "sleep 1000\n"), 300));
+    let began = Instant::now();
+    let why = words(&home, tell, 0).say("daemon/exit-70", "the store failed").unwrap_err();
+    assert!(why.starts_with("it did not end within 5 s"), "{why}");
+    assert!(began.elapsed() < Duration::from_secs(30), "a command that hangs holds up the end for 5 s");
 }
 
 /// A home whose daemon tells by `tell`, with an alert that is open from an earlier life.
@@ -257,12 +284,37 @@ fn an_end_that_nobody_ordered_is_an_alert_until_the_next_that_somebody_did() {
     home.start("run --sandbox").kill();
     for times in 1..3 {
         let daemon = home.start("run --sandbox");
-        assert_eq!(unclean(), Some(("note".into(), times.into())), "each is news");
+        assert_eq!(unclean(), Some(("stops".into(), times.into())), "each is news");
         daemon.kill();
     }
     assert_eq!(home.start("run --sandbox").stop(), 0);
     assert_eq!(unclean(), None, "stopped in order");
     let daemon = home.start("run --sandbox");
     assert_eq!(unclean(), None);
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// One that kills it again and again for a while hears of it once, and then how often it was.
+#[test]
+fn a_storm_of_kills_is_told_once_in_the_interval() {
+    let home = telling("cat >> \"$HOME/told\"\n");
+    let text = std::fs::read_to_string(home.path("config.toml")).unwrap();
+    home.write("config.toml", text.replace("min_interval_s = 0", "min_interval_s = 3600"));
+    let told = || std::fs::read_to_string(home.path("told")).unwrap_or_default();
+    home.start(RUN).kill();
+    let daemon = home.start(RUN);
+    daemon.until("tells it", || told().ends_with('\n'));
+    daemon.kill();
+    for _ in 0..3 {
+        home.start(RUN).kill();
+    }
+    let daemon = home.start(RUN);
+    let list = home.json("alerts list");
+    let alert = list.as_array().unwrap().iter().find(|alert| alert["about"] == "boot/unclean").unwrap();
+    assert_eq!((&alert["times"], &alert["told"]), (&5.into(), &"not-sent".into()), "{alert}");
+    let said = told();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let first: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&first["about"], &first["sort"]), (&"boot/unclean".into(), &"stops".into()));
     assert_eq!(daemon.stop(), 0);
 }

@@ -177,6 +177,71 @@ fn a_daemon_that_shows_no_progress_is_ended_and_started_again() {
     assert_eq!(guardian.stop(), 0);
 }
 
+/// Its timers have run out when it goes on, and what the daemon said meanwhile is unread.
+#[test]
+fn a_guardian_that_was_held_still_ends_no_healthy_daemon() {
+    let home = Home::new();
+    let guardian = guarded(&home, HURRY);
+    let pid = daemon_pid(&home).unwrap();
+    // Shorter and longer than what it takes for being held still itself.
+    for held in [Duration::from_millis(3_400), Duration::from_millis(5_000)] {
+        guardian.signal("STOP");
+        let began = Instant::now();
+        guardian.until("was held", || began.elapsed() >= held);
+        guardian.signal("CONT");
+        let began = Instant::now();
+        guardian.until("had its time again", || began.elapsed() >= Duration::from_millis(3_200));
+        assert_eq!(daemon_pid(&home), Some(pid), "{}", guardian.err());
+    }
+    assert!(!guardian.err().contains("no progress"), "{}", guardian.err());
+    assert_eq!(guardian.stop(), 0);
+}
+
+#[test]
+fn a_program_that_is_away_for_a_while_is_no_end() {
+    let home = Home::new();
+    let program = home.path("program");
+    let there = env!("CARGO_BIN_EXE_money-machine");
+    std::fs::hard_link(there, &program).or_else(|_| std::fs::copy(there, &program).map(drop)).unwrap();
+    let as_usual = home.command(&format!("run --sandbox --guardian {HURRY}"));
+    let mut command = Command::new(&program);
+    command.args(as_usual.get_args()).env_clear().current_dir(as_usual.get_current_dir().unwrap());
+    command.envs(as_usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let guardian = Daemon::of(command);
+    guardian.until("is up", || daemon_pid(&home).is_some());
+    let pid = daemon_pid(&home).unwrap();
+    let away = home.path("away");
+    std::fs::rename(&program, &away).unwrap();
+    signal(pid, "KILL");
+    guardian.until_said("the daemon never came up: it could not be started: No such file or directory");
+    std::fs::rename(&away, &program).unwrap();
+    next_daemon(&guardian, &home, pid);
+    assert_eq!(guardian.stop(), 0);
+}
+
+/// The owner who is not looking hears that nothing runs any more.
+#[test]
+fn a_guardian_that_gives_up_tells_the_owner() {
+    let home = Home::new();
+    let (tell, told) = (home.path("tell"), home.path("told"));
+    home.write("tell", format!("#!/bin/sh\ncat >> {}\n", told.display()));
+    std::fs::set_permissions(&tell, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    home.write("config.toml", format!("[alerts]\ncommand = [{tell:?}]\n"));
+    let line = "run --sandbox --config config.toml --guardian --guardian-hurry 1000000";
+    assert_eq!(home.run(line).code, 74);
+    let text = std::fs::read_to_string(&told).unwrap();
+    let word: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&word["about"], &word["sort"]), (&"daemon/given-up".into(), &"stops".into()));
+    let sentence = word["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("the guardian has given up: the daemon never came up"), "{sentence}");
+    // Not of that sort, not told.
+    std::fs::remove_file(&told).unwrap();
+    std::fs::remove_file(home.data().join("last-words")).unwrap();
+    home.write("config.toml", format!("[alerts]\ncommand = [{tell:?}]\nsend = [\"trips\"]\n"));
+    assert_eq!(home.run(line).code, 74);
+    assert!(!told.exists());
+}
+
 #[test]
 fn a_second_signal_ends_both_at_once() {
     let home = Home::new();

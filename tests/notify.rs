@@ -116,6 +116,34 @@ fn while_it_reads_its_configuration_again_it_is_not_ready() {
     assert_eq!(daemon.stop(), 0);
 }
 
+/// Whoever started the guardian hears of one service, whatever becomes of its daemons.
+#[test]
+fn a_guardian_is_one_service_over_all_lives_of_its_daemon() {
+    let home = Home::new();
+    let mut ear = Ear::path(&home);
+    let mut command = home.command("run --sandbox --guardian --guardian-hurry 20");
+    command.env("NOTIFY_SOCKET", &ear.name);
+    let guardian = Daemon::of(command);
+    ear.until("READY=1");
+    ear.until("STATUS=running (sandbox)");
+    guardian.signal("HUP");
+    assert!(ear.until("RELOADING=1").starts_with("RELOADING=1\nMONOTONIC_USEC="), "{:?}", ear.heard);
+    ear.until("READY=1");
+    ear.until("STATUS=running (sandbox)");
+    let before = ear.heard.len();
+    for sign in ["KILL", "KILL"] {
+        let pid = home.json("status")["pid"].to_string();
+        assert!(std::process::Command::new("kill").args(["-s", sign, &pid]).status().unwrap().success());
+        ear.until("STATUS=the daemon ended after");
+        ear.until("STATUS=running (sandbox)");
+    }
+    let said = |word: &String| word.starts_with("STATUS=");
+    assert!(ear.heard.iter().skip(before).all(said), "{:?}", ear.heard);
+    guardian.signal("TERM");
+    assert_eq!(ear.until("STOPPING=1"), "STOPPING=1\nSTATUS=stopping");
+    assert_eq!(guardian.code(), 0);
+}
+
 #[test]
 fn the_watchdog_is_fed_twice_in_its_time() {
     let home = Home::new();

@@ -93,8 +93,11 @@ pub(super) fn args(common: Common, options: Options) -> RunArgs {
 }
 
 pub(super) fn execute(cx: Cx<'_>, options: Options) -> Done {
-    if options.guardian {
-        return Ok(crate::guardian::guard(options.guardian_hurry));
-    }
-    Ok(crate::run::run(cx.machine, &args(cx.common, options)))
+    let (guardian, hurry) = (options.guardian, options.guardian_hurry);
+    let args = args(cx.common, options);
+    Ok(if guardian {
+        crate::guardian::guard(cx.machine, &args, hurry)
+    } else {
+        crate::run::run(cx.machine, &args)
+    })
 }

@@ -1,4 +1,8 @@
 //! One life of the daemon under its guardian, from its start to the moment it is reaped.
+//!
+//! A guardian that was held still (SIGSTOP, a computer at its limits) finds its timers run out and
+//! what the daemon said meanwhile unread: it reads first, and a daemon is not ended for a time in
+//! which nobody watched it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,8 +15,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
+use super::above::Above;
 use super::{ALIVE_WITHIN, Guardian, READY_WITHIN, Signals, say};
-use crate::notify::{Notify, VARIABLES};
+use crate::notify::VARIABLES;
 
 /// The daemon stops within 30 s or ends itself; this is for one that can do neither.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
@@ -20,6 +25,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(40);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What a dead child had said is read for so long at most: a child of its own may hold the other end.
 const DRAIN_WITHIN: Duration = Duration::from_millis(200);
+/// A guardian that hears so late that a time has run out was held still itself.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A daemon that runs.
 pub struct Life {
@@ -28,7 +35,8 @@ pub struct Life {
     /// Nobody is at the other end any more.
     deaf: bool,
     phase: Phase,
-    /// When the phase has lasted too long.
+    /// How long the phase may last, and when that is over.
+    within: Duration,
     due: Instant,
     alive_within: Duration,
     up_since: Option<Instant>,
@@ -48,13 +56,21 @@ enum Phase {
 /// How a life ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    pub status: ExitStatus,
+    /// `None`: it could not be started, or nothing is known of its end.
+    pub status: Option<ExitStatus>,
     /// How long it was up; `None` if it never was.
     pub up: Option<Duration>,
     /// Its stop was asked for.
     pub asked: bool,
-    /// Why the guardian ended it, if it did.
+    /// Why the guardian ended it, if it did, or why it knows of no status.
     pub why: Option<String>,
+}
+
+impl Ended {
+    /// One that never began.
+    pub fn before_it_began(error: &io::Error) -> Ended {
+        Ended { status: None, up: None, asked: false, why: Some(format!("it could not be started: {error}")) }
+    }
 }
 
 impl Life {
@@ -70,12 +86,14 @@ impl Life {
             command.env_remove(name);
         }
         command.env(crate::notify::WATCHDOG_USEC, alive_within.as_micros().to_string());
+        let within = READY_WITHIN / guardian.hurry;
         Ok(Life {
             child: command.spawn()?,
             words: BufReader::new(UnixStream::from_std(ours)?).lines(),
             deaf: false,
             phase: Phase::Starting,
-            due: Instant::now() + READY_WITHIN / guardian.hurry,
+            within,
+            due: Instant::now() + within,
             alive_within,
             up_since: None,
             asked: false,
@@ -84,31 +102,55 @@ impl Life {
     }
 
     /// Watches it to its end. `above` is told what it says of its state.
-    pub async fn watch(mut self, signals: &mut Signals, above: &Notify) -> io::Result<Ended> {
+    pub async fn watch(mut self, signals: &mut Signals, above: &mut Above) -> Ended {
         loop {
             let Signals { term, int, hup, child } = signals;
             tokio::select! {
-                _ = child.recv() => {
-                    if let Some(status) = self.child.try_wait()? {
-                        self.drain(above).await;
-                        let up = self.up_since.map(|since| since.elapsed());
-                        return Ok(Ended { status, up, asked: self.asked, why: self.why });
+                biased;
+                _ = child.recv() => match self.child.try_wait() {
+                    Ok(None) => {}
+                    Ok(Some(status)) => return self.ended(Some(status), above).await,
+                    // Somebody else has reaped it, so it is gone, and its number may be another's.
+                    Err(error) => {
+                        self.why = Some(format!("nothing is known of its end: {error}"));
+                        return self.ended(None, above).await;
                     }
-                }
-                word = Signals::asked(term, int, hup) => self.pass_on(word),
+                },
+                word = Signals::asked(term, int, hup) => self.pass_on(word, above),
                 line = self.words.next_line(), if !self.deaf => self.hear(line.ok().flatten(), above),
-                () = tokio::time::sleep_until(self.due) => self.overdue(),
+                () = tokio::time::sleep_until(self.due) => self.run_out(above).await,
             }
         }
     }
 
-    async fn drain(&mut self, above: &Notify) {
+    async fn ended(mut self, status: Option<ExitStatus>, above: &mut Above) -> Ended {
+        self.drain(above).await;
+        let up = self.up_since.map(|since| since.elapsed());
+        Ended { status, up, asked: self.asked, why: self.why }
+    }
+
+    /// The phase's time has run out, as far as the guardian has heard.
+    async fn run_out(&mut self, above: &mut Above) {
+        let due = self.due;
+        let late = due.elapsed() >= LATE;
+        self.drain(above).await;
+        if self.due != due {
+            return;
+        }
+        if late {
+            self.enter(self.phase, self.within);
+        } else {
+            self.overdue();
+        }
+    }
+
+    async fn drain(&mut self, above: &mut Above) {
         while let Ok(Ok(Some(line))) = tokio::time::timeout(DRAIN_WITHIN, self.words.next_line()).await {
             self.hear(Some(line), above);
         }
     }
 
-    fn hear(&mut self, line: Option<String>, above: &Notify) {
+    fn hear(&mut self, line: Option<String>, above: &mut Above) {
         let Some(line) = line else {
             self.deaf = true;
             return;
@@ -122,14 +164,11 @@ impl Life {
             "STOPPING=1" if self.phase != Phase::Dying => self.enter(Phase::Stopping, STOP_WITHIN),
             _ => {}
         }
-        // The guardian's own life is shown by the guardian.
-        if line != "WATCHDOG=1" {
-            above.pass_on(&line);
-        }
+        above.hear(&line);
     }
 
     /// A first request to stop has its time; a second one is at once.
-    fn pass_on(&mut self, word: Word) {
+    fn pass_on(&mut self, word: Word, above: &mut Above) {
         if word == Word::HUP {
             // Before it is up it would die of it.
             if self.phase == Phase::Up {
@@ -143,6 +182,7 @@ impl Life {
             self.enter(Phase::Stopping, STOP_WITHIN);
         }
         self.asked = true;
+        above.stopping();
         self.send(word);
     }
 
@@ -167,7 +207,7 @@ impl Life {
     }
 
     fn enter(&mut self, phase: Phase, within: Duration) {
-        self.phase = phase;
+        (self.phase, self.within) = (phase, within);
         self.due = Instant::now() + within;
     }
 

@@ -52,7 +52,7 @@ impl Patience {
     /// Judges the end of a life, with a draw of `jitter` in `[0, 1)`.
     pub fn judge(&mut self, ended: &Ended, jitter: f64) -> Verdict {
         self.was_up |= ended.up.is_some();
-        let exit = ended.status.code().and_then(Exit::of);
+        let exit = ended.status.and_then(|status| status.code()).and_then(Exit::of);
         if ended.asked {
             return Verdict::End(asked_for(ended, exit));
         }
@@ -66,11 +66,11 @@ impl Patience {
                 sentence: "the daemon refused to start, for the reason said above; mend that and start again"
                     .to_owned(),
             },
-            exit => self.failed(ended, exit, jitter),
+            _ => self.failed(ended, jitter),
         }
     }
 
-    fn failed(&mut self, ended: &Ended, exit: Option<Exit>, jitter: f64) -> Verdict {
+    fn failed(&mut self, ended: &Ended, jitter: f64) -> Verdict {
         let forgiven = ended.up.is_some_and(|up| up >= self.backoff.forgive_after);
         self.row = if forgiven { 1 } else { self.row + 1 };
         let what = what(ended);
@@ -80,7 +80,7 @@ impl Patience {
                  `money-machine doctor`, then start again",
                 self.row
             );
-            return Verdict::GiveUp { exit: exit.unwrap_or(Exit::GaveUp), sentence };
+            return Verdict::GiveUp { exit: Exit::GaveUp, sentence };
         }
         let after = self.backoff.delay(self.row, jitter);
         let sentence = format!(
@@ -98,7 +98,9 @@ fn asked_for(ended: &Ended, exit: Option<Exit>) -> Exit {
         Some(exit) => exit,
         None if ended.why.is_some() => Exit::StopTimedOut,
         // Before it listens for signals, the system ends it.
-        None if matches!(ended.status.signal(), Some(SIGTERM | SIGINT)) => Exit::Done,
+        None if matches!(ended.status.and_then(|status| status.signal()), Some(SIGTERM | SIGINT)) => {
+            Exit::Done
+        }
         None => Exit::Forced,
     }
 }
@@ -107,9 +109,10 @@ const SIGINT: i32 = rustix::process::Signal::INT.as_raw();
 const SIGTERM: i32 = rustix::process::Signal::TERM.as_raw();
 
 fn what(ended: &Ended) -> String {
-    let how = match &ended.why {
-        Some(why) => why.clone(),
-        None => how(ended.status),
+    let how = match (&ended.why, ended.status) {
+        (Some(why), _) => why.clone(),
+        (None, Some(status)) => how(status),
+        (None, None) => "nothing is known of its end".to_owned(),
     };
     match ended.up {
         Some(up) => format!("the daemon ended after {:.0} s: {how}", up.as_secs_f32()),
@@ -133,7 +136,7 @@ mod tests {
     use super::*;
 
     fn ended(raw: i32, up_s: Option<u64>) -> Ended {
-        let status = ExitStatus::from_raw(raw);
+        let status = Some(ExitStatus::from_raw(raw));
         Ended { status, up: up_s.map(Duration::from_secs), asked: false, why: None }
     }
 
@@ -183,7 +186,18 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256]);
         let sentence = "the daemon ended after 1 s: code 70, the store failed; start again; that was failure 10 \
             in a row and it is given up: see its log and `money-machine doctor`, then start again";
-        assert_eq!(end, Verdict::GiveUp { exit: Exit::StoreFailed, sentence: sentence.to_owned() });
+        assert_eq!(end, Verdict::GiveUp { exit: Exit::GaveUp, sentence: sentence.to_owned() });
+    }
+
+    #[test]
+    fn a_start_that_fails_later_is_a_failure_of_the_row() {
+        let mut patience = Patience::new(1);
+        assert!(matches!(patience.judge(&ended(9, Some(5)), 0.0), Verdict::Again { .. }));
+        let busy = std::io::Error::other("text file busy");
+        let verdict = patience.judge(&Ended::before_it_began(&busy), 0.0);
+        let sentence = "the daemon never came up: it could not be started: text file busy; failure 2 of 10, next \
+            try in 0.0 s";
+        assert_eq!(verdict, Verdict::Again { after: Duration::ZERO, sentence: sentence.to_owned() });
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! What trips, what needs a person and what stops the daemon is also told through one [`channel`]
 //! (`telling`), unless it is silenced ([`silence`]). It touches the store and the channel.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mm_core::digest::Digest;
@@ -39,6 +39,7 @@ pub use seen::Unseen;
 pub use silence::Unsilenced;
 pub use telling::{ATTEMPTS_MAX, test};
 
+use silence::Silences;
 use spill::Spill;
 use telling::Desk;
 
@@ -56,12 +57,23 @@ const PAGE: usize = 500;
 pub struct Alerts {
     handle: Handle<Msg>,
     spill: Arc<Spill>,
+    /// A copy of the silences, for those who speak beside the service.
+    silences: Arc<Mutex<Silences>>,
 }
 
 impl Alerts {
     /// The actor's own handle, for the tree.
     pub fn handle(&self) -> &Handle<Msg> {
         &self.handle
+    }
+
+    /// Whether what `about` names is silenced at `now`, as far as the service has said since it started.
+    pub fn is_silenced(&self, about: &str, now: Moment) -> bool {
+        silence::of(&self.silences.lock().unwrap_or_else(PoisonError::into_inner), about, now).is_some()
+    }
+
+    fn know(&self, silences: &Silences) {
+        self.silences.lock().unwrap_or_else(PoisonError::into_inner).clone_from(silences);
     }
 
     /// Tells the owner. The same `about` raised again is counted, not repeated. Over 200 bytes of
@@ -184,7 +196,7 @@ fn line(sentence: &str) -> String {
     line
 }
 
-/// The service.
+/// The service, and the way to it: what waits outside, and over which it says what is silenced.
 pub struct AlertsService(pub Shared, pub Alerts);
 
 /// What it knows.
@@ -203,6 +215,7 @@ impl Component for AlertsService {
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
         let desk = self.read_desk()?;
+        self.1.know(&desk.silences);
         drop(me.cast(Msg::Tidy));
         drop(me.cast(Msg::Look));
         Ok(State { rows: 0, timer: JoinSet::new(), desk })
@@ -238,10 +251,12 @@ impl AlertsService {
             Msg::ClearPrefix { space, prefix } => self.clear_prefix(desk, &space, &prefix).await?,
             Msg::Silence { pattern, row, reply } => {
                 let answer = self.silence(&mut desk.silences, pattern, row).await?;
+                self.1.know(&desk.silences);
                 reply.send(answer);
             }
             Msg::Unsilence { pattern, by, reply } => {
                 let answer = self.unsilence(&mut desk.silences, pattern, &by).await?;
+                self.1.know(&desk.silences);
                 reply.send(answer);
             }
             Msg::Seen { about, reply } => {

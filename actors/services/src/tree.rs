@@ -305,8 +305,7 @@ impl Services {
         let tidy = TidyService { shared: shared.clone(), alerts: alerts.clone() };
         let spec = SupervisorSpec::new(Together::OneForOne, intensity())
             .with(permanent("alerts", "what the owner should know, each once", self.alerts.handle(), {
-                let shared = shared.clone();
-                let alerts = alerts.clone();
+                let (shared, alerts) = (shared.clone(), alerts.clone());
                 move || AlertsService(shared.clone(), alerts.clone())
             }))
             .with(permanent("resources", "looks at memory and disk", self.resources.handle(), move || {

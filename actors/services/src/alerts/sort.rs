@@ -10,6 +10,7 @@ use crate::records::{AlertRow, Sort};
 const TABLE: &[(&str, Sort, &str)] = &[
     ("safe-mode", Sort::Stops, "doctor"),
     ("daemon/", Sort::Stops, "doctor"),
+    ("boot/", Sort::Stops, "audit tail"),
     ("tripped/", Sort::Trips, "actors show {}"),
     ("breaker/", Sort::Trips, "status"),
     ("stopped/", Sort::Trips, "strategy show {}"),
@@ -24,7 +25,6 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("snapshot/", Sort::Person, "strategy show {}"),
     ("clock/", Sort::Person, "doctor"),
     ("disk", Sort::Person, "status"),
-    ("boot/", Sort::Note, "audit tail"),
     ("run-failed/", Sort::Note, "strategy show {}"),
     ("source/", Sort::Note, "status"),
     ("found/", Sort::Note, "opportunities list"),
