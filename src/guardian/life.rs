@@ -25,6 +25,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(40);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What a dead child had said is read for so long at most: a child of its own may hold the other end.
 const DRAIN_WITHIN: Duration = Duration::from_millis(200);
+/// What lies unread is there at once; the system has to be asked for it once.
+const UNREAD_WITHIN: Duration = Duration::from_millis(2);
 /// A guardian that hears so late that a time has run out was held still itself.
 const LATE: Duration = Duration::from_secs(1);
 
@@ -133,7 +135,11 @@ impl Life {
     async fn run_out(&mut self, above: &mut Above) {
         let due = self.due;
         let late = due.elapsed() >= LATE;
-        self.drain(above).await;
+        while self.due == due
+            && let Ok(Ok(Some(line))) = tokio::time::timeout(UNREAD_WITHIN, self.words.next_line()).await
+        {
+            self.hear(Some(line), above);
+        }
         if self.due != due {
             return;
         }
