@@ -213,7 +213,8 @@ impl Machine {
             Arc::new(services.budgets().clone()),
             watched(&services, seams.events, steps.clone()),
         )
-        .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)));
+        .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX)))
+        .with_mask(shared.mask);
         steps.doing("starting the admin and the helpers");
         let root = match Root::start(spec, (seams.tree)(tree_seams)).await {
             Ok(root) => root,

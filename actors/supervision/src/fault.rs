@@ -155,6 +155,18 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The same with `mask` passed over its words.
+    pub(crate) fn masked(self, mask: &dyn Fn(&str) -> String) -> Self {
+        let fault = |fault: Fault| Fault { reason: mask(&fault.reason), ..fault };
+        match self {
+            Self::Failed(why) => Self::Failed(fault(why)),
+            Self::StartFailed(why) => Self::StartFailed(fault(why)),
+            Self::Panicked(why) => Self::Panicked(mask(&why)),
+            Self::GaveUp(why) => Self::GaveUp(mask(&why)),
+            Self::Normal | Self::Killed | Self::StartTimedOut | Self::StillRunning => self,
+        }
+    }
+
     /// What OTP's rules see of it.
     #[must_use]
     pub fn kind(&self) -> ExitKind {

@@ -68,7 +68,7 @@ pub(crate) async fn launch<C: Component>(
 
 /// A panic before the state is there. `what` introduces its text.
 fn start_panicked(seat: &Seat, panic: Panic, what: &str) -> Exit {
-    let exit = Exit::StartFailed(Fault::bug(format!("{what}{}", panic.text)));
+    let exit = Exit::StartFailed(Fault::bug(format!("{what}{}", panic.text))).masked(&*seat.mask);
     seat.meter.note_panic(panic);
     exit
 }
@@ -104,7 +104,7 @@ struct Over;
 
 impl<C: Component> Host<C> {
     fn over(&self, exit: Exit) -> ActorProcessingErr {
-        self.note.write(exit);
+        self.note.write(exit.masked(&*self.seat.mask));
         Box::new(Over)
     }
 
@@ -145,7 +145,7 @@ impl<C: Component> Host<C> {
                 meter.say_bytes(memory_bytes);
                 StatusAnswer::Fields { fields: bounded(fields), memory_bytes }
             }
-            Err(panic) => StatusAnswer::Panicked { why: panic.text },
+            Err(panic) => StatusAnswer::Panicked { why: (self.seat.mask)(&panic.text) },
         };
         meter.leave_poll();
         for ask in meter.take_asks() {

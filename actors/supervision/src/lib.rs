@@ -123,7 +123,7 @@ pub use root::{Root, StartError, StopReport};
 #[cfg(feature = "testing")]
 pub use sabotage::{How, Sabotage, When};
 pub use scope::{Heir, Inherit, inherit, take_hops_here};
-pub use seams::{EventSink, Jitter, MonoNs, Seams, WallMs, real_mono_ns};
+pub use seams::{EventSink, Jitter, Mask, MonoNs, Seams, WallMs, real_mono_ns};
 pub use spec::{ChildSpec, StopWithin, SupervisorSpec, child, supervisor};
 pub use status::StatusAnswer;
 pub use supervisor::{CommandError, Started, SupervisorHandle};

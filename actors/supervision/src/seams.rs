@@ -20,6 +20,9 @@ pub type Jitter = Arc<dyn Fn() -> f64 + Send + Sync>;
 /// Is told of everything that happens to the tree; must not block.
 pub type EventSink = Arc<dyn Fn(&Event) + Send + Sync>;
 
+/// Takes what looks like a secret out of a text.
+pub type Mask = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// The seams of one machine's tree.
 #[derive(Clone)]
 pub struct Seams {
@@ -33,6 +36,8 @@ pub struct Seams {
     pub budgets: Arc<dyn BudgetStore>,
     /// Where events go.
     pub events: EventSink,
+    /// Passes over the words of every fault and panic, before anybody else sees them.
+    pub mask: Mask,
     /// Who breaks actors on purpose; only in tests.
     #[cfg(feature = "testing")]
     pub sabotage: Option<Arc<dyn Sabotage>>,
@@ -48,6 +53,7 @@ impl Seams {
             jitter,
             budgets,
             events,
+            mask: Arc::new(str::to_owned),
             #[cfg(feature = "testing")]
             sabotage: None,
         }
@@ -65,6 +71,7 @@ impl Seams {
             jitter: Arc::new(|| 0.5),
             budgets: Arc::new(MemoryBudgets::default()),
             events: Arc::new(|_| {}),
+            mask: Arc::new(str::to_owned),
             #[cfg(feature = "testing")]
             sabotage: None,
         }
@@ -74,6 +81,13 @@ impl Seams {
     #[must_use]
     pub fn with_mono_ns(mut self, mono_ns: MonoNs) -> Self {
         self.mono_ns = mono_ns;
+        self
+    }
+
+    /// The same seams with another mask.
+    #[must_use]
+    pub fn with_mask(mut self, mask: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.mask = Arc::new(mask);
         self
     }
 

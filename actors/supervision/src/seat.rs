@@ -7,7 +7,7 @@ use crate::hops::Trail;
 use crate::meter::Meter;
 #[cfg(feature = "testing")]
 use crate::sabotage::Sabotage;
-use crate::seams::{MonoNs, WallMs};
+use crate::seams::{Mask, MonoNs, WallMs};
 use crate::watchdog::Pulse;
 
 /// Shared by an incarnation, its handle and its envelopes.
@@ -19,6 +19,7 @@ pub(crate) struct Seat {
     pub(crate) wall_ms: WallMs,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) trail: Arc<Trail>,
+    pub(crate) mask: Mask,
     #[cfg(feature = "testing")]
     pub(crate) sabotage: Option<Arc<dyn Sabotage>>,
 }

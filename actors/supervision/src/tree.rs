@@ -148,6 +148,7 @@ impl Place {
             wall_ms: inner.seams.wall_ms.clone(),
             pulse: inner.pulse.clone(),
             trail: inner.trail.clone(),
+            mask: inner.seams.mask.clone(),
             #[cfg(feature = "testing")]
             sabotage: inner.seams.sabotage.clone(),
         })

@@ -18,6 +18,8 @@ mod hops;
 mod kit;
 #[path = "tree/lives.rs"]
 mod lives;
+#[path = "tree/masked.rs"]
+mod masked;
 #[path = "tree/otp.rs"]
 mod otp;
 #[path = "tree/progress.rs"]

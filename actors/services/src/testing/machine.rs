@@ -78,6 +78,7 @@ impl Machine {
             Mode::Inline => seams
                 .with_mono_ns(Arc::new(move || u64::try_from(mono.mono().as_nanos()).unwrap_or(u64::MAX))),
         };
+        let seams = seams.with_mask(|text| text.replace(super::SECRET, "…"));
         let seams = mm_supervision::Seams { sabotage: bench.sabotage.clone(), ..seams };
         let intensity = Intensity { max: 10, within: Duration::from_secs(60) };
         let spec = SupervisorSpec::new(Together::OneForOne, intensity)
