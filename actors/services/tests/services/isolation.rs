@@ -116,7 +116,7 @@ fn what_was_on_its_way_does_not_leave_under_the_generation_it_was_admitted_with(
                 machine.pass(Duration::from_secs(10)).await;
                 isolate(machine, &isolated).await;
                 if released {
-                    assert_eq!(release(machine, &isolated).await, [isolated.clone()]);
+                    assert_eq!(release(machine, &isolated).await, vec![isolated.clone()]);
                 }
                 let refused = end(machine, "poster").await;
                 let expected = if released { "moved since it was admitted" } else { REASON };
@@ -232,7 +232,7 @@ fn accounts_and_kinds_are_held_apart_and_a_release_covers_what_is_part_of_it() {
                 let held = matches!(admit(machine, own).await, Admit::No { until: None, .. });
                 assert_eq!(held, isolated.covers(own), "{isolated:?} {own:?}");
             }
-            assert_eq!(release(machine, &whole()).await, [isolated.clone()]);
+            assert_eq!(release(machine, &whole()).await, vec![isolated.clone()]);
             let first = all.iter().find(|own| isolated.covers(own)).unwrap();
             let Admit::Probe { generation, .. } = admit(machine, first).await else { panic!("{isolated:?}") };
             // What never leaves gives its turn back, and the next takes it.
