@@ -162,6 +162,7 @@ impl Bench {
             first_hash: action.hash(),
             action,
             deadline: self.run.started.plus(Duration::from_secs(24 * 3600)),
+            fence: Default::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use mm_core::answer::Answer;
 use mm_core::id::{ActionId, RunId, Space, StrategyId};
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord};
-use mm_store::{Change, Key, NewEntry, Record, Span};
+use mm_store::{Change, CommitError, Key, NewEntry, Record, Span};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -32,9 +32,12 @@ use crate::platforms::Platforms;
 use crate::records::OpenRow;
 use crate::shared::Shared;
 
+mod fence;
 mod halt;
 mod road;
 mod writing;
+
+pub use fence::Fence;
 
 /// What is said of a mutating action that a crash cut off.
 const CUT_OFF: &str =
@@ -64,6 +67,8 @@ pub struct Proposal {
     pub first_hash: mm_core::digest::Digest,
     /// When the run must be over; no wait on the road is longer.
     pub deadline: Moment,
+    /// Closed when the run is over for the machine: nothing of it is permitted, spent or sent then.
+    pub fence: Fence,
 }
 
 impl Proposal {
@@ -246,16 +251,23 @@ impl GatewayService {
     }
 
     /// A walk that was fenced off because its run is over is nobody's any more: what it left open is
-    /// settled as after a crash. While the run is not over, another walks the same action.
+    /// settled as after a crash. While another has taken the run up, that one walks the same action.
     async fn settle_what_a_run_left(&self, p: &Proposal) -> Result<(), Fault> {
         let (store, id) = (&self.shared.store, p.id());
-        let run = store.get::<RunRecord>(&p.space, p.run.as_str())?;
-        if run.is_none_or(|run| run.value.outcome.is_none()) {
-            return Ok(());
-        }
-        match store.get::<OpenRow>(&p.space, id.as_str())? {
-            Some(open) => self.settle(&p.space, id.as_str(), open.value.mutating, true).await,
-            None => Ok(()),
+        loop {
+            let Some(run) = store.get::<RunRecord>(&p.space, p.run.as_str())? else { return Ok(()) };
+            if run.value.outcome.is_none() && run.version != p.run_version {
+                return Ok(());
+            }
+            let Some(open) = store.get::<OpenRow>(&p.space, id.as_str())? else { return Ok(()) };
+            let settled = self.settled(&p.space, id.as_str(), open.value.mutating, true)?;
+            let key = Key::of::<RunRecord>(&p.space, p.run.as_str())?;
+            match store.commit(settled.expect_version(key, run.version)).await {
+                Ok(_) => return Ok(()),
+                // It was taken up, or ended, at this very moment.
+                Err(CommitError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -266,6 +278,13 @@ impl GatewayService {
         mutating: bool,
         may_have_left: bool,
     ) -> Result<(), Fault> {
+        let change = self.settled(space, id, mutating, may_have_left)?;
+        self.shared.store.commit(change).await?;
+        Ok(())
+    }
+
+    /// The change that settles an open action.
+    fn settled(&self, space: &Space, id: &str, mutating: bool, may_have_left: bool) -> Result<Change, Fault> {
         let (store, now) = (&self.shared.store, self.shared.now());
         let mut change = Change::new().delete(Key::new(space, OpenRow::KIND, id)?);
         if let Some(row) = store.get::<ActionRecord>(space, id)? {
@@ -280,8 +299,7 @@ impl GatewayService {
                 self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
             }
         }
-        store.commit(change).await?;
-        Ok(())
+        Ok(change)
     }
 }
 

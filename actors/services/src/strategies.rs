@@ -9,7 +9,7 @@
 //! It calls the gateway, the alerts and the store.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mm_core::breaker::Breaker;
 use mm_core::id::{RunId, Space, StrategyId};
@@ -63,6 +63,23 @@ pub struct Strategies {
 struct Seat {
     handle: Handle<Msg>,
     place: Place,
+    /// The host's own parts, once it has its row in the tree.
+    host: Arc<OnceLock<Host>>,
+}
+
+impl Seat {
+    /// The host stays down until a person acts: its run does not wait for that to get its end on record.
+    fn interrupt(&self) {
+        let (Some(host), handle) = (self.host.get().cloned(), self.handle.clone()) else { return };
+        tokio::spawn(async move {
+            if handle.is_running() {
+                return;
+            }
+            if let Err(error) = host.interrupt().await {
+                tracing::error!(host = host.name(), %error, "its run gets its end when its host starts again");
+            }
+        });
+    }
 }
 
 /// Where the hosts stand in the tree.
@@ -240,17 +257,20 @@ impl Strategies {
 
     /// Looks out for crashes of hosts among the tree's events, so that a host that starts again knows that
     /// the one before it did not end in order. A kill, and trouble of the store, are none of a run's input.
+    ///
+    /// A host that is killed, given up or out of use takes its run along, whatever it itself still does.
     pub fn watch(&self, event: &Event) {
-        let What::Crashed(report) = &event.what else { return };
         let below = event.path.strip_prefix(PATH).and_then(|rest| rest.strip_prefix('/'));
         let name = below.and_then(|rest| rest.split_once('/')).map(|(_, id)| id);
-        let crashed = match &report.exit {
-            Exit::Panicked(_) => true,
-            Exit::Failed(fault) => fault.cause == Cause::Bug,
-            _ => false,
-        };
-        if let Some(seat) = name.filter(|_| crashed).and_then(|name| self.seat(name)) {
-            seat.place.died(&report.cause);
+        let Some(seat) = name.and_then(|name| self.seat(name)) else { return };
+        match &event.what {
+            What::Crashed(report) if is_crash(&report.exit) => seat.place.died(&report.cause),
+            What::Killed { .. } | What::Abandoned => seat.place.fence_off(),
+            What::Tripped { .. } | What::Isolated { .. } => {
+                seat.place.fence_off();
+                seat.interrupt();
+            }
+            _ => {}
         }
     }
 
@@ -294,6 +314,8 @@ impl Strategies {
             crashes: self.crashes.clone(),
             place: seat.place.clone(),
         };
+        // Each row of the same seat is made of the same parts.
+        drop(seat.host.set(host.clone()));
         child(
             host.name(),
             "starts, journals and commits the runs of one strategy",
@@ -360,6 +382,15 @@ impl Strategies {
     pub async fn standing(&self, id: &str) -> Result<Option<Standing>, CallError> {
         let Some(host) = self.host(id) else { return Ok(None) };
         host.call(|reply| Msg::Standing { reply }, CALL_TIMEOUT).await.map(Some)
+    }
+}
+
+/// Whether an end says something of the run that was under way: a kill does not, and neither does the store.
+fn is_crash(exit: &Exit) -> bool {
+    match exit {
+        Exit::Panicked(_) => true,
+        Exit::Failed(fault) => fault.cause == Cause::Bug,
+        _ => false,
     }
 }
 

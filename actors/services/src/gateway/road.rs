@@ -10,6 +10,9 @@
 //! 7 learn    limiter and breaker take what the answer taught
 //! 8 record   outcome, step and audit entry, one change
 //! ```
+//!
+//! Up to step 6 it ends wherever it finds the run's fence closed, after every wait and right before the
+//! permit, the intent and the send. What is being sent already goes on to its record.
 
 use std::time::Duration;
 
@@ -130,12 +133,16 @@ impl GatewayService {
 
     /// One try, from judgement to record.
     async fn once(&self, p: &Proposal, draft: &mut Draft) -> Result<Answer, Halt> {
+        not_fenced(p)?;
         let ruling = self.judge(p, draft).await?; // 1 and 2
         let mut turn = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3
         let request = self.seal(p, oblige(&p.action, &ruling)?).await?;
         let permit = self.permit(p, draft, &request, turn.generation, ruling.rules).await?; // 4
         self.intend(p, draft, &charge, &request, &permit).await?; // 5
+        if p.fence.is_closed() {
+            return Err(given_up(p, draft));
+        }
         let sent = self.send(p, &mut turn, permit, request).await; // 6
         self.learn(&charge, &sent); // 7
         self.conclude(p, draft, sent).await // 8
@@ -176,6 +183,7 @@ impl GatewayService {
         };
         // A full limit is waited for here, not by trying again: no act has been tried yet.
         loop {
+            not_fenced(p)?;
             let Err(full) = self.limiter.reserve(&charge).await? else { return Ok(charge) };
             let refusal =
                 Refusal { class: ErrorClass::RateLimit, why: full.to_string(), rules: vec!["limit".into()] };
@@ -211,6 +219,7 @@ impl GatewayService {
         generation: u64,
         rules: Digest,
     ) -> Result<Permit, Halt> {
+        not_fenced(p)?;
         match self.compliance.permit(&p.action, &p.space, &p.id(), request, generation, rules).await? {
             Ok(permit) => Ok(permit),
             Err(NoPermit::Judged(ruling)) => {
@@ -355,6 +364,23 @@ impl GatewayService {
         tokio::time::sleep(until.since(self.shared.now()) + Duration::from_millis(1)).await;
         true
     }
+}
+
+/// Nothing more is done for a run that is over for the machine.
+fn not_fenced(p: &Proposal) -> Result<(), Halt> {
+    if p.fence.is_closed() { Err(Halt::Fenced) } else { Ok(()) }
+}
+
+/// The run was given up between the intent and the send: a change is on record as one that did not happen.
+/// A read has nothing to say to anybody.
+fn given_up(p: &Proposal, draft: &mut Draft) -> Halt {
+    if !p.action.request.method().is_mutating() {
+        return Halt::Fenced;
+    }
+    draft.stage(Stage::Failed);
+    let why =
+        format!("{}: its run was given up before it was sent; it did not happen", p.action.request.url());
+    Halt::Refused(Refusal::new(ErrorClass::Transient, why))
 }
 
 fn lane(p: &Proposal) -> Lane {

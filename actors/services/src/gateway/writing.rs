@@ -137,6 +137,9 @@ impl GatewayService {
         request: &Request,
         permit: &Permit,
     ) -> Result<(), Halt> {
+        if p.fence.is_closed() {
+            return Err(Halt::Fenced);
+        }
         let now = self.shared.now();
         let mutating = request.method().is_mutating();
         draft.tries += 1;
@@ -243,6 +246,15 @@ impl GatewayService {
         let change = self.fenced(p)?.and(self.end(p, &mut draft, StepOutcome::Refused(refusal.clone()))?);
         match self.shared.store.commit(change).await {
             Ok(_) => Ok(Walked::Refused(refusal)),
+            // The run moved on. Nobody else walks a change whose intent is on record: its record tells how
+            // it ended, the journal does not.
+            Err(CommitError::Refused { .. })
+                if draft.tries > 0 && p.action.request.method().is_mutating() =>
+            {
+                let alone = self.ending(p, &mut draft)?;
+                self.shared.store.commit(alone).await?;
+                Ok(Walked::Fenced)
+            }
             Err(CommitError::Refused { .. }) => Ok(Walked::Fenced),
             Err(error) => Err(error.into()),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mm_core::action::Action;
@@ -18,24 +18,9 @@ use mm_store::Store;
 use mm_supervision::Fault;
 
 use super::hand::Hand;
-use crate::gateway::{Gateway, Proposal, Walked};
+use crate::gateway::{Fence, Gateway, Proposal, Walked};
 use crate::records::{CrashRecord, Input};
 use crate::shared::Shared;
-
-/// Closed when a run is over for the machine, whatever its thread still does. An abandoned thread
-/// finds it closed and can do nothing more.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Fence(Arc<AtomicBool>);
-
-impl Fence {
-    pub(super) fn close(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
 
 /// One run's way to the machine.
 pub(super) struct RunBackend {
@@ -142,6 +127,7 @@ impl RunBackend {
             first_hash: action.hash(),
             action,
             deadline: self.deadline,
+            fence: self.fence.clone(),
         };
         self.acts.fetch_add(1, Ordering::Relaxed);
         let within = self.deadline.since(self.shared.now()) + Duration::from_secs(1);

@@ -89,6 +89,17 @@ impl Ended {
         self
     }
 
+    /// Without what it gave, as that cannot be stored: what it crashed over, and how it ended if not well,
+    /// is told all the same.
+    pub(super) fn without_what_it_gave(self, why: String) -> Self {
+        if self.outcome == Outcome::Succeeded {
+            return Self::without_result(Outcome::Failed, why);
+        }
+        let Self { outcome, class, mut errors, suspect, crash, .. } = self;
+        errors.push(why);
+        Self { class, errors, suspect, crash, ..Self::without_result(outcome, String::new()) }
+    }
+
     /// An end that leaves nothing to commit but itself.
     pub(super) fn without_result(outcome: Outcome, why: String) -> Self {
         Self {
@@ -301,4 +312,28 @@ pub(super) fn ticks(
         }
     }
     Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Input;
+
+    #[test]
+    fn what_cannot_be_stored_takes_no_crash_and_no_outcome_along() {
+        let suspect = Suspect { input: Input::Item("x".into()), digest: Default::default() };
+        for outcome in [Outcome::Failed, Outcome::Stuck, Outcome::Cancelled, Outcome::Interrupted] {
+            let ended = Ended::without_result(outcome, "its own words".into())
+                .crashed(Some(suspect.clone()), Some(CrashRow::default()))
+                .without_what_it_gave("too large".into());
+            assert_eq!(
+                (ended.outcome, ended.errors),
+                (outcome, vec!["its own words".into(), "too large".into()])
+            );
+            assert!(ended.suspect.is_some() && ended.crash.is_some());
+        }
+        let well = Ended::of(RunEnd::Finished { report: Report::default(), drafts: Drafts::default() });
+        let ended = well.without_what_it_gave("too large".into());
+        assert_eq!((ended.outcome, ended.errors), (Outcome::Failed, vec!["too large".to_owned()]));
+    }
 }

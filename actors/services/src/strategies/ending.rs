@@ -10,9 +10,11 @@ use mm_supervision::{Fault, Handle};
 
 use super::commit::{self, Ended, NotPrepared, Prepared};
 use super::execute::{Panic, RunEnd};
+use super::quarantine::Suspect;
 use super::state::{Current, Host, State};
 use super::{Msg, telling};
-use crate::records::{CrashRow, QuarantineRow};
+use crate::integrity;
+use crate::records::{CrashRow, QuarantineRow, StrategyRow};
 
 impl Host {
     pub(super) async fn ended(
@@ -67,6 +69,47 @@ impl Host {
         Ok(())
     }
 
+    /// Ends the run that a host left, which is down and stays so until a person acts.
+    pub(super) async fn interrupt(&self) -> Result<(), Fault> {
+        let store = &self.shared.store;
+        // What does not open is seen to by the host when it starts again.
+        let Ok(Some(row)) = integrity::read::<StrategyRow>(store, &self.space, self.id.as_str())? else {
+            return Ok(());
+        };
+        let Some(last) = row.value.last_run.clone() else { return Ok(()) };
+        let Ok(Some(run)) = integrity::read::<RunRecord>(store, &self.space, last.as_str())? else {
+            return Ok(());
+        };
+        if run.value.outcome.is_some() {
+            return Ok(());
+        }
+        let mut state = State::of(row.value, Some(row.version));
+        let cut_off = self.cut_off(run.value)?;
+        let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
+        let why = "it was cut off, and the strategy's host is out of use";
+        self.end_interrupted(&mut state, cut_off, run.version, why, crashed).await
+    }
+
+    /// Ends a run that was cut off and is not taken up again.
+    pub(super) async fn end_interrupted(
+        &self,
+        state: &mut State,
+        run: RunRecord,
+        version: u64,
+        why: &str,
+        crashed: Option<(Suspect, String)>,
+    ) -> Result<(), Fault> {
+        let why = match &crashed {
+            Some((_, words)) => format!("{why}; its host crashed: {words}"),
+            None => why.to_owned(),
+        };
+        let suspect = crashed.map(|(suspect, _)| suspect);
+        let ended = Ended::without_result(Outcome::Interrupted, why).crashed(suspect, None);
+        // A breaker that is half open has this run as its probe: there is one run at a time.
+        let generation = state.row.breaker.generation();
+        self.end(state, run, version, generation, ended).await
+    }
+
     /// What is kept of a run that crashed.
     fn run_crash(&self, current: &Current, exit: &str, panic: &Panic) -> CrashRow {
         let (total, records) = current.hand.steps();
@@ -103,7 +146,7 @@ impl Host {
         ended: Ended,
     ) -> Result<(), Fault> {
         let (mut ended, mut version) = (ended, Some(version));
-        let (mut bare, mut removed) = (false, BTreeSet::new());
+        let (mut tried, mut removed) = (0, BTreeSet::new());
         let written = loop {
             let problem = match commit::end(self, &state.row, run.clone(), version, generation, &ended) {
                 Ok(prepared) => match self.try_end(state, &prepared).await? {
@@ -125,9 +168,13 @@ impl Host {
                         version = None;
                     }
                 }
-                Problem::Unstorable(why) | Problem::Damaged(_, why) if !bare => {
-                    bare = true;
-                    ended = Ended::without_result(Outcome::Failed, why);
+                Problem::Unstorable(why) | Problem::Damaged(_, why) if tried < 2 => {
+                    // What is kept of a crash may itself be what cannot be stored.
+                    ended = match tried {
+                        0 => ended.without_what_it_gave(why),
+                        _ => Ended::without_result(ended.outcome, why),
+                    };
+                    tried += 1;
                 }
                 Problem::Unstorable(why) | Problem::Damaged(_, why) => return Err(Fault::bug(why)),
             }

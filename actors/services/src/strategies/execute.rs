@@ -81,7 +81,12 @@ pub(super) async fn execute(
         strategy.shutdown().await;
         result.map(|report| (report, drafts))
     };
-    let ended = tokio::time::timeout(within, catching(run)).await;
+    let mut run = Box::pin(run);
+    let ended = tokio::time::timeout(within, catching(run.as_mut())).await;
+    // What is cut off is dropped here, and that is the strategy's code too.
+    if let Err(panic) = caught(|| drop(run)) {
+        return RunEnd::Panicked(panic.into());
+    }
     match (backend.interrupt.take(), ended) {
         (Some(Interrupt::Diverged(step)), _) => RunEnd::Diverged(step),
         // The strategy's own mistake, which comes again each time.

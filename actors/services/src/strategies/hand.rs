@@ -11,6 +11,7 @@ use mm_core::digest::Digest;
 use mm_core::id::RunId;
 
 use super::quarantine::{self, Suspect};
+use crate::gateway::Fence;
 use crate::records::{CrashRecord, Input};
 
 /// The last steps that are remembered.
@@ -99,18 +100,39 @@ impl Hand {
 #[derive(Clone, Default)]
 pub(super) struct Place {
     inner: Arc<Mutex<Held>>,
+    mute: Arc<Mutex<Option<serde_json::Value>>>,
 }
 
 #[derive(Default)]
 struct Held {
     current: Option<(RunId, u32, Hand)>,
     died: Option<String>,
+    fence: Option<Fence>,
 }
 
 impl Place {
     /// A run was put onto a thread.
-    pub(super) fn hold(&self, run: &RunId, attempt: u32, hand: &Hand) {
-        *self.lock() = Held { current: Some((run.clone(), attempt, hand.clone())), died: None };
+    pub(super) fn hold(&self, run: &RunId, attempt: u32, hand: &Hand, fence: &Fence) {
+        let (current, fence) = (Some((run.clone(), attempt, hand.clone())), Some(fence.clone()));
+        *self.lock() = Held { current, died: None, fence };
+    }
+
+    /// The host is out of use: its run is over for the machine, also where the host itself does not yield
+    /// and keeps what it knows.
+    pub(super) fn fence_off(&self) {
+        if let Some(fence) = &self.lock().fence {
+            fence.close();
+        }
+    }
+
+    /// The strategy did not answer over this configuration.
+    pub(super) fn mute_over(&self, config: &serde_json::Value) {
+        *self.mute.lock().unwrap_or_else(PoisonError::into_inner) = Some(config.clone());
+    }
+
+    /// Whether it was so before.
+    pub(super) fn is_mute_over(&self, config: &serde_json::Value) -> bool {
+        self.mute.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(config)
     }
 
     /// The host crashed, with these words.

@@ -6,9 +6,11 @@
 use mm_core::breaker::{Admit, State as At};
 use mm_core::id::Space;
 use mm_core::run::Trigger;
+use mm_sdk::{About, Guide, Payout};
 use mm_store::{Change, CommitError, Key, NewEntry};
 use mm_supervision::{Component, Fault, Handle};
 use serde_json::json;
+use std::time::Duration;
 
 use super::state::{Host, State};
 use super::{Msg, NotStarted, Standing, Word, breaker_policy};
@@ -31,9 +33,8 @@ impl Component for Host {
             // Nothing is written until it is mended.
             Ok(None) | Err(_) => (StrategyRow::default(), None),
         };
-        let put_aside = self.put_aside(damage);
-        let mut state =
-            State { row, version, put_aside, damaged, current: None, waiting: Vec::new(), last: None };
+        let mut state = State { damaged, ..State::of(row, version) };
+        self.ask(&mut state, damage).await;
         if damaged {
             return Ok(state);
         }
@@ -74,7 +75,7 @@ impl Component for Host {
             }
             // While its rows do not open, that is what it is put aside for.
             Msg::Configured if state.damaged => {}
-            Msg::Configured => state.put_aside = self.put_aside(None),
+            Msg::Configured => self.ask(state, None).await,
             Msg::Standing { reply } => {
                 reply.send(self.standing(state));
             }
@@ -82,6 +83,23 @@ impl Component for Host {
         Ok(())
     }
 }
+
+/// Of a strategy that does not bear being asked what it is.
+const SILENT: About = About {
+    name: "unknown",
+    description: "it does not answer what it is",
+    code_version: 0,
+    required_accounts: &[],
+    time_to_first_dollar: "unknown",
+    automation_level: 0.0,
+    schedule: "",
+    deadline: Duration::ZERO,
+    proposes: &[],
+    guide: Guide {
+        steps: &[],
+        payout: Payout { holder: "unknown", minimum: "unknown", how_long: "unknown" },
+    },
+};
 
 impl Host {
     /// Its name below its supervisor.
@@ -200,7 +218,7 @@ impl Host {
     fn standing(&self, state: &State) -> Standing {
         let installed = self.installed();
         Standing {
-            about: (installed.make)().about(),
+            about: state.about.clone().unwrap_or(SILENT),
             row: state.row.clone(),
             running: state.current.as_ref().map(|current| current.run.id.clone()),
             put_aside: state.put_aside.clone(),

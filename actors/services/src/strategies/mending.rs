@@ -4,6 +4,7 @@
 //! Whatever is removed is on the audit chain, and the owner is told.
 
 use mm_core::run::RunRecord;
+use mm_sdk::About;
 use mm_store::{Change, Key, NewEntry, Span};
 use mm_supervision::panics::caught;
 use mm_supervision::{Fault, Handle};
@@ -15,15 +16,17 @@ use crate::integrity::{self, Finding};
 use crate::records::{ScheduleRow, StrategyRow, TickRow};
 use crate::shared::Installed;
 
-/// Why a strategy does not take its configuration. It is asked all that its host asks of it: one that
-/// panics over that would take the host's start, and with it the kernel's, along.
-fn refused(installed: &Installed) -> Option<String> {
+/// What a strategy that never answers is put aside with.
+const MUTE: &str = "it does not answer whether it takes its configuration; its thread is given up";
+
+/// What a strategy says of itself, and why it does not take its configuration. That is the strategy's own
+/// code: one that panics over it would take the host's start, and with it the kernel's, along.
+fn asked(installed: &Installed) -> (Option<About>, Option<String>) {
     let asked = caught(|| {
         let mut strategy = (installed.make)();
-        let _about = strategy.about();
-        strategy.initialise(&installed.config).err()
+        (Some(strategy.about()), strategy.initialise(&installed.config).err())
     });
-    asked.unwrap_or_else(|panic| Some(format!("it panicked over its configuration: {}", panic.text)))
+    asked.unwrap_or_else(|panic| (None, Some(format!("it panicked over its configuration: {}", panic.text))))
 }
 
 impl Host {
@@ -38,24 +41,42 @@ impl Host {
         Ok(first)
     }
 
-    /// Why it is put aside: its rows, or its configuration. Told to the owner.
-    pub(super) fn put_aside(&self, damage: Option<Finding>) -> Option<String> {
+    /// Asks the strategy what it is and whether it takes its configuration, and whether it is put aside:
+    /// for its rows, or its configuration. Told to the owner.
+    pub(super) async fn ask(&self, state: &mut State, damage: Option<Finding>) {
         let installed = self.installed();
         let damage = damage.map(|finding| finding.sentence).or_else(|| installed.mistake.clone());
+        let (about, refused) = self.answered(&installed).await;
         let why = damage.or_else(|| {
-            let why = refused(&installed)?;
+            let why = refused?;
             let place = installed.place.map(|place| format!(" (its settings stand at {place})"));
             Some(format!("{why}{}", place.unwrap_or_default()))
         });
-        let about = format!("put-aside/{}", self.id);
+        let told = format!("put-aside/{}", self.id);
         match &why {
             Some(why) => {
                 let sentence = format!("strategy `{}` is put aside: {why}", self.id);
-                self.alerts.raise(&self.space, about, sentence);
+                self.alerts.raise(&self.space, told, sentence);
             }
-            None => self.alerts.clear(&self.space, about),
+            None => self.alerts.clear(&self.space, told),
         }
-        why
+        // What it said once is still so.
+        state.about = about.or(state.about.take());
+        state.put_aside = why;
+    }
+
+    /// Its answer, asked on a thread of its own. A configuration that it did not answer over is not asked
+    /// about again in this life of the process: each time costs a thread.
+    async fn answered(&self, installed: &Installed) -> (Option<About>, Option<String>) {
+        if self.place.is_mute_over(&installed.config) {
+            return (None, Some(MUTE.to_owned()));
+        }
+        let own = installed.clone();
+        if let Some(answer) = self.pool.ask(move || asked(&own)).await {
+            return answer;
+        }
+        self.place.mute_over(&installed.config);
+        (None, Some(MUTE.to_owned()))
     }
 
     /// Removes a row that does not open and is written anew, and tells the owner.
@@ -104,7 +125,7 @@ impl Host {
             self.alerts.clear(space, format!("integrity/{what}/{id}"));
         }
         state.damaged = false;
-        state.put_aside = self.put_aside(None);
+        self.ask(state, None).await;
         self.take_up(me, state).await
     }
 

@@ -4,19 +4,26 @@
 //! spins, so strategies get threads and runtimes apart from the machine's own. Slots are given by
 //! priority, then in order of asking. A run whose host died is let go: its slot is given again and its
 //! thread, fenced off, ends at its next step. A thread that cannot be ended is abandoned, at most
-//! [`ABANDONED_MAX`] times a boot; after that the process ends in a controlled way.
+//! [`ABANDONED_MAX`] times a boot; after that the process ends in a controlled way. A thread that was let
+//! go with its host is abandoned too if it is not done long after its deadline.
 //! In simulation there are no threads: runs are tasks of the one paused runtime.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 /// Threads that may be given up before the process ends.
 pub const ABANDONED_MAX: u32 = 2;
 
-/// A run, ready to execute.
-pub type Job = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+/// A strategy that is asked something, and not run, answers within microseconds. One that takes longer than
+/// this never does; it is well within the time a host has to start.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A run, ready to execute. It is told its own ticket.
+pub type Job = Box<dyn FnOnce(Ticket) -> BoxFuture<'static, ()> + Send>;
 
 /// How jobs are executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +118,16 @@ impl Pool {
     /// Gives up the thread of a job that never yields: its slot is free again, and it counts.
     pub fn abandon(&self, ticket: Ticket) {
         self.let_go(ticket);
+        self.abandon_if_let_go(ticket);
+    }
+
+    /// The same for a job that should long be over, if it was let go and its thread still runs: its host
+    /// is gone, so nobody else looks after it. Says whether it was so.
+    pub fn abandon_if_let_go(&self, ticket: Ticket) -> bool {
         let spent = {
             let mut inner = self.lock();
             if !inner.leaving.remove(&ticket.0) {
-                return;
+                return false;
             }
             inner.abandoned += 1;
             inner.abandoned > ABANDONED_MAX
@@ -122,6 +135,25 @@ impl Pool {
         if spent {
             (self.on_spent)();
         }
+        true
+    }
+
+    /// Asks strategy code for something, on a thread of its own: the machine's threads do not bear one that
+    /// never yields. `None` if it does not answer in time; its thread is lost then.
+    pub async fn ask<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        if self.mode == Mode::Inline {
+            return Some(work());
+        }
+        let (answer, answered) = oneshot::channel();
+        let spawned = std::thread::Builder::new().name("ask".to_owned()).spawn(move || {
+            // Nobody waits any more for what comes late.
+            drop(answer.send(work()));
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "a strategy could not be asked: there is no thread for it");
+            return None;
+        }
+        tokio::time::timeout(ANSWER_WITHIN, answered).await.ok()?.ok()
     }
 
     fn start_next(&self) {
@@ -141,14 +173,14 @@ impl Pool {
         let pool = self.clone();
         if self.mode == Mode::Inline {
             tokio::spawn(async move {
-                job().await;
+                job(Ticket(number)).await;
                 pool.ended(number);
             });
             return;
         }
         let spawned = std::thread::Builder::new().name(format!("run-{number}")).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(job()),
+                Ok(runtime) => runtime.block_on(job(Ticket(number))),
                 // The job is dropped unexecuted; its host finds out by the run's deadline.
                 Err(error) => tracing::error!(%error, "a run got no runtime"),
             }
@@ -190,10 +222,10 @@ mod tests {
         let pool = pool(1);
         let (gate, opened) = mpsc::channel::<()>();
         let (order, seen) = mpsc::channel();
-        pool.run(1, Box::new(move || Box::pin(async move { opened.recv().unwrap() })));
+        pool.run(1, Box::new(move |_| Box::pin(async move { opened.recv().unwrap() })));
         for priority in [3, 1, 2] {
             let order = order.clone();
-            pool.run(priority, Box::new(move || Box::pin(async move { order.send(priority).unwrap() })));
+            pool.run(priority, Box::new(move |_| Box::pin(async move { order.send(priority).unwrap() })));
         }
         gate.send(()).unwrap();
         assert_eq!([seen.recv().unwrap(), seen.recv().unwrap(), seen.recv().unwrap()], [1, 2, 3]);
@@ -207,7 +239,7 @@ mod tests {
         for number in 0..3 {
             let (gate, opened) = mpsc::channel::<()>();
             let begun = begun.clone();
-            let job = move || -> BoxFuture<'static, ()> {
+            let job = move |_: Ticket| -> BoxFuture<'static, ()> {
                 Box::pin(async move {
                     begun.send(number).unwrap();
                     let _ended = opened.recv();
@@ -237,7 +269,7 @@ mod tests {
             let (begun, begins) = mpsc::channel();
             let ticket = pool.run(
                 1,
-                Box::new(move || {
+                Box::new(move |_| {
                     Box::pin(async move {
                         begun.send(()).unwrap();
                         let _ended = opened.recv();
@@ -262,7 +294,7 @@ mod tests {
             let (over, ends) = mpsc::channel::<()>();
             let ticket = pool.run(
                 1,
-                Box::new(move || {
+                Box::new(move |_| {
                     Box::pin(async move {
                         begun.send(()).unwrap();
                         let _ended = opened.recv();
@@ -281,7 +313,33 @@ mod tests {
             assert!(ends.recv().is_err(), "it ended");
         }
         let (told, done) = mpsc::channel();
-        pool.run(1, Box::new(move || Box::pin(async move { told.send(()).unwrap() })));
+        pool.run(1, Box::new(move |_| Box::pin(async move { told.send(()).unwrap() })));
         done.recv().unwrap();
+    }
+
+    /// Its thread is as lost as one whose host still knows it.
+    #[test]
+    fn a_job_that_was_let_go_and_never_ends_counts_once_it_should_have() {
+        let (spent, told) = mpsc::channel();
+        let pool = Pool::new(1, Mode::Threads, Arc::new(move || spent.send(()).unwrap()));
+        let mut gates = Vec::new();
+        for n in 0..=ABANDONED_MAX {
+            let (gate, opened) = mpsc::channel::<()>();
+            let (begun, begins) = mpsc::channel();
+            let job = move |ticket: Ticket| -> BoxFuture<'static, ()> {
+                Box::pin(async move {
+                    begun.send(ticket).unwrap();
+                    let _ended = opened.recv();
+                })
+            };
+            let ticket = pool.run(1, Box::new(job));
+            assert_eq!(begins.recv().unwrap(), ticket);
+            assert!(!pool.abandon_if_let_go(ticket), "its host looks after it");
+            pool.let_go(ticket);
+            assert!(pool.abandon_if_let_go(ticket));
+            assert!(!pool.abandon_if_let_go(ticket), "once");
+            assert_eq!(told.try_recv().is_ok(), n == ABANDONED_MAX);
+            gates.push(gate);
+        }
     }
 }

@@ -9,21 +9,25 @@ use std::time::Duration;
 
 use mm_core::error::ErrorClass;
 use mm_core::id::RunId;
-use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
+use mm_core::run::{RunRecord, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
+use mm_sdk::About;
 use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Span};
 use mm_supervision::{Fault, Handle, Heir, Undelivered};
 use serde_json::json;
 
-use super::backend::{Fence, RunBackend};
-use super::commit::{self, Ended};
-use super::execute::{RunEnd, execute};
+use super::backend::RunBackend;
+use super::commit;
+use super::execute::{Panic, RunEnd, execute};
 use super::hand::Hand;
+use super::pool::{Pool, Ticket};
 use super::quarantine::{self, Suspect};
 use super::state::{Current, Host, State};
 use super::{Msg, TickOrder, telling};
+use crate::gateway::Fence;
 use crate::integrity;
 use crate::records::{QuarantineRow, ScheduleRow, TickRow};
+use crate::shared::CALL_TIMEOUT;
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
@@ -65,8 +69,12 @@ impl WayBack {
 impl Drop for WayBack {
     fn drop(&mut self) {
         if !self.told {
-            let sentence = "the machine had no thread for it".to_owned();
-            let end = RunEnd::Failed { class: ErrorClass::Transient, sentence };
+            let end = if std::thread::panicking() {
+                RunEnd::Panicked(Panic::saying("its thread panicked outside its own code"))
+            } else {
+                let sentence = "the machine had no thread for it".to_owned();
+                RunEnd::Failed { class: ErrorClass::Transient, sentence }
+            };
             if self.me.cast(self.message(end)).is_err() {
                 tracing::debug!("a run had no thread, and its host does not hear it; it is overdue later");
             }
@@ -74,13 +82,30 @@ impl Drop for WayBack {
     }
 }
 
-/// Looks after a run when it should long be over.
-async fn watch(me: Handle<Msg>, run: RunId, attempt: u32, deadline: Duration) {
+/// Looks after a run when it should long be over, and after its thread if its host died meanwhile.
+async fn watch(me: Handle<Msg>, run: RunId, attempt: u32, deadline: Duration, pool: Pool, ticket: Ticket) {
     tokio::time::sleep(deadline + STUCK_AFTER).await;
+    if pool.abandon_if_let_go(ticket) {
+        return abandoned(&run);
+    }
     // A host that is gone has other ways to find out; one that is full has none.
     while let Err(Undelivered::Full(_)) = me.cast(Msg::Overdue { run: run.clone(), attempt }) {
         tokio::time::sleep(AGAIN_AFTER).await;
     }
+    // The host counts the thread when the end is on record. One that dies over it does not.
+    tokio::time::sleep(CALL_TIMEOUT).await;
+    if pool.abandon_if_let_go(ticket) {
+        abandoned(&run);
+    }
+}
+
+fn abandoned(run: &RunId) {
+    tracing::error!(%run, "its host is gone and its thread never yields; the thread is given up");
+}
+
+/// What the strategy says of itself.
+fn about(state: &State) -> Result<About, Fault> {
+    state.about.clone().ok_or_else(|| Fault::bug("a strategy that does not say what it is was to run"))
 }
 
 impl Host {
@@ -101,7 +126,7 @@ impl Host {
             id: RunId::new(format!("{:05}-{runs:06}-{}", epoch.0, self.id)),
             space: self.space.clone(),
             strategy: self.id.clone(),
-            code_version: (self.installed().make)().about().code_version,
+            code_version: about(state)?.code_version,
             epoch,
             attempt: 1,
             trigger,
@@ -147,11 +172,11 @@ impl Host {
         generation: u64,
     ) -> Result<(), Fault> {
         let installed = self.installed();
-        let about = (installed.make)().about();
+        let about = about(state)?;
         let snapshot = self.snapshot(state)?;
         let (fence, acts) = (Fence::default(), Arc::new(AtomicU32::new(0)));
         let hand = Hand::knowing(quarantine::known(&self.shared.store, &self.space, &self.id)?);
-        self.place.hold(&run.id, run.attempt, &hand);
+        self.place.hold(&run.id, run.attempt, &hand, &fence);
         let backend = RunBackend {
             shared: self.shared.clone(),
             gateway: self.gateway.clone(),
@@ -172,10 +197,12 @@ impl Host {
         let (home, mut backend, within) = (tokio::runtime::Handle::current(), backend, about.deadline);
         let way = WayBack { me: me.clone(), run: run.id.clone(), attempt: run.attempt, told: false };
         let (fenced, heir) = (fence.clone(), Heir::here());
-        let job = move || -> futures_util::future::BoxFuture<'static, ()> {
+        let pool = self.pool.clone();
+        let job = move |ticket: Ticket| -> futures_util::future::BoxFuture<'static, ()> {
             // The time of a run begins when it has its slot.
             backend.deadline = backend.shared.now().plus(within);
-            home.spawn(watch(way.me.clone(), way.run.clone(), way.attempt, within));
+            let (me, run, attempt) = (way.me.clone(), way.run.clone(), way.attempt);
+            home.spawn(watch(me, run, attempt, within, pool, ticket));
             Box::pin(heir.inherit(async move {
                 let end = execute(make, config, backend, within).await;
                 way.tell(end, &fenced).await;
@@ -224,8 +251,8 @@ impl Host {
             return Ok(());
         }
         // One that is put aside may not even bear being asked.
-        let about = state.put_aside.is_none().then(|| (self.installed().make)().about());
-        let same_code = about.as_ref().is_none_or(|about| row.value.code_version == about.code_version);
+        let about = state.about.as_ref().filter(|_| state.put_aside.is_none());
+        let same_code = about.is_none_or(|about| row.value.code_version == about.code_version);
         let deadline = about.map_or(TAKEN_UP_WITHIN, |about| about.deadline);
         // Taken up long after, it would take what it reads now for what was so when it began.
         let late = self.shared.now().since(row.value.started) > deadline.max(TAKEN_UP_WITHIN);
@@ -242,23 +269,11 @@ impl Host {
         } else {
             None
         };
-        // What it did before it was cut off is known by its journal alone.
-        let its_own = format!("{}/", row.value.id);
-        let steps = self.shared.store.scan::<StepRecord>(&self.space, Span::prefix(&its_own), usize::MAX)?;
-        let actions = u32::try_from(steps.rows.len()).unwrap_or(u32::MAX);
-        let cut_off = RunRecord { actions, ..row.value };
+        let cut_off = self.cut_off(row.value)?;
         let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
         if let Some(why) = why {
             let trigger = cut_off.trigger.clone();
-            let why = match &crashed {
-                Some((_, words)) => format!("{why}; its host crashed: {words}"),
-                None => why.to_owned(),
-            };
-            let suspect = crashed.map(|(suspect, _)| suspect);
-            let ended = Ended::without_result(Outcome::Interrupted, why).crashed(suspect, None);
-            // A breaker that is half open has this run as its probe: there is one run at a time.
-            let generation = state.row.breaker.generation();
-            self.end(state, cut_off, row.version, generation, ended).await?;
+            self.end_interrupted(state, cut_off, row.version, why, crashed).await?;
             if afresh && let Ok(generation) = self.ready(state, &trigger) {
                 self.start(me, state, trigger, generation, None).await?;
             }
@@ -269,6 +284,14 @@ impl Host {
         tracing::info!(run = %run.id, attempt = run.attempt, "a run that was cut off is taken up again");
         let generation = state.row.breaker.generation();
         self.launch(me, state, run, row.version + 1, generation)
+    }
+
+    /// The record of a run that was cut off: what it did before is known by its journal alone.
+    pub(super) fn cut_off(&self, run: RunRecord) -> Result<RunRecord, Fault> {
+        let its_own = format!("{}/", run.id);
+        let steps = self.shared.store.scan::<StepRecord>(&self.space, Span::prefix(&its_own), usize::MAX)?;
+        let actions = u32::try_from(steps.rows.len()).unwrap_or(u32::MAX);
+        Ok(RunRecord { actions, ..run })
     }
 
     /// Puts on record that a run is taken up again, and what its host crashed over, if it did.

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use mm_core::id::{Space, StrategyId};
 use mm_core::run::RunRecord;
+use mm_sdk::About;
 use mm_supervision::{Reply, SupervisorHandle};
 
-use super::backend::Fence;
 use super::hand::{Hand, Place};
 use super::pool::{Pool, Ticket};
 use crate::alerts::Alerts;
 use crate::crashes::Crashes;
-use crate::gateway::Gateway;
+use crate::gateway::{Fence, Gateway};
 use crate::records::StrategyRow;
 use crate::shared::{Installed, Shared};
 
@@ -47,6 +47,8 @@ impl Host {
 pub struct State {
     pub(super) row: StrategyRow,
     pub(super) version: Option<u64>,
+    /// What the strategy says of itself, asked once; `None` if it does not bear being asked.
+    pub(super) about: Option<About>,
     pub(super) put_aside: Option<String>,
     /// Rows of this strategy do not open: until they are mended nothing is written.
     pub(super) damaged: bool,
@@ -56,6 +58,20 @@ pub struct State {
 }
 
 impl State {
+    /// With no run of the moment, and nothing asked yet.
+    pub(super) fn of(row: StrategyRow, version: Option<u64>) -> Self {
+        Self {
+            row,
+            version,
+            about: None,
+            put_aside: None,
+            damaged: false,
+            current: None,
+            waiting: Vec::new(),
+            last: None,
+        }
+    }
+
     /// Whether an operator has taken the strategy out of use.
     pub(super) fn isolated(&self) -> bool {
         matches!(self.row.breaker.state(), mm_core::breaker::State::Isolated { .. })

@@ -327,3 +327,33 @@ fn a_clock_that_was_once_ahead_does_not_silence_a_strategy() {
         assert_eq!(machine.rows::<StrategyRow>()[0].1.ticks, 3);
     });
 }
+
+/// Real threads: what a strategy is asked before it runs is its own code, and may never end.
+#[test]
+fn a_strategy_that_never_answers_is_put_aside_alone() {
+    let mut bench = Bench::new(15);
+    bench.install(Script::reads("bad", &["/bad"])).install(Script::reads("good", &["/good"]));
+    let (asked, times) = std::sync::mpsc::channel();
+    let asked = std::sync::Mutex::new(asked);
+    bench.installed("bad").make = Arc::new(move || {
+        asked.lock().unwrap().send(()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    bench.live_on_threads(async |machine| {
+        assert_eq!(machine.run("good").await.outcome, Some(Outcome::Succeeded));
+        for _ in 0..3 {
+            let started = machine.services.strategies.start("bad", Trigger::Operator).await.unwrap();
+            let refused = started.unwrap_err();
+            assert!(
+                matches!(&refused, NotStarted::PutAside(why) if why.contains("does not answer")),
+                "{refused}"
+            );
+            machine.services.configured();
+            assert!(machine.services.strategies.standing("bad").await.unwrap().is_some());
+        }
+        assert_eq!(times.try_iter().count(), 1, "each time costs a thread");
+        assert_eq!(machine.run("good").await.outcome, Some(Outcome::Succeeded));
+    });
+}

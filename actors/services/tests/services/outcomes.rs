@@ -10,8 +10,8 @@ use mm_core::id::Space;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_sdk::Report;
-use mm_services::records::{CrashRow, QuarantineRow};
-use mm_services::testing::{Bench, Machine, Said, Script, audit, draft, get, read, rows};
+use mm_services::records::{CrashRow, OpenRow, QuarantineRow};
+use mm_services::testing::{Bench, Machine, Said, Script, audit, draft, get, pack, post, read, rows};
 use mm_store::{Change, Fault, Key, Span, Store};
 
 const HOST: &str = "kernel/strategies/default/late";
@@ -206,4 +206,117 @@ fn wherever_the_power_fails_a_run_is_what_was_committed_and_its_crash_is_counted
         deaths += 1;
     }
     assert!(deaths > 10 && ended > 0 && cut_off > 3, "{deaths} deaths, {ended} ended, {cut_off} cut off");
+}
+
+/// Two posts where the limit lets one pass in 30 seconds: the second waits on the road.
+fn waiting_on_the_road(seed: u64) -> Bench {
+    let mut bench = Bench::new(seed);
+    bench.rules.put("sim.toml", &pack(1, "30s"));
+    bench.install(Script::new("late", |cx| {
+        Box::pin(async move {
+            for n in 0..2 {
+                drop(cx.act(&format!("p{n}"), post(&format!("/post/{n}"), "x")).await);
+            }
+            Ok(Report::default())
+        })
+    }));
+    bench
+}
+
+/// Whatever puts a host out of use, nothing of its run leaves from then on, also not what was waiting.
+#[test]
+fn a_host_that_is_out_of_use_sends_nothing_more() {
+    for (seed, word) in ["isolate", "stop"].into_iter().enumerate() {
+        let mut bench = waiting_on_the_road(77 + seed as u64);
+        bench.live(async |machine| {
+            machine.services.strategies.start("late", Trigger::Operator).await.unwrap().unwrap();
+            machine.until("the first is there", || machine.world.count() == 1).await;
+            machine.pass(Duration::from_secs(2)).await;
+            assert_eq!(machine.world.count(), 1, "{word}: the second waits for the limit");
+            match word {
+                "isolate" => machine.root.tree().isolate(HOST, "stop it").await.unwrap(),
+                _ => machine.root.tree().stop(HOST).await.unwrap(),
+            }
+            let permitted = machine.audit_of("action.permitted").len();
+            machine.pass(Duration::from_secs(300)).await;
+            assert_eq!(machine.world.count(), 1, "{word}: nothing is sent");
+            assert_eq!(machine.audit_of("action.permitted").len(), permitted, "{word}: nothing is permitted");
+            assert_eq!(machine.rows::<OpenRow>().len(), 0, "{word}: nothing is left open");
+            let outcome = || machine.rows::<RunRecord>().remove(0).1.outcome;
+            if word == "isolate" {
+                assert_eq!(outcome(), Some(Outcome::Interrupted), "it stays down, so its run is over");
+                machine.root.tree().release(HOST).await.unwrap();
+                machine.pass(Duration::from_secs(300)).await;
+                assert_eq!((outcome(), machine.world.count()), (Some(Outcome::Interrupted), 1));
+                assert_eq!(machine.audit_of("run.interrupted").len(), 1);
+            }
+        });
+    }
+}
+
+/// A host that starts again takes its run up: what was waiting leaves once, and not twice.
+#[test]
+fn what_waited_when_its_host_died_leaves_once() {
+    for (seed, killed) in [true, false].into_iter().enumerate() {
+        let mut bench = waiting_on_the_road(87 + seed as u64);
+        bench.live(async |machine| {
+            machine.services.strategies.start("late", Trigger::Operator).await.unwrap().unwrap();
+            machine.until("the first is there", || machine.world.count() == 1).await;
+            machine.pass(Duration::from_secs(2)).await;
+            match killed {
+                true => assert!(machine.root.tree().kill(HOST)),
+                false => machine.root.tree().restart(HOST).await.unwrap(),
+            }
+            machine.pass(Duration::from_secs(300)).await;
+            assert_eq!(machine.world.paths(), ["POST /post/0", "POST /post/1"]);
+            let run = machine.idle("late").await.unwrap();
+            assert_eq!((run.attempt, run.outcome), (2, Some(Outcome::Succeeded)));
+        });
+    }
+}
+
+/// A host that spends its restarts leaves no run without an end.
+#[test]
+fn a_host_that_trips_leaves_its_run_interrupted() {
+    let mut bench = Bench::new(97);
+    bench.install(Script::reads("late", &["/1"]));
+    bench.world.answer(|_| Said::status(200, "").after(Duration::from_secs(3000)));
+    bench.live(async |machine| {
+        // One restart is left for the run: the next kill is for good.
+        for kill in 1..=10 {
+            assert!(machine.root.tree().kill(HOST), "kill {kill}");
+            machine.until("it is back", || machine.root.show(HOST).unwrap().view.restarts == kill).await;
+        }
+        machine.services.strategies.start("late", Trigger::Operator).await.unwrap().unwrap();
+        machine.until("it is on its way", || machine.world.count() == 1).await;
+        assert!(machine.root.tree().kill(HOST));
+        let outcome = || machine.rows::<RunRecord>().remove(0).1.outcome;
+        machine.until("the run has its end", || outcome().is_some()).await;
+        assert_eq!(outcome(), Some(Outcome::Interrupted));
+        assert!(machine.services.strategies.standing("late").await.is_err(), "its host is down");
+    });
+}
+
+/// Cutting a run off at its deadline runs the strategy's own code, too.
+#[test]
+fn a_panic_while_a_run_is_cut_off_is_its_own() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("not in order");
+        }
+    }
+    let mut bench = Bench::new(98);
+    let script = Script::new("late", |_| {
+        Box::pin(async move {
+            let _bomb = Bomb;
+            std::future::pending().await
+        })
+    });
+    bench.install(script.deadline(Duration::from_secs(5)));
+    bench.live(async |machine| {
+        let run = machine.run("late").await;
+        assert_eq!(run.outcome, Some(Outcome::Failed));
+        assert!(run.errors[0].contains("panicked: not in order"), "{:?}", run.errors);
+    });
 }

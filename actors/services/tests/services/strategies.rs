@@ -286,6 +286,7 @@ fn an_act_of_a_run_that_was_taken_up_by_another_is_fenced_off_and_sends_nothing(
                 first_hash: action.hash(),
                 action,
                 deadline: machine.now().plus(Duration::from_secs(60)),
+                fence: Default::default(),
             };
             let walked = machine.services.gateway.act(proposal, Duration::from_secs(60)).await;
             assert!(matches!(walked, Ok(Ok(Walked::Fenced))), "{walked:?}");
