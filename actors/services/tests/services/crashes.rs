@@ -197,6 +197,16 @@ fn a_panic_of_a_run_is_on_record_with_its_last_steps() {
     });
 }
 
+/// A host that panics over being asked how it stands, whenever that is wanted.
+struct WhenAsked(Arc<AtomicBool>);
+
+impl Sabotage for WhenAsked {
+    fn plan(&self, path: &str, _: When, kind: Option<&'static str>) -> Option<How> {
+        let host = path == "kernel/strategies/default/reader" && kind == Some("standing");
+        (host && self.0.swap(false, Ordering::SeqCst)).then_some(How::Panic)
+    }
+}
+
 /// The host itself panics, three times, with the same item in hand.
 #[test]
 fn a_host_that_crashes_with_a_run_under_way_counts_against_what_the_run_has_in_hand() {
@@ -212,14 +222,7 @@ fn a_host_that_crashes_with_a_run_under_way_counts_against_what_the_run_has_in_h
             Ok(report)
         })
     }));
-    let make = bench.installed("reader").make.clone();
-    bench.installed("reader").make = Arc::new({
-        let panics = panics.clone();
-        move || {
-            assert!(!panics.swap(false, Ordering::SeqCst), "the host dies of it");
-            make()
-        }
-    });
+    bench.sabotage = Some(Arc::new(WhenAsked(panics.clone())));
     bench.world.answer(|_| Said::status(200, "").after(Duration::from_secs(500)));
     bench.live(async |machine| {
         machine.services.strategies.start("reader", Trigger::Operator).await.unwrap().unwrap();
@@ -235,7 +238,7 @@ fn a_host_that_crashes_with_a_run_under_way_counts_against_what_the_run_has_in_h
         assert_eq!((run.outcome, run.attempt), (Some(Outcome::Succeeded), 4));
         assert_eq!((run.errors, machine.world.count()), (vec!["passed over".to_owned()], 3));
         let row = machine.services.strategies.quarantine_list("reader").unwrap().remove(0).1;
-        assert!(row.words.contains("the host dies of it"), "{}", row.words);
+        assert!(row.words.contains("sabotaged while in Handle"), "{}", row.words);
         assert_eq!(list(machine).len(), 3, "{}", Space::machine());
         assert!(list(machine).iter().all(|(_, row)| row.exit == "panicked"));
     });
