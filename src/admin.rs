@@ -45,6 +45,7 @@
 mod actors;
 mod alerts;
 mod answer;
+mod connection;
 mod limits;
 mod quarantine;
 mod serve;

@@ -107,6 +107,15 @@ impl Logs {
         Ok(())
     }
 
+    /// Whether [`Logs::set_levels`] would take these.
+    ///
+    /// # Errors
+    /// As it would.
+    pub fn check_levels(&self, level: Level, modules: &BTreeMap<String, Level>) -> Result<(), LogError> {
+        filter(level, modules)?;
+        self.handle.with_current(|_| ()).map_err(|_| LogError::Twice)
+    }
+
     /// Sets the general level and those of all modules that have one of their own.
     ///
     /// # Errors

@@ -1,12 +1,15 @@
 //! SIGHUP: the configuration is read again, and what changed is said and done.
 //!
-//! A mistake outside the strategies' sections changes nothing at all. A change is on the audit chain
-//! before it holds. What cannot change in a running process is told and keeps its old value until the
+//! A mistake outside the strategies' sections changes nothing at all, and neither does a file that is
+//! gone or empty: editors move files away for a moment, and a configuration of nothing but defaults would
+//! lift the owner's caps. A change is on the audit chain before it holds. What cannot change in a running process is told and keeps its old value until the
 //! next start, also where the configuration is shown. A run that is under way goes on with what it
 //! began with.
 //!
 //! It touches the files that [`crate::config`] reads, the log levels and the services' settings.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mm_core::id::{Space, StrategyId};
@@ -17,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::admin::Ops;
 use crate::cli::run::RunArgs;
-use crate::config::{self, Loaded, Mistake, Overrides, Setting, Sources};
+use crate::config::{self, Loaded, Mistake, Origin, Overrides, Setting, Sources};
 use crate::exit::{Chain, chain};
 use crate::logs::{self, Logs};
 use crate::machine::{AssemblyError, Machine};
@@ -178,6 +181,32 @@ fn shown(key: &str, value: &Value) -> String {
     whole.chars().take(VALUE_CHARS_MAX).collect()
 }
 
+/// Why `new` is not read from the same files as `old`, if that is so.
+fn lost(old: &Loaded, new: &Loaded) -> Option<String> {
+    const OTHERWISE: &str = "put it back, or restart the daemon if it is meant";
+    match (&old.file, &new.file) {
+        (Some(was), None) => {
+            return Some(format!("`{}` is not there any more; {OTHERWISE}", was.display()));
+        }
+        (Some(was), Some(is)) if was != is => {
+            return Some(format!(
+                "`{}` would be read in place of `{}`; keep the old one alone, or restart the daemon if it is \
+                 meant",
+                is.display(),
+                was.display()
+            ));
+        }
+        _ => {}
+    }
+    let written = |of: &Loaded| -> BTreeSet<PathBuf> {
+        let set = of.settings.values().map(|setting| &setting.origin);
+        let wrong = of.put_aside.values().flatten().map(|mistake| &mistake.origin);
+        set.chain(wrong).filter_map(Origin::file).map(Path::to_owned).collect()
+    };
+    let emptied = written(old).difference(&written(new)).next().cloned()?;
+    Some(format!("`{}` sets nothing any more; {OTHERWISE}", emptied.display()))
+}
+
 /// `new` as the running process holds it: what is read at the start alone is as it was.
 fn effective(old: &Loaded, mut new: Loaded) -> Loaded {
     for key in AT_THE_START {
@@ -197,8 +226,10 @@ pub struct Reloader<'a> {
     pub logs: Logs,
     pub services: Services,
     pub ops: Arc<Ops>,
-    /// As it is now.
+    /// As the running process holds it.
     pub loaded: Loaded,
+    /// As it was read last: what changed is told once, also what waits for the next start.
+    pub read: Loaded,
 }
 
 /// How a reload went.
@@ -217,12 +248,19 @@ impl Reloader<'_> {
             Ok(read) => read,
             Err(errors) => return self.refuse(&chain(&errors)).await,
         };
+        if let Some(why) = lost(&self.read, &read) {
+            return self.refuse(&why).await;
+        }
         let scheduling = self.services.shared.settings().scheduling;
         let settings = match settings(self.machine, &read, self.stamp, scheduling) {
             Ok(settings) => settings,
             Err(error) => return self.refuse(&chain(&error)).await,
         };
-        let changed = changes(&self.loaded, &read);
+        let levels = (read.config.monitoring.log_level, &read.config.logging.levels);
+        if let Err(error) = self.logs.check_levels(levels.0, levels.1) {
+            return self.refuse(&chain(&error)).await;
+        }
+        let changed = self.changes(&read);
         if changed.is_empty() {
             tracing::info!("the configuration was read again and is as it was");
             return Reloaded::Done(changed);
@@ -232,20 +270,38 @@ impl Reloader<'_> {
         if let Err(why) = self.record("config.reloaded", &payload).await {
             return Reloaded::Refused(format!("it could not be put on record: {why}"));
         }
-        if let Err(error) =
-            self.logs.set_levels(read.config.monitoring.log_level, &read.config.logging.levels)
-        {
+        if let Err(error) = self.logs.set_levels(levels.0, levels.1) {
             tracing::error!(error = %Chain(&error), "the log levels stay as they were");
         }
-        self.services.shared.settings.replace(settings);
-        self.services.alerts.look();
-        self.services.configured();
-        self.loaded = effective(&self.loaded, read);
-        self.ops.configured(self.loaded.show_json(), self.loaded.show_text());
+        self.take(read, settings);
         for one in &changed {
             tracing::info!(change = one.line(), "configuration");
         }
         Reloaded::Done(changed)
+    }
+
+    /// What is another than at the last reading. A value that waits for the next start and was changed
+    /// back holds already.
+    fn changes(&self, read: &Loaded) -> Vec<Changed> {
+        let mut changed = changes(&self.read, read);
+        let value = |of: &Loaded, key: &str| of.settings.get(key).map(|setting| setting.value.clone());
+        for one in &mut changed {
+            if one.holds == Holds::NextStart && value(&self.loaded, &one.key) == value(read, &one.key) {
+                one.holds = Holds::AtOnce;
+            }
+        }
+        changed
+    }
+
+    /// Lets it hold, and tells those who keep some of it.
+    fn take(&mut self, read: Loaded, settings: Settings) {
+        self.services.shared.settings.replace(settings);
+        self.services.alerts.look();
+        self.services.resources.look();
+        self.services.configured();
+        self.loaded = effective(&self.loaded, read.clone());
+        self.read = read;
+        self.ops.configured(self.loaded.show_json(), self.loaded.show_text());
     }
 
     async fn refuse(&self, why: &str) -> Reloaded {

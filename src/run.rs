@@ -233,6 +233,7 @@ impl Prepared {
             services: running.services.clone(),
             ops,
             loaded: self.loaded.clone(),
+            read: self.loaded.clone(),
         });
         let end = tokio::select! {
             biased;

@@ -73,6 +73,8 @@ pub struct Daemon {
     pub started: Moment,
     /// Whether the kernel runs; if not, the machine is in safe mode and nothing goes out.
     pub kernel_up: bool,
+    /// Whether the kernel is on its way up: that is no safe mode yet.
+    pub starting: bool,
     /// Why the kernel last ended, if it has.
     pub kernel_cause: Option<String>,
     pub resident_bytes: Option<u64>,

@@ -49,7 +49,7 @@ fn what_changed_is_said_put_on_record_and_holds() {
     reload(&home, &daemon, GOOD, "the configuration is as it was");
     assert_eq!(last(&home, "config.reloaded"), None, "nothing changed");
 
-    let text = "[monitoring]\nlog_level = \"debug\"\n[store]\ncache_mib = 9\n[limits]\nmax_daily_actions = 7\n\
+    let text = "[monitoring]\nlog_level = \"debug\"\nmetrics_interval_ms = 1000\n[store]\ncache_mib = 9\n[limits]\nmax_daily_actions = 7\n\
                 [strategies.bug-bounty]\nenabled = true\nschedule = \"every 2h\"\npriority = 3\n";
     reload(
         &home,
@@ -61,7 +61,7 @@ fn what_changed_is_said_put_on_record_and_holds() {
     daemon.until_said("monitoring.log_level: \"info\" -> \"debug\", at once");
     daemon.until_said("-> 9, after a restart");
     let entry = payload(&last(&home, "config.reloaded").unwrap());
-    assert_eq!(entry["count"], 5, "{entry}");
+    assert_eq!(entry["count"], 6, "{entry}");
     assert!(
         entry["changes"].as_array().unwrap().contains(&serde_json::json!({
             "key": "strategies.bug-bounty.priority", "old": "1", "new": "3", "holds": "from the next run on"
@@ -76,6 +76,10 @@ fn what_changed_is_said_put_on_record_and_holds() {
     let shown = home.json("config show --running")["values"].clone();
     assert_eq!(shown["limits"]["max_daily_actions"], 7);
     assert_eq!(shown["strategies"]["bug-bounty"]["schedule"], "every 2h");
+    // The next look would be a minute away, on the old timer.
+    let looks = || home.json("actors show upkeep/resources")["messages_total"].as_u64().unwrap();
+    let so_far = looks();
+    daemon.until("looks at the new interval", || looks() >= so_far + 2);
     // Read once, at the start: what is shown is what holds.
     assert_ne!(shown["store"]["cache_mib"], 9);
     // The new level holds: what is told at that level appears.
@@ -98,6 +102,64 @@ fn a_mistake_changes_nothing_and_is_told() {
     let refused = payload(&last(&home, "config.reload-refused").unwrap());
     assert!(refused["why"].as_str().unwrap().contains("c.toml:2"), "{refused}");
     assert_eq!(last(&home, "config.reloaded"), None);
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// Editors move a file away before they write it anew. Without it there would be the defaults alone: other
+/// caps than the owner's, and strategies that he switched off.
+#[test]
+fn a_file_that_is_gone_or_empty_changes_nothing() {
+    let home = Home::new();
+    let outside = Outside::new(&home.path("oracle.jsonl"));
+    let (file, text) =
+        (".config/money-machine/config.toml", format!("[limits]\nmax_daily_actions = 6\n{GOOD}"));
+    home.write(file, &text);
+    home.write(".env", "MONEY_MACHINE__LIMITS__MAX_CONCURRENT_STRATEGIES=2\n");
+    let daemon = home.start(&outside.run());
+    let before = home.json("config show --running");
+    assert_eq!(before["values"]["limits"]["max_daily_actions"], 6);
+
+    let path = home.path(file);
+    let refused = |why: &str| {
+        daemon.signal("HUP");
+        daemon.until_said(&format!("error: the configuration was not taken, nothing changed: {why}"));
+        assert_eq!(home.json("config show --running"), before);
+        assert!(
+            payload(&last(&home, "config.reload-refused").unwrap())["why"].as_str().unwrap().contains(why)
+        );
+    };
+    std::fs::rename(&path, home.path("aside.toml")).unwrap();
+    refused(&format!("`{}` is not there any more", path.display()));
+    home.write(file, "");
+    refused(&format!("`{}` sets nothing any more", path.display()));
+    std::fs::remove_file(&path).unwrap();
+    home.write(".config/money-machine/config.json", "{}");
+    refused(&format!("`{}` would be read in place of", path.with_extension("json").display()));
+    home.write(file, &text);
+    std::fs::remove_file(home.path(".env")).unwrap();
+    refused("`.env` sets nothing any more");
+    assert_eq!(last(&home, "config.reloaded"), None);
+
+    home.write(".env", "MONEY_MACHINE__LIMITS__MAX_CONCURRENT_STRATEGIES=3\n");
+    daemon.signal("HUP");
+    daemon.until_said("limits.max_concurrent_strategies: 2 -> 3, at once");
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// What waits for a restart is told once and no more, and not that it waits when it is as it was.
+#[test]
+fn a_value_of_the_next_start_is_told_once() {
+    let home = Home::new();
+    let outside = Outside::new(&home.path("oracle.jsonl"));
+    let daemon = start(&home, &outside);
+    let cache = |mib: u32| format!("[store]\ncache_mib = {mib}\n{GOOD}");
+    reload(&home, &daemon, &cache(9), "-> 9, after a restart");
+    reload(&home, &daemon, &cache(9), "the configuration is as it was");
+    let holds = home.json("config show --running")["values"]["store"]["cache_mib"].clone();
+    reload(&home, &daemon, GOOD, &format!("store.cache_mib: 9 -> {holds}, at once"));
+    let all = home.json("audit tail -n 50");
+    let told = all.as_array().unwrap().iter().filter(|entry| entry["kind"] == "config.reloaded").count();
+    assert_eq!(told, 2);
     assert_eq!(daemon.stop(), 0);
 }
 

@@ -51,8 +51,14 @@ fn check(home: &Home, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no check `{name}`: {doctor}")).clone()
 }
 
+/// What it is once the start is over.
 fn safe_mode(home: &Home) -> bool {
-    home.json("status")["safe_mode"].as_bool().unwrap()
+    loop {
+        let status = home.json("status");
+        if status["starting"] == false {
+            return status["safe_mode"].as_bool().unwrap();
+        }
+    }
 }
 
 fn entries(home: &Home, kind: &str) -> Vec<Value> {

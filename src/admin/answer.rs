@@ -21,6 +21,9 @@ const HOST_WITHIN: Duration = Duration::from_secs(2);
 /// How long an actor is asked for its status. One that takes longer is busy, and that is the answer.
 const STATUS_WITHIN: Duration = Duration::from_millis(500);
 
+/// How long a word waits for a kernel that is on its way up. Ten seconds are many times a usual start.
+const STARTED_WITHIN: Duration = Duration::from_secs(10);
+
 /// Answers one request: its method, its target (`/opportunities?state=new`), its body (null for
 /// none). Gives the HTTP status and a JSON body.
 pub async fn answer(ops: &Ops, method: &str, target: &str, body: &Value) -> (u16, Value) {
@@ -82,9 +85,15 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
         ("POST", ["strategies", name, "quarantine", verb]) => {
             Ok(super::quarantine::say(ops, name, verb, body).await?)
         }
-        ("POST", ["strategies", name, verb]) => Ok(say(ops, name, verb, body).await?),
+        ("POST", ["strategies", name, verb]) => {
+            started(ops).await?;
+            Ok(say(ops, name, verb, body).await?)
+        }
+        ("POST", ["opportunities", id, verb]) => {
+            started(ops).await?;
+            Ok(decide(ops, id, verb).await?)
+        }
         ("POST", ["limits", platform, verb]) => Ok(super::limits::say(ops, by, platform, verb, body).await?),
-        ("POST", ["opportunities", id, verb]) => Ok(decide(ops, id, verb).await?),
         // All else of this form is said, and not asked.
         (_, ["strategies" | "opportunities" | "limits", _, last]) if *last != "quarantine" => {
             Err(Wrong::Method)
@@ -96,6 +105,15 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             if method == "GET" { Ok(answer) } else { Err(Wrong::Method) }
         }
     }
+}
+
+/// Waits for a kernel that is on its way up: the admin answers before the kernel hears anything.
+///
+/// # Errors
+/// If that takes too long. A kernel that stays down is for the word itself to find out.
+async fn started(ops: &Ops) -> Result<(), Problem> {
+    let waited = tokio::time::timeout(STARTED_WITHIN, ops.services.kernel_started()).await;
+    waited.map_err(|_| Problem::Down("the kernel is still starting; `status` says when it is up".to_owned()))
 }
 
 fn actor_path(question: &Question) -> Result<&str, Problem> {
@@ -154,6 +172,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             pid: ops.info.pid,
             started: ops.info.started,
             kernel_up: ops.services.kernel_is_up(),
+            starting: ops.services.kernel_is_starting(),
             kernel_cause: ops.services.kernel_why(),
             resident_bytes: usage.resident_bytes,
             troubled: ops.tree.get().map(actor::troubled).unwrap_or_default(),

@@ -13,18 +13,23 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::serve::{IncomingStream, Listener};
 use serde_json::{Value, json};
+use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::answer::answer_to;
+use super::connection::Connection;
 use super::trace::Tracing;
 use super::{Ops, STAMP_HEADER};
 use crate::views::{Problem, Question};
 
 /// No word of an operator is longer, bytes.
 const BODY_MAX: usize = 64 << 10;
+
+/// Why a request is not answered. Whether the whole daemon stops or an operator restarts the admin, it
+/// does not know.
+const STOPPING: &str = "the admin is stopping";
 
 /// Why the socket could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -41,25 +46,30 @@ pub enum ListenError {
     },
 }
 
-/// A running server. Dropped, it ends: no new callers, and open requests are cut short.
+/// A running server. Dropped, it ends: no new callers, and every connection is cut.
 pub struct Server {
     socket: PathBuf,
     stop: Option<watch::Sender<()>>,
-    /// Every request in hand holds a receiver of it.
+    /// Every request in hand holds a receiver of it, a trace until its last line.
     in_hand: watch::Sender<()>,
     task: JoinHandle<()>,
+    /// Every connection holds a receiver of it, and ends with it.
+    _alive: watch::Sender<()>,
 }
 
+/// Requests in hand get so long to be answered once they are told to end.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 /// What has been answered gets so long to be written. A caller of this computer takes no time.
 const WRITTEN_WITHIN: Duration = Duration::from_millis(200);
 
 impl Server {
-    /// Ends it and waits until it has. Who has not asked anything (or only half of it) is not waited
-    /// for.
+    /// Ends it and waits until it has. Who has not asked anything (or only half of it), or does not read
+    /// the answer, is not waited for.
     pub async fn stop(mut self) {
         self.stop = None;
         let quiet = async {
-            self.in_hand.closed().await;
+            // A trace whose reader has stopped reading never comes to its end.
+            let _ = tokio::time::timeout(ANSWERED_WITHIN, self.in_hand.closed()).await;
             tokio::time::sleep(WRITTEN_WITHIN).await;
         };
         tokio::select! {
@@ -86,12 +96,13 @@ pub fn listen(
     ended: impl FnOnce(String) + Send + 'static,
 ) -> Result<Server, ListenError> {
     let listener = bind(socket)?;
-    let ((stop, stopped), (in_hand, _)) = (watch::channel(()), watch::channel(()));
+    let ((stop, stopped), (in_hand, _), (alive, living)) =
+        (watch::channel(()), watch::channel(()), watch::channel(()));
     let served = Served { ops, stopped: stopped.clone(), in_hand: in_hand.clone() };
     let app = Router::new().fallback(request).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(served);
     let app = app.into_make_service_with_connect_info::<Peer>();
     let mut told = stopped.clone();
-    let server = axum::serve(Ours { listener, uid: rustix::process::getuid().as_raw() }, app)
+    let server = axum::serve(Ours { listener, uid: rustix::process::getuid().as_raw(), living }, app)
         .with_graceful_shutdown(async move { while told.changed().await.is_ok() {} });
     let task = tokio::spawn(async move {
         let result = server.await;
@@ -99,7 +110,7 @@ pub fn listen(
             ended(result.err().map_or_else(|| "no reason given".to_owned(), |error| error.to_string()));
         }
     });
-    Ok(Server { socket: socket.to_owned(), stop: Some(stop), in_hand, task })
+    Ok(Server { socket: socket.to_owned(), stop: Some(stop), in_hand, task, _alive: alive })
 }
 
 /// Binds the socket with mode 0600. The data directory's lock is held by this daemon, so a socket
@@ -123,17 +134,21 @@ fn bind(path: &Path) -> Result<UnixListener, ListenError> {
 struct Ours {
     listener: UnixListener,
     uid: u32,
+    /// Open as long as the server lives.
+    living: watch::Receiver<()>,
 }
 
 impl Listener for Ours {
-    type Io = UnixStream;
+    type Io = Connection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, addr)) => match stream.peer_cred() {
-                    Ok(peer) if peer.uid() == self.uid || peer.uid() == 0 => return (stream, addr),
+                    Ok(peer) if peer.uid() == self.uid || peer.uid() == 0 => {
+                        return (Connection::new(stream, self.living.clone()), addr);
+                    }
                     Ok(peer) => {
                         tracing::warn!(uid = peer.uid(), "another user was turned away from the admin socket")
                     }
@@ -179,13 +194,13 @@ async fn request(
     uri: Uri,
     body: Bytes,
 ) -> Response<Body> {
-    let _in_hand = served.in_hand.subscribe();
+    let in_hand = served.in_hand.subscribe();
     let Served { ops, mut stopped, .. } = served;
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let stopping = || (503, json!({ "error": "the daemon is stopping", "stamp": ops.info.stamp.as_str() }));
+    let stopping = || (503, json!({ "error": STOPPING, "stamp": ops.info.stamp.as_str() }));
     if method == Method::GET && uri.path() == "/actors/trace" {
         return match trace(&ops, &by, target).await {
-            Ok(tracing) => lines(&ops, tracing, stopped),
+            Ok(tracing) => lines(&ops, tracing, stopped, in_hand),
             Err(problem) => {
                 let sentence = json!({ "error": problem.to_string(), "stamp": ops.info.stamp.as_str() });
                 respond(&ops, problem.status(), &sentence)
@@ -211,20 +226,25 @@ async fn trace(ops: &Ops, by: &str, target: &str) -> Result<Tracing, Problem> {
     super::trace::open(ops, by, &Question::parse(target)?).await
 }
 
-/// A trace as it goes on. Its end is the reader's, its own, or the server's.
-fn lines(ops: &Ops, tracing: Tracing, stopped: watch::Receiver<()>) -> Response<Body> {
-    let next = |(mut tracing, mut stopped): (Tracing, watch::Receiver<()>)| async move {
+/// A trace as it goes on. Its end is the reader's, its own, or the server's; until then it is in hand.
+fn lines(
+    ops: &Ops,
+    tracing: Tracing,
+    stopped: watch::Receiver<()>,
+    in_hand: watch::Receiver<()>,
+) -> Response<Body> {
+    let next = |(mut tracing, mut stopped, in_hand): (Tracing, watch::Receiver<()>, watch::Receiver<()>)| async move {
         let line = tokio::select! {
             biased;
             _ = stopped.changed(), if !tracing.has_ended() => {
-                Some(tracing.end("the trace ended: the daemon is stopping".to_owned()).await)
+                Some(tracing.end(format!("the trace ended: {STOPPING}")).await)
             }
             line = tracing.next() => line,
         };
-        Some((Ok::<_, std::convert::Infallible>(format!("{}\n", line?)), (tracing, stopped)))
+        Some((Ok::<_, std::convert::Infallible>(format!("{}\n", line?)), (tracing, stopped, in_hand)))
     };
     let mut response =
-        Response::new(Body::from_stream(futures_util::stream::unfold((tracing, stopped), next)));
+        Response::new(Body::from_stream(futures_util::stream::unfold((tracing, stopped, in_hand), next)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     headers.insert(STAMP_HEADER, HeaderValue::from_static(ops.info.stamp.as_str()));

@@ -13,6 +13,7 @@ use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
 use mm_store::{BootBook, Options, SharedMemory, Span, Store};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::client::{AskError, Client};
@@ -55,6 +56,11 @@ fn loaded(machine: &Machine) -> config::Loaded {
 
 /// A machine in the sandbox that runs only when told to, and its admin.
 async fn machine(socket: Option<PathBuf>) -> (Running, Arc<Ops>) {
+    machine_with(socket, |_| {}).await
+}
+
+/// The same; `early` gets the admin's part before anything has started.
+async fn machine_with(socket: Option<PathBuf>, early: impl FnOnce(Arc<Ops>)) -> (Running, Arc<Ops>) {
     let machine = Machine::new().with_builtins();
     let loaded = loaded(&machine);
     let clock = Arc::new(SystemClock::new(Some("2026-07-22T12:00:00Z".parse().unwrap())));
@@ -90,6 +96,7 @@ async fn machine(socket: Option<PathBuf>) -> (Running, Arc<Ops>) {
         };
         let ops = Arc::new(Ops::new(services.clone(), tree, socket, info));
         made = Some(ops.clone());
+        early(ops.clone());
         Some(AdminService::row(ops))
     })
     .await
@@ -497,6 +504,41 @@ async fn a_tree_that_is_not_up_yet_is_said_to_be() {
     running.stop(Duration::from_secs(5)).await;
 }
 
+/// The admin answers first: whoever types a word right after the start meets a kernel that is on its way.
+#[tokio::test]
+async fn a_word_right_after_the_start_waits_for_the_kernel() {
+    let mut early = None;
+    let (running, ops) = machine_with(None, |ops| {
+        early = Some(tokio::spawn(async move {
+            let (status, doctor) = (get(&ops, "/status").await.1, get(&ops, "/doctor").await.1);
+            let ran = post(&ops, "/strategies/bug-bounty/run", Value::Null).await;
+            (status, doctor, ran)
+        }));
+    })
+    .await;
+    let (status, doctor, ran) = early.unwrap().await.unwrap();
+    assert_eq!((&status["starting"], &status["safe_mode"]), (&json!(true), &json!(false)));
+    assert_eq!(doctor["ok"], true, "{doctor}");
+    assert_eq!(ran, (200, "done".to_owned()));
+    assert_eq!(get(&ops, "/status").await.1["starting"], false);
+    running.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kernel_that_is_for_ever_starting_is_said_to_be() {
+    let (running, ops) = machine(None).await;
+    let shared = ops.services.shared.clone();
+    let services = Services::new(shared, Arc::new(Room), pool::Mode::Inline, Arc::new(|| {}));
+    let early = Ops { services, ..Ops::clone(&ops) };
+    for word in ["/strategies/bug-bounty/run", "/strategies/bug-bounty/resume", "/opportunities/a/accept"] {
+        let began = tokio::time::Instant::now();
+        let told = post(&early, word, Value::Null).await;
+        let sentence = "the kernel is still starting; `status` says when it is up";
+        assert_eq!((told, began.elapsed().as_secs()), ((503, sentence.to_owned()), 10), "{word}");
+    }
+    running.stop(Duration::from_secs(5)).await;
+}
+
 /// Asks as a command does: blocking, from a thread of its own.
 async fn ask(client: &Client, path: &'static [&'static str]) -> Result<crate::client::Answer, AskError> {
     let client = client.clone();
@@ -536,6 +578,30 @@ async fn the_socket_is_the_owners_alone_and_ends_with_its_actor() {
     running.stop(Duration::from_secs(5)).await;
     assert!(!socket.exists());
     assert!(matches!(ask(&client, &["status"]).await, Err(AskError::NoDaemon(_))));
+}
+
+/// The last line of a trace over the socket, and what is on record of its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_ends_with_the_admin_and_is_on_record_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("admin.sock");
+    let (running, ops) = machine(Some(socket.clone())).await;
+    let mut caller = tokio::net::UnixStream::connect(&socket).await.unwrap();
+    let asked =
+        "GET /actors/trace?pattern=upkeep/tidy&limit=9 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    caller.write_all(asked.as_bytes()).await.unwrap();
+    // Its answer has begun.
+    let mut told = vec![0; 1];
+    caller.read_exact(&mut told).await.unwrap();
+    running.tree().restart("admin").await.unwrap();
+    caller.read_to_end(&mut told).await.unwrap();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("\"end\":\"the trace ended: the admin is stopping\""), "{told}");
+    let ends: Vec<(String, Value)> =
+        on_record(&ops).await.into_iter().filter(|(kind, _)| kind == "trace.ended").collect();
+    assert_eq!(ends.len(), 1, "{ends:?}");
+    assert_eq!(ends[0].1["why"], "the trace ended: the admin is stopping");
+    running.stop(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

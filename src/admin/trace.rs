@@ -112,13 +112,13 @@ impl Tracing {
         }
     }
 
-    /// Ends it, and gives the last line.
+    /// Ends it, and gives the last line. That it ended is on record once, also when the reader goes away
+    /// while that is being written.
     pub(super) async fn end(&mut self, why: String) -> Value {
+        let (ops, payload) = (self.ops.clone(), self.ending(&why));
+        let noted = tokio::spawn(async move { on_record(&ops, payload).await });
         self.ended = true;
-        let told = note(&self.ops, "trace.ended", self.ending(&why)).await;
-        let on_record =
-            told.map_err(|problem| tracing::error!(%problem, "the end of a trace is not on record"));
-        json!({ "end": why, "shown": self.shown, "on_record": on_record.is_ok() })
+        json!({ "end": why, "shown": self.shown, "on_record": noted.await.unwrap_or(false) })
     }
 
     fn ending(&self, why: &str) -> Value {
@@ -136,11 +136,13 @@ impl Drop for Tracing {
         let (ops, payload) = (self.ops.clone(), self.ending("its reader went away"));
         // Without a runtime the process is ending, and the boot that follows says so.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(problem) = note(&ops, "trace.ended", payload).await {
-                    tracing::error!(%problem, "the end of a trace is not on record");
-                }
-            });
+            runtime.spawn(async move { on_record(&ops, payload).await });
         }
     }
+}
+
+/// Puts an end on record, and says whether it is there.
+async fn on_record(ops: &Ops, payload: Value) -> bool {
+    let noted = note(ops, "trace.ended", payload).await;
+    noted.map_err(|problem| tracing::error!(%problem, "the end of a trace is not on record")).is_ok()
 }

@@ -70,7 +70,11 @@ fn head(status: &StatusView) -> String {
             let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
             let why =
                 status.safe_mode_why.as_ref().map(|why| format!(" ({})", line(why, 300))).unwrap_or_default();
-            let mode = if status.safe_mode { ", in safe mode: nothing goes out; see `doctor`" } else { "" };
+            let mode = match (status.starting, status.safe_mode) {
+                (true, _) => ", the kernel is starting",
+                (false, true) => ", in safe mode: nothing goes out; see `doctor`",
+                (false, false) => "",
+            };
             format!("running{pid} for {}{mode}{why}", span(status.uptime_s.unwrap_or(0)))
         }
     };

@@ -52,6 +52,16 @@ impl Origin {
         matches!(self, Origin::Default { .. })
     }
 
+    /// The owner's file in which it stands: the configuration file or a `.env` file.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Origin::File { path, .. } | Origin::Dotenv { path, .. } => Some(path),
+            Origin::Default { .. } | Origin::Env { .. } | Origin::Flag { .. } | Origin::Implied { .. } => {
+                None
+            }
+        }
+    }
+
     /// As an object with `source` and what belongs to it.
     pub fn to_json(&self) -> serde_json::Value {
         match self {

@@ -1,5 +1,6 @@
 //! Where things lie: the configuration file, the data directory and the socket in it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::env::{DATA_DIR, Env};
@@ -20,13 +21,19 @@ pub enum PathError {
 }
 
 /// The configuration file: what `--config` says, else `config.toml` or `config.json` in
-/// `$XDG_CONFIG_HOME/money-machine` (or `~/.config/money-machine`) if there is one.
+/// `$XDG_CONFIG_HOME/money-machine` (or `~/.config/money-machine`) if there is one. What cannot be
+/// looked at counts as a file: reading it then says why, where the defaults would be taken silently.
 pub fn find_file(flag: Option<&Path>, env: &Env) -> Option<PathBuf> {
     if let Some(given) = flag {
         return Some(given.to_owned());
     }
     let dir = config_dir(env)?;
-    ["config.toml", "config.json"].iter().map(|name| dir.join(name)).find(|path| path.exists())
+    // A link that leads nowhere is there as well.
+    let there = |path: &PathBuf| match std::fs::symlink_metadata(path) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    };
+    ["config.toml", "config.json"].iter().map(|name| dir.join(name)).find(there)
 }
 
 /// Where `config init` puts its file. `None`: neither `XDG_CONFIG_HOME` nor `HOME` is set.
@@ -129,5 +136,22 @@ mod tests {
         std::fs::write(dir.join("config.toml"), "").expect("to write");
         assert_eq!(find_file(None, &env), Some(dir.join("config.toml")));
         assert_eq!(find_file(Some(Path::new("mine")), &env), Some("mine".into()));
+    }
+
+    /// Else the daemon would run with the defaults where its owner wrote something else.
+    #[test]
+    fn a_file_that_cannot_be_looked_at_is_no_missing_file() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let dir = home.path().join("money-machine");
+        let env = env(&[("XDG_CONFIG_HOME", &home.path().to_string_lossy())]);
+        std::fs::write(&dir, "no directory").expect("to write");
+        assert_eq!(find_file(None, &env), None);
+        std::fs::remove_file(&dir).expect("to remove");
+        std::os::unix::fs::symlink(&dir, &dir).expect("to link");
+        assert_eq!(find_file(None, &env), Some(dir.join("config.toml")), "the directory leads to itself");
+        std::fs::remove_file(&dir).expect("to remove");
+        std::fs::create_dir(&dir).expect("to make it");
+        std::os::unix::fs::symlink("nowhere", dir.join("config.toml")).expect("to link");
+        assert_eq!(find_file(None, &env), Some(dir.join("config.toml")), "the file leads nowhere");
     }
 }

@@ -257,6 +257,10 @@ pub fn boots(data_dir: &Path, now: Moment, daemon: Option<&super::Daemon>) -> Ve
 const TRY_AGAIN: &str = "see to what it names, then `actors restart kernel`";
 
 fn kernel(daemon: &super::Daemon) -> CheckView {
+    if daemon.starting {
+        let todo = "ask again in a moment; words that need it wait for it";
+        return CheckView::warn("kernel", "the kernel is still starting", todo);
+    }
     if daemon.kernel_up {
         return CheckView::ok("kernel", "the kernel runs");
     }

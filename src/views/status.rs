@@ -11,6 +11,8 @@ use super::{Problem, Reader, opportunity, strategy, unread};
 pub struct StatusView {
     /// Whether a daemon answers; without one, the rest is what the store remembers.
     pub running: bool,
+    /// The kernel is on its way up; words that need it wait for it.
+    pub starting: bool,
     /// The kernel is down: the admin answers, nothing goes out.
     pub safe_mode: bool,
     /// Why, if that is known.
@@ -52,12 +54,12 @@ pub struct AlertView {
 
 pub(super) fn read(reader: &Reader) -> Result<StatusView, Problem> {
     let daemon = reader.daemon.as_ref();
+    let down = daemon.filter(|daemon| !daemon.kernel_up && !daemon.starting);
     Ok(StatusView {
         running: daemon.is_some(),
-        safe_mode: daemon.is_some_and(|daemon| !daemon.kernel_up),
-        safe_mode_why: daemon
-            .filter(|daemon| !daemon.kernel_up)
-            .and_then(|daemon| daemon.kernel_cause.clone()),
+        starting: daemon.is_some_and(|daemon| daemon.starting),
+        safe_mode: down.is_some(),
+        safe_mode_why: down.and_then(|daemon| daemon.kernel_cause.clone()),
         pid: daemon.map(|daemon| daemon.pid),
         started: daemon.map(|daemon| daemon.started.to_string()),
         uptime_s: daemon.map(|daemon| reader.now.since(daemon.started).as_secs()),

@@ -182,7 +182,8 @@ fn view(reader: &Reader, strategy: &Strategy) -> Result<StrategyView, Problem> {
     let schedule = reader.store.get::<ScheduleRow>(&reader.space, name).map_err(|error| unread(&error))?;
     let status = status(strategy, &row);
     let aside = strategy.live.as_ref().and_then(|live| live.put_aside.clone());
-    let down = reader.daemon.is_some() && strategy.live.is_none();
+    // While the kernel starts, none does.
+    let down = reader.daemon.as_ref().is_some_and(|daemon| !daemon.starting) && strategy.live.is_none();
     let down = down.then(|| "its host does not run; `actors tree` says why".to_owned());
     // What is switched off or paused is not due, whatever its row remembers.
     let isolated = isolated(&row.breaker);

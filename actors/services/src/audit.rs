@@ -1,7 +1,7 @@
-//! The audit service: reads and verifies the chain. (The store's writer links it.)
+//! The audit service: reads the end of the chain. (The store's writer links it.)
 //!
-//! Verifying reads the whole chain in pieces, yielding between them, so that a long chain holds up
-//! nobody. It calls nobody but the store.
+//! It calls nobody but the store. Verifying the whole chain takes minutes and is no message of its: whoever
+//! wants it reads the store on a thread of his own ([`verify`]).
 
 use mm_core::audit::{Broken, Tip};
 use mm_store::AuditPage;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::message::kinds;
 use crate::shared::Shared;
 
-/// A chain of millions of entries takes minutes to read.
-const VERIFY_TIMEOUT: Duration = Duration::from_secs(600);
+/// Some entries are read in no time; it may be restarting.
+const TAIL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The way to the audit service.
 #[derive(Clone, Default)]
@@ -31,11 +31,6 @@ pub struct Verified {
 
 /// What it is sent.
 pub enum Msg {
-    /// Verify the whole chain.
-    Verify {
-        /// Where the answer goes.
-        reply: Reply<Result<Verified, String>>,
-    },
     /// The newest entries.
     Tail {
         /// How many.
@@ -45,7 +40,7 @@ pub enum Msg {
     },
 }
 
-kinds!(Msg { Verify => "verify", Tail => "tail" });
+kinds!(Msg { Tail => "tail" });
 
 impl Audit {
     /// The actor's own handle, for the tree.
@@ -53,21 +48,13 @@ impl Audit {
         &self.0
     }
 
-    /// Verifies the whole chain.
+    /// The newest `limit` entries, oldest first.
     ///
     /// # Errors
     /// The outer error if the service did not answer, the inner sentence if the store could not be
     /// read.
-    pub async fn verify(&self) -> Result<Result<Verified, String>, CallError> {
-        self.0.call(|reply| Msg::Verify { reply }, VERIFY_TIMEOUT).await
-    }
-
-    /// The newest `limit` entries, oldest first.
-    ///
-    /// # Errors
-    /// As [`Audit::verify`].
     pub async fn tail(&self, limit: usize) -> Result<Result<AuditPage, String>, CallError> {
-        self.0.call(|reply| Msg::Tail { limit, reply }, VERIFY_TIMEOUT).await
+        self.0.call(|reply| Msg::Tail { limit, reply }, TAIL_TIMEOUT).await
     }
 }
 
@@ -84,10 +71,6 @@ impl Component for AuditService {
 
     async fn handle(&self, _me: &Handle<Msg>, msg: Msg, _: &mut ()) -> Result<(), Fault> {
         match msg {
-            Msg::Verify { reply } => {
-                let store = self.0.store.clone();
-                reply.send(verify(&store).map_err(|error| Fault::from(error).reason));
-            }
             Msg::Tail { limit, reply } => {
                 reply.send(self.0.store.audit_tail(limit).map_err(|error| Fault::from(error).reason));
             }
@@ -96,7 +79,8 @@ impl Component for AuditService {
     }
 }
 
-/// Verifies the chain of a store, also of one that no daemon holds.
+/// Verifies the chain of a store, also of one that no daemon holds. It takes minutes for millions of
+/// entries and yields to nobody.
 ///
 /// # Errors
 /// If the store cannot be read at all.

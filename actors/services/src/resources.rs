@@ -37,7 +37,7 @@ pub struct Resources {
     last: Arc<Mutex<Usage>>,
 }
 
-/// What it is sent: its own timer.
+/// What it is sent, by its own timer and for other settings: look now.
 pub struct Msg;
 
 impl Inspect for Msg {
@@ -50,6 +50,12 @@ impl Resources {
     /// The actor's own handle, for the tree.
     pub fn handle(&self) -> &Handle<Msg> {
         &self.handle
+    }
+
+    /// Looks now, and then as often as the settings say now.
+    pub fn look(&self) {
+        // One that is down looks when it starts.
+        drop(self.handle.cast(Msg));
     }
 
     /// What the last look saw.

@@ -21,6 +21,7 @@ use mm_supervision::{
     Strategy as Together, SupervisorHandle, SupervisorSpec, What, child, supervisor,
 };
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::accounts::{Accounts, AccountsService};
 use crate::alerts::{Alerts, AlertsService};
@@ -43,7 +44,7 @@ use crate::tidy::{Tidy, TidyService};
 /// Why the kernel was not started by an operator's word.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelNotStarted {
-    /// It is still starting for the first time.
+    /// It is on its way up.
     #[error("the machine is still starting; ask again")]
     Early,
     /// It runs.
@@ -62,7 +63,7 @@ pub enum KernelNotStarted {
 pub struct Services {
     /// What every service is handed.
     pub shared: Shared,
-    /// Reads and verifies the chain.
+    /// Reads the end of the chain.
     pub audit: Audit,
     /// The vault, when there is one.
     pub accounts: Accounts,
@@ -92,6 +93,8 @@ pub struct Services {
     /// What the kernel stands below, once that is up.
     root: Arc<OnceLock<SupervisorHandle>>,
     budgets: Budgets,
+    /// Whether the kernel is on its way up; so it is from the beginning.
+    kernel_starts: Arc<watch::Sender<bool>>,
     /// Why the kernel is down, if that is known.
     kernel_why: Arc<Mutex<Option<String>>>,
     upkeep: SupervisorHandle,
@@ -145,6 +148,7 @@ impl Services {
             kernel: SupervisorHandle::new(),
             root: Arc::default(),
             budgets: Budgets::new(budgets, BootBook::in_memory()),
+            kernel_starts: Arc::new(watch::Sender::new(true)),
             kernel_why: Arc::default(),
             upkeep: SupervisorHandle::new(),
             pool: Pool::new(shared.settings().concurrent_runs_max, mode, on_spent),
@@ -156,6 +160,17 @@ impl Services {
     /// Whether the kernel is up. If it is not, the machine is in safe mode: nothing goes out.
     pub fn kernel_is_up(&self) -> bool {
         self.kernel.is_running()
+    }
+
+    /// Whether the kernel is on its way up: some of its actors may run, others not yet.
+    pub fn kernel_is_starting(&self) -> bool {
+        *self.kernel_starts.borrow()
+    }
+
+    /// Waits until a kernel that is on its way up is up, or stays down.
+    pub async fn kernel_started(&self) {
+        // It never fails: the sender is right here.
+        drop(self.kernel_starts.subscribe().wait_for(|starts| !starts).await);
     }
 
     /// Why the kernel is down; `None` while it is up, or if nobody knows.
@@ -186,6 +201,7 @@ impl Services {
             Some(why) => self.kernel_is_down(&why),
             None => drop(self.bring_up_kernel(root).await),
         }
+        self.kernel_starts.send_replace(false);
     }
 
     /// Starts a kernel that is down, by an operator's word, which is on the audit chain before it is
@@ -195,6 +211,9 @@ impl Services {
     /// [`KernelNotStarted`].
     pub async fn start_kernel_by_operator(&self, reason: &str) -> Result<(), KernelNotStarted> {
         let root = self.root.get().ok_or(KernelNotStarted::Early)?;
+        if self.kernel_is_starting() {
+            return Err(KernelNotStarted::Early);
+        }
         if self.kernel_is_up() {
             return Err(KernelNotStarted::Up);
         }
@@ -207,7 +226,10 @@ impl Services {
         recorded.map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
         self.budgets.give_back(KERNEL).await.map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
         self.budgets.book().forgive(now).map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
-        self.bring_up_kernel(root).await.map_err(KernelNotStarted::Down)
+        self.kernel_starts.send_replace(true);
+        let started = self.bring_up_kernel(root).await;
+        self.kernel_starts.send_replace(false);
+        started.map_err(KernelNotStarted::Down)
     }
 
     /// The kernel was stopped by an operator: safe mode, until it or the daemon is started again.
@@ -328,7 +350,7 @@ impl Services {
         let with = || shared.clone();
         let spec = SupervisorSpec::new(Together::RestForOne, intensity())
             .with_budget(BUDGET)
-            .with(permanent("audit", "reads and verifies the audit chain", self.audit.handle(), {
+            .with(permanent("audit", "reads the audit trail", self.audit.handle(), {
                 let shared = with();
                 move || AuditService(shared.clone())
             }))
