@@ -139,8 +139,12 @@ impl Machine {
         for (id, make) in &self.strategies {
             let own = config.strategies.get(id.as_str()).cloned().unwrap_or_default();
             let schedule_text = own.schedule.unwrap_or_else(|| make().about().schedule.to_owned());
-            let schedule = Schedule::parse(&schedule_text, zone)
-                .map_err(|bad| AssemblyError::Schedule(id.clone(), bad))?;
+            // The configuration checks its own: what does not parse is the strategy's proposal, and puts
+            // that strategy aside alone.
+            let (schedule, mistake) = match Schedule::parse(&schedule_text, zone) {
+                Ok(schedule) => (schedule, None),
+                Err(bad) => (never(), Some(format!("the schedule that it proposes is wrong: {bad}"))),
+            };
             let installed = Installed {
                 make: make.clone(),
                 enabled: own.enabled,
@@ -148,7 +152,7 @@ impl Machine {
                 schedule,
                 schedule_text,
                 place: own.config.origin("").map(ToString::to_string),
-                mistake: None,
+                mistake,
                 config: serde_json::Value::Object(own.config.table),
             };
             strategies.insert(id.clone(), installed);
@@ -235,6 +239,11 @@ impl Machine {
         tasks.spawn(services.clone().look_after_kernel());
         Ok(Running { root, services, shared, _tasks: tasks })
     }
+}
+
+/// A schedule that is over.
+fn never() -> Schedule {
+    Schedule::parse("at 1970-01-01T00:00:00Z", "UTC").expect("a moment is a schedule")
 }
 
 /// The sink of events, with an eye on crashes and on the kernel.

@@ -28,6 +28,7 @@ use crate::machine::{Machine, Running, Seams, VERSION, stopping};
 use crate::notify::{self, Notify};
 use crate::reload::{self, Reloader};
 use crate::rules::RuleDir;
+use crate::sandbox::recordings::RecordingsError;
 use crate::sandbox::{Sandbox, listener};
 use crate::seams::{SeededRng, SystemClock, SystemEntropy, SystemProbe};
 
@@ -74,6 +75,8 @@ fn report(fatal: &mpsc::UnboundedSender<Exit>, exit: Exit) {
 /// All that is checked and held before anything runs.
 struct Prepared {
     loaded: Loaded,
+    /// What plays the world, where this process does.
+    sandbox: Option<Sandbox>,
     data_dir: PathBuf,
     socket: PathBuf,
     stamp: Stamp,
@@ -98,6 +101,8 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
     let loaded = reload::read(machine, args, env.clone())
         .map_err(|errors| Failure::new("read the configuration", errors))?;
     warn(&loaded);
+    // Before the boot is on record: what the command line alone causes is no failed boot.
+    let sandbox = sandbox(args).map_err(|e| start(e.into()))?;
     let data_dir =
         config::data_dir(args.data_dir.as_deref(), &env, args.sandbox).map_err(|e| start(e.into()))?;
     let stamp = if args.sandbox { Stamp::Sandbox } else { Stamp::Live };
@@ -113,7 +118,7 @@ fn prepare(machine: &Machine, args: &RunArgs) -> Result<Prepared, Failure> {
     let logs = logs::init(&plan).map_err(|e| start(e.into()))?;
     let socket = config::socket_path(&data_dir, &config::runtime_dir(&env));
     let watchdog = notify::watchdog(&env, pid);
-    Ok(Prepared { loaded, data_dir, socket, stamp, dir, clock, notify, watchdog, logs })
+    Ok(Prepared { loaded, sandbox, data_dir, socket, stamp, dir, clock, notify, watchdog, logs })
 }
 
 /// No core dump and no debugger of another user: memory will hold credentials.
@@ -155,6 +160,7 @@ impl Prepared {
         // Before the boot is on record: one that is stopped by a signal has not failed.
         let signals = Signals::listen().map_err(|e| start(e.into()))?;
         let boot = Boot::begin(&self.dir).map_err(|e| start(e.into()))?;
+        signals.begun(boot.book());
         let words = self.last_words();
         let lived = self.live(machine, args, runtime, signals, &boot).await;
         if let Err(failure) = &lived {
@@ -165,7 +171,7 @@ impl Prepared {
     }
 
     async fn live(
-        self,
+        mut self,
         machine: &Machine,
         args: &RunArgs,
         runtime: tokio::runtime::Handle,
@@ -175,8 +181,8 @@ impl Prepared {
         let start = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new("start", error);
         let (fatal, mut fatals) = mpsc::unbounded_channel();
         let clock: SharedClock = self.clock.clone();
-        let sandbox = sandbox(args, &clock).await.map_err(start)?;
-        let transport: Arc<dyn Transport> = match &sandbox {
+        let outside = outside(args, self.sandbox.take(), &clock).await.map_err(|e| start(e.into()))?;
+        let transport: Arc<dyn Transport> = match &outside {
             Outside::Sandbox(port, _) => Arc::new(Loopback::to(*port).map_err(|e| start(e.into()))?),
             Outside::World => Arc::new(Https::default()),
         };
@@ -247,7 +253,7 @@ impl Prepared {
         self.notify.stopping();
         let exit = finish(running, end).await;
         drop((watchdog, feeder));
-        drop(sandbox);
+        drop(outside);
         if let Err(error) = store.close() {
             tracing::error!(error = %crate::exit::Chain(&error), "the store did not close well");
         }
@@ -391,20 +397,22 @@ enum Outside {
     Sandbox(u16, #[expect(dead_code, reason = "held while it listens")] Option<listener::Listening>),
 }
 
-async fn sandbox(
-    args: &RunArgs,
-    clock: &SharedClock,
-) -> Result<Outside, Box<dyn std::error::Error + Send + Sync>> {
-    if !args.sandbox {
-        return Ok(Outside::World);
+/// What plays the world, if this process is to.
+fn sandbox(args: &RunArgs) -> Result<Option<Sandbox>, RecordingsError> {
+    if !args.sandbox || args.sandbox_port.is_some() {
+        return Ok(None);
     }
+    args.recordings
+        .as_deref()
+        .map_or_else(|| Ok(Sandbox::new(SANDBOX_SEED)), Sandbox::with_recordings)
+        .map(Some)
+}
+
+async fn outside(args: &RunArgs, sandbox: Option<Sandbox>, clock: &SharedClock) -> std::io::Result<Outside> {
     if let Some(port) = args.sandbox_port {
         return Ok(Outside::Sandbox(port, None));
     }
-    let sandbox = match &args.recordings {
-        Some(manifest) => Sandbox::with_recordings(manifest)?,
-        None => Sandbox::new(SANDBOX_SEED),
-    };
+    let Some(sandbox) = sandbox else { return Ok(Outside::World) };
     let clock = clock.clone();
     let listening = listener::serve(Arc::new(sandbox), Arc::new(move || clock.wall().unix_ms())).await?;
     Ok(Outside::Sandbox(listening.addr.port(), Some(listening)))

@@ -99,7 +99,7 @@ fn in_safe_mode_it_is_ready_too_and_says_so() {
     assert!(word.starts_with("READY=1\nSTATUS=in safe mode (sandbox): nothing goes out"), "{word}");
     assert_eq!(home.json("status")["safe_mode"], true);
     // An operator starts the kernel; then that is told as well.
-    assert_eq!(home.run("actors restart kernel").code, 0);
+    assert_eq!(home.run("actors restart kernel --reason mended").code, 0);
     ear.until("STATUS=running (sandbox)");
     assert_eq!(daemon.stop(), 0);
 }

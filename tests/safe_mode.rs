@@ -208,7 +208,8 @@ fn spend(data: &Path) {
         by_child: [(limiter.clone(), RESTARTS)].into(),
         last: Some((limiter, "panicked: out of luck".to_owned())),
     };
-    BootBook::in_dir(data).keep_kernel_budget(&serde_json::to_string(&budget).unwrap()).unwrap();
+    let text = serde_json::to_string(&budget).unwrap();
+    BootBook::in_dir(data).change_kernel_budget(|kept| *kept = Some(text)).unwrap();
 }
 
 /// A strategy whose section is wrong is put aside; the daemon runs, and says where and what.

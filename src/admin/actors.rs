@@ -148,6 +148,11 @@ fn check(ops: &Ops, tree: &Tree, order: &Order) -> Result<(), Problem> {
         (Verb::ClearBudget, _) if !has_budget => Err(Problem::Refused(format!(
             "`{path}` has no restart budget of its own: what is above it counts its restarts"
         ))),
+        (Verb::Restart, KERNEL) if reason.is_none() => Err(Problem::Bad(
+            "to restart `kernel` needs a reason (`actors restart kernel --reason WHY`): one that was down gets its \
+             whole restart budget back, and its failed boots are forgotten"
+                .to_owned(),
+        )),
         (Verb::Stop, KERNEL) if reason.is_none() => Err(Problem::Bad(
             "to stop `kernel` is safe mode, in which nothing goes out; it needs a reason".to_owned(),
         )),
@@ -188,7 +193,8 @@ async fn act(ops: &Ops, tree: &Tree, order: &Order) -> Result<(), Problem> {
             let started = services.start_kernel_by_operator(reason).await;
             return started.map_err(|error| Problem::Refused(chain(&error)));
         }
-        Verb::ClearBudget if path == KERNEL => {
+        // One that is up keeps count of it too.
+        Verb::ClearBudget if path == KERNEL && !services.kernel_is_up() => {
             let cleared = services.budgets().give_back(path).await;
             return cleared.map_err(|error| Problem::Down(chain(&error)));
         }

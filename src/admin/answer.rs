@@ -8,7 +8,7 @@ use mm_core::opportunity::Decision;
 use mm_core::rule::RuleSet;
 use mm_core::run::Trigger;
 use mm_services::books::Undecided;
-use mm_services::strategies::{NotStarted, Word};
+use mm_services::strategies::{NotSaid, NotStarted, Word};
 use mm_supervision::CallError;
 use serde_json::{Value, json};
 
@@ -216,7 +216,7 @@ async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, P
         "isolate" => Word::Isolate(reason(body).ok_or_else(|| {
             Problem::Bad("to isolate needs a reason; whoever reads the record in a month will ask".to_owned())
         })?),
-        "resume" => Word::Resume,
+        "resume" => Word::Resume(reason(body)),
         "enable" => Word::Enable,
         "disable" => Word::Disable,
         _ => {
@@ -225,7 +225,10 @@ async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, P
             ));
         }
     };
-    strategies.say(name, word).await.map_err(|error| down(ops, &error))?;
+    strategies.say(name, word).await.map_err(|error| match error {
+        NotSaid::Host(error) => down(ops, &error),
+        NotSaid::NeedsReason(_) => Problem::Bad(error.to_string()),
+    })?;
     if matches!(verb, "enable" | "resume") {
         // It may be due at once.
         ops.services.scheduler.wake();

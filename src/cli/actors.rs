@@ -95,8 +95,10 @@ pub enum Verb {
     #[command(
         long_about = "Stops an actor in order and starts it again, also one that is tripped, isolated or stopped. It \
             costs no restart and gives none back. What waits in its mailbox is dropped, and its senders are told. A \
-            run that is under way is cut off, and taken up again.",
-        after_long_help = examples("money-machine actors restart kernel/gateway\nmoney-machine actors restart kernel/strategies/default/bug-bounty --reason wedged")
+            run that is under way is cut off, and taken up again.\n\n\
+            To restart `kernel` needs a reason. One that is down leaves safe mode by it: once it stands, its whole \
+            restart budget is given back and failed boots are forgotten, which is put on record.",
+        after_long_help = examples("money-machine actors restart kernel/gateway\nmoney-machine actors restart kernel/strategies/default/bug-bounty --reason wedged\nmoney-machine actors restart kernel --reason mended")
     )]
     Restart(Told),
     /// Stops it in order; it stays down until it is restarted

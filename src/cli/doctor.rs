@@ -1,7 +1,6 @@
 //! `doctor`.
 
 use clap::Args;
-use mm_core::seams::Clock as _;
 use mm_store::DataDir;
 use serde_json::Value;
 
@@ -9,7 +8,6 @@ use super::ask::{Asker, Told};
 use super::print::{self, line};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
-use crate::seams::SystemClock;
 use crate::views::Question;
 use crate::views::doctor::{self, CheckView, DoctorView};
 
@@ -69,11 +67,15 @@ fn look(asker: &Asker<'_>) -> Result<(Option<Told>, Vec<CheckView>), Failure> {
             };
             Ok((Some(told), vec![daemon, writable(asker)]))
         }
-        Err(failure) if failure.exit == Exit::NoDaemon && held.is_none() => Err(failure),
         Err(failure) => {
+            let boots = doctor::boots(dir, None);
+            // A start that failed before there was a store has left its name.
+            if failure.exit == Exit::NoDaemon && held.is_none() && boots.is_empty() {
+                return Err(failure);
+            }
             let check = CheckView::fail("store", line(&failure.to_string(), 600), "see to what it says");
             let mut checks = vec![check, writable(asker)];
-            checks.extend(doctor::boots(dir, SystemClock::new(None).wall(), None));
+            checks.extend(boots);
             Ok((None, checks))
         }
     }

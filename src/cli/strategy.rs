@@ -86,12 +86,16 @@ pub enum Verb {
     /// Lets it go on, also when it is tripped or isolated
     #[command(
         long_about = "Lets a paused strategy go on, and lets one that is tripped or isolated try again: its next run \
-            is the probe, and only if that goes well does it go on as before.",
-        after_long_help = examples("money-machine strategy resume bug-bounty")
+            is the probe, and only if that goes well does it go on as before. One that is down, since its restarts are \
+            spent, is started again and has all of them back; that needs a reason, which is put on record.",
+        after_long_help = examples("money-machine strategy resume bug-bounty\nmoney-machine strategy resume bug-bounty --reason 'the feed is mended'")
     )]
     Resume {
         #[command(flatten)]
         name: Name,
+        /// Why; needed where its restarts are spent
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
         #[command(flatten)]
         json: Json,
     },
@@ -159,7 +163,9 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::Isolate { name, reason, json } => {
             say(&asker, &name, "isolate", &json!({ "reason": reason }), json)?
         }
-        Verb::Resume { name, json } => say(&asker, &name, "resume", &Value::Null, json)?,
+        Verb::Resume { name, reason, json } => {
+            say(&asker, &name, "resume", &json!({ "reason": reason }), json)?
+        }
         Verb::Enable { name, json } => say(&asker, &name, "enable", &Value::Null, json)?,
         Verb::Disable { name, json } => say(&asker, &name, "disable", &Value::Null, json)?,
         Verb::Quarantine(verb) => quarantine::execute(&asker, verb)?,

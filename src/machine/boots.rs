@@ -88,7 +88,7 @@ mod tests {
                     .to_owned()
             ))
         );
-        book.forgive(at(3)).unwrap();
+        book.forgive().unwrap();
         assert_eq!(failures(&book.read(), at(3)), None);
         assert_eq!(hold(&book.begin(at(4)).unwrap(), at(4)), None);
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mm_core::id::StrategyId;
-use mm_core::moment::Moment;
+use mm_core::seams::Clock as _;
 use mm_services::kernel::KernelBudget;
 use mm_services::{integrity, records::StrategyRow};
 use mm_store::{BootBook, DATABASE_FILE, DataDir, Span};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Problem, Reader, limit, status};
 use crate::machine::boots;
+use crate::seams::SystemClock;
 
 /// All findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,7 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.extend(integrity(reader));
     checks.push(rules(reader));
     checks.push(disk(reader));
-    checks.extend(boots(&reader.place.data_dir, reader.now, reader.daemon.as_ref()));
+    checks.extend(boots(&reader.place.data_dir, reader.daemon.as_ref()));
     if let Some(daemon) = &reader.daemon {
         checks.push(kernel(daemon));
         checks.extend(actors(&daemon.troubled));
@@ -224,9 +225,10 @@ fn disk(reader: &Reader) -> CheckView {
 }
 
 /// Boots that failed lately, and what the kernel has spent of its restarts; nothing where all is well.
-/// Read from the files beside the store, so also where that does not open.
-pub fn boots(data_dir: &Path, now: Moment, daemon: Option<&super::Daemon>) -> Vec<CheckView> {
-    let known = BootBook::in_dir(data_dir).read();
+/// Read from the files beside the store, so also where that does not open. Their times are the computer's
+/// own, also where the machine's clock was set to another time.
+pub fn boots(data_dir: &Path, daemon: Option<&super::Daemon>) -> Vec<CheckView> {
+    let (known, now) = (BootBook::in_dir(data_dir).read(), SystemClock::new(None).wall());
     let mut checks = Vec::new();
     if let Some((failed, sentence)) = boots::failures(&known, now) {
         let held = failed >= boots::FAILED_MAX;
@@ -236,7 +238,7 @@ pub fn boots(data_dir: &Path, now: Moment, daemon: Option<&super::Daemon>) -> Ve
             None => CheckView::fail(
                 "boots",
                 format!("{sentence}; a daemon started now is in safe mode"),
-                "see to what it names, then start the daemon and `actors restart kernel`",
+                "see to what it names, then start the daemon and `actors restart kernel --reason WHY`",
             ),
         });
     }
@@ -254,7 +256,7 @@ pub fn boots(data_dir: &Path, now: Moment, daemon: Option<&super::Daemon>) -> Ve
 }
 
 /// How safe mode is left.
-const TRY_AGAIN: &str = "see to what it names, then `actors restart kernel`";
+const TRY_AGAIN: &str = "see to what it names, then `actors restart kernel --reason WHY`";
 
 fn kernel(daemon: &super::Daemon) -> CheckView {
     if daemon.starting {
@@ -280,7 +282,7 @@ fn actors(troubled: &[super::Troubled]) -> Vec<CheckView> {
         let path = &actor.path;
         let todo = match actor.state.as_str() {
             "tripped" => match strategy_in(path) {
-                Some(name) => format!("see to that, then `strategy resume {name}`"),
+                Some(name) => format!("see to that, then `strategy resume {name} --reason WHY`"),
                 None => format!(
                     "see to that, then `actors budget clear {path} --reason WHY` and `actors restart {path}`"
                 ),

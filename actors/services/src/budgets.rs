@@ -159,8 +159,8 @@ fn alert(store: &Store, space: &Space, key: &str, why: &str, now: Moment) -> Res
     let name = key.rsplit('/').next().unwrap_or(key);
     let why: String = why.chars().take(300).collect();
     let sentence = format!(
-        "{key} failed too often and stays down: {why}; when that is put right, `strategy resume {name}` starts it \
-         again"
+        "{key} failed too often and stays down: {why}; when that is put right, `strategy resume {name} --reason WHY` \
+         starts it again"
     );
     let row_key = Key::of::<AlertRow>(space, &about)?;
     // An alert that does not open is not worth the trip that it tells of.

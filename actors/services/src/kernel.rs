@@ -43,7 +43,10 @@ impl KernelBudget {
     /// As it stands in what is known of boots. What does not open counts as nothing spent, as the file
     /// itself does.
     pub fn of(boots: &Boots) -> Self {
-        let text = boots.kernel_budget.as_deref();
+        Self::parse(boots.kernel_budget.as_deref())
+    }
+
+    fn parse(text: Option<&str>) -> Self {
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
@@ -114,14 +117,16 @@ impl Budgets {
     ) -> Answer<T> {
         let book = self.book.clone();
         let changed = move || -> Result<T, DirError> {
-            let before = KernelBudget::of(&book.read());
-            let mut budget = before.clone();
-            let answer = change(&mut budget);
-            if budget != before {
-                let text = serde_json::to_string(&budget).expect("plain fields have a JSON form");
-                book.keep_kernel_budget(&text)?;
-            }
-            Ok(answer)
+            book.change_kernel_budget(|kept| {
+                let before = KernelBudget::parse(kept.as_deref());
+                let mut budget = before.clone();
+                let answer = change(&mut budget);
+                if budget != before {
+                    let text = serde_json::to_string(&budget).expect("plain fields have a JSON form");
+                    *kept = Some(text);
+                }
+                answer
+            })
         };
         let wrong =
             |source: Box<dyn std::error::Error + Send + Sync>| BudgetError { key: KERNEL.to_owned(), source };
@@ -232,5 +237,24 @@ mod tests {
         );
         budgets.give_back(KERNEL).await.expect("recorded");
         assert_eq!(budgets.kernel(), KernelBudget::default());
+    }
+
+    /// Whoever asks at the same time: no more is granted than there is, and nothing is forgotten.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn debits_at_once_grant_what_there_is_and_no_more() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = mm_store::Options::in_memory(
+            mm_store::SharedMemory::new(),
+            Arc::new(crate::testing::Seeded::new(7)),
+        );
+        let store = mm_store::Store::open(options).expect("a store");
+        let budgets = Budgets::new(StoredBudgets::new(store), BootBook::in_dir(dir.path()));
+        let debits: Vec<_> =
+            (0..2 * RESTARTS).map(|_| tokio::spawn(budgets.debit(KERNEL, 1, RESTARTS, 1))).collect();
+        let mut granted = 0;
+        for debit in debits {
+            granted += debit.await.expect("it ended").expect("recorded");
+        }
+        assert_eq!((granted, budgets.kernel().spent), (RESTARTS, RESTARTS));
     }
 }

@@ -46,6 +46,7 @@ mod telling;
 
 use execute::RunEnd;
 use hand::Place;
+pub use owner::NotSaid;
 pub use state::Host;
 
 /// The way to the strategies' hosts.
@@ -169,8 +170,9 @@ pub enum Word {
     /// Take it out of use until further notice, for this reason: its breaker lets no run start, not even a
     /// person's.
     Isolate(String),
-    /// Go on; also ends an open breaker's wait and an isolation.
-    Resume,
+    /// Go on; also ends an open breaker's wait and an isolation. Why, if a reason was given: a host that is
+    /// down needs one, as it gets its restart budget back.
+    Resume(Option<String>),
     /// Switch on.
     Enable,
     /// Switch off.

@@ -52,11 +52,19 @@ pub enum KernelNotStarted {
     Up,
     /// The word could not be put on record, so it was not followed.
     #[error("it could not be put on record, so the kernel stays down")]
-    Unrecorded(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unrecorded(#[source] Boxed),
     /// It failed again.
     #[error("the kernel did not start: {0}")]
     Down(String),
+    /// It runs, with what was counted against it.
+    #[error(
+        "the kernel runs, but its restart budget and its failed boots stay as they were; `actors budget clear \
+         kernel` gives the budget back"
+    )]
+    NotCleared(#[source] Boxed),
 }
+
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
 /// The handles of all services.
 #[derive(Clone)]
@@ -114,8 +122,6 @@ const KERNEL_ROWS: [&str; 9] = [
     "scheduler",
     "strategies",
 ];
-/// A kernel that is up so long without a restart has proved itself.
-const PROVED_AFTER: Duration = Duration::from_secs(600);
 /// What the alert on a kernel that is down is about.
 const SAFE_MODE: &str = "safe-mode";
 /// A service's usual time to stop: enough for an fsync on a slow disk.
@@ -205,7 +211,8 @@ impl Services {
     }
 
     /// Starts a kernel that is down, by an operator's word, which is on the audit chain before it is
-    /// done: failed boots are forgotten and the kernel's restart budget is whole again.
+    /// done. Once it stands, and not before, failed boots are forgotten and the kernel's restart budget is
+    /// whole again, which is on the chain as well.
     ///
     /// # Errors
     /// [`KernelNotStarted`].
@@ -217,19 +224,33 @@ impl Services {
         if self.kernel_is_up() {
             return Err(KernelNotStarted::Up);
         }
-        let now = self.shared.now();
         let reason: String = reason.chars().take(300).collect();
         let payload = json!({ "reason": reason, "down": self.kernel_why(), "by": "owner" });
-        let entry = NewEntry::new(now, &Space::machine(), "kernel.started", &payload)
-            .map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
-        let recorded = self.shared.store.commit(Change::new().audit(entry)).await;
-        recorded.map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
-        self.budgets.give_back(KERNEL).await.map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
-        self.budgets.book().forgive(now).map_err(|error| KernelNotStarted::Unrecorded(error.into()))?;
+        self.note("kernel.start-ordered", &payload).await.map_err(KernelNotStarted::Unrecorded)?;
         self.kernel_starts.send_replace(true);
         let started = self.bring_up_kernel(root).await;
         self.kernel_starts.send_replace(false);
-        started.map_err(KernelNotStarted::Down)
+        started.map_err(KernelNotStarted::Down)?;
+        self.clear_kernel(&reason).await.map_err(KernelNotStarted::NotCleared)
+    }
+
+    /// Makes good what was counted against a kernel that stands again, and says so on the audit chain.
+    async fn clear_kernel(&self, reason: &str) -> Result<(), Boxed> {
+        let spent = self.budgets.kernel().spent;
+        let boots = self.budgets.book().read();
+        let failed = boots.attempts.len() + boots.broke_off.len();
+        self.kernel.give_own_back().await?;
+        self.budgets.book().forgive()?;
+        let payload = json!({
+            "actor": KERNEL, "reason": reason, "by": "owner", "spent": spent, "failed_boots": failed,
+        });
+        self.note("budget.cleared", &payload).await
+    }
+
+    async fn note(&self, kind: &str, payload: &serde_json::Value) -> Result<(), Boxed> {
+        let entry = NewEntry::new(self.shared.now(), &Space::machine(), kind, payload)?;
+        self.shared.store.commit(Change::new().audit(entry)).await?;
+        Ok(())
     }
 
     /// The kernel was stopped by an operator: safe mode, until it or the daemon is started again.
@@ -256,18 +277,18 @@ impl Services {
         }
     }
 
-    /// Gives the kernel's restart budget back after proven work: a run that succeeded, or ten minutes
-    /// without a restart. For a task of its own; it never ends.
+    /// Gives the kernel's restart budget back after proven work: a run that succeeded. That it was merely
+    /// up proves nothing. For a task of its own; it never ends.
     pub async fn look_after_kernel(self) {
         loop {
-            let before = self.budgets.kernel();
-            let worked = tokio::time::timeout(PROVED_AFTER, self.shared.proved.notified()).await.is_ok();
-            let now = self.budgets.kernel();
-            if now.spent == 0 || !self.kernel_is_up() || !(worked || now == before) {
+            self.shared.proved.notified().await;
+            let spent = self.budgets.kernel().spent;
+            if spent == 0 || !self.kernel_is_up() {
                 continue;
             }
-            match self.budgets.give_back(KERNEL).await {
-                Ok(()) => tracing::info!(spent = now.spent, "the kernel's restart budget is whole again"),
+            // By its supervisor, which keeps count of it too.
+            match self.kernel.give_own_back().await {
+                Ok(()) => tracing::info!(spent, "the kernel's restart budget is whole again"),
                 Err(error) => tracing::warn!(%error, "the kernel's restart budget was not given back"),
             }
         }
@@ -315,7 +336,7 @@ impl Services {
         let why: String = why.chars().take(300).collect();
         let sentence = format!(
             "the kernel is down, so the machine is in safe mode and nothing goes out: {why}; mend it, then \
-             `actors restart kernel`, or start the daemon again"
+             `actors restart kernel --reason WHY`"
         );
         self.alerts.raise(&Space::machine(), SAFE_MODE, sentence);
     }

@@ -65,7 +65,7 @@ impl Component for Host {
             },
             Msg::Say { word, reply } => {
                 match (state.damaged, &word) {
-                    (true, Word::Resume) => self.mend(me, state).await?,
+                    (true, Word::Resume(_)) => self.mend(me, state).await?,
                     // Not on record, so not acknowledged.
                     (true, _) => return Ok(()),
                     (false, _) => {}
@@ -195,7 +195,7 @@ impl Host {
                 row.breaker.isolate(reason, now);
                 ("strategy.isolated", Some(reason.clone()))
             }
-            Word::Resume => {
+            Word::Resume(_) => {
                 row.paused = None;
                 row.breaker.release(now);
                 self.alerts.clear(&self.space, format!("stopped/{}", self.id));

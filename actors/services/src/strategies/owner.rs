@@ -1,6 +1,6 @@
 //! What an owner says of strategies and of their inputs: durable, with its audit entry in the same change.
 //!
-//! A host that is down because its restarts are spent gets them back by the owner's `resume`.
+//! A host that is down because its restarts are spent gets them back by the owner's `resume`, for a reason.
 
 use mm_core::id::{Space, StrategyId};
 use mm_supervision::{CallError, Fault};
@@ -11,31 +11,48 @@ use crate::budgets::StoredBudgets;
 use crate::records::QuarantineRow;
 use crate::shared::CALL_TIMEOUT;
 
+/// Why a word was not said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotSaid {
+    /// Its host is down, and going on would give its restarts back.
+    #[error(
+        "`{0}` is down; to start it again gives its whole restart budget back, which needs a reason: `strategy \
+         resume {0} --reason WHY`"
+    )]
+    NeedsReason(String),
+    /// Its host did not answer.
+    #[error("the strategy's host did not take it")]
+    Host(#[from] CallError),
+}
+
 impl Strategies {
     /// Says something of a strategy, durably; `false` if it is not installed. A host that has spent
-    /// its restarts gets them back by [`Word::Resume`] and is started again.
+    /// its restarts is started again by [`Word::Resume`] with a reason, and gets them back.
     ///
     /// # Errors
-    /// If the host did not answer.
-    pub async fn say(&self, id: &str, word: Word) -> Result<bool, CallError> {
+    /// [`NotSaid`].
+    pub async fn say(&self, id: &str, word: Word) -> Result<bool, NotSaid> {
         let Some(host) = self.host(id) else { return Ok(false) };
         let told = host.call(|reply| Msg::Say { word: word.clone(), reply }, CALL_TIMEOUT).await;
-        if told != Err(CallError::NotRunning) || word != Word::Resume {
-            return told.map(|()| true);
+        match (told, &word) {
+            (Err(CallError::NotRunning), Word::Resume(Some(reason))) => self.bring_back(id, reason).await?,
+            (Err(CallError::NotRunning), Word::Resume(None)) if self.above.is_running() => {
+                return Err(NotSaid::NeedsReason(id.to_owned()));
+            }
+            (told, _) => return Ok(told.map(|()| true)?),
         }
-        self.bring_back(id).await?;
-        host.call(|reply| Msg::Say { word, reply }, CALL_TIMEOUT).await.map(|()| true)
+        Ok(host.call(|reply| Msg::Say { word, reply }, CALL_TIMEOUT).await.map(|()| true)?)
     }
 
-    /// Starts a host that is down, with its whole restart budget.
-    async fn bring_back(&self, id: &str) -> Result<(), CallError> {
+    /// Starts a host that is down; once it stands, it has its whole restart budget again.
+    async fn bring_back(&self, id: &str, reason: &str) -> Result<(), CallError> {
         let name = format!("{}/{id}", Space::default_owner());
-        let (key, reason) = (format!("{PATH}/{name}"), format!("strategy resume {id}"));
+        let key = format!("{PATH}/{name}");
         let back = async {
-            // On record first: what supervision gives back after it changes nothing more.
-            StoredBudgets::new(self.shared.store.clone()).clear(&key, &reason, self.shared.now()).await?;
-            self.above.proved(&name).await?;
             self.above.restart_child(&name).await?;
+            // On record first: what supervision gives back after it changes nothing more.
+            StoredBudgets::new(self.shared.store.clone()).clear(&key, reason, self.shared.now()).await?;
+            self.above.proved(&name).await?;
             Ok(())
         };
         let back: Result<(), Fault> = back.await;

@@ -66,7 +66,7 @@ fn a_strategy_that_is_isolated_does_not_run_for_anybody_until_it_is_resumed() {
         }
         let told = machine.audit_of("strategy.isolated");
         assert!(told.len() == 1 && told[0].contains("it is odd") && told[0].contains("owner"), "{told:?}");
-        say(machine, Word::Resume).await;
+        say(machine, Word::Resume(None)).await;
     });
     bench.live(async |machine| {
         assert_eq!(tick(machine).await.unwrap().outcome, Some(Outcome::Succeeded), "the probe");
@@ -88,7 +88,7 @@ fn a_run_that_began_before_a_transition_says_nothing_when_it_ends_after_it() {
             machine.until("it is under way", || machine.world.count() == 1).await;
             say(machine, Word::Isolate("it is odd".into())).await;
             if resumed {
-                say(machine, Word::Resume).await;
+                say(machine, Word::Resume(None)).await;
             }
             let before = machine.strategy("reader").breaker;
             let expected = if fails { Outcome::Failed } else { Outcome::Succeeded };
@@ -96,7 +96,7 @@ fn a_run_that_began_before_a_transition_says_nothing_when_it_ends_after_it() {
             assert_eq!(machine.strategy("reader").breaker, before, "fails {fails}, resumed {resumed}");
             if !resumed {
                 assert!(tick(machine).await.is_err());
-                say(machine, Word::Resume).await;
+                say(machine, Word::Resume(None)).await;
             }
             switch.store(false, Ordering::SeqCst);
             assert_eq!(tick(machine).await.unwrap().outcome, Some(Outcome::Succeeded));

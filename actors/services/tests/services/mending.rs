@@ -10,7 +10,7 @@ use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_sdk::{Draft, Report};
 use mm_services::integrity;
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
-use mm_services::strategies::{NotStarted, Word};
+use mm_services::strategies::{NotSaid, NotStarted, Word};
 use mm_services::testing::{Bench, Machine, Said, Script, draft};
 use mm_store::{Change, Kind, Record};
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ async fn check_put_aside_and_mended(machine: &Machine, what: &str) {
     assert_eq!(findings().len(), 1, "{what}");
     // What cannot be put on record is not acknowledged.
     assert!(machine.services.strategies.say("bad", Word::Pause("x".into())).await.is_err(), "{what}");
-    assert!(machine.services.strategies.say("bad", Word::Resume).await.unwrap(), "{what}");
+    assert!(machine.services.strategies.say("bad", Word::Resume(None)).await.unwrap(), "{what}");
     machine.services.scheduler.wake();
     machine.pass(MINUTE * 25).await;
     assert_eq!(status(machine, "bad").await, "active", "{what}");
@@ -138,7 +138,7 @@ fn bytes_changed_on_a_disk_under_a_strategy_put_it_aside_too() {
     bench.live(async |machine| {
         machine.pass(MINUTE).await;
         assert_eq!((status(machine, "bad").await, status(machine, "good").await), ("error", "active"));
-        assert!(machine.services.strategies.say("bad", Word::Resume).await.unwrap());
+        assert!(machine.services.strategies.say("bad", Word::Resume(None)).await.unwrap());
         assert_eq!(machine.run("bad").await.outcome, Some(Outcome::Succeeded));
         assert_eq!(restarts(machine, "kernel/strategies/default/bad"), 0);
         machine.audit();
@@ -289,14 +289,17 @@ fn a_host_that_spent_its_restarts_is_told_and_brought_back_by_the_owners_word() 
             assert!(strategies.standing("reader").await.is_err(), "down over a restart");
             assert_eq!(machine.run("good").await.outcome, Some(Outcome::Succeeded));
             assert!(strategies.say("reader", Word::Pause("x".into())).await.is_err());
-            assert!(strategies.say("reader", Word::Resume).await.unwrap());
+            let unreasoned = strategies.say("reader", Word::Resume(None)).await.unwrap_err();
+            assert_eq!(unreasoned, NotSaid::NeedsReason("reader".into()));
+            assert_eq!(machine.audit_of("budget.cleared").len(), usize::from(damaged));
+            assert!(strategies.say("reader", Word::Resume(Some("mended".into()))).await.unwrap());
             assert_eq!(machine.run("reader").await.outcome, Some(Outcome::Succeeded));
             let over = || !alerted(machine, &format!("tripped/{HOST}"));
             machine.until("the alert is over", over).await;
             assert_eq!(machine.root.show(HOST).unwrap().budget_spent, Some(0));
             let cleared = machine.audit_of("budget.cleared");
             assert_eq!(cleared.len(), 1 + usize::from(damaged), "{cleared:?}");
-            assert!(cleared[0].contains(HOST) && cleared[0].contains("strategy resume reader"));
+            assert!(cleared[0].contains(HOST) && cleared[0].contains("mended"));
         });
     }
 }

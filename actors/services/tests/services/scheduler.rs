@@ -115,7 +115,7 @@ fn a_tick_that_starts_nothing_says_why() {
         say(Word::Pause("holidays".into())).await;
         machine.until("a tick", || ticks(machine).len() == 2).await;
         assert!(reason(machine).contains("paused (holidays)"), "{}", reason(machine));
-        say(Word::Resume).await;
+        say(Word::Resume(None)).await;
         say(Word::Disable).await;
         machine.until("a tick", || ticks(machine).len() == 3).await;
         assert!(reason(machine).contains("disabled"), "{}", reason(machine));

@@ -36,7 +36,7 @@ fn what_the_owner_says_of_a_strategy_outlives_restarts() {
         assert_eq!(by_tick(machine, "reader").await.unwrap_err(), NotStarted::Paused("holidays".into()));
         // A person who asks for a run gets one.
         assert_eq!(machine.run("reader").await.outcome, Some(Outcome::Succeeded));
-        say(machine, Word::Resume).await;
+        say(machine, Word::Resume(None)).await;
     });
     bench.live(async |machine| {
         assert_eq!(status(machine, "reader").await, "active");
@@ -56,7 +56,7 @@ fn what_the_owner_says_of_a_strategy_outlives_restarts() {
         for kind in ["strategy.paused", "strategy.resumed", "strategy.disabled", "strategy.enabled"] {
             assert_eq!(words.iter().filter(|word| *word == kind).count(), 1, "{kind}");
         }
-        assert!(!machine.services.strategies.say("nobody", Word::Resume).await.unwrap());
+        assert!(!machine.services.strategies.say("nobody", Word::Resume(None)).await.unwrap());
     });
 }
 
@@ -139,7 +139,7 @@ fn a_fatal_fault_stops_a_strategy_until_a_person_acts() {
     });
     bench.live(async |machine| {
         assert!(by_tick(machine, "doomed").await.is_err(), "over a restart");
-        machine.services.strategies.say("doomed", Word::Resume).await.unwrap();
+        machine.services.strategies.say("doomed", Word::Resume(None)).await.unwrap();
         assert!(by_tick(machine, "doomed").await.is_ok());
     });
 }

@@ -115,8 +115,9 @@ impl BootBook {
         // Held meanwhile, also where there is a file: two changes at once would lose one.
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let mut boots = self.dir.as_ref().map_or_else(|| memory.clone(), |dir| read(dir));
+        let before = boots.clone();
         change(&mut boots);
-        if let Some(dir) = &self.dir {
+        if let Some(dir) = self.dir.as_ref().filter(|_| boots != before) {
             let text = serde_json::to_vec_pretty(&boots).expect("plain fields have a JSON form");
             files::replace(dir, BOOTS_FILE, &text).map_err(DirError::io(dir))?;
         }
@@ -169,7 +170,7 @@ impl BootBook {
         })
     }
 
-    /// Records that this boot ends in safe mode: it counts for nothing.
+    /// Records that this boot counts for nothing: it ends in safe mode, or a person ended it.
     ///
     /// # Errors
     /// [`DirError::NotWritable`].
@@ -197,21 +198,26 @@ impl BootBook {
     ///
     /// # Errors
     /// [`DirError::NotWritable`].
-    pub fn forgive(&self, at: Moment) -> Result<Boots, DirError> {
+    pub fn forgive(&self) -> Result<Boots, DirError> {
         self.change(|boots| {
             boots.attempts.clear();
             boots.broke_off.clear();
             boots.under_way = false;
-            boots.ok_at = Some(at);
         })
     }
 
-    /// Keeps the kernel's own restart budget, as JSON text.
+    /// Changes the kernel's own restart budget, which is kept as JSON text, in one step: two changes at
+    /// once lose none. What `change` returns beside it is the answer.
     ///
     /// # Errors
-    /// [`DirError::NotWritable`].
-    pub fn keep_kernel_budget(&self, json: &str) -> Result<(), DirError> {
-        self.change(|boots| boots.kernel_budget = Some(json.to_owned())).map(drop)
+    /// [`DirError::NotWritable`]; the budget is as it was then.
+    pub fn change_kernel_budget<T>(
+        &self,
+        change: impl FnOnce(&mut Option<String>) -> T,
+    ) -> Result<T, DirError> {
+        let mut answer = None;
+        self.change(|boots| answer = Some(change(&mut boots.kernel_budget)))?;
+        Ok(answer.expect("a change that went well was made"))
     }
 }
 

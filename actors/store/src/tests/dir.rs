@@ -148,7 +148,7 @@ fn boots_are_counted_over_restarts_and_forgotten_when_one_goes_well() {
     for n in 1..=3 {
         let book = daemon(temp.path()).unwrap().boot_book();
         assert_eq!(book.begin(at(n)).unwrap().attempts.len() as i64, n);
-        book.keep_kernel_budget("{\"left\":1}").unwrap();
+        book.change_kernel_budget(|kept| *kept = Some("{\"left\":1}".to_owned())).unwrap();
     }
     let book = daemon(temp.path()).unwrap().boot_book();
     let boots = book.well(at(9)).unwrap();
@@ -227,7 +227,7 @@ fn the_last_failure_is_known_by_what_it_was_doing() {
     // A boot in safe mode has its own steps, and does not hide who failed.
     book.held().unwrap();
     assert_eq!(book.begin(at(3)).unwrap().failed.unwrap().at, at(1));
-    book.forgive(at(4)).unwrap();
+    book.forgive().unwrap();
     assert_eq!(book.begin(at(5)).unwrap().failed_within(Duration::from_secs(600), at(5)), 0);
 }
 

@@ -181,7 +181,10 @@ impl SupervisorHandle {
     }
 
     /// Gives back the supervisor's own budget, for its children's restarts.
-    pub(crate) async fn give_own_back(&self) -> Result<(), CommandError> {
+    ///
+    /// # Errors
+    /// When it is down, or the budget store refuses.
+    pub async fn give_own_back(&self) -> Result<(), CommandError> {
         self.ask(|reply| SupMsg::GiveBack { reply }).await
     }
 
