@@ -17,8 +17,8 @@ use std::time::Duration;
 use mm_core::id::Space;
 use mm_store::{BootBook, Change, NewEntry};
 use mm_supervision::{
-    Backoff, BudgetStore, ChildSpec, CommandError, Event, Exit, Fault, Intensity, Restart,
-    Strategy as Together, SupervisorHandle, SupervisorSpec, What, child, supervisor,
+    Backoff, ChildSpec, CommandError, Event, Exit, Fault, Intensity, Restart, Strategy as Together,
+    SupervisorHandle, SupervisorSpec, What, child, supervisor,
 };
 use serde_json::json;
 use tokio::sync::watch;
