@@ -27,6 +27,9 @@ pub struct StoredBudgets {
     alerts: Option<Alerts>,
 }
 
+/// How many rows of history go into one change, so that no debit waits long behind one.
+const NOTED_AT_ONCE: usize = 64;
+
 type Answer<T> = BoxFuture<'static, Result<T, BudgetError>>;
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -96,13 +99,7 @@ async fn write<T>(
 ) -> Result<T, Boxed> {
     let space = Space::machine();
     loop {
-        let found = store.get::<BudgetRow>(&space, key)?;
-        let row_key = Key::new(&space, BudgetRow::KIND, key)?;
-        let expect = match &found {
-            Some(row) => Change::new().expect_version(row_key, row.version),
-            None => Change::new().expect_absent(row_key),
-        };
-        let before = BudgetStanding::from(found.map(|row| row.value).unwrap_or_default());
+        let (expect, before) = found(store, &space, key)?;
         let mut standing = before.clone();
         let answer = change(&mut standing);
         if standing == before && !matches!(told, Told::Cleared(..)) {
@@ -116,6 +113,48 @@ async fn write<T>(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Records what several went through in one change. A row that does not open is left alone, and told of
+/// when the others are recorded.
+async fn note_some(store: &Store, notes: &[(String, Vec<Restarted>)]) -> Result<(), BudgetError> {
+    let wrong = |key: &str, source: Boxed| BudgetError { key: key.to_owned(), source };
+    loop {
+        let (mut change, mut all) = (Change::new(), Ok(()));
+        for (key, failures) in notes {
+            match noted(store, key, failures) {
+                Ok(more) => change = change.and(more),
+                Err(source) => all = all.and(Err(wrong(key, source))),
+            }
+        }
+        let Some((first, _)) = notes.first().filter(|_| !change.is_empty()) else { return all };
+        match store.commit(change).await {
+            Ok(_) => return all,
+            Err(CommitError::Refused { .. }) => {}
+            Err(error) => return Err(wrong(first, error.into())),
+        }
+    }
+}
+
+/// The change that adds these failures to a row as it is now.
+fn noted(store: &Store, key: &str, failures: &[Restarted]) -> Result<Change, Boxed> {
+    let space = Space::machine();
+    let (expect, mut standing) = found(store, &space, key)?;
+    for failure in failures {
+        standing.note(failure.clone());
+    }
+    Ok(expect.put(&space, key, &BudgetRow::from(standing))?)
+}
+
+/// A row as it is now, and a change that is refused once it is another.
+fn found(store: &Store, space: &Space, key: &str) -> Result<(Change, BudgetStanding), Boxed> {
+    let found = store.get::<BudgetRow>(space, key)?;
+    let row_key = Key::new(space, BudgetRow::KIND, key)?;
+    let expect = match &found {
+        Some(row) => Change::new().expect_version(row_key, row.version),
+        None => Change::new().expect_absent(row_key),
+    };
+    Ok((expect, BudgetStanding::from(found.map(|row| row.value).unwrap_or_default())))
 }
 
 /// What is said of a change, to be committed with it.
@@ -221,6 +260,17 @@ impl BudgetStore for StoredBudgets {
 
     fn note(&self, key: &str, restarted: Restarted) -> Answer<()> {
         self.change(key, Told::Nothing, move |standing| standing.note(restarted.clone()))
+    }
+
+    fn note_all(&self, notes: Vec<(String, Vec<Restarted>)>) -> Answer<()> {
+        let store = self.store.clone();
+        Box::pin(async move {
+            let mut all = Ok(());
+            for some in notes.chunks(NOTED_AT_ONCE) {
+                all = all.and(note_some(&store, some).await);
+            }
+            all
+        })
     }
 
     fn isolate(&self, key: &str, reason: Option<&str>, at_ms: i64) -> Answer<()> {

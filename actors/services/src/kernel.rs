@@ -193,6 +193,10 @@ impl BudgetStore for Budgets {
         self.rows.note(key, restarted)
     }
 
+    fn note_all(&self, notes: Vec<(String, Vec<Restarted>)>) -> Answer<()> {
+        self.rows.note_all(notes)
+    }
+
     fn isolate(&self, key: &str, reason: Option<&str>, at_ms: i64) -> Answer<()> {
         self.rows.isolate(key, reason, at_ms)
     }

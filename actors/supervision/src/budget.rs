@@ -24,7 +24,8 @@ pub struct Budget {
     /// Restarts in all.
     pub restarts: u32,
     /// How many are recorded at once, at least 1. With more than one the next block is fetched when half of
-    /// it is used, so at most one and a half blocks are lost with a killed process.
+    /// it is used, so at most one and a half blocks are lost with a killed process. Where restarts come
+    /// faster than a store records, more are fetched sooner: then it may be twelve.
     pub block: u32,
 }
 
@@ -138,6 +139,23 @@ pub trait BudgetStore: Send + Sync + 'static {
     fn note(&self, key: &str, restarted: Restarted) -> BoxFuture<'static, Result<(), BudgetError>> {
         let _ = (key, restarted);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Records what several children went through, each of them once, their failures oldest first. Tries
+    /// all of them and tells the first error. The default notes one failure after the other; a store that
+    /// can record them in one change does.
+    fn note_all(&self, notes: Vec<(String, Vec<Restarted>)>) -> BoxFuture<'static, Result<(), BudgetError>> {
+        let each = notes.into_iter().flat_map(|(key, failures)| {
+            failures.into_iter().map(|failure| self.note(&key, failure)).collect::<Vec<_>>()
+        });
+        let each: Vec<_> = each.collect();
+        Box::pin(async move {
+            let mut all = Ok(());
+            for noted in each {
+                all = all.and(noted.await);
+            }
+            all
+        })
     }
 
     /// Records that an operator put the child aside, and why; `None` takes it back. The default records

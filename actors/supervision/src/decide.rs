@@ -107,7 +107,7 @@ pub fn plan(strategy: Strategy, failed: usize, siblings: &[Sibling]) -> Plan {
             continue;
         }
         if sibling.alive {
-            plan.stop.insert(0, index);
+            plan.stop.push(index);
         }
         match sibling.restart {
             Restart::Temporary => plan.forget.push(index),
@@ -115,6 +115,7 @@ pub fn plan(strategy: Strategy, failed: usize, siblings: &[Sibling]) -> Plan {
             Restart::Permanent | Restart::Transient => {}
         }
     }
+    plan.stop.reverse();
     plan
 }
 

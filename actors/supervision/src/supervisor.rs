@@ -16,6 +16,7 @@ mod purse;
 mod recover;
 mod wait;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -24,14 +25,14 @@ use tokio::time::Instant;
 pub use handle::{CommandError, Started, SupervisorHandle};
 
 use child::Child;
+use history::History;
 use purse::{Answer, Purse};
 use recover::Next;
 
-use crate::budget::Restarted;
 use crate::component::Component;
-use crate::decide::{self, AfterExit, Restart, Sibling};
+use crate::decide::{self, AfterExit, Plan, Restart, Sibling, Strategy};
 use crate::event::What;
-use crate::fault::Fault;
+use crate::fault::{Exit, Fault};
 use crate::handle::Handle;
 use crate::inspect::Inspect;
 use crate::intensity::Window;
@@ -141,10 +142,13 @@ pub(crate) struct State {
     window: Window,
     /// The supervisor's own durable budget, if it has one.
     purse: Option<Purse>,
-    /// In start order. A child that is dropped alive is killed.
+    /// In start order, which is that of their keys. A child that is dropped alive is killed.
     children: Vec<Child>,
-    /// Failures to be written down once the message in hand is done.
-    notes: Vec<(u64, Restarted)>,
+    /// Their keys by name.
+    names: BTreeMap<String, u64>,
+    /// The keys of incarnations that began and whose end was not heard of yet.
+    begun: BTreeMap<u64, u64>,
+    history: History,
 }
 
 impl Supervisor {
@@ -159,8 +163,9 @@ impl Component for Supervisor {
 
     async fn init(&self, me: Handle<SupMsg>) -> Result<State, Fault> {
         let place = self.place.clone();
-        place
-            .retain(|node| self.spec.children.iter().any(|row| *place.node.path_of(&row.name) == *node.path));
+        let rows: BTreeSet<String> =
+            self.spec.children.iter().map(|row| place.node.path_of(&row.name)).collect();
+        place.retain(|node| rows.contains(&*node.path));
         let mut purse = self.spec.budget.map(|budget| Purse::new(budget, place.clone(), None));
         if let Some(purse) = &mut purse
             && let Ok(standing) = purse::ask(&place, purse::store(&place).standing(&place.node.path)).await
@@ -174,7 +179,9 @@ impl Component for Supervisor {
             me,
             purse,
             children: Vec::new(),
-            notes: Vec::new(),
+            names: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            history: History::default(),
         };
         for row in &self.spec.children {
             if let Err(error) = state.add(row.clone()).await {
@@ -182,14 +189,11 @@ impl Component for Supervisor {
                 return Err(Fault::of(error.cause(), error.to_string()));
             }
         }
-        state.write_notes();
         Ok(state)
     }
 
     async fn handle(&self, _me: &Handle<SupMsg>, msg: SupMsg, state: &mut State) -> Result<(), Fault> {
-        let done = state.obey(msg).await;
-        state.write_notes();
-        done
+        state.obey(msg).await
     }
 
     async fn stop(&self, mut state: State) {
@@ -228,7 +232,7 @@ impl State {
     /// forgotten; one with a budget is tried again on it.
     async fn add(&mut self, spec: ChildSpec) -> Result<Started, CommandError> {
         let name = spec.name.clone();
-        if self.children.iter().any(|child| child.spec.name == name) {
+        if self.names.contains_key(&name) {
             return Err(CommandError::AlreadyThere { name });
         }
         if spec.significant && spec.restart == Restart::Permanent {
@@ -239,14 +243,14 @@ impl State {
         let key = self.place.tree.next_incarnation();
         let mut child = Child::new(key, spec, &self.place);
         let before = child.before(self.purse.is_some()).await;
-        if let Some(started) = child.go_on(before, &self.me) {
-            self.children.push(child);
+        let going_on = child.go_on(before, &self.me);
+        let index = self.children.len();
+        self.children.push(child);
+        self.names.insert(name.clone(), key);
+        if let Some(started) = going_on {
             return Ok(started);
         }
-        let started = child.start(&self.me).await;
-        self.children.push(child);
-        let Err(exit) = started else { return Ok(Started::Running) };
-        let index = self.children.len() - 1;
+        let Err(exit) = self.start(index).await else { return Ok(Started::Running) };
         if !apart {
             self.forget(index);
             return Err(CommandError::CouldNotStart { name, why: exit });
@@ -264,9 +268,11 @@ impl State {
 
     /// An incarnation is gone. If it is still its child's, OTP's rules say what follows.
     async fn ended(&mut self, incarnation: u64) -> Result<(), Fault> {
-        let of = |child: &Child| child.incarnation() == Some(incarnation);
-        let Some(index) = self.children.iter().position(of) else { return Ok(()) };
-        let Some(child) = self.children.get_mut(index) else { return Ok(()) };
+        let Some(index) = self.begun.remove(&incarnation).and_then(|key| self.index_of(key)) else {
+            return Ok(());
+        };
+        let its = |child: &&mut Child| child.incarnation() == Some(incarnation);
+        let Some(child) = self.children.get_mut(index).filter(its) else { return Ok(()) };
         let exit = child.bury().await;
         let (key, significant) = (child.key, child.spec.significant);
         match decide::after_exit(child.spec.restart, exit.kind()) {
@@ -274,7 +280,8 @@ impl State {
             AfterExit::Keep => child.place.stand(Standing::Stopped),
             AfterExit::Forget => self.forget(index),
         }
-        let others = self.children.iter().any(|child| child.spec.significant && child.is_wanted());
+        let counts = |child: &Child| child.spec.significant && child.is_wanted();
+        let others = significant && self.children.iter().any(counts);
         if decide::shuts_down(self.spec.auto_shutdown, significant, others) {
             self.me.finish();
         }
@@ -283,6 +290,7 @@ impl State {
 
     /// Stops every child, last started first, and puts back what they had not used, all at once.
     async fn stop_all(&mut self) {
+        self.history.hurry();
         for child in self.children.iter_mut().rev() {
             child.stop().await;
         }
@@ -294,8 +302,27 @@ impl State {
     /// Removes a child that is not alive, and its node.
     fn forget(&mut self, index: usize) {
         let child = self.children.remove(index);
-        let path = child.place.node.path.clone();
-        self.place.retain(|node| node.path != path);
+        self.names.remove(&child.spec.name);
+        self.place.forget(&child.place.node.path);
+        // Added again, it goes on from what is written down.
+        self.history.hurry();
+    }
+
+    /// Starts that child, and knows it by its incarnation from then on.
+    async fn start(&mut self, index: usize) -> Result<(), Exit> {
+        let Some(child) = self.children.get_mut(index) else { return Ok(()) };
+        child.start(&self.me).await?;
+        self.begun.extend(child.incarnation().map(|incarnation| (incarnation, child.key)));
+        Ok(())
+    }
+
+    /// Whom to stop and start because `failed` is restarted. One for one nobody else is looked at, so that
+    /// a crash costs the same in a large family as in a small one.
+    fn plan(&self, failed: usize) -> Plan {
+        match self.spec.strategy {
+            Strategy::OneForOne => Plan { start: vec![failed], ..Plan::default() },
+            strategy => decide::plan(strategy, failed, &self.siblings()),
+        }
     }
 
     fn siblings(&self) -> Vec<Sibling> {
@@ -303,7 +330,8 @@ impl State {
     }
 
     fn child(&mut self, key: u64) -> Option<&mut Child> {
-        self.children.iter_mut().find(|child| child.key == key)
+        let index = self.index_of(key)?;
+        self.children.get_mut(index)
     }
 
     /// The purse that pays for the child's restarts, if any does.
@@ -316,12 +344,20 @@ impl State {
 
     /// Those who wait for a debit of that purse.
     fn awaiting(&self, owner: Option<u64>) -> Vec<u64> {
-        let owned = |child: &&Child| owner.map_or(child.purse.is_none(), |owner| child.key == owner);
-        let waiting = self.children.iter().filter(|child| child.awaits_debit().is_some());
-        waiting.filter(owned).map(|child| child.key).collect()
+        let waits = |child: &&Child| child.awaits_debit().is_some();
+        match owner {
+            Some(owner) => {
+                let child = self.index_of(owner).and_then(|index| self.children.get(index));
+                child.filter(waits).map(|child| child.key).into_iter().collect()
+            }
+            None => {
+                let poor = self.children.iter().filter(|child| child.purse.is_none());
+                poor.filter(waits).map(|child| child.key).collect()
+            }
+        }
     }
 
     fn index_of(&self, key: u64) -> Option<usize> {
-        self.children.iter().position(|child| child.key == key)
+        self.children.binary_search_by_key(&key, |child| child.key).ok()
     }
 }

@@ -167,6 +167,12 @@ impl Place {
         self.tree.inner.shape.fetch_add(1, Ordering::Release);
     }
 
+    /// Forgets the node below at `path`.
+    pub(crate) fn forget(&self, path: &str) {
+        self.node.forget(path);
+        self.tree.inner.shape.fetch_add(1, Ordering::Release);
+    }
+
     pub(crate) fn emit(&self, what: What) {
         self.tree.emit(&self.node, what);
     }

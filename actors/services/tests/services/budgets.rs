@@ -50,6 +50,28 @@ async fn debits_of_many_at_once_are_exact() {
     }
 }
 
+/// More than fit into one change, while their debits are recorded: none lost, and no debit too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_many_went_through_is_recorded_beside_their_debits() {
+    let store = open(&SharedMemory::new(), Mode::Threaded);
+    let budgets = StoredBudgets::new(store.clone());
+    let keys: Vec<String> = (0..100).map(|n| format!("child-{n}")).collect();
+    let notes = || keys.iter().map(|key| (key.clone(), vec![restarted(0), restarted(1)])).collect();
+    let mut all = tokio::task::JoinSet::new();
+    for key in &keys {
+        all.spawn(budgets.debit(key, 2, 3, 0));
+    }
+    for _ in 0..3 {
+        budgets.note_all(notes()).await.unwrap();
+    }
+    let granted: u32 = all.join_all().await.into_iter().map(Result::unwrap).sum();
+    assert_eq!(granted, 200);
+    for key in &keys {
+        let row = row(&store, key);
+        assert_eq!((row.spent, row.attempt, row.by_cause), (2, 2, vec![("bug".to_owned(), 6)]));
+    }
+}
+
 #[tokio::test]
 async fn history_and_isolation_outlive_the_process_and_proved_work() {
     let memory = SharedMemory::new();

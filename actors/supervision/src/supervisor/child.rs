@@ -7,7 +7,6 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::SupMsg;
-use super::history::History;
 use super::purse::Purse;
 use super::wait::Wait;
 use crate::decide::Sibling;
@@ -39,7 +38,6 @@ pub(crate) struct Child {
     /// Ends when the trip that is being recorded is.
     pub(crate) tripping: Option<oneshot::Receiver<()>>,
     pub(crate) purse: Option<Purse>,
-    pub(crate) history: Option<History>,
     /// Failures in a row, for the back-off.
     pub(crate) attempts: u32,
     /// What it waits for before its next start.
@@ -69,7 +67,6 @@ impl Child {
             tripped: None,
             tripping: None,
             purse,
-            history: None,
             attempts: 0,
             wait: Wait::default(),
             follows: None,

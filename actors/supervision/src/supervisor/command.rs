@@ -10,8 +10,7 @@ use crate::tree::Standing;
 
 impl State {
     pub(super) async fn command(&mut self, name: &str, command: Command) -> Result<(), CommandError> {
-        let named = |child: &Child| child.spec.name == name;
-        let Some(index) = self.children.iter().position(named) else {
+        let Some(index) = self.names.get(name).and_then(|&key| self.index_of(key)) else {
             let near = self.place.tree.near(&self.place.node.path_of(name));
             return Err(CommandError::Unknown { name: name.to_owned(), near });
         };
@@ -28,6 +27,8 @@ impl State {
             }
             Command::Isolate { reason } => child.isolate(&reason).await?,
             Command::GiveBack => {
+                // Written down later, they would undo it.
+                self.history.write_of(child.key, &self.me).await;
                 child.give_back(supervisor_pays).await.map_err(|why| CommandError::Budget { why })?;
             }
             Command::Release => {
@@ -49,7 +50,7 @@ impl State {
 
     /// What a command on that child means for the others: those who waited for its debit, or followed it.
     pub(super) async fn after_command(&mut self, name: &str) -> Result<(), Fault> {
-        let named = self.children.iter().find(|child| child.spec.name == name);
+        let named = self.names.get(name).copied().and_then(|key| self.child(key));
         match named.filter(|child| child.purse.is_some()).map(|child| child.key) {
             Some(key) => self.settle(Some(key), false).await,
             None => self.start_left_behind().await,
@@ -62,8 +63,8 @@ impl State {
     }
 
     async fn start_by_hand(&mut self, index: usize) -> Result<(), CommandError> {
+        let Err(why) = self.start(index).await else { return Ok(()) };
         let Some(child) = self.children.get_mut(index) else { return Ok(()) };
-        let Err(why) = child.start(&self.me).await else { return Ok(()) };
         let failed = CommandError::CouldNotStart { name: child.spec.name.clone(), why };
         child.place.stand(Standing::Stopped);
         if child.spec.way_in {

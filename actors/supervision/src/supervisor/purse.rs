@@ -7,6 +7,8 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -21,6 +23,9 @@ use crate::tree::Place;
 
 /// How long the store may take for one answer.
 const STORE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many blocks a debit may be ahead of restarts that come faster than the store records.
+const BLOCKS_AHEAD: u32 = 4;
 
 /// What the store says.
 pub(crate) type Answer<T> = Result<T, String>;
@@ -37,6 +42,30 @@ pub(crate) enum Pay {
     Empty,
 }
 
+/// How many restarts a debit has to be ahead of, so that nobody waits for the next.
+#[derive(Default)]
+struct Pace {
+    /// Used since the debit that is under way was asked for.
+    used: u32,
+    /// Somebody had to wait for it: more would have been used.
+    dry: bool,
+    /// What may be used until the next is recorded.
+    ahead: u32,
+}
+
+impl Pace {
+    /// A debit is asked for.
+    fn begin(&mut self) {
+        (self.used, self.dry) = (0, false);
+    }
+
+    /// It is recorded. `block` bounds how far ahead the next may be, and with it what a kill loses.
+    fn end(&mut self, block: u32) {
+        let used = if self.dry { self.used.saturating_mul(2) } else { self.used };
+        self.ahead = used.min(block.saturating_mul(BLOCKS_AHEAD));
+    }
+}
+
 pub(crate) struct Purse {
     budget: Budget,
     place: Place,
@@ -46,8 +75,10 @@ pub(crate) struct Purse {
     left: u32,
     /// What the store has recorded as spent, as far as is known.
     spent: Option<u32>,
-    /// A debit is under way.
-    asked: bool,
+    /// A debit is under way. Shared with those who shall not get in its way.
+    asked: Arc<AtomicBool>,
+    /// How fast restarts come, in what was used while the last debit was recorded.
+    pace: Pace,
     /// Unique in the tree, so that the answer to a supervisor that was killed means nothing to the next.
     generation: u64,
 }
@@ -56,7 +87,16 @@ impl Purse {
     pub(crate) fn new(budget: Budget, place: Place, owner: Option<u64>) -> Self {
         let generation = place.tree.next_incarnation();
         place.node.tell(|story| story.budget_limit = Some(budget.restarts));
-        Self { budget, place, owner, left: 0, spent: None, asked: false, generation }
+        Self {
+            budget,
+            place,
+            owner,
+            left: 0,
+            spent: None,
+            asked: Arc::default(),
+            pace: Pace::default(),
+            generation,
+        }
     }
 
     /// Takes in how the budget stood before.
@@ -70,15 +110,19 @@ impl Purse {
         if self.left == 0 {
             self.draw(waiting, supervisor);
         }
-        match (self.take(), self.asked) {
+        match (self.take(), self.is_asked()) {
             (true, _) => {
-                if self.budget.block > 1 && self.left <= self.budget.block / 2 {
+                if self.budget.block > 1 && self.left <= self.pace.ahead.max(self.budget.block / 2) {
                     // Those that wait are asked for at once, not a block at a time.
-                    self.draw(waiting.saturating_sub(self.left), supervisor);
+                    let waiting = waiting.saturating_sub(self.left);
+                    self.draw(waiting.max(self.pace.ahead.saturating_mul(2)), supervisor);
                 }
                 Pay::Paid
             }
-            (false, true) => Pay::Later,
+            (false, true) => {
+                self.pace.dry = true;
+                Pay::Later
+            }
             (false, false) => Pay::Empty,
         }
     }
@@ -87,6 +131,7 @@ impl Purse {
     pub(crate) fn take(&mut self) -> bool {
         let paid = self.left > 0;
         self.left = self.left.saturating_sub(1);
+        self.pace.used = self.pace.used.saturating_add(u32::from(paid));
         self.show();
         paid
     }
@@ -94,10 +139,11 @@ impl Purse {
     /// Asks the store for more, unless it is asked already or known to have none.
     fn draw(&mut self, waiting: u32, supervisor: &Handle<SupMsg>) {
         let (want, limit) = (self.budget.block.max(waiting).max(1), self.budget.restarts);
-        if self.asked || self.spent.is_some_and(|spent| spent >= limit) {
+        if self.is_asked() || self.spent.is_some_and(|spent| spent >= limit) {
             return;
         }
-        self.asked = true;
+        self.asked.store(true, Ordering::Relaxed);
+        self.pace.begin();
         let (owner, generation) = (self.owner, self.generation);
         let debit = store(&self.place).debit(self.key(), want, limit, self.place.tree.now_ms());
         let later = move |answer| SupMsg::Granted { owner, generation, answer };
@@ -111,7 +157,8 @@ impl Purse {
         if generation != self.generation {
             return false;
         }
-        self.asked = false;
+        self.asked.store(false, Ordering::Relaxed);
+        self.pace.end(self.budget.block);
         match answer {
             Ok(0) => self.spent = Some(self.budget.restarts),
             Ok(granted) => {
@@ -138,11 +185,12 @@ impl Purse {
     /// The whole budget again. Costs nothing when none of it is spent, so that each piece of work can
     /// say that it is done.
     pub(crate) async fn give_back(&mut self, tripped: bool) -> Answer<()> {
-        if self.spent == Some(0) && !self.asked && !tripped {
+        if self.spent == Some(0) && !self.is_asked() && !tripped {
             return Ok(());
         }
         ask(&self.place, store(&self.place).give_back(self.key())).await?;
-        (self.left, self.spent, self.asked) = (0, Some(0), false);
+        (self.left, self.spent) = (0, Some(0));
+        self.asked.store(false, Ordering::Relaxed);
         self.generation = self.place.tree.next_incarnation();
         self.show();
         Ok(())
@@ -161,6 +209,15 @@ impl Purse {
                 drop(ask(&place, refund).await);
             }
         }
+    }
+
+    /// Whether a debit is under way, now and later.
+    pub(crate) fn debit(&self) -> Arc<AtomicBool> {
+        self.asked.clone()
+    }
+
+    fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
     }
 
     fn key(&self) -> &str {

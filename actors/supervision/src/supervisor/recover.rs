@@ -12,7 +12,7 @@ use super::history::restarted;
 use super::purse::{Answer, Pay};
 use super::wait::milliseconds;
 use super::{Instant, State, SupMsg};
-use crate::decide;
+use crate::decide::Strategy;
 use crate::event::What;
 use crate::fault::{Exit, Fault};
 use crate::intensity::Verdict;
@@ -57,8 +57,8 @@ impl State {
 
     /// A wait is over.
     pub(super) async fn due(&mut self, key: u64, generation: u64) -> Result<(), Fault> {
-        let due = |child: &Child| child.key == key && child.is_due(generation);
-        if self.children.iter().any(due) { self.start_group(key).await } else { Ok(()) }
+        let due = self.child(key).is_some_and(|child| child.is_due(generation));
+        if due { self.start_group(key).await } else { Ok(()) }
     }
 
     /// The store has answered a debit of the child `owner`, or of the supervisor itself.
@@ -143,7 +143,7 @@ impl State {
             }
         }
         let key = self.children.get(index).map(|child| child.key);
-        let plan = decide::plan(self.spec.strategy, index, &self.siblings());
+        let plan = self.plan(index);
         for &sibling in &plan.stop {
             if let Some(child) = self.children.get_mut(sibling) {
                 child.stop().await;
@@ -194,7 +194,7 @@ impl State {
     /// Starts all of the group that is down, up to the first that cannot, or may not before its own debit
     /// is recorded: those after it follow that one then.
     async fn start_next(&mut self, index: usize) -> Option<(usize, Exit)> {
-        let plan = decide::plan(self.spec.strategy, index, &self.siblings());
+        let plan = self.plan(index);
         let mut leader = None;
         for sibling in plan.start {
             let Some(child) = self.children.get_mut(sibling) else { continue };
@@ -205,7 +205,7 @@ impl State {
                 child.follows = leader;
             } else if child.awaits_debit().is_some() {
                 leader = Some(child.key);
-            } else if let Err(exit) = child.start(&self.me).await {
+            } else if let Err(exit) = self.start(sibling).await {
                 return Some((sibling, exit));
             }
         }
@@ -215,9 +215,8 @@ impl State {
     /// Starts those whose leader is not coming.
     pub(super) async fn start_left_behind(&mut self) -> Result<(), Fault> {
         while let Some(index) = self.left_behind() {
-            let Some(child) = self.children.get_mut(index) else { return Ok(()) };
-            let key = child.key;
-            if let Err(exit) = child.start(&self.me).await {
+            let Some(key) = self.children.get(index).map(|child| child.key) else { return Ok(()) };
+            if let Err(exit) = self.start(index).await {
                 self.recover(key, &exit).await?;
             }
         }
@@ -225,6 +224,9 @@ impl State {
     }
 
     fn left_behind(&self) -> Option<usize> {
+        if self.spec.strategy == Strategy::OneForOne {
+            return None;
+        }
         let comes = |key| self.children.iter().any(|child| child.key == key && child.is_waiting());
         self.children.iter().position(|child| child.follows.is_some_and(|leader| !comes(leader)))
     }
@@ -249,6 +251,7 @@ impl State {
 
     pub(super) fn trip(&mut self, index: usize, why: &str) {
         let Some(child) = self.children.get_mut(index) else { return };
+        self.history.hurry();
         child.hold(Held::Tripped, why);
         child.tripped = Some(why.to_owned());
         let (key, why) = (child.key, why.to_owned());
@@ -278,29 +281,17 @@ impl State {
         let name = self.children.get(index).map_or("", |child| child.spec.name.as_str());
         let why = format!("restarts are spent; last: {name}: {why}");
         self.place.emit(What::GaveUp { why: why.clone() });
-        self.write_notes();
         self.stop_all().await;
         Fault::escalated(why)
     }
 
     /// Keeps what failed for the store, if the child has a budget or its supervisor has.
     fn note(&mut self, index: usize, exit: &Exit, delay: Duration) {
+        let now_ms = self.place.tree.now_ms();
+        let next_ms = (!delay.is_zero()).then(|| now_ms.saturating_add(milliseconds(delay)));
+        let Some(debit) = self.payer(index).map(|purse| purse.debit()) else { return };
         let Some(child) = self.children.get(index) else { return };
-        if child.purse.is_some() || self.purse.is_some() {
-            let now_ms = self.place.tree.now_ms();
-            let next_ms = (!delay.is_zero()).then(|| now_ms.saturating_add(milliseconds(delay)));
-            self.notes.push((child.key, restarted(exit, now_ms, child.attempts, next_ms)));
-        }
-    }
-
-    /// Hands the notes over to be written. After the work, so that no restart waits for its record of
-    /// history.
-    pub(super) fn write_notes(&mut self) {
-        let me = self.me.clone();
-        for (key, restarted) in std::mem::take(&mut self.notes) {
-            if let Some(child) = self.child(key) {
-                child.history.get_or_insert_default().write(restarted, key, &child.place, &me);
-            }
-        }
+        let restarted = restarted(exit, now_ms, child.attempts, next_ms);
+        self.history.note(child.key, &child.place, restarted, debit, &self.me);
     }
 }

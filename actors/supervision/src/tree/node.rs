@@ -1,6 +1,6 @@
 //! One actor's entry in the tree. Lives as long as its supervisor knows the child, over all incarnations.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use crate::life::Life;
@@ -35,9 +35,17 @@ pub(crate) struct Node {
     pub(crate) story: Mutex<Story>,
     /// What those who look for stalls have seen of its mailbox.
     pub(crate) mail: Mail,
-    children: Mutex<Vec<Arc<Node>>>,
+    children: Mutex<Below>,
     /// The last incarnation; its supervisor writes it, and whoever starts the next waits for its end.
     live: Mutex<Option<Life>>,
+}
+
+/// The nodes below one, in start order, each found by its path without a look at the others.
+#[derive(Default)]
+struct Below {
+    begun: u64,
+    nodes: BTreeMap<u64, Arc<Node>>,
+    places: BTreeMap<Arc<str>, u64>,
 }
 
 /// What changes about a node, apart from its meter.
@@ -107,14 +115,14 @@ impl Node {
     }
 
     pub(crate) fn children(&self) -> Vec<Arc<Node>> {
-        lock(&self.children).clone()
+        lock(&self.children).nodes.values().cloned().collect()
     }
 
     /// Adds a child, or returns the one that is there already: the same path with the same meter.
     pub(crate) fn adopt(&self, child: Node) -> Arc<Node> {
-        let mut children = lock(&self.children);
-        let known = children.iter().position(|known| known.path == child.path);
-        match known.and_then(|index| children.get_mut(index)) {
+        let mut below = lock(&self.children);
+        let Below { begun, nodes, places } = &mut *below;
+        match places.get(&child.path).and_then(|place| nodes.get_mut(place)) {
             Some(known) if Arc::ptr_eq(&known.meter, &child.meter) => known.clone(),
             Some(known) => {
                 *known = Arc::new(child);
@@ -122,7 +130,9 @@ impl Node {
             }
             None => {
                 let child = Arc::new(child);
-                children.push(child.clone());
+                *begun += 1;
+                places.insert(child.path.clone(), *begun);
+                nodes.insert(*begun, child.clone());
                 child
             }
         }
@@ -130,7 +140,18 @@ impl Node {
 
     /// Forgets the children that `keep` does not want.
     pub(crate) fn retain(&self, keep: impl Fn(&Node) -> bool) {
-        lock(&self.children).retain(|child| keep(child));
+        let mut below = lock(&self.children);
+        let Below { nodes, places, .. } = &mut *below;
+        nodes.retain(|_, child| keep(child));
+        places.retain(|_, place| nodes.contains_key(place));
+    }
+
+    /// Forgets the child at `path`.
+    pub(crate) fn forget(&self, path: &str) {
+        let mut below = lock(&self.children);
+        if let Some(place) = below.places.remove(path) {
+            below.nodes.remove(&place);
+        }
     }
 
     pub(crate) fn collect(self: &Arc<Self>, into: &mut Vec<Arc<Node>>) {

@@ -244,6 +244,7 @@ fn a_supervisors_own_budget_pays_for_many_with_one_debit_and_can_be_given_back()
         handles.iter().for_each(|handle| handle.cast(Msg::Fail).unwrap());
         until("all back", &root.tree(), |view| view.children.iter().all(|child| child.restarts == 1)).await;
         assert_eq!((disk.row("root").spent, disk.debits()), (6, 2), "one for the first, one for the others");
+        until("written down", &root.tree(), |_| !disk.row("c3").by_cause.is_empty()).await;
         assert_eq!(disk.row("c3").by_cause, [("bug".to_owned(), 1)], "its children have a history too");
         root.tree().clear("root").await.unwrap();
         assert_eq!(disk.row("root").spent, 0);
@@ -296,6 +297,56 @@ fn a_thousand_crashes_at_once_are_recorded_beside_each_other() {
         assert!(began.elapsed() < 100 * MS, "{:?}", began.elapsed());
         assert_eq!((disk.most_debits_at_once(), disk.debits()), (1_000, 1_000));
         assert!(root.view().children.iter().all(|child| child.state == ActorState::Running));
+        root.stop(SECOND).await;
+    });
+}
+
+#[test]
+fn history_is_gathered_and_keeps_out_of_the_way_of_debits() {
+    paused(async {
+        let (disk, a, b) = (Disk::new(MS, false), Handle::new(), Handle::new());
+        let budget = Budget { restarts: 1_000, block: 4 };
+        let spec = lenient(Strategy::OneForOne)
+            .with(plain("a", &a).with_budget(budget))
+            .with(plain("b", &b).with_budget(budget));
+        let root = Root::start(spec, disk.seams()).await.unwrap();
+        for _ in 0..40 {
+            a.cast(Msg::Fail).unwrap();
+            b.cast(Msg::Fail).unwrap();
+            tokio::time::sleep(4 * MS).await;
+        }
+        let counted = |path| disk.row(path).by_cause.first().map(|(_, times)| *times);
+        until("written down", &root.tree(), |_| counted("a") == Some(40) && counted("b") == Some(40)).await;
+        assert_eq!(disk.notes(), (1, 0), "all of both in one change, once it is quiet");
+
+        disk.hold();
+        let before = disk.row("a").spent;
+        while disk.row("a").spent == before && at(&root.view(), "a").state == ActorState::Running {
+            a.cast(Msg::Fail).unwrap();
+            settle().await;
+        }
+        tokio::time::sleep(100 * MS).await;
+        assert_eq!(disk.notes(), (1, 0), "the debit first");
+        disk.let_all_through();
+        until("written down", &root.tree(), |_| disk.notes() == (2, 0)).await;
+        root.stop(SECOND).await;
+    });
+}
+
+/// Else what was gathered would undo it.
+#[test]
+fn what_is_given_back_stays_given_back_whatever_was_not_yet_written_down() {
+    paused(async {
+        let (disk, a) = (Disk::new(MS, false), Handle::new());
+        let row = plain("a", &a).with_budget(Budget::of(9));
+        let root = Root::start(lenient(Strategy::OneForOne).with(row), disk.seams()).await.unwrap();
+        a.cast(Msg::Fail).unwrap();
+        settle().await;
+        assert_eq!(disk.notes().0, 0, "gathered");
+        root.tree().proved("a").await.unwrap();
+        tokio::time::sleep(SECOND).await;
+        let row = disk.row("a");
+        assert_eq!((row.spent, row.attempt, row.restarts.len()), (0, 0, 1));
         root.stop(SECOND).await;
     });
 }

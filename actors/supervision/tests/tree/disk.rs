@@ -24,6 +24,8 @@ struct Inner {
     broken: AtomicBool,
     /// Debits under way, the most there were at once, and all.
     debits: (AtomicU32, AtomicU32, AtomicU32),
+    /// Writes of history, and how many of them began while a debit was under way.
+    notes: (AtomicU32, AtomicU32),
     /// What the clock shows when a life begins.
     now_ms: AtomicI64,
 }
@@ -40,6 +42,7 @@ impl Disk {
             through: Semaphore::new(0),
             broken: AtomicBool::new(false),
             debits: Default::default(),
+            notes: Default::default(),
             now_ms: AtomicI64::new(1_000_000),
         }))
     }
@@ -73,6 +76,11 @@ impl Disk {
 
     pub fn debits(&self) -> u32 {
         self.0.debits.2.load(Ordering::SeqCst)
+    }
+
+    /// Writes of history, and how many of them were in the way of a debit.
+    pub fn notes(&self) -> (u32, u32) {
+        (self.0.notes.0.load(Ordering::SeqCst), self.0.notes.1.load(Ordering::SeqCst))
     }
 
     pub fn row(&self, key: &str) -> BudgetStanding {
@@ -166,6 +174,14 @@ impl BudgetStore for Disk {
     fn note(&self, key: &str, restarted: Restarted) -> Answer<()> {
         let key = key.to_owned();
         self.write(move |rows| rows.note(&key, restarted))
+    }
+    fn note_all(&self, notes: Vec<(String, Vec<Restarted>)>) -> Answer<()> {
+        let (writes, in_the_way) = &self.0.notes;
+        writes.fetch_add(1, Ordering::SeqCst);
+        if self.0.debits.0.load(Ordering::SeqCst) > 0 {
+            in_the_way.fetch_add(1, Ordering::SeqCst);
+        }
+        self.write(move |rows| rows.note_all(notes))
     }
     fn isolate(&self, key: &str, reason: Option<&str>, at_ms: i64) -> Answer<()> {
         let (key, reason) = (key.to_owned(), reason.map(str::to_owned));

@@ -296,6 +296,8 @@ fn a_hundred_failures_leave_the_last_particulars_and_all_of_the_counts() {
             a.cast(if times % 2 == 0 { Msg::Panic } else { Msg::Fail }).unwrap();
             tokio::time::sleep(25 * MS).await;
         }
+        let counted = || disk.row("a").by_cause.iter().map(|(_, times)| times).sum::<u64>();
+        until("written down", &root.tree(), |_| counted() == 100).await;
         let row = disk.row("a");
         assert_eq!(row.restarts.len(), RESTARTS_KEPT);
         assert_eq!(row.by_cause, [("bug".to_owned(), 50), ("panicked".to_owned(), 50)]);
