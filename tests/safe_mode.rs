@@ -133,7 +133,7 @@ fn an_operator_leaves_safe_mode_with_a_word() {
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(!safe_mode(&home));
     daemon.until("reads", || !outside.received().is_empty());
-    assert!(entries(&home, "kernel.started")[0].to_string().contains("mended"));
+    assert!(entries(&home, "budget.cleared")[0].to_string().contains("mended"));
     daemon.kill();
     let daemon = home.start(&outside.run());
     assert!(!safe_mode(&home));

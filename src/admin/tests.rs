@@ -470,7 +470,10 @@ async fn a_kernel_that_is_gone_is_brought_back_by_a_word() {
     while ops.tree.get().unwrap().show("kernel").is_some() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(post(&ops, "/actors/restart", json!({ "path": "kernel" })).await, (200, "done".to_owned()));
+    let (code, why) = post(&ops, "/actors/restart", json!({ "path": "kernel" })).await;
+    assert_eq!((code, why.contains("--reason WHY")), (400, true), "{why}");
+    let body = json!({ "path": "kernel", "reason": "mended" });
+    assert_eq!(post(&ops, "/actors/restart", body).await, (200, "done".to_owned()));
     assert_eq!(state(&ops, "kernel/gateway"), "running");
     running.stop(Duration::from_secs(5)).await;
 }

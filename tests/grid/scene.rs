@@ -318,7 +318,7 @@ fn send(running: &Running, path: &str, id: OpportunityId) {
         }
         "upkeep/resources" => drop(services.resources.handle().cast(resources::Msg)),
         "upkeep/tidy" => drop(services.tidy.handle().cast(tidy::Msg)),
-        "kernel/audit" => drop(tokio::spawn(async move { services.audit.verify().await })),
+        "kernel/audit" => drop(tokio::spawn(async move { services.audit.tail(1).await })),
         "kernel/books" => {
             drop(tokio::spawn(async move { services.books.decide(&space, &id, Decision::Dismiss).await }));
         }
