@@ -88,7 +88,7 @@ pub enum Verb {
         long_about = "Lets a paused strategy go on, and lets one that is tripped or isolated try again: its next run \
             is the probe, and only if that goes well does it go on as before. One that is down, since its restarts are \
             spent, is started again and has all of them back; that needs a reason, which is put on record.",
-        after_long_help = examples("money-machine strategy resume bug-bounty\nmoney-machine strategy resume bug-bounty --reason 'the feed is mended'")
+        after_long_help = examples("money-machine strategy resume bug-bounty\nmoney-machine strategy resume bug-bounty --reason mended")
     )]
     Resume {
         #[command(flatten)]
