@@ -119,6 +119,7 @@ impl Bench {
             (Arc::new(InProcess::to(sandbox, clock.clone())) as Arc<dyn Transport>, None)
         };
         let seams = Seams {
+            tree: Arc::new(|seams| seams),
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy::new()),
             rng: Arc::new(SeededRng::new(7)),
