@@ -170,6 +170,8 @@ fn a_daemon_that_shows_no_progress_is_ended_and_started_again() {
     let home = Home::new();
     let guardian = guarded(&home, HURRY);
     let pid = daemon_pid(&home).unwrap();
+    // Said after READY: one that is stopped before that never came up, which is another failure.
+    guardian.until_said("is running (sandbox)");
     signal(pid, "STOP");
     // It cannot hear SIGABRT while it stands still, so it takes SIGKILL.
     guardian.until_said("it showed no progress for 3 s");
