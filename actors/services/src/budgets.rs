@@ -248,13 +248,18 @@ impl BudgetStore for StoredBudgets {
     }
 
     fn give_back(&self, key: &str) -> Answer<()> {
-        let (store, key) = (self.store.clone(), key.to_owned());
+        let (store, alerts, key) = (self.store.clone(), self.alerts.clone(), key.to_owned());
         Box::pin(async move {
             let given = async {
                 mend(&store, &key).await?;
                 write(&store, &key, &Told::Nothing, BudgetStanding::give_back).await
             };
-            given.await.map_err(|source: Boxed| BudgetError { key: key.clone(), source })
+            given.await.map_err(|source: Boxed| BudgetError { key: key.clone(), source })?;
+            // What it may have been told to have tripped over is over.
+            if let Some(alerts) = alerts {
+                alerts.clear(&Space::machine(), alert_about(&key));
+            }
+            Ok(())
         })
     }
 
