@@ -1,10 +1,10 @@
 //! `run --guardian`: a parent that keeps one daemon running where no systemd does.
 //!
 //! It starts the daemon as a child and restarts it when it dies, waiting longer each time, and gives
-//! up with a sentence when that does not help ([`patience`]). The child's standard input is a socket
+//! up with a sentence when that does not help (`patience`). The child's standard input is a socket
 //! to the guardian: over it the child says that it is up and that it makes progress
 //! ([`crate::notify`]), and each hears by its end that the other is gone. A guardian that dies, even
-//! by `kill -9`, takes its child along ([`child`]).
+//! by `kill -9`, takes its child along (`child`).
 //!
 //! It touches that child and nothing else; the data directory is the child's. When it gives up it says
 //! so through the command that is configured for alerts ([`LastWords`]). The child is started
