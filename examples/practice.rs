@@ -70,14 +70,9 @@ fn post(body: String) -> Result<Action, Fault> {
     let wrong = |error: &dyn std::error::Error| Fault::fatal(error.to_string());
     let url = LogicalUrl::parse("https://practice.example/v1/posts").map_err(|bad| wrong(&bad))?;
     let request = Request::new(Method::Post, url, body.into_bytes()).map_err(|bad| wrong(&bad))?;
-    Ok(Action {
-        platform: "practice".parse().map_err(|bad| wrong(&bad))?,
-        account: None,
-        kind: ActionKind::new("post"),
-        request: request.header("content-type", "application/json").map_err(|bad| wrong(&bad))?,
-        purpose: "write a practice post".to_owned(),
-        answer_bytes_max: 1 << 20,
-    })
+    let request = request.header("content-type", "application/json").map_err(|bad| wrong(&bad))?;
+    let platform = "practice".parse().map_err(|bad| wrong(&bad))?;
+    Ok(Action::of(platform, ActionKind::new("post"), request, "write a practice post"))
 }
 
 /// The whole program.

@@ -78,14 +78,9 @@ impl Strategy for Spin {
             std::thread::sleep(Duration::from_millis(2));
         }
         let url = LogicalUrl::parse("https://practice.example/v1/posts").unwrap();
-        let action = Action {
-            platform: "practice".parse().unwrap(),
-            account: None,
-            kind: ActionKind::new("post"),
-            request: Request::new(Method::Post, url, b"late".to_vec()).unwrap(),
-            purpose: "come too late".to_owned(),
-            answer_bytes_max: 1 << 10,
-        };
+        let request = Request::new(Method::Post, url, b"late".to_vec()).unwrap();
+        let (platform, kind) = ("practice".parse().unwrap(), ActionKind::new("post"));
+        let action = Action::of(platform, kind, request, "come too late");
         // It swallows what it is told, and claims to have done well.
         let acted = matches!(cx.act("late", action).await, Ok(Act::Done(_)));
         Ok(Report { metrics: vec![("acted".to_owned(), i64::from(acted))], ..Report::default() })

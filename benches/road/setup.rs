@@ -146,14 +146,9 @@ impl Bench {
         let url = LogicalUrl::parse(PRACTICE_URL).unwrap();
         let body = format!("{{\"post\":\"{nth:016x}\"}}").into_bytes();
         let request = Request::new(Method::Post, url, body).unwrap();
-        let action = Action {
-            platform: "practice".parse().unwrap(),
-            account: None,
-            kind: ActionKind::new("post"),
-            request: request.header("content-type", "application/json").unwrap(),
-            purpose: "write a practice post".to_owned(),
-            answer_bytes_max: 1 << 20,
-        };
+        let request = request.header("content-type", "application/json").unwrap();
+        let (platform, kind) = ("practice".parse().unwrap(), ActionKind::new("post"));
+        let action = Action::of(platform, kind, request, "write a practice post");
         Proposal {
             space: self.run.space.clone(),
             strategy: self.run.strategy.clone(),

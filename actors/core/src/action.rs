@@ -3,6 +3,7 @@
 //! A [`Request`] is checked when it is built, so that nothing below checks again. Its hash covers
 //! everything that will be sent, with credentials as named slots (`{vault:PLATFORM/NAME@VERSION}`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -221,6 +222,14 @@ pub struct Action {
     pub purpose: String,
     /// The most bytes of answer that are wanted, after decompression.
     pub answer_bytes_max: u64,
+    /// What whoever proposes it has looked up and vouches for, and rules may ask for:
+    /// `repository-policy` = `allow`.
+    pub facts: BTreeMap<String, String>,
+    /// What its owner should read before he decides on it: quotes, a checklist. A line each; never sent.
+    pub notes: Vec<String>,
+    /// What tells this change from an earlier one of the very same bytes: `2026-11`. Without it the same
+    /// bytes are the same change, which is done once.
+    pub occasion: Option<String>,
 }
 
 impl Action {
@@ -229,28 +238,43 @@ impl Action {
 
     /// A keyless read.
     pub fn read(platform: PlatformId, request: Request, purpose: impl Into<String>) -> Self {
+        Self::of(platform, ActionKind::new("read"), request, purpose)
+    }
+
+    /// An act of `kind` without an account; [`Action::with_account`] names one.
+    pub fn of(platform: PlatformId, kind: ActionKind, request: Request, purpose: impl Into<String>) -> Self {
         Self {
             platform,
             account: None,
-            kind: ActionKind::new("read"),
+            kind,
             request,
             purpose: purpose.into(),
             answer_bytes_max: Self::ANSWER_BYTES_MAX,
+            facts: BTreeMap::new(),
+            notes: Vec::new(),
+            occasion: None,
         }
     }
 
-    /// The hash that a step is journalled with: the request's, and whose act it is.
+    /// The same, done with `account`.
+    #[must_use]
+    pub fn with_account(self, account: AccountId) -> Self {
+        Self { account: Some(account), ..self }
+    }
+
+    /// The hash that a step is journalled with, and that a change is known again by: the request's, whose
+    /// act it is, and on which occasion. Facts and notes are no part of what is done.
     pub fn hash(&self) -> Digest {
         let account = self.account.as_ref().map(AccountId::as_str).unwrap_or_default();
-        Digest::of_fields(
-            "mm-action-1",
-            [
-                self.platform.as_str().as_bytes(),
-                account.as_bytes(),
-                self.kind.as_str().as_bytes(),
-                &self.request.hash().0,
-            ],
-        )
+        let request = self.request.hash();
+        let mut fields = vec![
+            self.platform.as_str().as_bytes(),
+            account.as_bytes(),
+            self.kind.as_str().as_bytes(),
+            &request.0,
+        ];
+        fields.extend(self.occasion.as_deref().map(str::as_bytes));
+        Digest::of_fields("mm-action-1", fields)
     }
 }
 

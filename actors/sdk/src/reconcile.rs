@@ -1,0 +1,41 @@
+//! Looking up whether a change happened that nobody saw the end of.
+//!
+//! A change whose answer was lost is *ambiguous*: it is never sent again blindly. Whoever wrote the
+//! connector of a platform knows where to look for it there; this is how he says so. The machine walks the
+//! reads down the road like any other, and settles the change by what is found. Pure: nothing here waits.
+
+use mm_core::action::Action;
+use mm_core::answer::Answer;
+use mm_core::moment::Moment;
+
+/// A change that may have happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// What was sent, credentials as their slots.
+    pub action: Action,
+    /// Not before this it left, by our clock.
+    pub at: Moment,
+}
+
+/// What a read showed of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It happened; where it is to be seen, in one line.
+    Happened(String),
+    /// It did not, and what was on its way then cannot happen any more.
+    DidNot,
+    /// This answer does not say; another read is needed.
+    More(Box<Action>),
+    /// Nothing can be said now, and why.
+    Unknown(String),
+}
+
+/// Knows where a platform shows what was done there.
+pub trait Reconciler: Send + Sync {
+    /// The platform it speaks for, as its rule pack names it.
+    fn platform(&self) -> &'static str;
+    /// The first read that tells whether `sent` happened; `None` if none can, and a person must look.
+    fn look(&self, sent: &Sent) -> Option<Action>;
+    /// What the answer to such a read shows; `asked` is the read. `now` is when it came.
+    fn find(&self, sent: &Sent, asked: &Action, answer: &Answer, now: Moment) -> Finding;
+}
