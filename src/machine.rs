@@ -11,9 +11,10 @@ use mm_core::id::{Space, StrategyId};
 use mm_core::moment::Moment;
 use mm_core::schedule::Schedule;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
-use mm_sdk::{About, Strategy};
+use mm_sdk::{About, Reconciler, Strategy};
 use mm_services::alerts::{Channel, boot};
 use mm_services::kernel::KERNEL;
+use mm_services::reconciler::Reconcilers;
 use mm_services::resources::Probe;
 use mm_services::strategies::pool;
 use mm_services::transport::Transport;
@@ -69,6 +70,7 @@ pub struct Seams {
 #[derive(Clone, Default)]
 pub struct Machine {
     strategies: BTreeMap<StrategyId, StrategyFactory>,
+    reconcilers: Reconcilers,
 }
 
 /// Why a machine cannot be put together.
@@ -104,6 +106,15 @@ impl Machine {
         let name = make().about().name;
         let id = name.parse().unwrap_or_else(|bad| panic!("{bad}"));
         self.strategies.insert(id, Arc::new(move || Box::new(make()) as Box<dyn Strategy>));
+        self
+    }
+
+    /// With one who can look up what became of a change at his platform.
+    ///
+    /// # Panics
+    /// If the platform's name is no slug: a mistake of its author, found at the first start.
+    pub fn with_reconciler(mut self, reconciler: impl Reconciler + 'static) -> Self {
+        self.reconcilers = self.reconcilers.with(Arc::new(reconciler));
         self
     }
 
@@ -166,6 +177,7 @@ impl Machine {
             concurrent_runs_max: usize::from(config.limits.max_concurrent_strategies),
             metrics_interval: config.monitoring.metrics_interval,
             strategies,
+            reconcilers: self.reconcilers.clone(),
             scheduling,
             alerts: config.alerts.tell_settings(),
         })

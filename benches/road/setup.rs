@@ -173,6 +173,7 @@ fn settings() -> Settings {
         concurrent_runs_max: 3,
         metrics_interval: Duration::from_secs(3600),
         strategies: Default::default(),
+        reconcilers: Default::default(),
         scheduling: false,
         alerts: TellSettings::default(),
     }

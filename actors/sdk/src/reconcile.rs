@@ -4,6 +4,8 @@
 //! connector of a platform knows where to look for it there; this is how he says so. The machine walks the
 //! reads down the road like any other, and settles the change by what is found. Pure: nothing here waits.
 
+use std::time::Duration;
+
 use mm_core::action::Action;
 use mm_core::answer::Answer;
 use mm_core::moment::Moment;
@@ -36,6 +38,11 @@ pub trait Reconciler: Send + Sync {
     fn platform(&self) -> &'static str;
     /// The first read that tells whether `sent` happened; `None` if none can, and a person must look.
     fn look(&self, sent: &Sent) -> Option<Action>;
+    /// How long after nobody heard of a change any more it may still come to be: what is on the way to the
+    /// platform, waits there, or is not shown yet. "It did not happen" is believed only after that.
+    fn quiet(&self) -> Duration {
+        Duration::from_secs(600)
+    }
     /// What the answer to such a read shows; `asked` is the read. `now` is when it came.
     fn find(&self, sent: &Sent, asked: &Action, answer: &Answer, now: Moment) -> Finding;
 }

@@ -13,6 +13,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("compliance", &[]),
     ("platforms", &[]),
     ("gateway", &["accounts", "alerts", "compliance", "limiter", "platforms"]),
+    ("reconciler", &["alerts", "gateway"]),
     ("books", &[]),
     ("strategies", &["alerts", "crashes", "gateway"]),
     ("scheduler", &["alerts", "strategies"]),

@@ -29,15 +29,17 @@ use crate::alerts::Alerts;
 use crate::compliance::Compliance;
 use crate::limiter::Limiter;
 use crate::platforms::Platforms;
-use crate::records::OpenRow;
+use crate::records::{LookUpRow, OpenRow};
 use crate::shared::Shared;
 
 mod fence;
 mod halt;
 mod road;
+mod settling;
 mod writing;
 
 pub use fence::Fence;
+pub use settling::{NotSettled, Settlement, Settling};
 
 /// What is said of a mutating action that a crash cut off.
 const CUT_OFF: &str =
@@ -297,6 +299,8 @@ impl GatewayService {
             change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
             if stage == Stage::Ambiguous {
                 self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
+                change = change.put(space, id, &LookUpRow::since(now))?;
+                self.shared.settings().reconcilers.wake();
             }
         }
         Ok(change)

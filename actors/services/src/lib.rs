@@ -18,6 +18,7 @@ pub mod kernel;
 pub mod limiter;
 mod message;
 pub mod platforms;
+pub mod reconciler;
 pub mod records;
 pub mod resources;
 pub mod scheduler;

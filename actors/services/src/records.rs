@@ -3,12 +3,14 @@
 mod alert;
 mod budget;
 mod crash;
+mod look_up;
 mod quarantine;
 mod way;
 
 pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
 pub use budget::{BudgetRow, RestartNote};
 pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
+pub use look_up::LookUpRow;
 pub use quarantine::{Input, QuarantineRow};
 pub use way::{HOPS_KEPT, WayRow};
 

@@ -13,6 +13,7 @@ use mm_store::Store;
 use tokio::sync::Notify;
 
 use crate::alerts::{Channel, TellSettings};
+use crate::reconciler::Reconcilers;
 use crate::transport::Transport;
 
 /// How long one service waits for another's answer. A store commit takes milliseconds and an
@@ -76,6 +77,8 @@ pub struct Settings {
     pub metrics_interval: Duration,
     /// The strategies, by name.
     pub strategies: BTreeMap<StrategyId, Installed>,
+    /// Who can look up what became of a change.
+    pub reconcilers: Reconcilers,
     /// Whether schedules start runs. `run --once` switches them off.
     pub scheduling: bool,
     /// How the owner is told of alerts.

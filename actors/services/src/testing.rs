@@ -26,6 +26,7 @@ use mm_store::{Mode as StoreMode, OpenError, Options, SharedMemory, Stamp, Store
 use mm_supervision::Sabotage;
 
 use crate::alerts::{Channel, NoChannel, TellSettings};
+use crate::reconciler::Reconcilers;
 use crate::shared::{Installed, Settings};
 use crate::strategies::pool::Mode;
 
@@ -238,6 +239,7 @@ fn settings() -> Settings {
         concurrent_runs_max: 3,
         metrics_interval: Duration::from_secs(3600),
         strategies: BTreeMap::new(),
+        reconcilers: Reconcilers::default(),
         scheduling: false,
         alerts: TellSettings::default(),
     }

@@ -100,8 +100,11 @@ impl TidyService {
         for space in store.spaces()? {
             self.end_told(&space)?;
             self.remove::<ActionRecord>(&space, |_, action| {
-                // What is open belongs to a boot that mends it.
-                let settled = !matches!(action.stage, Stage::Planned | Stage::Sending | Stage::Pending);
+                // What is open belongs to a boot that mends it, or to whoever looks it up.
+                let settled = !matches!(
+                    action.stage,
+                    Stage::Planned | Stage::Sending | Stage::Pending | Stage::Ambiguous
+                );
                 settled && action.updated_at < old
             })
             .await?;

@@ -30,10 +30,11 @@ use crate::books::{Books, BooksService};
 use crate::budgets::StoredBudgets;
 use crate::compliance::{Compliance, ComplianceService};
 use crate::crashes::Crashes;
-use crate::gateway::{Gateway, GatewayService};
+use crate::gateway::{Gateway, GatewayService, Settling};
 use crate::kernel::{BUDGET, Budgets, KERNEL};
 use crate::limiter::{Limiter, LimiterService};
 use crate::platforms::Platforms;
+use crate::reconciler::{Reconciler, ReconcilerService};
 use crate::resources::{Probe, Resources, ResourcesService};
 use crate::scheduler::{Scheduler, SchedulerService};
 use crate::shared::Shared;
@@ -83,6 +84,8 @@ pub struct Services {
     pub platforms: Platforms,
     /// The road.
     pub gateway: Gateway,
+    /// Looks up what nobody saw the end of.
+    pub reconciler: Reconciler,
     /// Opportunities.
     pub books: Books,
     /// The tick ledger.
@@ -111,13 +114,14 @@ pub struct Services {
 }
 
 /// The kernel's children in the order they start.
-const KERNEL_ROWS: [&str; 9] = [
+const KERNEL_ROWS: [&str; 10] = [
     "audit",
     "accounts",
     "limiter",
     "compliance",
     "platforms",
     "gateway",
+    "reconciler",
     "books",
     "scheduler",
     "strategies",
@@ -144,6 +148,7 @@ impl Services {
             compliance: Compliance::default(),
             platforms: Platforms::new(shared.clone()),
             gateway: Gateway::default(),
+            reconciler: Reconciler::default(),
             books: Books::default(),
             scheduler: Scheduler::default(),
             strategies: Strategies::new(&shared, &alerts, &crashes),
@@ -190,6 +195,11 @@ impl Services {
     pub fn with_book(self, book: BootBook) -> Self {
         let budgets = Budgets::new(StoredBudgets::telling(self.shared.store.clone(), &self.alerts), book);
         Self { budgets, ..self }
+    }
+
+    /// Puts on record what became of an ambiguous change.
+    pub fn settling(&self) -> Settling {
+        Settling { shared: self.shared.clone(), alerts: self.alerts.clone() }
     }
 
     /// Every restart budget.
@@ -386,6 +396,7 @@ impl Services {
             }))
             .with(self.platforms.row())
             .with(self.gateway_row())
+            .with(self.reconciler_row())
             .with(permanent("books", "opportunities and the owner's decisions", self.books.handle(), {
                 let shared = with();
                 move || BooksService(shared.clone())
@@ -410,6 +421,16 @@ impl Services {
         permanent("gateway", "walks every action down the one road", self.gateway.handle(), move || {
             service.clone()
         })
+    }
+
+    fn reconciler_row(&self) -> ChildSpec {
+        let service = ReconcilerService {
+            shared: self.shared.clone(),
+            gateway: self.gateway.clone(),
+            alerts: self.alerts.clone(),
+        };
+        let about = "looks up changes whose end nobody saw";
+        permanent("reconciler", about, self.reconciler.handle(), move || service.clone())
     }
 
     fn scheduler_row(&self) -> ChildSpec {

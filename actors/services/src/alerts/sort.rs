@@ -19,6 +19,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("put-aside/", Sort::Person, "strategy show {}"),
     ("ask/", Sort::Person, "actions list --status pending"),
     ("ambiguous/", Sort::Person, "actions show {}"),
+    ("look-up/", Sort::Person, "actions show {}"),
     ("blocked/", Sort::Person, "actions list --status blocked"),
     ("platform/", Sort::Person, "actions list --status failure"),
     ("integrity/", Sort::Person, "doctor"),

@@ -21,7 +21,7 @@ use super::halt::Halt;
 use super::{CUT_OFF, GatewayService, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::limiter::Charge;
-use crate::records::{HOPS_KEPT, OpenRow, WayRow};
+use crate::records::{HOPS_KEPT, LookUpRow, OpenRow, WayRow};
 
 /// The longest sentence that a record keeps.
 const SENTENCE_CHARS_MAX: usize = 1000;
@@ -316,6 +316,10 @@ impl GatewayService {
             .put(&p.space, record.id.as_str(), &way)?
             .delete(Key::new(&p.space, OpenRow::KIND, record.id.as_str())?)
             .audit(NewEntry::new(record.updated_at, &p.space, &kind, &payload)?);
+        if record.stage == Stage::Ambiguous {
+            self.shared.settings().reconcilers.wake();
+            return Ok(change.put(&p.space, record.id.as_str(), &LookUpRow::since(record.updated_at))?);
+        }
         Ok(change)
     }
 

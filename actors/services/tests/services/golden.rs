@@ -12,8 +12,8 @@ use mm_core::opportunity::{Opportunity, State};
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_services::records::{
     AlertRow, BudgetRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow, Input, LastActRow,
-    OpenRow, QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling, TickRow,
-    WayRow,
+    LookUpRow, OpenRow, QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling,
+    TickRow, WayRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
@@ -169,6 +169,7 @@ fn every_record_of_services_is_stored_as_ever() {
         handle_ns,
         ok,
     };
+    check_record(&LookUpRow { since: at(1), looks: 2, next: at(3), asked: true, last: Some("why".into()) });
     check_record(&WayRow { hops: vec![hop(Some(3), Some(true)), hop(None, None)] });
 }
 
@@ -214,7 +215,7 @@ fn every_variant_keeps_its_place() {
     }
 }
 
-const KINDS: [Kind; 19] = [
+const KINDS: [Kind; 20] = [
     ActionRecord::KIND,
     RunRecord::KIND,
     StepRecord::KIND,
@@ -232,6 +233,7 @@ const KINDS: [Kind; 19] = [
     CrashRow::KIND,
     QuarantineRow::KIND,
     WayRow::KIND,
+    LookUpRow::KIND,
     CoolDown::KIND,
     LastActRow::KIND,
 ];
