@@ -1,10 +1,24 @@
 //! The five classes of error, decided in one place.
 //!
-//! [`classify`] looks at a status or a transport fault and says what it is, whether another try
+//! [`classify`] looks at a [`Signal`] (a status, a transport fault, and what the answer says of
+//! itself, which [`said`] reads from headers and body) and says what it is, whether another try
 //! may help, whether the breaker counts it, whether the owner is told, and who can act. Every
 //! connector and every service asks here; nobody else compares a status code with a number.
+//!
+//! | class | retry? | breaker? | alert? | who acts? |
+//! |---|---|---|---|---|
+//! | transient | yes | counts | only where a person can help (a certificate, a portal) | the machine |
+//! | rate limit | after the reset | no: the platform is well | no | the machine |
+//! | auth | never | counts; for an account until a person acts | yes | the owner |
+//! | auth, by scope alone | never | no: the credential is good, for something else | yes | the owner |
+//! | compliance | never | no | yes | the owner |
+//! | fatal | never | no: the platform answered | yes, but for *not there* | the author |
 
 use serde::{Deserialize, Serialize};
+
+mod body;
+
+pub use body::{Said, said, wall};
 
 /// What an error is, and so what may be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +78,21 @@ pub enum TransportFault {
     BadEncoding,
     /// A redirect led nowhere that may be called, or there were too many.
     BadRedirect,
+    /// A page for people came where data was asked for.
+    Wall(Wall),
+}
+
+/// A page for people that stands where data was asked for. It is never read as data: an answer that
+/// is not understood is unknown, not empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wall {
+    /// It asks for a password.
+    Login,
+    /// It asks for proof of being a person. It is not got round: the platform wants no software here.
+    Bot,
+    /// It says neither: a captive portal, a page of maintenance, somebody else's server.
+    Page,
 }
 
 impl TransportFault {
@@ -93,6 +122,11 @@ impl TransportFault {
             TransportFault::Truncated => "the answer ended too early",
             TransportFault::BadEncoding => "the answer's compression was broken",
             TransportFault::BadRedirect => "a redirect led nowhere that may be called",
+            TransportFault::Wall(Wall::Login) => "a page that asks for a password came instead of data",
+            TransportFault::Wall(Wall::Bot) => {
+                "a page that asks whether one is a person came instead of data; it is not got round"
+            }
+            TransportFault::Wall(Wall::Page) => "a page for people came instead of data",
         }
     }
 }
@@ -120,6 +154,8 @@ pub struct Signal {
     /// Whether the platform's headers say that nothing is left of a quota
     /// (`X-RateLimit-Remaining: 0`): GitHub answers 403 for that.
     pub quota_spent: bool,
+    /// What the answer says of itself beyond its status.
+    pub said: Said,
 }
 
 impl Signal {
@@ -176,6 +212,8 @@ const TRANSIENT_SEEN: Classified = Classified::new(ErrorClass::Transient, true, 
 const RATE_LIMIT: Classified = Classified::new(ErrorClass::RateLimit, true, false, false, WhoActs::Machine);
 /// The credentials were not taken.
 const AUTH: Classified = Classified::new(ErrorClass::Auth, false, true, true, WhoActs::Owner);
+/// The credential is good and may not do this: it needs another scope, and everything else goes on.
+const SCOPE: Classified = Classified::new(ErrorClass::Auth, false, false, true, WhoActs::Owner);
 /// A rule, or a law, stands against it.
 const COMPLIANCE: Classified = Classified::new(ErrorClass::Compliance, false, false, true, WhoActs::Owner);
 /// The request is wrong and will stay wrong.
@@ -200,9 +238,37 @@ pub fn classify(signal: Signal) -> Option<Classified> {
             TransportFault::Tls => TRANSIENT_SEEN,
             TransportFault::ForbiddenAddress => COMPLIANCE,
             TransportFault::TooLarge { .. } | TransportFault::BadRedirect => FATAL,
+            TransportFault::Wall(Wall::Login) => AUTH,
+            TransportFault::Wall(Wall::Bot) => COMPLIANCE,
+            TransportFault::Wall(Wall::Page) => TRANSIENT_SEEN,
         });
     }
     let Some(status) = signal.status else { return Some(FATAL) };
+    by_what_it_says(status, signal).or_else(|| by_status(status, signal))
+}
+
+/// What an answer says of itself outweighs its status: GraphQL says "too fast" with a 200, OAuth
+/// "this refresh token is over" with a 400. Server errors keep their own class, but for walls.
+fn by_what_it_says(status: u16, signal: Signal) -> Option<Classified> {
+    match signal.said {
+        Said::Nothing => None,
+        Said::BotWall => Some(COMPLIANCE),
+        _ if status == 401 => Some(AUTH),
+        _ if status == 304 || status >= 500 => None,
+        Said::TooFast => Some(RATE_LIMIT),
+        // 404 and 410 say more than a complaint in their body does.
+        _ if matches!(status, 404 | 410 | 429 | 420 | 451) => None,
+        Said::BadCredential => Some(AUTH),
+        Said::OutOfScope if signal.retry_after.is_some() || signal.quota_spent => None,
+        Said::OutOfScope => Some(SCOPE),
+        Said::NotThere => Some(NOT_THERE),
+        Said::Trouble => Some(TRANSIENT),
+        Said::Failed if (200..300).contains(&status) => Some(FATAL),
+        Said::Failed => None,
+    }
+}
+
+fn by_status(status: u16, signal: Signal) -> Option<Classified> {
     match status {
         200..=299 | 304 => None,
         // 403 and 429 are how platforms say "too fast"; 420 is an old spelling of 429.
@@ -225,149 +291,4 @@ pub fn classify(signal: Signal) -> Option<Classified> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::moment::Moment;
-    use expect_test::expect;
-
-    fn line(name: String, classified: Option<Classified>) -> String {
-        let Some(c) = classified else { return format!("{name:18} fine\n") };
-        let yes = |b: bool, word: &'static str| if b { word } else { "-" };
-        format!(
-            "{name:18} {:10} {:5} {:7} {:5} {:?}\n",
-            c.class.as_str(),
-            yes(c.retry, "retry"),
-            yes(c.breaker_counts, "breaker"),
-            yes(c.alert, "alert"),
-            c.who_acts,
-        )
-    }
-
-    #[test]
-    fn every_status_that_platforms_send_has_its_class() {
-        let mut table = String::new();
-        for status in [
-            100, 200, 206, 301, 304, 307, 400, 401, 402, 403, 404, 405, 407, 408, 409, 410, 413, 420, 421,
-            422, 423, 425, 428, 429, 451, 500, 501, 502, 503, 504, 505, 511, 522, 600, 999,
-        ] {
-            table += &line(status.to_string(), classify(Signal::status(status)));
-        }
-        let wait = Signal { retry_after: Some(Moment::default()), ..Signal::status(403) };
-        table += &line("403 retry-after".into(), classify(wait));
-        let spent = Signal { quota_spent: true, ..Signal::status(403) };
-        table += &line("403 quota spent".into(), classify(spent));
-        let wait = Signal { retry_after: Some(Moment::default()), ..Signal::status(503) };
-        table += &line("503 retry-after".into(), classify(wait));
-        table += &line("nothing at all".into(), classify(Signal::default()));
-        expect![[r#"
-            100                fatal      -     -       alert Author
-            200                fine
-            206                fine
-            301                fatal      -     -       alert Author
-            304                fine
-            307                fatal      -     -       alert Author
-            400                fatal      -     -       alert Author
-            401                auth       -     breaker alert Owner
-            402                fatal      -     -       alert Author
-            403                auth       -     breaker alert Owner
-            404                fatal      -     -       -     Author
-            405                fatal      -     -       alert Author
-            407                auth       -     breaker alert Owner
-            408                transient  retry breaker -     Machine
-            409                fatal      -     -       alert Author
-            410                fatal      -     -       -     Author
-            413                fatal      -     -       alert Author
-            420                rate limit retry -       -     Machine
-            421                transient  retry breaker -     Machine
-            422                fatal      -     -       alert Author
-            423                transient  retry breaker -     Machine
-            425                transient  retry breaker -     Machine
-            428                fatal      -     -       alert Author
-            429                rate limit retry -       -     Machine
-            451                compliance -     -       alert Owner
-            500                transient  retry breaker -     Machine
-            501                fatal      -     -       alert Author
-            502                transient  retry breaker -     Machine
-            503                transient  retry breaker -     Machine
-            504                transient  retry breaker -     Machine
-            505                fatal      -     -       alert Author
-            511                transient  retry breaker alert Owner
-            522                transient  retry breaker -     Machine
-            600                fatal      -     -       alert Author
-            999                fatal      -     -       alert Author
-            403 retry-after    rate limit retry -       -     Machine
-            403 quota spent    rate limit retry -       -     Machine
-            503 retry-after    transient  retry breaker -     Machine
-            nothing at all     fatal      -     -       alert Author
-        "#]]
-        .assert_eq(&table);
-    }
-
-    #[test]
-    fn every_transport_fault_has_its_class() {
-        let mut table = String::new();
-        for fault in FAULTS {
-            let name = format!("{fault:?}").split(' ').next().unwrap_or_default().to_owned();
-            table += &line(name, classify(Signal::transport(fault)));
-        }
-        expect![[r#"
-            Dns                transient  retry breaker -     Machine
-            ForbiddenAddress   compliance -     -       alert Owner
-            Connect            transient  retry breaker -     Machine
-            Tls                transient  retry breaker alert Owner
-            Timeout            transient  retry breaker -     Machine
-            Reset              transient  retry breaker -     Machine
-            Protocol           transient  retry breaker -     Machine
-            TooLarge           fatal      -     -       alert Author
-            Truncated          transient  retry breaker -     Machine
-            BadEncoding        transient  retry breaker -     Machine
-            BadRedirect        fatal      -     -       alert Author
-        "#]]
-        .assert_eq(&table);
-    }
-
-    const FAULTS: [TransportFault; 11] = [
-        TransportFault::Dns,
-        TransportFault::ForbiddenAddress,
-        TransportFault::Connect,
-        TransportFault::Tls,
-        TransportFault::Timeout,
-        TransportFault::Reset,
-        TransportFault::Protocol,
-        TransportFault::TooLarge { max_bytes: 1 },
-        TransportFault::Truncated,
-        TransportFault::BadEncoding,
-        TransportFault::BadRedirect,
-    ];
-
-    #[test]
-    fn over_all_statuses_only_what_may_pass_is_retried_and_limits_never_open_a_breaker() {
-        for status in 0..=1000 {
-            for retry_after in [None, Some(Moment::default())] {
-                for quota_spent in [false, true] {
-                    let signal = Signal { status: Some(status), transport: None, retry_after, quota_spent };
-                    let Some(c) = classify(signal) else {
-                        assert!(status / 100 == 2 || status == 304, "{status}");
-                        continue;
-                    };
-                    let passes = matches!(c.class, ErrorClass::Transient | ErrorClass::RateLimit);
-                    assert_eq!(c.retry, passes, "{status}");
-                    let counted = matches!(c.class, ErrorClass::Transient | ErrorClass::Auth);
-                    assert_eq!(c.breaker_counts, counted, "{status}");
-                    if c.class == ErrorClass::Auth {
-                        assert!(c.alert && c.who_acts == WhoActs::Owner, "{status}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_transport_fault_outweighs_the_status_that_came_before_it() {
-        for fault in FAULTS {
-            let both = Signal { status: Some(200), ..Signal::transport(fault) };
-            assert_eq!(classify(both), classify(Signal::transport(fault)));
-            assert!(classify(both).is_some());
-        }
-    }
-}
+mod tests;

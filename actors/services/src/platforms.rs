@@ -352,7 +352,10 @@ impl Egress {
                 reply.send(Err(SendFailed::Permit(Refused::Expired)));
                 return;
             }
+            let accept = cleared.request().headers().iter().find(|(name, _)| name == "accept");
+            let accept = accept.map(|(_, value)| value.clone());
             let result = shared.transport.exchange(cleared).await;
+            let result = result.and_then(|answer| answer.unless_a_wall(accept.as_deref()));
             let signal = match &result {
                 Ok(answer) => answer.signal(shared.now()),
                 Err(fault) => Signal::transport(*fault),

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mm_core::error::{Signal, TransportFault};
+use mm_core::error::{Signal, TransportFault, said, wall};
 use mm_core::limit::{learn, parse_retry_after};
 use mm_core::moment::Moment;
 use mm_permit::Cleared;
@@ -64,6 +64,18 @@ impl RawAnswer {
             transport: None,
             retry_after: self.retry_after(now).map(|wait| now.plus(wait)),
             quota_spent: learn(&self.headers, now).is_some_and(|learned| learned.remaining == 0),
+            said: said(self.status, &self.headers, &self.body),
+        }
+    }
+
+    /// The same answer, unless a page for people stands where data was asked for.
+    ///
+    /// # Errors
+    /// [`TransportFault::Wall`].
+    pub fn unless_a_wall(self, accept: Option<&str>) -> Result<Self, TransportFault> {
+        match wall(self.status, accept, &self.headers, &self.body) {
+            Some(wall) => Err(TransportFault::Wall(wall)),
+            None => Ok(self),
         }
     }
 }

@@ -1,0 +1,184 @@
+//! The classes as tables: every status, every fault, every word that an answer may say of itself.
+
+use super::*;
+use crate::moment::Moment;
+use expect_test::expect;
+
+fn line(name: String, classified: Option<Classified>) -> String {
+    let Some(c) = classified else { return format!("{name:18} fine\n") };
+    let yes = |b: bool, word: &'static str| if b { word } else { "-" };
+    format!(
+        "{name:18} {:10} {:5} {:7} {:5} {:?}\n",
+        c.class.as_str(),
+        yes(c.retry, "retry"),
+        yes(c.breaker_counts, "breaker"),
+        yes(c.alert, "alert"),
+        c.who_acts,
+    )
+}
+
+#[test]
+fn every_status_that_platforms_send_has_its_class() {
+    let mut table = String::new();
+    for status in [
+        100, 200, 206, 301, 304, 307, 400, 401, 402, 403, 404, 405, 407, 408, 409, 410, 413, 420, 421, 422,
+        423, 425, 428, 429, 451, 500, 501, 502, 503, 504, 505, 511, 522, 600, 999,
+    ] {
+        table += &line(status.to_string(), classify(Signal::status(status)));
+    }
+    let wait = Signal { retry_after: Some(Moment::default()), ..Signal::status(403) };
+    table += &line("403 retry-after".into(), classify(wait));
+    let spent = Signal { quota_spent: true, ..Signal::status(403) };
+    table += &line("403 quota spent".into(), classify(spent));
+    let wait = Signal { retry_after: Some(Moment::default()), ..Signal::status(503) };
+    table += &line("503 retry-after".into(), classify(wait));
+    table += &line("nothing at all".into(), classify(Signal::default()));
+    expect![[r#"
+        100                fatal      -     -       alert Author
+        200                fine
+        206                fine
+        301                fatal      -     -       alert Author
+        304                fine
+        307                fatal      -     -       alert Author
+        400                fatal      -     -       alert Author
+        401                auth       -     breaker alert Owner
+        402                fatal      -     -       alert Author
+        403                auth       -     breaker alert Owner
+        404                fatal      -     -       -     Author
+        405                fatal      -     -       alert Author
+        407                auth       -     breaker alert Owner
+        408                transient  retry breaker -     Machine
+        409                fatal      -     -       alert Author
+        410                fatal      -     -       -     Author
+        413                fatal      -     -       alert Author
+        420                rate limit retry -       -     Machine
+        421                transient  retry breaker -     Machine
+        422                fatal      -     -       alert Author
+        423                transient  retry breaker -     Machine
+        425                transient  retry breaker -     Machine
+        428                fatal      -     -       alert Author
+        429                rate limit retry -       -     Machine
+        451                compliance -     -       alert Owner
+        500                transient  retry breaker -     Machine
+        501                fatal      -     -       alert Author
+        502                transient  retry breaker -     Machine
+        503                transient  retry breaker -     Machine
+        504                transient  retry breaker -     Machine
+        505                fatal      -     -       alert Author
+        511                transient  retry breaker alert Owner
+        522                transient  retry breaker -     Machine
+        600                fatal      -     -       alert Author
+        999                fatal      -     -       alert Author
+        403 retry-after    rate limit retry -       -     Machine
+        403 quota spent    rate limit retry -       -     Machine
+        503 retry-after    transient  retry breaker -     Machine
+        nothing at all     fatal      -     -       alert Author
+    "#]]
+    .assert_eq(&table);
+}
+
+#[test]
+fn every_transport_fault_has_its_class() {
+    let mut table = String::new();
+    for fault in FAULTS {
+        let name = format!("{fault:?}").split(" {").next().unwrap_or_default().to_owned();
+        table += &line(name, classify(Signal::transport(fault)));
+    }
+    expect![[r#"
+        Dns                transient  retry breaker -     Machine
+        ForbiddenAddress   compliance -     -       alert Owner
+        Connect            transient  retry breaker -     Machine
+        Tls                transient  retry breaker alert Owner
+        Timeout            transient  retry breaker -     Machine
+        Reset              transient  retry breaker -     Machine
+        Protocol           transient  retry breaker -     Machine
+        TooLarge           fatal      -     -       alert Author
+        Truncated          transient  retry breaker -     Machine
+        BadEncoding        transient  retry breaker -     Machine
+        BadRedirect        fatal      -     -       alert Author
+        Wall(Login)        auth       -     breaker alert Owner
+        Wall(Bot)          compliance -     -       alert Owner
+        Wall(Page)         transient  retry breaker alert Owner
+    "#]]
+    .assert_eq(&table);
+}
+
+const FAULTS: [TransportFault; 14] = [
+    TransportFault::Dns,
+    TransportFault::ForbiddenAddress,
+    TransportFault::Connect,
+    TransportFault::Tls,
+    TransportFault::Timeout,
+    TransportFault::Reset,
+    TransportFault::Protocol,
+    TransportFault::TooLarge { max_bytes: 1 },
+    TransportFault::Truncated,
+    TransportFault::BadEncoding,
+    TransportFault::BadRedirect,
+    TransportFault::Wall(Wall::Login),
+    TransportFault::Wall(Wall::Bot),
+    TransportFault::Wall(Wall::Page),
+];
+
+#[test]
+fn over_all_statuses_only_what_may_pass_is_retried_and_limits_never_open_a_breaker() {
+    for status in 0..=1000 {
+        for retry_after in [None, Some(Moment::default())] {
+            for quota_spent in [false, true] {
+                let signal = Signal { retry_after, quota_spent, ..Signal::status(status) };
+                let Some(c) = classify(signal) else {
+                    assert!(status / 100 == 2 || status == 304, "{status}");
+                    continue;
+                };
+                let passes = matches!(c.class, ErrorClass::Transient | ErrorClass::RateLimit);
+                assert_eq!(c.retry, passes, "{status}");
+                let counted = matches!(c.class, ErrorClass::Transient | ErrorClass::Auth);
+                assert_eq!(c.breaker_counts, counted, "{status}");
+                if c.class == ErrorClass::Auth {
+                    assert!(c.alert && c.who_acts == WhoActs::Owner, "{status}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_transport_fault_outweighs_the_status_that_came_before_it() {
+    for fault in FAULTS {
+        let both = Signal { status: Some(200), ..Signal::transport(fault) };
+        assert_eq!(classify(both), classify(Signal::transport(fault)));
+        assert!(classify(both).is_some());
+    }
+}
+
+const ALL_SAID: [Said; 8] = [
+    Said::Nothing,
+    Said::TooFast,
+    Said::BadCredential,
+    Said::OutOfScope,
+    Said::NotThere,
+    Said::Trouble,
+    Said::Failed,
+    Said::BotWall,
+];
+
+/// A body is another's text. It may show trouble where the status shows none; it never talks us out of
+/// any, and never into knocking again with a credential that was not taken.
+#[test]
+fn no_body_talks_its_answer_out_of_trouble() {
+    for status in 0..=1000 {
+        let plain = classify(Signal::status(status));
+        for said in ALL_SAID {
+            let with = classify(Signal { said, ..Signal::status(status) });
+            assert!(plain.is_none() || with.is_some(), "{status} {said:?}");
+            if status == 401 && said != Said::BotWall {
+                assert_eq!(with, plain, "{said:?}");
+            }
+            if let Some(c) = with {
+                let passes = matches!(c.class, ErrorClass::Transient | ErrorClass::RateLimit);
+                assert_eq!(c.retry, passes, "{status} {said:?}");
+                assert!(c.class != ErrorClass::RateLimit || !c.breaker_counts, "{status} {said:?}");
+            }
+        }
+    }
+}
