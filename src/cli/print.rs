@@ -23,13 +23,14 @@ pub fn out(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::new("write to stdout", error))
 }
 
-/// Writes a value as JSON, with a line end.
+/// Writes a value as JSON, with a line end. What a terminal would obey and JSON lets stand (U+009B,
+/// bidi controls) is written as its escape.
 ///
 /// # Errors
 /// As [`out`].
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new("write JSON", error))?;
-    out(&(text + "\n"))
+    out(&(mm_core::untrusted::json_safe(&text) + "\n"))
 }
 
 /// A text from outside as one harmless line.
