@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mm_services::alerts::{Channel, Command, Message};
+use mm_services::audit::AnchorCommand;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::config::Env;
@@ -51,19 +52,30 @@ impl CommandChannel {
         let known = VARIABLES.iter().filter_map(|name| Some((*name, env.get(name)?.to_owned())));
         CommandChannel { environment: known.collect() }
     }
+
+    /// Starts `command`, hands it `text` and waits for its end.
+    async fn started(&self, command: &Command, text: String) -> Result<(), String> {
+        let group = Group::default();
+        // Dropped before the command has ended, this ends it.
+        let _ends = group.clone().on_drop();
+        let (command, environment) = (command.clone(), self.environment.clone());
+        let telling = move || tell(&command, command.timeout, &environment, &text, &group);
+        let told = tokio::task::spawn_blocking(telling).await;
+        told.unwrap_or_else(|_| Err("the thread that told it was lost".to_owned()))
+    }
 }
 
 #[async_trait]
 impl Channel for CommandChannel {
     async fn deliver(&self, command: &Command, message: &Message) -> Result<(), String> {
-        let group = Group::default();
-        // Dropped before the command has ended, this ends it.
-        let _ends = group.clone().on_drop();
-        let (command, environment) = (command.clone(), self.environment.clone());
-        let text = json(message)?;
-        let telling = move || tell(&command, command.timeout, &environment, &text, &group);
-        let told = tokio::task::spawn_blocking(telling).await;
-        told.unwrap_or_else(|_| Err("the thread that told it was lost".to_owned()))
+        self.started(command, json(message)?).await
+    }
+}
+
+#[async_trait]
+impl AnchorCommand for CommandChannel {
+    async fn hand(&self, command: &Command, text: &str) -> Result<(), String> {
+        self.started(command, text.to_owned() + "\n").await
     }
 }
 

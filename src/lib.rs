@@ -5,6 +5,7 @@ pub mod channel;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod evidence;
 pub mod exit;
 pub mod guardian;
 pub mod inprocess;

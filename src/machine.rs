@@ -13,6 +13,7 @@ use mm_core::schedule::Schedule;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Reconciler, Strategy};
 use mm_services::alerts::{Channel, boot};
+use mm_services::audit::{AuditSettings, Evidence};
 use mm_services::kernel::KERNEL;
 use mm_services::reconciler::Reconcilers;
 use mm_services::resources::Probe;
@@ -50,6 +51,8 @@ pub struct Seams {
     pub rules: Arc<dyn RuleSource>,
     /// Tells the owner of alerts.
     pub channel: Arc<dyn Channel>,
+    /// What the audit trail is held against.
+    pub evidence: Evidence,
     /// Looks at memory and disk.
     pub probe: Arc<dyn Probe>,
     /// Where runs execute.
@@ -180,6 +183,7 @@ impl Machine {
             reconcilers: self.reconcilers.clone(),
             scheduling,
             alerts: config.alerts.tell_settings(),
+            audit: AuditSettings::default(),
         })
     }
 
@@ -202,6 +206,7 @@ impl Machine {
             transport: seams.transport,
             rules: seams.rules,
             channel: seams.channel,
+            evidence: seams.evidence,
             settings: Live::new(settings),
             mask: |text| crate::logs::mask(text).into_owned(),
             proved: Arc::default(),

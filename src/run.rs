@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use mm_core::moment::Moment;
 use mm_core::seams::{Clock, SharedClock};
+use mm_services::audit::Evidence;
 use mm_services::strategies::pool::Mode as PoolMode;
 use mm_services::transport::{Https, Loopback, Transport};
 use mm_store::{DataDir, Mode, Options, Stamp};
@@ -21,6 +22,7 @@ use crate::admin::{AdminService, Info, Ops};
 use crate::channel::{CommandChannel, LastWords};
 use crate::cli::run::RunArgs;
 use crate::config::{self, Loaded};
+use crate::evidence::{AnchorLines, KEY_FILE, KeyFiles};
 use crate::exit::{Exit, Failure, leave};
 use crate::guardian::child;
 use crate::logs;
@@ -194,6 +196,7 @@ impl Prepared {
         let settings =
             reload::settings(machine, &self.loaded, self.stamp, !args.once).map_err(|e| start(e.into()))?;
         let stuck = fatal.clone();
+        let channel = Arc::new(CommandChannel::new(&crate::cli::place::environment()));
         let seams = Seams {
             clock: clock.clone(),
             rng: Arc::new(SeededRng::from_entropy(entropy.as_ref())),
@@ -201,7 +204,8 @@ impl Prepared {
             transport,
             store: store.clone(),
             rules: Arc::new(rules),
-            channel: Arc::new(CommandChannel::new(&crate::cli::place::environment())),
+            channel: channel.clone(),
+            evidence: self.evidence(channel),
             probe: Arc::new(SystemProbe { data_dir: self.data_dir.clone() }),
             pool: PoolMode::Threads,
             on_runs_stuck: Arc::new(move || report(&stuck, Exit::RunsStuck)),
@@ -259,6 +263,13 @@ impl Prepared {
         }
         self.dir.close();
         Ok(exit)
+    }
+
+    /// Where the audit trail's key and anchors lie.
+    fn evidence(&self, command: Arc<CommandChannel>) -> Evidence {
+        let key = self.data_dir.join(KEY_FILE);
+        let (keys, file) = (Arc::new(KeyFiles::at(key)), Arc::new(AnchorLines));
+        Evidence { keys, file, command, standing: Default::default() }
     }
 
     fn open_store(

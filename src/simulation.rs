@@ -19,6 +19,7 @@ use std::time::Duration;
 use mm_core::moment::Moment;
 use mm_core::seams::{Clock, SharedEntropy, SharedRng};
 use mm_services::alerts::NoChannel;
+use mm_services::audit::{Evidence, InMemory};
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
 use mm_store::{BootBook, Fault, Options, SharedMemory, Stamp, Store};
@@ -138,6 +139,7 @@ pub struct Simulation {
     recorder: Recorder,
     entropy: SharedEntropy,
     rng: SharedRng,
+    evidence: InMemory,
     requests: Arc<AtomicU64>,
     boot: Option<Boot>,
     boots: u64,
@@ -171,6 +173,7 @@ impl Simulation {
             recorder: Recorder::default(),
             entropy: Arc::new(SimEntropy::new(plan.seed)),
             rng: Arc::new(SeededRng::new(plan.seed ^ 0x6a69_7474_6572)),
+            evidence: InMemory::default(),
             requests: Arc::default(),
             boot: None,
             boots: 0,
@@ -359,6 +362,7 @@ impl Simulation {
             store,
             rules: Arc::new(FixedRules::built_in()),
             channel: Arc::new(NoChannel),
+            evidence: Evidence::in_memory(&self.evidence),
             probe: Arc::new(RoomyDisk),
             pool: pool::Mode::Inline,
             on_runs_stuck: Arc::new(|| {}),

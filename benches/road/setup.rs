@@ -127,6 +127,7 @@ impl Bench {
             store: disk.store.clone(),
             rules: Arc::new(Pack),
             channel: Arc::new(NoChannel),
+            evidence: mm_services::audit::Evidence::in_memory(&mm_services::audit::InMemory::default()),
             probe: Arc::new(NoProbe),
             pool: pool::Mode::Threads,
             on_runs_stuck: Arc::new(|| {}),
@@ -176,6 +177,7 @@ fn settings() -> Settings {
         reconcilers: Default::default(),
         scheduling: false,
         alerts: TellSettings::default(),
+        audit: Default::default(),
     }
 }
 

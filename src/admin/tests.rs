@@ -74,6 +74,7 @@ async fn machine_with(socket: Option<PathBuf>, early: impl FnOnce(Arc<Ops>)) -> 
         store,
         rules: Arc::new(FixedRules::built_in()),
         channel: Arc::new(NoChannel),
+        evidence: mm_services::audit::Evidence::in_memory(&mm_services::audit::InMemory::default()),
         probe: Arc::new(Room),
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),

@@ -72,6 +72,7 @@ async fn boot_held(memory: &SharedMemory, rules: Arc<Cursed>, hold: Option<Strin
         store,
         rules,
         channel: Arc::new(NoChannel),
+        evidence: mm_services::audit::Evidence::in_memory(&mm_services::audit::InMemory::default()),
         probe: Arc::new(NoProbe),
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),

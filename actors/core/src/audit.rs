@@ -2,7 +2,12 @@
 //!
 //! An entry holds a salted commitment to its payload, not the payload: payload and salt are stored
 //! apart, so that a payload can be erased and the chain still verifies. The store's writer links
-//! entries inside its transaction; this file only says what a link is.
+//! entries inside its transaction; this file only says what a link is. What the chain is held against from
+//! outside is in [`checkpoint`], [`anchor`] and [`keys`].
+
+pub mod anchor;
+pub mod checkpoint;
+pub mod keys;
 
 use serde::{Deserialize, Serialize};
 

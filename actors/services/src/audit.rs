@@ -11,6 +11,13 @@ use std::time::Duration;
 use crate::message::kinds;
 use crate::shared::Shared;
 
+mod evidence;
+
+pub use evidence::{
+    AnchorCommand, AnchorFile, AnchorSettings, AuditSettings, Evidence, InMemory, SigningKeys, Standing,
+    Which,
+};
+
 /// Some entries are read in no time; it may be restarting.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -41,6 +41,9 @@ pub enum NoPermit {
     /// The rules are others than those the action was judged by; it must be judged by these.
     #[error("the rules changed before the action was sent; it must be judged again")]
     RulesChanged,
+    /// The audit trail is not what it should be.
+    #[error("no permit is made: {0}")]
+    Held(String),
     /// The mint refused.
     #[error("no permit was made")]
     Refused(#[source] Refused),
@@ -187,6 +190,10 @@ impl Component for ComplianceService {
                 reply.send(self.rule(state, &action, &space));
             }
             Msg::Permit { action, space, id, request, breaker_generation, rules, reply } => {
+                if let Some(why) = self.0.held() {
+                    reply.send(Err(NoPermit::Held(why)));
+                    return Ok(());
+                }
                 let ruling = self.rule(state, &action, &space);
                 if ruling.rules != rules {
                     reply.send(Err(NoPermit::RulesChanged));

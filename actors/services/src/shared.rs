@@ -13,6 +13,7 @@ use mm_store::Store;
 use tokio::sync::Notify;
 
 use crate::alerts::{Channel, TellSettings};
+use crate::audit::{AuditSettings, Evidence};
 use crate::reconciler::Reconcilers;
 use crate::transport::Transport;
 
@@ -83,6 +84,8 @@ pub struct Settings {
     pub scheduling: bool,
     /// How the owner is told of alerts.
     pub alerts: TellSettings,
+    /// How often the audit trail is signed, and where that is told.
+    pub audit: AuditSettings,
 }
 
 /// What every service is handed.
@@ -102,6 +105,8 @@ pub struct Shared {
     pub rules: Arc<dyn RuleSource>,
     /// Tells the owner.
     pub channel: Arc<dyn Channel>,
+    /// What the audit trail is held against.
+    pub evidence: Evidence,
     /// The configuration.
     pub settings: Live,
     /// Takes secrets out of a text that is to be kept.
@@ -145,6 +150,17 @@ impl Shared {
     /// The time of day.
     pub fn now(&self) -> Moment {
         self.clock.wall()
+    }
+
+    /// Why no permit may be made as the audit trail stands, if none may: it takes no more entries, or it is
+    /// not what was signed or told elsewhere. Asked before every minting.
+    pub fn held(&self) -> Option<String> {
+        if !self.store.is_running() {
+            return Some(
+                "the audit trail cannot be written, so nothing may happen: the store has stopped".to_owned(),
+            );
+        }
+        self.evidence.standing.held()
     }
 
     /// Both clocks, for permits.

@@ -26,6 +26,7 @@ use mm_store::{Mode as StoreMode, OpenError, Options, SharedMemory, Stamp, Store
 use mm_supervision::Sabotage;
 
 use crate::alerts::{Channel, NoChannel, TellSettings};
+use crate::audit::{AuditSettings, InMemory};
 use crate::reconciler::Reconcilers;
 use crate::shared::{Installed, Settings};
 use crate::strategies::pool::Mode;
@@ -55,6 +56,8 @@ pub struct Bench {
     pub rules: RuleFiles,
     /// Who tells the owner; nobody, unless it is set (and `settings.alerts.command`).
     pub channel: Arc<dyn Channel>,
+    /// Keys and anchors, which outlive the lives.
+    pub evidence: InMemory,
     /// What the services are configured with; the strategies are put in by [`Bench::install`].
     pub settings: Settings,
     /// Who breaks actors from outside, if anybody does.
@@ -77,6 +80,7 @@ impl Bench {
             world: World::default(),
             rules,
             channel: Arc::new(NoChannel),
+            evidence: InMemory::default(),
             settings: settings(),
             sabotage: None,
             now: BEGIN.parse().expect("a time"),
@@ -221,6 +225,7 @@ impl Bench {
             world: self.world.fork(),
             rules: self.rules.fork(),
             channel: self.channel.clone(),
+            evidence: self.evidence.fork(),
             settings: self.settings.clone(),
             sabotage: self.sabotage.clone(),
             now: self.now,
@@ -242,5 +247,6 @@ fn settings() -> Settings {
         reconcilers: Reconcilers::default(),
         scheduling: false,
         alerts: TellSettings::default(),
+        audit: AuditSettings::default(),
     }
 }

@@ -11,6 +11,7 @@ use mm_supervision::{Event, Intensity, Root, Seams, Strategy as Together, Superv
 
 use super::seams::{Seeded, SimClock};
 use super::{Bench, World};
+use crate::audit::Evidence;
 use crate::budgets::StoredBudgets;
 use crate::records::{AlertRow, StrategyRow};
 use crate::resources::{Probe, Usage};
@@ -57,6 +58,7 @@ impl Machine {
             transport: Arc::new(bench.world.clone()),
             rules: Arc::new(bench.rules.clone()),
             channel: bench.channel.clone(),
+            evidence: Evidence::in_memory(&bench.evidence),
             settings: Live::new(bench.settings.clone()),
             mask: |text| text.replace(super::SECRET, "…"),
             proved: Arc::default(),
