@@ -31,11 +31,12 @@ impl InProcess {
 impl Transport for InProcess {
     async fn exchange(&self, cleared: Cleared) -> Result<RawAnswer, TransportFault> {
         let request = cleared.request();
+        let filled = cleared.fill();
         let asked = Request {
             method: request.method().as_str().to_owned(),
             url: request.url().as_str().to_owned(),
-            headers: request.headers().to_vec(),
-            body: request.body().to_vec(),
+            headers: filled.headers().map(|(name, value, _)| (name.to_owned(), value.to_owned())).collect(),
+            body: filled.body().to_vec(),
         };
         let response = self.sandbox.answer(asked, self.clock.wall().unix_ms());
         let reading = read(response, cleared.answer_bytes_max());

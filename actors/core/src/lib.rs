@@ -23,5 +23,6 @@ pub mod seams;
 pub mod secret;
 pub mod untrusted;
 pub mod url;
+pub mod vault;
 
 pub use rust_decimal::Decimal;

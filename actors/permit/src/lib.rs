@@ -5,6 +5,8 @@
 //! bound to the hash of one request and to the hosts of its rule pack, expires, works once, is
 //! neither `Clone` nor storable. What transports take is not a permit but a [`Cleared`] request,
 //! which only [`Permit::clear`] makes, after every check; so nothing can be dialled without one.
+//! Credentials stand in it beside the request and are put in their slots by [`Cleared::fill`], which
+//! a transport calls while it writes.
 //!
 //! Nothing here touches a clock or a socket. When a check fails, nothing has left.
 //!
@@ -35,6 +37,8 @@ use mm_core::digest::Digest;
 use mm_core::id::{ActionId, Epoch};
 use mm_core::moment::Moment;
 use mm_core::rule::{Judgement, Verdict};
+use mm_core::secret::Secret;
+use mm_core::vault::{BadSlot, Slot};
 
 /// How long a permit lives: long enough to be handed on, too short to be judged by old rules.
 pub const PERMIT_LIFETIME: Duration = Duration::from_secs(30);
@@ -62,6 +66,12 @@ pub enum Refused {
     /// The judgement does not permit, and no approval answers its `ask`.
     #[error("no permit: the verdict is {}", .0.as_str())]
     Verdict(Verdict),
+    /// A slot of the request has no secret.
+    #[error("the request has the slot {0}, and there is no secret for it")]
+    Unfilled(String),
+    /// What begins like a slot and is none, or stands where no secret may, must not leave.
+    #[error("the request has a credential slot that cannot be filled")]
+    BadSlot(#[source] BadSlot),
     /// The URL's host is none of its platform's.
     #[error("no permit: {0} is not a host of this platform's rule pack")]
     Host(String),
@@ -152,12 +162,18 @@ impl Permit {
         format!("{}-{}", self.number.0, self.number.1)
     }
 
-    /// Uses the permit up for `request`. This is the last check before the socket.
+    /// Uses the permit up for `request`, whose slots are filled from `secrets` while it is written to the
+    /// wire. This is the last check before the socket.
     ///
     /// # Errors
-    /// [`Refused`] if it was used, has expired, or is for another request. A refused request has
-    /// used the permit up too.
-    pub fn clear(&mut self, request: Request, now: Now) -> Result<Cleared, Refused> {
+    /// [`Refused`] if it was used, has expired, is for another request, or has a slot that cannot be
+    /// filled. A refused request has used the permit up too.
+    pub fn clear(
+        &mut self,
+        request: Request,
+        secrets: Vec<(Slot, Secret)>,
+        now: Now,
+    ) -> Result<Cleared, Refused> {
         if std::mem::replace(&mut self.used, true) {
             return Err(Refused::Used);
         }
@@ -167,9 +183,32 @@ impl Permit {
         if request.hash() != self.hash {
             return Err(Refused::Changed);
         }
+        for slot in slots(&request).map_err(Refused::BadSlot)? {
+            if !secrets.iter().any(|(own, _)| *own == slot) {
+                return Err(Refused::Unfilled(slot.to_string()));
+            }
+        }
         let Self { action, answer_bytes_max, minted, .. } = self;
-        Ok(Cleared { request, action: action.clone(), answer_bytes_max: *answer_bytes_max, minted: *minted })
+        let (action, answer_bytes_max, minted) = (action.clone(), *answer_bytes_max, *minted);
+        let cleared = Cleared { request, secrets, action, answer_bytes_max, minted };
+        // Tried now, so that no transport ever stands before a slot it cannot fill.
+        cleared.filled().map_err(Refused::BadSlot)?;
+        Ok(cleared)
     }
+}
+
+/// The credential slots of a request, wherever they stand in its headers and its body.
+///
+/// # Errors
+/// [`BadSlot`] if something begins like a slot and is none.
+pub fn slots(request: &Request) -> Result<Vec<Slot>, BadSlot> {
+    let mut found = Slot::all_in(request.body())?;
+    for (_, value) in request.headers() {
+        found.extend(Slot::all_in(value.as_bytes())?);
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 /// Whether a permit of `minted` is too old at `now`, or a clock went back meanwhile.
@@ -178,36 +217,9 @@ fn is_over(minted: Now, now: Now) -> bool {
     now.wall < minted.wall || lived > PERMIT_LIFETIME || now.wall.since(minted.wall) > PERMIT_LIFETIME
 }
 
-/// A request that passed every check and may now be dialled, once: sending consumes it.
-#[derive(Debug)]
-pub struct Cleared {
-    request: Request,
-    action: ActionId,
-    answer_bytes_max: u64,
-    minted: Now,
-}
+mod cleared;
 
-impl Cleared {
-    /// What is sent.
-    pub fn request(&self) -> &Request {
-        &self.request
-    }
-
-    /// The action it belongs to.
-    pub fn action(&self) -> &ActionId {
-        &self.action
-    }
-
-    /// Whether its permit is over by now: a process can stand still between clearing and dialling.
-    pub fn is_over(&self, now: Now) -> bool {
-        is_over(self.minted, now)
-    }
-
-    /// The most bytes of answer to take, after decompression.
-    pub fn answer_bytes_max(&self) -> u64 {
-        self.answer_bytes_max
-    }
-}
+pub use cleared::{Cleared, Filled};
 
 #[cfg(test)]
 mod tests;

@@ -4,15 +4,15 @@
 //!
 //! It calls nobody.
 
-use mm_core::action::Request;
-use mm_core::id::{AccountId, PlatformId};
+use mm_core::action::{Action, Request};
+use mm_core::answer::Answer;
+use mm_core::id::{AccountId, PlatformId, Space};
+use mm_core::secret::Secret;
+use mm_core::vault::{Slot, has_slot as slot_in};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 
 use crate::message::kinds;
 use crate::shared::CALL_TIMEOUT;
-
-/// The beginning of a credential slot.
-const SLOT: &str = "{vault:";
 
 /// The way to the accounts service.
 #[derive(Clone, Default)]
@@ -34,22 +34,65 @@ pub enum NotSealed {
     NoCredential,
 }
 
+/// How an account is presented to its platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presented {
+    /// With these headers, secrets as their slots.
+    Headers(Vec<(String, String)>),
+    /// With nothing yet: its token has to be refreshed first, by this act. Its answer goes to
+    /// [`Accounts::refreshed`], and then the account is presented again.
+    NeedsRefresh(Box<Action>),
+}
+
 /// What it is sent.
 pub enum Msg {
-    /// Fill the credential slots of a request.
-    Seal {
+    /// How does an account show itself?
+    Present {
+        /// Whose account.
+        space: Space,
         /// The platform.
         platform: PlatformId,
-        /// The account, if the action names one.
-        account: Option<AccountId>,
-        /// The request.
-        request: Box<Request>,
-        /// Where the sealed request goes.
-        reply: Reply<Result<Request, NotSealed>>,
+        /// The account.
+        account: AccountId,
+        /// Where the headers go.
+        reply: Reply<Result<Presented, NotSealed>>,
+    },
+    /// What fills these slots?
+    Secrets {
+        /// Whose they are.
+        space: Space,
+        /// The slots.
+        slots: Vec<Slot>,
+        /// Where the secrets go.
+        reply: Reply<Result<Vec<(Slot, Secret)>, NotSealed>>,
+    },
+    /// A platform did not take a credential.
+    Trouble {
+        /// Whose account.
+        space: Space,
+        /// The platform.
+        platform: PlatformId,
+        /// The account.
+        account: AccountId,
+        /// The HTTP status it answered with.
+        status: u16,
+    },
+    /// The answer to an act that refreshes a token.
+    Refreshed {
+        /// Whose account.
+        space: Space,
+        /// The platform.
+        platform: PlatformId,
+        /// The account.
+        account: AccountId,
+        /// What the platform said.
+        answer: Box<Answer>,
+        /// Answered when the new token is kept, or with a sentence why there is none.
+        reply: Reply<Result<(), String>>,
     },
 }
 
-kinds!(Msg { Seal => "seal" });
+kinds!(Msg { Present => "present", Secrets => "secrets", Trouble => "trouble", Refreshed => "refreshed" });
 
 impl Accounts {
     /// The actor's own handle, for the tree.
@@ -57,18 +100,55 @@ impl Accounts {
         &self.0
     }
 
-    /// Fills the credential slots of a request, and changes nothing else.
+    /// The headers with which an account shows itself, secrets as their slots.
     ///
     /// # Errors
     /// The inner error says what is missing; then nothing may be sent.
-    pub async fn seal(
+    pub async fn present(
         &self,
+        space: &Space,
         platform: &PlatformId,
-        account: Option<&AccountId>,
-        request: &Request,
-    ) -> Result<Result<Request, NotSealed>, CallError> {
-        let (platform, account, request) = (platform.clone(), account.cloned(), Box::new(request.clone()));
-        self.0.call(|reply| Msg::Seal { platform, account, request, reply }, CALL_TIMEOUT).await
+        account: &AccountId,
+    ) -> Result<Result<Presented, NotSealed>, CallError> {
+        let (space, platform, account) = (space.clone(), platform.clone(), account.clone());
+        self.0.call(|reply| Msg::Present { space, platform, account, reply }, CALL_TIMEOUT).await
+    }
+
+    /// The secrets of `slots`, for the moment of sending and no longer.
+    ///
+    /// # Errors
+    /// The inner error says what is missing; then nothing may be sent.
+    pub async fn secrets(
+        &self,
+        space: &Space,
+        slots: Vec<Slot>,
+    ) -> Result<Result<Vec<(Slot, Secret)>, NotSealed>, CallError> {
+        let space = space.clone();
+        self.0.call(|reply| Msg::Secrets { space, slots, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Tells that a platform did not take an account's credential, answering with `status`.
+    pub fn trouble(&self, space: &Space, platform: &PlatformId, account: &AccountId, status: u16) {
+        let (space, platform, account) = (space.clone(), platform.clone(), account.clone());
+        if let Err(undelivered) = self.0.cast(Msg::Trouble { space, platform, account, status }) {
+            tracing::warn!(error = %undelivered, "the accounts did not hear of a credential that was not taken");
+        }
+    }
+
+    /// Hands over the answer to an act that refreshes a token.
+    ///
+    /// # Errors
+    /// The inner sentence says why there is no new token.
+    pub async fn refreshed(
+        &self,
+        space: &Space,
+        platform: &PlatformId,
+        account: &AccountId,
+        answer: Answer,
+    ) -> Result<Result<(), String>, CallError> {
+        let (space, platform, account) = (space.clone(), platform.clone(), account.clone());
+        let answer = Box::new(answer);
+        self.0.call(|reply| Msg::Refreshed { space, platform, account, answer, reply }, CALL_TIMEOUT).await
     }
 }
 
@@ -84,22 +164,27 @@ impl Component for AccountsService {
     }
 
     async fn handle(&self, _me: &Handle<Msg>, msg: Msg, _: &mut ()) -> Result<(), Fault> {
-        let Msg::Seal { platform, account, request, reply } = msg;
-        reply.send(match account {
-            Some(account) => Err(NotSealed::NoAccount { platform, account }),
-            None if has_slot(&request) => Err(NotSealed::NoCredential),
-            None => Ok(*request),
-        });
+        match msg {
+            Msg::Present { platform, account, reply, .. } => {
+                reply.send(Err(NotSealed::NoAccount { platform, account }));
+            }
+            Msg::Secrets { slots, reply, .. } => {
+                reply.send(if slots.is_empty() { Ok(Vec::new()) } else { Err(NotSealed::NoCredential) });
+            }
+            Msg::Trouble { .. } => {}
+            Msg::Refreshed { reply, .. } => {
+                reply.send(Err(NotSealed::NoCredential.to_string()));
+            }
+        }
         Ok(())
     }
 }
 
-/// Whether any part of a request holds a credential slot.
-fn has_slot(request: &Request) -> bool {
-    let in_url = request.url().as_str().contains(SLOT) || request.url().as_str().contains("%7Bvault:");
-    let in_headers = request.headers().iter().any(|(_, value)| value.contains(SLOT));
-    let in_body = request.body().windows(SLOT.len()).any(|window| window == SLOT.as_bytes());
-    in_url || in_headers || in_body
+/// Whether any part of a request holds what begins like a credential slot.
+pub(crate) fn has_slot(request: &Request) -> bool {
+    slot_in(request.url().as_str().as_bytes())
+        || request.headers().iter().any(|(_, value)| slot_in(value.as_bytes()))
+        || slot_in(request.body())
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use mm_core::action::Request;
 use mm_core::breaker::{Admit, Breaker, Policy};
 use mm_core::error::{ErrorClass, Signal, TransportFault, classify};
 use mm_core::id::PlatformId;
+use mm_core::secret::Secret;
+use mm_core::vault::Slot;
 use mm_permit::{Permit, Refused};
 use mm_supervision::{
     Backoff, CallError, ChildSpec, Component, Fault, Handle, Intensity, Reply, Restart, Strategy as Together,
@@ -77,6 +79,8 @@ pub enum Msg {
         permit: Permit,
         /// The request it is for.
         request: Box<Request>,
+        /// What its slots are filled with.
+        secrets: Vec<(Slot, Secret)>,
         /// Where the answer goes.
         reply: Reply<Result<RawAnswer, SendFailed>>,
     },
@@ -165,7 +169,7 @@ impl Platforms {
         }
     }
 
-    /// Sends `request` under `permit`.
+    /// Sends `request` under `permit`, its slots filled with `secrets`.
     ///
     /// # Errors
     /// [`SendFailed`] says whether the request can have left.
@@ -175,6 +179,7 @@ impl Platforms {
         lane: &Lane,
         permit: Permit,
         request: Request,
+        secrets: Vec<(Slot, Secret)>,
     ) -> Result<RawAnswer, SendFailed> {
         let lost = |error: CallError| SendFailed::Lost {
             maybe_sent: !matches!(
@@ -184,7 +189,7 @@ impl Platforms {
         };
         let egress = self.of(platform).await.map_err(lost)?;
         let (lane, request) = (lane.clone(), Box::new(request));
-        let ask = |reply| Msg::Send { lane, permit, request, reply };
+        let ask = |reply| Msg::Send { lane, permit, request, secrets, reply };
         egress.call(ask, CALL_TIMEOUT).await.map_err(lost)?
     }
 
@@ -286,9 +291,9 @@ impl Component for Egress {
             Msg::Admit { lane, reply } => {
                 reply.send(breakers.admit(&lane).await?);
             }
-            Msg::Send { lane, permit, request, reply } => {
+            Msg::Send { lane, permit, request, secrets, reply } => {
                 match breakers.still_open(&lane, permit.breaker_generation())? {
-                    Ok(()) => self.send(me, state, lane, permit, *request, reply),
+                    Ok(()) => self.send(me, state, lane, permit, (*request, secrets), reply),
                     Err(moved) => {
                         reply.send(Err(SendFailed::Breaker(moved)));
                     }
@@ -332,11 +337,11 @@ impl Egress {
         state: &mut State,
         lane: Lane,
         mut permit: Permit,
-        request: Request,
+        (request, secrets): (Request, Vec<(Slot, Secret)>),
         reply: Reply<Result<RawAnswer, SendFailed>>,
     ) {
         let generation = permit.breaker_generation();
-        let cleared = match permit.clear(request, self.shared.both_clocks()) {
+        let cleared = match permit.clear(request, secrets, self.shared.both_clocks()) {
             Ok(cleared) => cleared,
             Err(refused) => {
                 reply.send(Err(SendFailed::Permit(refused)));

@@ -28,12 +28,15 @@ use mm_core::limit::learn;
 use mm_core::moment::Moment;
 use mm_core::rule::Verdict;
 use mm_core::run::Refusal;
+use mm_core::secret::Secret;
+use mm_core::vault::Slot;
 use mm_permit::{Permit, Refused};
 use mm_supervision::Fault;
 
 use super::halt::Halt;
 use super::writing::Draft;
 use super::{GatewayService, Proposal, Walked};
+use crate::accounts::{Presented, has_slot};
 use crate::compliance::{NoPermit, Ruling};
 use crate::limiter::{Charge, Learnt};
 use crate::platforms::{Lane, Platforms, SendFailed};
@@ -139,11 +142,12 @@ impl GatewayService {
         let charge = self.spend(p, &ruling).await?; // 3
         let request = self.seal(p, oblige(&p.action, &ruling)?).await?;
         let permit = self.permit(p, draft, &request, turn.generation, ruling.rules).await?; // 4
+        let secrets = self.secrets(p, &request).await?;
         self.intend(p, draft, &charge, &request, &permit).await?; // 5
         if p.fence.is_closed() {
             return Err(given_up(p, draft));
         }
-        let sent = self.send(p, &mut turn, permit, request).await; // 6
+        let sent = self.send(p, &mut turn, permit, (request, secrets)).await; // 6
         self.learn(&charge, &sent); // 7
         self.conclude(p, draft, sent).await // 8
     }
@@ -201,14 +205,36 @@ impl GatewayService {
         }
     }
 
-    /// There is no vault yet, so nothing is filled here; what would need filling is refused, since
-    /// a slot must never leave as it is.
-    async fn seal(&self, p: &Proposal, request: Request) -> Result<Request, Halt> {
-        let sealed = self.accounts.seal(&p.action.platform, p.action.account.as_ref(), &request).await?;
-        sealed.map_err(|not_sealed| {
-            let why = not_sealed.to_string();
-            Halt::Refused(Refusal::new(ErrorClass::Auth, why))
-        })
+    /// The request with its account's headers, secrets as their slots. A slot that somebody wrote himself
+    /// would ask for a secret that is not his to send.
+    async fn seal(&self, p: &Proposal, mut request: Request) -> Result<Request, Halt> {
+        let no = |why: String| Halt::Refused(Refusal::new(ErrorClass::Auth, why));
+        if has_slot(&request) {
+            return Err(no(
+                "the request has a credential slot of its own; an action names its account".into()
+            ));
+        }
+        let Some(account) = &p.action.account else { return Ok(request) };
+        let presented = self.accounts.present(&p.space, &p.action.platform, account).await?;
+        match presented.map_err(|missing| no(missing.to_string()))? {
+            Presented::Headers(headers) => {
+                for (name, value) in headers {
+                    request = request.with_obligation(&name, &value).map_err(|bad| no(bad.to_string()))?;
+                }
+                Ok(request)
+            }
+            Presented::NeedsRefresh(_) => Err(no(format!("the token of `{account}` is too old"))),
+        }
+    }
+
+    /// What fills the slots of a request.
+    async fn secrets(&self, p: &Proposal, request: &Request) -> Result<Vec<(Slot, Secret)>, Halt> {
+        let no = |why: String| Halt::Refused(Refusal::new(ErrorClass::Auth, why));
+        let slots = mm_permit::slots(request).map_err(|bad| no(bad.to_string()))?;
+        if slots.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.accounts.secrets(&p.space, slots).await?.map_err(|missing| no(missing.to_string()))
     }
 
     async fn permit(
@@ -244,10 +270,10 @@ impl GatewayService {
         p: &Proposal,
         turn: &mut Turn<'_>,
         permit: Permit,
-        request: Request,
+        (request, secrets): (Request, Vec<(Slot, Secret)>),
     ) -> Result<RawAnswer, SendFailed> {
         tracing::trace!(point = "gateway.send", action = %p.id(), "point");
-        let sent = self.platforms.send(&turn.platform, &turn.lane, permit, request).await;
+        let sent = self.platforms.send(&turn.platform, &turn.lane, permit, request, secrets).await;
         // What was dialled is reported to its breaker by the one who dialled.
         turn.taken = !matches!(
             sent,

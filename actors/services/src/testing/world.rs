@@ -23,7 +23,7 @@ pub struct Request {
     pub method: Method,
     /// The whole URL.
     pub url: String,
-    /// The headers, sorted.
+    /// The headers, sorted, with credentials as they came over the wire.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -161,13 +161,16 @@ impl Transport for World {
     async fn exchange(&self, cleared: Cleared) -> Result<RawAnswer, TransportFault> {
         let (answers, request) = {
             let mut inner = self.lock();
-            let asked = cleared.request();
+            let (asked, filled) = (cleared.request(), cleared.fill());
             let request = Request {
                 at: inner.clock.as_ref().map(|clock| clock.now()).unwrap_or_default(),
                 method: asked.method(),
                 url: asked.url().as_str().to_owned(),
-                headers: asked.headers().to_vec(),
-                body: asked.body().to_vec(),
+                headers: filled
+                    .headers()
+                    .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
+                    .collect(),
+                body: filled.body().to_vec(),
                 action: cleared.action().to_string(),
                 nth: inner.log.len(),
             };

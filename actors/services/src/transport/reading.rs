@@ -5,6 +5,7 @@ use std::error::Error as _;
 use mm_core::action::Method;
 use mm_core::error::TransportFault;
 use mm_permit::Cleared;
+use reqwest::header::HeaderValue;
 
 use super::RawAnswer;
 use super::resolve::{NameUnknown, NoPublicAddress};
@@ -21,12 +22,7 @@ pub(super) async fn exchange(
     if let Some(host) = host {
         builder = builder.header("host", host);
     }
-    for (name, value) in request.headers() {
-        builder = builder.header(name, value);
-    }
-    if !request.body().is_empty() {
-        builder = builder.body(request.body().to_vec());
-    }
+    builder = written(builder, &cleared)?;
     let response = builder.send().await.map_err(fault)?;
     let status = response.status().as_u16();
     let headers = response
@@ -36,6 +32,21 @@ pub(super) async fn exchange(
         .collect();
     let body = read(response, cleared.answer_bytes_max()).await?;
     Ok(RawAnswer { status, headers, body })
+}
+
+/// Headers and body with their credentials. reqwest keeps its copy until it is sent, and wipes none.
+fn written(
+    mut builder: reqwest::RequestBuilder,
+    cleared: &Cleared,
+) -> Result<reqwest::RequestBuilder, TransportFault> {
+    let filled = cleared.fill();
+    for (name, value, secret) in filled.headers() {
+        // What a permit cleared is well-formed.
+        let mut value = HeaderValue::from_str(value).map_err(|_| TransportFault::Connect)?;
+        value.set_sensitive(secret);
+        builder = builder.header(name, value);
+    }
+    Ok(if filled.body().is_empty() { builder } else { builder.body(filled.body().to_vec()) })
 }
 
 /// Reads a body piece by piece and stops at the limit: what is endless or unpacks to more than it

@@ -33,7 +33,8 @@ async fn permit(machine: &Machine, action: &Action) -> Permit {
 
 async fn send(machine: &Machine, permit: Permit, action: &Action) -> Result<u16, SendFailed> {
     let lane = lane();
-    let sent = machine.services.platforms.send(&action.platform, &lane, permit, action.request.clone());
+    let request = action.request.clone();
+    let sent = machine.services.platforms.send(&action.platform, &lane, permit, request, Vec::new());
     sent.await.map(|answer| answer.status)
 }
 
@@ -47,7 +48,7 @@ fn a_permit_that_was_used_has_expired_or_is_for_other_bytes_dials_nothing() {
         let mut used = permit(machine, &good).await;
         let shared = &machine.services.shared;
         let now = mm_permit::Now { wall: shared.clock.wall(), mono: shared.clock.mono() };
-        drop(used.clear(good.request.clone(), now).unwrap());
+        drop(used.clear(good.request.clone(), Vec::new(), now).unwrap());
         let refused = send(machine, used, &good).await;
         assert!(matches!(refused, Err(SendFailed::Permit(Refused::Used))), "{refused:?}");
 
