@@ -86,7 +86,9 @@ fn json(message: &Message) -> Result<String, String> {
     for other in &mut masked.others {
         other.sentence = mask(&other.sentence).into_owned();
     }
-    serde_json::to_string(&masked).map(|text| text + "\n").map_err(|error| error.to_string())
+    let text = serde_json::to_string(&masked).map_err(|error| error.to_string())?;
+    // A command may print what it reads.
+    Ok(mm_core::untrusted::json_safe(&text) + "\n")
 }
 
 /// The process group of a command.

@@ -276,7 +276,7 @@ impl Looks<'_> {
         for seen in 1.. {
             let look = before.look(&view, self.clock.mono(), self.sort);
             let text = serde_json::to_string(&look).map_err(|error| Failure::new("write JSON", error))?;
-            print::out(&(text + "\n"))?;
+            print::out(&(mm_core::untrusted::json_safe(&text) + "\n"))?;
             if self.enough(seen) {
                 break;
             }

@@ -153,7 +153,8 @@ fn export(asker: &Asker<'_>, from: Option<Moment>, to: Option<Moment>) -> Done {
             );
             text.push('\n');
         }
-        print::out(&text)?;
+        // The same JSON, in letters that a terminal does not obey.
+        print::out(&mm_core::untrusted::json_safe(&text))?;
         for entry in &page.damaged {
             damaged += 1;
             eprintln!("entry {} does not open and is left out: {}", entry.seq, line(&entry.what, 200));

@@ -16,6 +16,7 @@ pub mod id;
 pub mod limit;
 pub mod moment;
 pub mod opportunity;
+pub mod robots;
 pub mod rule;
 pub mod run;
 pub mod schedule;
