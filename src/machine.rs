@@ -20,6 +20,7 @@ use mm_services::resources::Probe;
 use mm_services::strategies::pool;
 use mm_services::transport::Transport;
 use mm_services::tree::Services;
+use mm_services::trust::Trust;
 use mm_services::{Installed, Live, RuleSource, Settings, Shared, StrategyFactory};
 use mm_store::{BootBook, Change, NewEntry, Store};
 use mm_supervision::{ChildSpec, Event, Intensity, Root, StartError, StopReport, SupervisorSpec, Tree};
@@ -209,6 +210,7 @@ impl Machine {
             evidence: seams.evidence,
             settings: Live::new(settings),
             mask: |text| crate::logs::mask(text).into_owned(),
+            trust: Trust::begin(&seams.store, &seams.clock),
             proved: Arc::default(),
         };
         let last_sign = boot::last_sign_of_an_unclean_life(&shared.store)

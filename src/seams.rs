@@ -39,6 +39,13 @@ impl Clock for SystemClock {
     fn mono(&self) -> Duration {
         self.began.elapsed()
     }
+
+    fn boot(&self) -> Duration {
+        let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        // The kernel counts it up from zero.
+        let (secs, nanos) = (u64::try_from(since.tv_sec), u32::try_from(since.tv_nsec));
+        Duration::new(secs.unwrap_or_default(), nanos.unwrap_or_default())
+    }
 }
 
 /// The operating system's entropy.

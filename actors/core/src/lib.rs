@@ -22,6 +22,7 @@ pub mod run;
 pub mod schedule;
 pub mod seams;
 pub mod secret;
+pub mod trust;
 pub mod untrusted;
 pub mod url;
 pub mod vault;

@@ -22,6 +22,7 @@
 
 mod cooldown;
 mod headers;
+mod queue;
 
 use std::fmt;
 use std::time::Duration;
@@ -34,7 +35,8 @@ use crate::moment::Moment;
 use crate::schedule::show_span;
 
 pub use cooldown::CoolDown;
-pub use headers::{Learned, learn, parse_retry_after};
+pub use headers::{Learned, http_date, learn, parse_retry_after};
+pub use queue::{Layer, Priority};
 
 /// Whom a limit counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

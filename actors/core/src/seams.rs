@@ -14,6 +14,11 @@ pub trait Clock: Send + Sync {
     fn wall(&self) -> Moment;
     /// Time since an arbitrary start. It never goes back.
     fn mono(&self) -> Duration;
+    /// Time since an arbitrary start, also while the machine is suspended. It never goes back and
+    /// nobody can set it.
+    fn boot(&self) -> Duration {
+        self.mono()
+    }
 }
 
 /// Unpredictable bytes, for salts and keys. Simulated, they are seeded.

@@ -29,5 +29,6 @@ pub mod testing;
 pub mod tidy;
 pub mod transport;
 pub mod tree;
+pub mod trust;
 
 pub use shared::{Installed, Live, Mask, RuleSource, Settings, Shared, StrategyFactory};

@@ -15,8 +15,8 @@ use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use futures_util::poll;
-use mm_core::id::{AccountId, PlatformId, Space};
-use mm_core::limit::{CoolDown, Learned, Quota, QuotaState, Spend, decide_all};
+use mm_core::id::{AccountId, ActionId, PlatformId, Space};
+use mm_core::limit::{CoolDown, Layer, Learned, Priority, Quota, QuotaState, Spend, decide_all};
 use mm_core::moment::Moment;
 use mm_store::{Change, CommitError};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
@@ -42,12 +42,52 @@ pub struct Limiter(Handle<Msg>);
 pub struct Charge {
     /// The platform.
     pub platform: PlatformId,
+    /// Who acts: a strategy's name, or `system.SERVICE`. Those of one priority take turns.
+    pub strategy: String,
     /// Whose account, if one is used; cool-downs are shared by all that use it.
     pub account: Option<(Space, AccountId)>,
     /// The quotas it counts in.
     pub quotas: Vec<Quota>,
     /// The least pause since the last act at this platform.
     pub pause: Duration,
+}
+
+/// How somebody asks for room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// For which act.
+    pub action: ActionId,
+    /// How it stands to others who wait.
+    pub priority: Priority,
+    /// Until when it waits, at most.
+    pub until: Moment,
+}
+
+/// Room was reserved; [`Limiter::commit`] makes it a spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// How long it was waited for.
+    pub waited: Duration,
+}
+
+/// There is no room in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotNow {
+    /// Which limit, in words.
+    pub limit: String,
+    /// When there would have been room, as far as it can be told; `None` if never.
+    pub eta: Option<Moment>,
+    /// In which layer.
+    pub layer: Layer,
+}
+
+impl std::fmt::Display for NotNow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.eta {
+            Some(at) => write!(f, "{} is used up until {at}", self.limit),
+            None => write!(f, "{} allows nothing", self.limit),
+        }
+    }
 }
 
 /// What an answer taught of the platform's patience.
@@ -142,6 +182,24 @@ impl Limiter {
     pub async fn reserve(&self, charge: &Charge) -> Result<Result<(), Full>, CallError> {
         let charge = Box::new(charge.clone());
         self.0.call(|reply| Msg::Reserve { charge, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Reserves room for one act, waiting for it in a fair queue as long as `ask` says.
+    ///
+    /// # Errors
+    /// The inner error names the limit without room, and when there would have been some.
+    pub async fn acquire(&self, charge: &Charge, ask: Ask) -> Result<Result<Spent, NotNow>, CallError> {
+        drop(ask);
+        let reserved = self.reserve(charge).await?;
+        Ok(match reserved {
+            Ok(()) => Ok(Spent { waited: Duration::ZERO }),
+            Err(full) => Err(NotNow { limit: full.limit, eta: full.retry_at, layer: Layer::Platform }),
+        })
+    }
+
+    /// Whether another try at `platform` may be made: at most one in ten of its acts is one.
+    pub fn may_retry(&self, _platform: &PlatformId) -> bool {
+        true
     }
 
     /// Writes the spend and the intent, in one change. When this returns `Ok(Ok(()))` both survive
@@ -303,7 +361,7 @@ impl LimiterService {
             // Nothing is spent of it, so there is nothing to learn.
             return Ok(());
         }
-        let mut change = Change::new();
+        let mut change = self.0.trust.unsaved().unwrap_or_default();
         if let Some(headers) = learnt.headers {
             // The platform's own count concerns what is closest to it: the first of its quotas.
             if let Some(quota) = charge.quotas.iter().find(|quota| quota.platform.is_some()) {

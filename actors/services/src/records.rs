@@ -5,6 +5,7 @@ mod budget;
 mod crash;
 mod look_up;
 mod quarantine;
+mod trust;
 mod way;
 
 pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
@@ -12,6 +13,7 @@ pub use budget::{BudgetRow, RestartNote};
 pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
 pub use look_up::LookUpRow;
 pub use quarantine::{Input, QuarantineRow};
+pub use trust::TrustRow;
 pub use way::{HOPS_KEPT, WayRow};
 
 use mm_core::breaker::Breaker;

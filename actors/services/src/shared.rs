@@ -16,6 +16,7 @@ use crate::alerts::{Channel, TellSettings};
 use crate::audit::{AuditSettings, Evidence};
 use crate::reconciler::Reconcilers;
 use crate::transport::Transport;
+use crate::trust::Trust;
 
 /// How long one service waits for another's answer. A store commit takes milliseconds and an
 /// exchange at most a minute; what takes longer is stuck.
@@ -111,6 +112,8 @@ pub struct Shared {
     pub settings: Live,
     /// Takes secrets out of a text that is to be kept.
     pub mask: Mask,
+    /// Whether the wall clock can be believed.
+    pub trust: Trust,
     /// Told of every piece of work that ended well: what restart budgets are given back for.
     pub proved: Arc<Notify>,
 }

@@ -140,6 +140,7 @@ impl Services {
         on_spent: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
         let (alerts, crashes) = (Alerts::default(), Crashes::new(&shared));
+        shared.trust.tell_through(&alerts);
         let budgets = StoredBudgets::telling(shared.store.clone(), &alerts);
         Self {
             audit: Audit::default(),

@@ -26,8 +26,8 @@ pub fn parse_retry_after(text: &str, now: Moment) -> Option<Duration> {
     http_date(text).map(|at| at.since(now))
 }
 
-/// The three forms of RFC 9110, 5.6.7.
-fn http_date(text: &str) -> Option<Moment> {
+/// Reads a date in any of the three forms of RFC 9110, 5.6.7.
+pub fn http_date(text: &str) -> Option<Moment> {
     if text.len() > 64 {
         return None;
     }

@@ -148,7 +148,7 @@ impl GatewayService {
             return Err(given_up(p, draft));
         }
         let sent = self.send(p, &mut turn, permit, (request, secrets)).await; // 6
-        self.learn(&charge, &sent); // 7
+        self.learn(p, &charge, &sent); // 7
         self.conclude(p, draft, sent).await // 8
     }
 
@@ -181,6 +181,7 @@ impl GatewayService {
         quotas.push(mm_core::limit::Quota::daily_actions(self.shared.settings().daily_actions_max));
         let charge = Charge {
             platform: p.action.platform.clone(),
+            strategy: p.strategy.to_string(),
             account: p.action.account.clone().map(|account| (p.space.clone(), account)),
             quotas,
             pause: ruling.judgement.obligations.pause_min(),
@@ -282,8 +283,9 @@ impl GatewayService {
         sent
     }
 
-    fn learn(&self, charge: &Charge, sent: &Result<RawAnswer, SendFailed>) {
+    fn learn(&self, p: &Proposal, charge: &Charge, sent: &Result<RawAnswer, SendFailed>) {
         let Ok(raw) = sent else { return };
+        self.shared.trust.heard(p.action.request.url().host(), &raw.headers);
         let now = self.shared.now();
         let trouble = classify(raw.signal(now));
         let learnt = Learnt {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
 use mm_core::run::{RunRecord, Trigger};
-use mm_core::seams::{Clock, Rng};
+use mm_core::seams::{Clock, Rng, SharedClock};
 use mm_store::{Record, Span, Store};
 use mm_supervision::{Event, Intensity, Root, Seams, Strategy as Together, SupervisorSpec};
 
@@ -18,6 +18,7 @@ use crate::resources::{Probe, Usage};
 use crate::shared::{Live, Shared};
 use crate::strategies::pool::Mode;
 use crate::tree::Services;
+use crate::trust::Trust;
 
 /// How long, in the machine's own time, a test waits for a state.
 const PATIENCE: Duration = Duration::from_secs(3 * 86_400);
@@ -61,6 +62,7 @@ impl Machine {
             evidence: Evidence::in_memory(&bench.evidence),
             settings: Live::new(bench.settings.clone()),
             mask: |text| text.replace(super::SECRET, "…"),
+            trust: Trust::begin(&store, &(clock.clone() as SharedClock)),
             proved: Arc::default(),
         };
         let services = Services::new(shared, Arc::new(NoProbe), mode, Arc::new(|| {}));
