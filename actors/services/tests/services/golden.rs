@@ -13,7 +13,7 @@ use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger
 use mm_services::records::{
     AlertRow, BudgetRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow, Input, LastActRow,
     LookUpRow, OpenRow, QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling,
-    TickRow, WayRow,
+    TickRow, TrustRow, WayRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
@@ -156,6 +156,7 @@ fn every_record_of_services_is_stored_as_ever() {
     check_record(&DeliveryRow { started: vec![at(1), at(2)] });
     check_record(&OpenRow { mutating: true, since: at(1) });
     check_record(&LastActRow { at: at(1) });
+    check_record(&TrustRow { latest: at(1) });
     let first = BudgetRow { spent: 2, tripped: Some(("why".into(), 3)), ..BudgetRow::default() };
     assert_eq!(check_record(&budget_row()), [first], "a row of the first version");
     check_record(&crash_row());
@@ -215,7 +216,7 @@ fn every_variant_keeps_its_place() {
     }
 }
 
-const KINDS: [Kind; 20] = [
+const KINDS: [Kind; 21] = [
     ActionRecord::KIND,
     RunRecord::KIND,
     StepRecord::KIND,
@@ -236,6 +237,7 @@ const KINDS: [Kind; 20] = [
     LookUpRow::KIND,
     CoolDown::KIND,
     LastActRow::KIND,
+    TrustRow::KIND,
 ];
 
 #[test]
