@@ -5,13 +5,14 @@ use mm_core::action::Action;
 use mm_core::answer::Answer;
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
-use mm_core::id::ActionId;
+use mm_core::id::{ActionId, OpportunityId};
 use mm_core::moment::Moment;
 use mm_core::opportunity::Reward;
 use mm_core::run::{Refusal, SourceReport, Trigger};
 
 use crate::about::About;
 use crate::details::Details;
+use serde::{Deserialize, Serialize};
 
 /// A module that looks for or produces income.
 ///
@@ -115,6 +116,8 @@ pub trait Backend: Send {
     fn take_up(&mut self, item: &str, digest: Digest) -> bool;
     /// The item in hand is finished with.
     fn put_down(&mut self);
+    /// The strategy's opportunities that wait to be worked on; see [`Context::decisions`].
+    async fn decisions(&mut self) -> Result<Vec<Decided>, Interrupt>;
     /// The recorded start of the run.
     fn now(&self) -> Moment;
     /// The next of the run's recorded random numbers.
@@ -123,6 +126,19 @@ pub trait Backend: Send {
     fn trigger(&self) -> &Trigger;
     /// The latest snapshot, if there is one.
     fn snapshot(&self) -> Option<&[u8]>;
+}
+
+/// An opportunity of the strategy's own that its owner has accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Which.
+    pub id: OpportunityId,
+    /// The kind it was drafted with.
+    pub kind: String,
+    /// The details it was last drafted with, JSON text: a strategy knows it again by what it put there.
+    pub details: String,
+    /// When it was last found or decided on.
+    pub at: Moment,
 }
 
 /// A chance to earn, as a strategy proposes it.
@@ -218,6 +234,15 @@ impl<'a> Context<'a> {
     /// Is finished with the item that was taken up: what crashes from here on is none of its.
     pub fn put_down(&mut self) {
         self.backend.put_down();
+    }
+
+    /// The opportunities of this strategy that its owner has accepted and not yet marked as submitted,
+    /// sorted by id. As they were when the run first asked: the same again later in it and when it resumes.
+    ///
+    /// # Errors
+    /// [`Interrupt`] if the run cannot go on: pass it up.
+    pub async fn decisions(&mut self) -> Result<Vec<Decided>, Interrupt> {
+        self.backend.decisions().await
     }
 
     /// When this run began. It stays the same throughout the run and when the run resumes.

@@ -18,7 +18,7 @@ use mm_core::moment::Moment;
 use mm_core::run::{Refusal, Trigger};
 use mm_core::seams::SplitMix64;
 
-use crate::context::{Act, Backend, Context, Drafts, Fault, Interrupt, Report, Strategy};
+use crate::context::{Act, Backend, Context, Decided, Drafts, Fault, Interrupt, Report, Strategy};
 
 /// A machine in miniature: canned answers, a hand-moved clock, a snapshot that is kept between runs.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct Bench {
     set_aside: BTreeSet<(String, Digest)>,
     taken_up: Vec<String>,
     snapshot: Option<Vec<u8>>,
+    decided: Vec<Decided>,
     trigger: Trigger,
 }
 
@@ -49,6 +50,7 @@ impl Bench {
             set_aside: BTreeSet::new(),
             taken_up: Vec::new(),
             snapshot: None,
+            decided: Vec::new(),
             trigger: Trigger::Operator,
         }
     }
@@ -92,6 +94,11 @@ impl Bench {
     /// Replaces the snapshot, as if an earlier run had kept it.
     pub fn set_snapshot(&mut self, bytes: Option<Vec<u8>>) {
         self.snapshot = bytes;
+    }
+
+    /// From now on these are the opportunities that the owner has accepted.
+    pub fn decide(&mut self, decided: Vec<Decided>) {
+        self.decided = decided;
     }
 
     /// One run. Its snapshot is kept only if it ends well, as in the machine.
@@ -138,6 +145,10 @@ impl Backend for Bench {
     }
 
     fn put_down(&mut self) {}
+
+    async fn decisions(&mut self) -> Result<Vec<Decided>, Interrupt> {
+        Ok(self.decided.clone())
+    }
 
     fn now(&self) -> Moment {
         self.now

@@ -32,6 +32,7 @@ use crate::shared::{CALL_TIMEOUT, Installed, Shared};
 
 mod backend;
 mod commit;
+mod decisions;
 mod ending;
 mod execute;
 mod hand;

@@ -13,7 +13,7 @@ use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
 use mm_core::untrusted::Untrusted;
-use mm_sdk::{Act, Backend, Interrupt, async_trait};
+use mm_sdk::{Act, Backend, Decided, Interrupt, async_trait};
 use mm_store::Store;
 use mm_supervision::Fault;
 
@@ -64,6 +64,14 @@ impl Backend for RunBackend {
 
     fn put_down(&mut self) {
         self.hand.put_down();
+    }
+
+    async fn decisions(&mut self) -> Result<Vec<Decided>, Interrupt> {
+        let decided = self.recorded_decisions().await;
+        if let Err(interrupt) = &decided {
+            self.interrupt = Some(interrupt.clone());
+        }
+        decided
     }
 
     fn now(&self) -> Moment {

@@ -290,7 +290,10 @@ impl Host {
     pub(super) fn cut_off(&self, run: RunRecord) -> Result<RunRecord, Fault> {
         let its_own = format!("{}/", run.id);
         let steps = self.shared.store.scan::<StepRecord>(&self.space, Span::prefix(&its_own), usize::MAX)?;
-        let actions = u32::try_from(steps.rows.len()).unwrap_or(u32::MAX);
+        // What it was told of decisions is no act.
+        let told = StepRecord::row_id(&run.id, super::decisions::STEP);
+        let acts = steps.rows.iter().filter(|(id, _)| *id != told).count();
+        let actions = u32::try_from(acts).unwrap_or(u32::MAX);
         Ok(RunRecord { actions, ..run })
     }
 
