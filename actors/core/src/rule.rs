@@ -11,36 +11,51 @@
 //! - *Forbid wins over ask, ask over permit*, whatever the order of rules or files.
 //! - *A law never permits.* A rule of a `law-*` file may forbid, ask or oblige; the permit must come
 //!   from the platform's own file, so that an unknown platform is never permitted by a general rule.
-//! - *Unknown is not met, and unknown is not excluded.* Where the owner's country is not known, a
-//!   permit that needs a country does not hold and an ask or a forbid that names one does.
+//! - *Unknown is not met, and unknown is not excluded.* Where the owner's country, a fact or the text is
+//!   not known, a permit that needs it does not hold, and an ask, a forbid or a law that names it does.
+//! - *Duties are checked, not trusted.* What a rule obliges a published text to hold is looked for in the
+//!   text that would be sent. Missing, the act is forbidden; in a text that nobody knows, it is asked.
 //! - *A file cut short permits nothing more.* A permit must name its URLs and its `User-Agent`, and
 //!   its file a limit, so that what a torn file lost is a mistake and not a wider permit.
 //! - *Old rules lose their force.* A rule not reviewed for [`REVIEW_DAYS`] days asks where it
 //!   permitted. A review later than the moment judged at (a replayed past) is not old.
 
+mod condition;
+mod duty;
+mod entries;
+mod inputs;
 mod judge;
 mod lint;
 mod mistake;
+mod obligation;
+mod page;
 mod parse;
 mod parts;
+mod strict_json;
 mod table;
+mod text;
+mod visible;
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{ActionKind, Method};
+use crate::action::{ActionKind, Request};
 use crate::digest::Digest;
 use crate::id::{AccountId, PlatformId, Space};
 use crate::limit::{LimitScope, Quota};
 use crate::moment::Moment;
-use crate::url::LogicalUrl;
 
+pub use condition::{AccountNeed, Automation, Conditions, TextConditions, UrlPattern};
+pub use inputs::Inputs;
 pub use judge::{DecidingRule, Judged, Judgement};
 pub use lint::Lint;
 pub use mistake::RuleError;
+pub use obligation::Obligations;
+pub use page::NEAR_CHARS;
 pub use parse::MAX_FILE_BYTES;
+pub use text::{Content, Format, TEXT_BYTES_MAX, Text, TextPlace};
 
 /// After how many days without a review a rule loses its power to permit.
 pub const REVIEW_DAYS: u64 = 180;
@@ -100,91 +115,6 @@ impl Certainty {
     }
 }
 
-/// Whether a rule speaks of acts with an account, without one, or both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountNeed {
-    /// Either way.
-    #[default]
-    Any,
-    /// Only acts done with an account.
-    Required,
-    /// Only acts done without one.
-    None,
-}
-
-/// A URL that a rule names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UrlPattern {
-    /// Exactly this one, query included.
-    Exact(LogicalUrl),
-    /// Every URL that begins so; written with a `*` at its end. The host is always whole.
-    Prefix(LogicalUrl),
-}
-
-impl UrlPattern {
-    /// Whether `url` is meant.
-    pub fn matches(&self, url: &LogicalUrl) -> bool {
-        match self {
-            UrlPattern::Exact(exact) => exact == url,
-            UrlPattern::Prefix(prefix) => url.as_str().starts_with(prefix.as_str()),
-        }
-    }
-
-    /// The URL, without the `*`.
-    pub fn url(&self) -> &LogicalUrl {
-        match self {
-            UrlPattern::Exact(url) | UrlPattern::Prefix(url) => url,
-        }
-    }
-}
-
-/// When a rule speaks. An empty list is no condition; every condition must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Conditions {
-    /// The methods meant.
-    pub methods: Vec<Method>,
-    /// The hosts meant, in lower case.
-    pub hosts: Vec<String>,
-    /// The URLs meant.
-    pub urls: Vec<UrlPattern>,
-    /// The owner's countries meant (ISO 3166-1 alpha-2, upper case).
-    pub countries: Vec<String>,
-    /// With or without an account.
-    pub account: AccountNeed,
-    /// Only acts that change something (`true`), only reads (`false`), or both.
-    pub mutating: Option<bool>,
-}
-
-/// What must be done along with an act that these rules allow.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Obligations {
-    /// The `User-Agent` to state, ready to send.
-    pub user_agent: Option<String>,
-    /// Headers to send, names in lower case, sorted, each once.
-    pub headers: Vec<(String, String)>,
-    /// Sentences that a published text must hold.
-    pub disclosures: Vec<String>,
-    /// `rel` values that a published link must carry.
-    pub rel: Vec<String>,
-    /// The least pause before another act of the kind at the platform, in milliseconds.
-    pub pause_ms_min: u64,
-}
-
-impl Obligations {
-    /// All that must stand in the request's head, the `User-Agent` among it.
-    pub fn all_headers(&self) -> Vec<(String, String)> {
-        let agent = self.user_agent.iter().map(|agent| ("user-agent".to_owned(), agent.clone()));
-        agent.chain(self.headers.iter().cloned()).collect()
-    }
-
-    /// The least pause, as a duration.
-    pub fn pause_min(&self) -> Duration {
-        Duration::from_millis(self.pause_ms_min)
-    }
-}
-
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
@@ -198,6 +128,8 @@ pub struct Rule {
     pub conditions: Conditions,
     /// What it says.
     pub verdict: Verdict,
+    /// With `ask`: not only decided but also done by a person, on the platform itself.
+    pub by_owner: bool,
     /// One line for people.
     pub reason: String,
     /// What it obliges to.
@@ -226,8 +158,12 @@ impl Rule {
 /// A limit that a rule file sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitRule {
-    /// The kind of act it counts; `None` for all kinds together (`*`).
+    /// The kind of act it counts, `a+b` for several counted together; `None` for all kinds (`*`).
     pub kind: Option<ActionKind>,
+    /// The kinds one by one; empty for all.
+    pub kinds: Vec<ActionKind>,
+    /// Whether it counts acts with an account, without one, or both.
+    pub account: AccountNeed,
     /// Whom it counts for.
     pub scope: LimitScope,
     /// The most acts in any window.
@@ -241,13 +177,9 @@ pub struct LimitRule {
 /// A case that a rule file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    platform: PlatformId,
-    action: ActionKind,
-    method: Method,
-    url: LogicalUrl,
-    account: bool,
-    country: Option<String>,
+    inputs: Inputs,
     verdict: Verdict,
+    by_owner: Option<bool>,
     file: String,
     line: usize,
 }
@@ -269,6 +201,8 @@ pub struct Pack {
     pub rules: Vec<Rule>,
     /// The limits, in the order of the file.
     pub limits: Vec<LimitRule>,
+    /// Where the texts of its acts stand.
+    pub contents: Vec<Content>,
     examples: Vec<Example>,
 }
 
@@ -326,13 +260,24 @@ impl RuleSet {
         let limits = self.pack(platform).map(|pack| pack.limits.as_slice()).unwrap_or_default();
         limits
             .iter()
-            .filter(|limit| limit.kind.as_ref().is_none_or(|own| own == kind))
+            .filter(|limit| limit.kinds.is_empty() || limit.kinds.contains(kind))
+            .filter(|limit| limit.account.fits(account.is_some()))
             .filter_map(|limit| {
                 let per = Duration::from_millis(limit.per_ms);
                 let kind = limit.kind.as_ref();
                 Quota::of_platform(limit.scope, platform, kind, account, space, limit.max, per)
             })
             .collect()
+    }
+
+    /// The text that an act would publish by `request`, where the platform's file says it stands.
+    pub fn text_of(&self, platform: &PlatformId, kind: &ActionKind, request: &Request) -> Text {
+        text::of(self.pack(platform).map_or(&[], |pack| &pack.contents), kind, request)
+    }
+
+    /// The rules whose last review is too old at `now`: those that no longer permit.
+    pub fn stale(&self, now: Moment) -> impl Iterator<Item = &Rule> {
+        self.rules().filter(move |rule| rule.is_stale(now))
     }
 
     /// What the owner should look at: old reviews, weak sources, files without examples.

@@ -1,4 +1,4 @@
-use mm_core::rule::{Judged, RuleSet};
+use mm_core::rule::{Inputs, RuleSet};
 use mm_core::url::LogicalUrl;
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn action(url: &str) -> Action {
 
 fn judge(action: &Action) -> Judgement {
     let rules = RuleSet::parse(&[("bounty-targets-data.toml".into(), PACK.into())]).unwrap();
-    rules.judge(&Judged::of(action, Some("DE"), now(0).wall), true)
+    Inputs::of(&rules, action, Some("DE"), now(0).wall, true).judge(&rules)
 }
 
 fn permit(action: &Action) -> Result<Permit, Refused> {

@@ -8,7 +8,7 @@ use mm_core::action::{Action, Request};
 use mm_core::digest::Digest;
 use mm_core::id::{ActionId, Space};
 use mm_core::limit::Quota;
-use mm_core::rule::{DecidingRule, Judged, Judgement, RuleSet};
+use mm_core::rule::{DecidingRule, Inputs, Judgement, RuleSet};
 use mm_permit::{Mint, Permit, Refused, Terms};
 use mm_store::{Change, NewEntry};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
@@ -30,6 +30,8 @@ pub struct Ruling {
     pub quotas: Vec<Quota>,
     /// The version of the rules that decided.
     pub rules: Digest,
+    /// All that was judged.
+    pub inputs: Inputs,
 }
 
 /// Why there is no permit.
@@ -220,12 +222,13 @@ impl Component for ComplianceService {
 impl ComplianceService {
     fn rule(&self, state: &State, action: &Action, space: &Space) -> Ruling {
         let settings = self.0.settings();
-        let judged = Judged::of(action, settings.country.as_deref(), self.0.now());
         let (rules, trouble) = match &state.rules {
             Rules::Read(rules) => (rules, None),
             Rules::Unreadable(none, why) => (none, Some(why)),
         };
-        let mut judgement = rules.judge(&judged, settings.strict || trouble.is_some());
+        let strict = settings.strict || trouble.is_some();
+        let inputs = Inputs::of(rules, action, settings.country.as_deref(), self.0.now(), strict);
+        let mut judgement = inputs.judge(rules);
         if let (Some(why), Some(first)) = (trouble, judgement.deciding.first_mut()) {
             first.reason = format!("the rules could not be read, so nothing is permitted: {why}");
         }
@@ -235,7 +238,7 @@ impl ComplianceService {
             rule.reason = rule.reason.replace(mm_core::rule::RULES_FOLDER, &self.0.rules.place());
         }
         let quotas = rules.quotas(&action.platform, &action.kind, action.account.as_ref(), space);
-        Ruling { judgement, quotas, rules: rules.version() }
+        Ruling { judgement, quotas, rules: rules.version(), inputs }
     }
 
     /// Reads the rule files again if they differ, and puts on record which rules are in force.

@@ -3,6 +3,7 @@
 mod alert;
 mod budget;
 mod crash;
+mod decision;
 mod look_up;
 mod quarantine;
 mod trust;
@@ -11,6 +12,7 @@ mod way;
 pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
 pub use budget::{BudgetRow, RestartNote};
 pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
+pub use decision::{DecisionRow, RuleSetRow, Unusable};
 pub use look_up::LookUpRow;
 pub use quarantine::{Input, QuarantineRow};
 pub use trust::TrustRow;

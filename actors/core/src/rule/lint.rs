@@ -1,9 +1,10 @@
 //! What the owner of a rule set should look at: nothing here stops the machine.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Certainty, Judged, Pack, REVIEW_DAYS, Rule, RuleSet, Verdict};
-use crate::id::AccountId;
+use super::judge::judge_traced;
+use super::{Certainty, Inputs, Pack, REVIEW_DAYS, Rule, RuleSet, Verdict};
 use crate::moment::Moment;
 
 /// Something to look at in a rule file.
@@ -33,6 +34,8 @@ pub(super) fn lint(rules: &RuleSet, now: Moment) -> Vec<Lint> {
             lint_rule(rule, now, &mut lints);
         }
     }
+    lints.extend(without_example(rules));
+    lints.sort();
     lints
 }
 
@@ -72,25 +75,44 @@ fn lint_rule(rule: &Rule, now: Moment, lints: &mut Vec<Lint>) {
     }
 }
 
-pub(super) fn run_examples(rules: &RuleSet) -> Vec<Lint> {
+/// The examples as they are judged: on the day of the newest review.
+fn examples(rules: &RuleSet) -> impl Iterator<Item = (&super::Example, Inputs)> {
     let at = rules.rules().map(|rule| rule.reviewed).max().unwrap_or_default();
-    let someone: AccountId = "example".parse().expect("a name written here");
+    let all = rules.packs.iter().flat_map(|pack| &pack.examples);
+    all.map(move |example| (example, Inputs { at, ..example.inputs.clone() }))
+}
+
+/// The rules that no example makes speak.
+fn without_example(rules: &RuleSet) -> Vec<Lint> {
+    let mut spoken: BTreeSet<&str> = BTreeSet::new();
+    for (_, inputs) in examples(rules) {
+        judge_traced(rules, &inputs.judged(), true, &mut |id| {
+            spoken.insert(id);
+        });
+    }
+    let silent = rules.rules().filter(|rule| !spoken.contains(rule.id.as_str()));
+    let lint = |rule: &Rule| Lint {
+        file: rule.file.clone(),
+        line: rule.line,
+        rule: rule.id.clone(),
+        sentence: "no [[example]] shows what it means; write one in which it speaks".to_owned(),
+    };
+    silent.map(lint).collect()
+}
+
+pub(super) fn run_examples(rules: &RuleSet) -> Vec<Lint> {
     let mut failed = Vec::new();
-    for example in rules.packs.iter().flat_map(|pack| &pack.examples) {
-        let judged = Judged {
-            platform: &example.platform,
-            kind: &example.action,
-            method: example.method,
-            url: &example.url,
-            account: example.account.then_some(&someone),
-            country: example.country.as_deref(),
-            at,
-        };
-        let said = rules.judge(&judged, true);
-        if said.verdict != example.verdict {
-            let sentence = format!("expected {} and got {}: {}", example.verdict, said.verdict, said.why());
+    for (example, inputs) in examples(rules) {
+        let said = inputs.judge(rules);
+        let mut say = |sentence: String| {
             let (file, line) = (example.file.clone(), example.line);
             failed.push(Lint { file, line, rule: "example".to_owned(), sentence });
+        };
+        if said.verdict != example.verdict {
+            say(format!("expected {} and got {}: {}", example.verdict, said.verdict, said.why()));
+        } else if example.by_owner.is_some_and(|by_owner| by_owner != said.by_owner) {
+            let who = if said.by_owner { "the owner" } else { "the machine" };
+            say(format!("it is done by {who}: {}", said.why()));
         }
     }
     failed

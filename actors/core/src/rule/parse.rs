@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::entries::{read_content, read_example, read_limit};
 use super::mistake::RuleError;
-use super::parts::{
-    is_rule_id, read_conditions, read_date, read_example, read_kind, read_limit, read_obligations,
-    read_verdict,
-};
+use super::parts::{is_rule_id, read_conditions, read_date, read_kind, read_obligations, read_verdict};
 use super::table::{Mistakes, Table};
 use super::{Certainty, Pack, Rule, Verdict};
 use crate::digest::Digest;
@@ -93,6 +91,10 @@ fn read_file(out: &mut Mistakes<'_>) -> Option<Pack> {
     for table in root.tables("limit", out) {
         pack.limits.extend(read_limit(table, &pack, out));
     }
+    for table in root.tables("content", out) {
+        let content = read_content(table, &pack, out);
+        pack.contents.extend(content);
+    }
     for table in root.tables("example", out) {
         pack.examples.extend(read_example(table, &pack, out));
     }
@@ -173,6 +175,7 @@ fn read_head(head: &mut Table<'_>, out: &mut Mistakes<'_>) -> Pack {
         about,
         rules: Vec::new(),
         limits: Vec::new(),
+        contents: Vec::new(),
         examples: Vec::new(),
     }
 }
@@ -194,6 +197,7 @@ fn read_rule(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Optio
     }
     let action = table.needed("action", out).and_then(|kind| read_kind(kind, "rule.action", out));
     let verdict = table.needed("verdict", out).and_then(|v| read_verdict(v, "rule.verdict", out));
+    let by_owner = read_by(&mut table, verdict, out);
     let reason = table.needed("reason", out);
     let source = table.needed("source", out);
     let clause = table.needed("clause", out);
@@ -222,6 +226,7 @@ fn read_rule(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Optio
         action,
         conditions: conditions.unwrap_or_default(),
         verdict: verdict?,
+        by_owner,
         reason: reason?.0,
         obligations: obligations.unwrap_or_default(),
         source: source?.0,
@@ -231,4 +236,15 @@ fn read_rule(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes<'_>) -> Optio
         file: pack.file.clone(),
         line: out.line(at),
     })
+}
+
+/// Whether `by` says that the owner does it himself.
+fn read_by(table: &mut Table<'_>, verdict: Option<Verdict>, out: &mut Mistakes<'_>) -> bool {
+    let Some((text, at)) = table.text("by", out) else { return false };
+    if text != "owner" {
+        out.add(at, "rule.by", "the one word there is is `owner`: he does it himself, on the platform");
+    } else if verdict.is_some_and(|verdict| verdict != Verdict::Ask) {
+        out.add(at, "rule.by", "only what is asked can be left to the owner: verdict = \"ask\"");
+    }
+    true
 }

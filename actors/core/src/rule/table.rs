@@ -184,6 +184,30 @@ impl<'t> Table<'t> {
         pairs
     }
 
+    /// All that stands in the table, each a list of texts or one text; the names are the file's own.
+    pub fn lists(&self, out: &mut Mistakes<'_>) -> Vec<(String, Vec<At<String>>)> {
+        let mut lists = Vec::new();
+        for (name, value) in self.table.iter() {
+            let key: &str = name.get_ref();
+            let items = match value.get_ref() {
+                DeValue::Array(list) => list.iter().collect(),
+                _ => vec![value],
+            };
+            let mut texts = Vec::new();
+            for item in items {
+                match item.get_ref().as_str() {
+                    Some(text) => texts.push((text.to_owned(), item.span().start)),
+                    None => self.wrong(key, item, "a text in quotes", out),
+                }
+            }
+            if texts.is_empty() {
+                out.add(value.span().start, &self.key(key), "an empty list says nothing; leave the key out");
+            }
+            lists.push((key.to_owned(), texts));
+        }
+        lists
+    }
+
     /// A table in this one.
     pub fn table(&mut self, key: &'static str, out: &mut Mistakes<'_>) -> Option<Table<'t>> {
         let value = self.get(key)?;

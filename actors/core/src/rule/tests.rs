@@ -4,6 +4,8 @@ use expect_test::expect;
 use proptest::prelude::*;
 
 use super::*;
+use crate::action::Method;
+use crate::url::LogicalUrl;
 
 mod oracle;
 
@@ -21,18 +23,26 @@ fn source_url(name: &str) -> LogicalUrl {
     LogicalUrl::parse(&format!("{base}/{name}_data.json")).unwrap()
 }
 
-/// Judges a keyless read on the given day.
-fn read(rules: &RuleSet, url: &LogicalUrl, day: &str, strict: bool) -> Judgement {
-    let judged = Judged {
-        platform: &"bounty-targets-data".parse().unwrap(),
-        kind: &ActionKind::new("read"),
+/// A keyless read of nobody in particular.
+fn keyless(platform: &str, url: &LogicalUrl) -> Inputs {
+    Inputs {
+        platform: platform.parse().unwrap(),
+        kind: ActionKind::new("read"),
         method: Method::Get,
-        url,
+        url: url.clone(),
         account: None,
         country: None,
-        at: format!("{day}T12:00:00Z").parse().unwrap(),
-    };
-    rules.judge(&judged, strict)
+        at: "2026-11-22T00:00:00Z".parse().unwrap(),
+        strict: true,
+        facts: Default::default(),
+        text: Text::Nothing,
+    }
+}
+
+/// Judges a keyless read on the given day.
+fn read(rules: &RuleSet, url: &LogicalUrl, day: &str, strict: bool) -> Judgement {
+    let at = format!("{day}T12:00:00Z").parse().unwrap();
+    Inputs { at, strict, ..keyless("bounty-targets-data", url) }.judge(rules)
 }
 
 fn told(judgement: &Judgement) -> String {
@@ -87,7 +97,7 @@ fn a_removed_rule_file_permits_nothing_and_the_message_names_it() {
     let rules = parse(&[]).unwrap();
     expect![[r#"
         forbid
-          forbid engine/unknown-platform: no rule file speaks of platform `bounty-targets-data`; `config/rules/bounty-targets-data.toml` would have to permit this
+          forbid engine/unknown-platform: no rule file speaks of platform `bounty-targets-data`; a rule such as `bounty-targets-data/read` in `config/rules/bounty-targets-data.toml` would have to permit this
     "#]].assert_eq(&told(&read(&rules, &source_url("hackerone"), "2026-11-22", true)));
     assert_eq!(read(&rules, &source_url("hackerone"), "2026-11-22", false).verdict, Verdict::Ask);
 }
@@ -101,9 +111,9 @@ fn what_no_rule_speaks_of_and_a_foreign_host_are_told_with_the_file() {
         + &told(&read(&rules, &foreign, "2026-11-22", false));
     expect![[r#"
         forbid
-          forbid engine/no-rule: no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/data/x_data.json; add one there if it is allowed
+          forbid engine/no-rule: no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/data/x_data.json; add a rule such as `bounty-targets-data/read` there if it is allowed
         ask
-          ask engine/no-rule: no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/data/x_data.json; add one there if it is allowed
+          ask engine/no-rule: no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/data/x_data.json; add a rule such as `bounty-targets-data/read` there if it is allowed
         forbid
           forbid engine/host: host `evil.example` is not among the hosts of `config/rules/bounty-targets-data.toml`, which are raw.githubusercontent.com
     "#]].assert_eq(&text);
@@ -306,16 +316,7 @@ fn obligations_add_up_and_two_that_cannot_both_be_kept_go_to_a_person() {
     let judge = |files: &[(&str, &str)]| {
         let rules = parse(files).unwrap();
         let url = LogicalUrl::parse("https://api.example.com/").unwrap();
-        let judged = Judged {
-            platform: &"a".parse().unwrap(),
-            kind: &ActionKind::new("read"),
-            method: Method::Get,
-            url: &url,
-            account: None,
-            country: None,
-            at: "2026-11-22T00:00:00Z".parse().unwrap(),
-        };
-        rules.judge(&judged, true)
+        keyless("a", &url).judge(&rules)
     };
     let said = judge(&[("a.toml", &own), ("law-x.toml", &law("b")), ("law-y.toml", &other)]);
     assert_eq!((said.verdict, said.rule_ids()), (Verdict::Permit, vec!["own".to_owned()]));

@@ -2,6 +2,8 @@
 //! rules' meaning that shares no code with the engine: rules as words, the verdict by elimination.
 
 use super::super::*;
+use crate::action::Method;
+use crate::url::LogicalUrl;
 
 /// A rule in words.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +88,7 @@ fn says(words: &Words, act: &Act) -> Option<&'static str> {
     };
     let country_fits = words.country.is_empty()
         || words.country == act.country
-        || (act.country.is_empty() && words.verdict != "permit");
+        || (act.country.is_empty() && (words.verdict != "permit" || words.law));
     if !(url_fits && account_fits && country_fits) {
         return None;
     }
@@ -129,7 +131,7 @@ fn expected(rules: &[Words], act: &Act) -> (&'static str, Vec<String>) {
 fn check(rules: &[Words], acts: &[Act], permits: &mut u64) {
     let set = rule_set(rules);
     let account: AccountId = "main".parse().unwrap();
-    let at = "2026-11-22T12:00:00Z".parse().unwrap();
+    let at: Moment = "2026-11-22T12:00:00Z".parse().unwrap();
     for act in acts {
         let platform: PlatformId = act.platform.parse().unwrap();
         let kind = ActionKind::new(act.kind);
@@ -142,6 +144,8 @@ fn check(rules: &[Words], acts: &[Act], permits: &mut u64) {
             account: act.account.then_some(&account),
             country: Some(act.country).filter(|country| !country.is_empty()),
             at,
+            facts: &Default::default(),
+            text: &Text::Nothing,
         };
         let got = set.judge(&judged, act.strict);
         let (verdict, ids) = expected(rules, act);
