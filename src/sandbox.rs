@@ -14,6 +14,7 @@
 
 pub mod conditional;
 pub mod faults;
+pub mod github;
 pub mod listener;
 pub mod message;
 pub mod oracle;
@@ -27,6 +28,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use conditional::Validators;
 use faults::{Fault, FaultMix, Faults};
+use github::{Github, Issue, Limits, Posted, Repo};
 use message::{Request, Response};
 use oracle::{Oracle, OracleError, Received};
 use practice::Practice;
@@ -54,6 +56,7 @@ struct Inner {
     oracle: Oracle,
     faults: Faults,
     practice: Practice,
+    github: Github,
     /// The newest rendering of each made feed, so that a poll does not write it anew.
     rendered: Vec<Rendered>,
 }
@@ -83,6 +86,9 @@ impl Sandbox {
             inner.oracle = oracle;
             for received in earlier.iter().filter(|received| received.reached) {
                 inner.practice.remember(received);
+                if let Source::Made(world) = &self.source {
+                    inner.github.remember(world.seed(), received);
+                }
             }
         }
         Ok(self)
@@ -96,6 +102,7 @@ impl Sandbox {
         let fault = inner.faults.pick(&request);
         let reached = fault.as_ref().is_none_or(Fault::lets_through);
         let received = Received::of(&request, now_ms, fault.as_ref(), reached);
+        let received = received.by(Github::account_of(&request));
         if let Err(problem) = inner.oracle.record(received) {
             return Response::trouble(&problem);
         }
@@ -116,6 +123,9 @@ impl Sandbox {
         };
         if Practice::is_at(&request.url) {
             return inner.practice.answer(request);
+        }
+        if Github::is_at(&request.url) {
+            return inner.github.answer(world.seed(), request, now_ms);
         }
         let Some(feed) = Feed::of_url(&request.url) else {
             return Response::not_found(&request.url);
@@ -150,6 +160,22 @@ impl Sandbox {
     /// No fault any more, the mix included.
     pub fn clear_faults(&self) {
         self.lock().faults = Faults::default();
+    }
+
+    /// Other budgets at GitHub than its own.
+    pub fn set_github_limits(&self, limits: Limits) {
+        self.lock().github.set_limits(limits);
+    }
+
+    /// The comments that were posted at GitHub, oldest first.
+    pub fn github_posted(&self) -> Vec<Posted> {
+        self.lock().github.posted().to_vec()
+    }
+
+    /// What is truly so at GitHub: every bounty that a search can show, newest first, traps and all.
+    /// Nothing when recordings are replayed.
+    pub fn github_bounties(&self, now_ms: i64) -> Vec<(Repo, Issue)> {
+        self.world().map(|world| github::bounties(world.seed(), now_ms)).unwrap_or_default()
     }
 
     /// The requests received since the start, oldest first; at most the newest

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::github;
 use super::message::{Body, Delay, Request, Response};
 use super::scatter::{below, of_text, scatter};
 
@@ -24,6 +25,22 @@ pub enum Fault {
         /// Rounded down to whole seconds.
         retry_after: Duration,
     },
+    /// GitHub's hourly budget is spent: 403 or 429 with nothing remaining until then.
+    PrimaryLimit {
+        /// 403 or 429.
+        status: u16,
+        /// Seconds since 1970.
+        reset_s: i64,
+    },
+    /// GitHub's secondary limit: 403 or 429, with or without word of how long.
+    SecondaryLimit {
+        /// 403 or 429.
+        status: u16,
+        /// Rounded down to whole seconds.
+        retry_after: Option<Duration>,
+    },
+    /// GitHub does not take the token: it is expired or revoked.
+    BadCredentials,
     /// A redirect to this address, which may be a private one.
     Redirect {
         /// 301, 302, 303, 307 or 308.
@@ -80,6 +97,9 @@ impl Fault {
         match self {
             Self::Status(_) => "status",
             Self::TooManyRequests { .. } => "too-many-requests",
+            Self::PrimaryLimit { .. } => "primary-limit",
+            Self::SecondaryLimit { .. } => "secondary-limit",
+            Self::BadCredentials => "bad-credentials",
             Self::Redirect { .. } => "redirect",
             Self::Truncated { .. } => "truncated",
             Self::NotJson => "not-json",
@@ -123,6 +143,9 @@ impl Fault {
             Self::Status(status) => Response::text(*status, format!("{status}: made to fail\n")),
             Self::TooManyRequests { retry_after } => Response::text(429, "429: too many requests\n")
                 .with_header("retry-after", &retry_after.as_secs().to_string()),
+            Self::PrimaryLimit { status, reset_s } => github::spent(*status, *reset_s),
+            Self::SecondaryLimit { status, retry_after } => github::too_fast(*status, *retry_after),
+            Self::BadCredentials => github::bad_credentials(),
             Self::Redirect { status, to } => Response::text(*status, "").with_header("location", to),
             Self::NotJson => Response::new(200, "text/html; charset=utf-8", bodies::PAGE),
             Self::WrongTyped => Response::text(200, bodies::WRONG_TYPED),

@@ -22,6 +22,9 @@ use super::scatter::sha256_hex;
 /// How many of the newest requests stay in memory.
 pub const KEPT_IN_MEMORY: usize = 10_000;
 
+/// The longest body that is kept.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
 /// Headers whose values are secrets.
 const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
 
@@ -40,6 +43,12 @@ pub struct Received {
     pub body_sha256: String,
     /// Length of the body.
     pub body_bytes: u64,
+    /// The body, where what it did is done again after a restart; text of at most [`BODY_BYTES_MAX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The login that its token belonged to, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The fault it met, if any.
     pub fault: Option<String>,
     /// Did the platform act on it? False when a fault answered in its place.
@@ -81,9 +90,16 @@ impl Received {
             headers: request.headers.clone(),
             body_sha256: sha256_hex(&request.body),
             body_bytes: request.body.len() as u64,
+            body: text(&request.body),
+            account: None,
             fault: fault.map(|fault| fault.name().to_owned()),
             reached,
         }
+    }
+
+    /// The same, made with a token of this login.
+    pub(super) fn by(self, account: Option<String>) -> Self {
+        Self { account, ..self }
     }
 
     /// The first header of this name.
@@ -103,6 +119,12 @@ impl Received {
         line.push(b'\n');
         line
     }
+}
+
+/// A body that can be kept.
+fn text(body: &[u8]) -> Option<String> {
+    let kept = !body.is_empty() && body.len() <= BODY_BYTES_MAX;
+    kept.then(|| std::str::from_utf8(body).ok().map(str::to_owned)).flatten()
 }
 
 /// The requests a sandbox received, in memory and, if asked, in a file.

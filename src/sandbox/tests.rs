@@ -1,6 +1,8 @@
 //! The sandbox as its caller meets it: made data, faults, the oracle.
 
+mod github;
 mod replay;
+mod shapes;
 
 use std::io::Read;
 use std::time::Duration;

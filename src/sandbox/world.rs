@@ -154,6 +154,11 @@ impl World {
         Self { tick_ms, ..self }
     }
 
+    /// What it is made from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The number of the half hour (or whatever the tick is) in which this moment lies.
     pub fn tick_of(&self, now_ms: i64) -> i64 {
         now_ms.div_euclid(self.tick_ms)

@@ -1,0 +1,412 @@
+//! GitHub at `https://api.github.com/`, as far as bounties and comments on issues go.
+//!
+//! What it answers is a function of seed, time and what was asked before: a comment that was posted is in
+//! the list from then on, and every request counts on the budgets. All of that is rebuilt from the oracle
+//! file after a restart. A token is any that begins with `sandbox-`; the login it belongs to follows, up to
+//! a dot: `sandbox-octo.2` is `octo`'s. After the dot, `expired` and `revoked` are turned away, and
+//! `readonly` may not write.
+//!
+//! It uses no type of the connectors. What it serves is in `docs/sandbox.md`; anything else is 404.
+
+mod json;
+mod limits;
+mod route;
+mod search;
+mod texts;
+mod world;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::conditional::Validators;
+use super::message::{Request, Response};
+use super::oracle::Received;
+use super::scatter::sha256_hex;
+use json::{answer, error, invalid};
+pub use limits::Limits;
+use limits::{Counters, Refused, Resource};
+use route::{Route, Spot, page, paged};
+pub use texts::Policy;
+pub use world::{Comment, Issue, Kind, Repo};
+
+/// Where it lives.
+pub const GITHUB_URL: &str = "https://api.github.com/";
+/// The longest comment.
+const COMMENT_CHARS_MAX: usize = 65_536;
+/// Where the limits are explained.
+const ABOUT_LIMITS: &str = "using-the-rest-api/rate-limits-for-the-rest-api";
+
+/// Who asks, as far as the token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asker {
+    Nobody,
+    /// A token that is not, or no longer, one of ours.
+    Bad,
+    Account {
+        login: String,
+        writes: bool,
+    },
+}
+
+impl Asker {
+    fn of(request: &Request) -> Self {
+        let Some(header) = request.header("authorization") else { return Self::Nobody };
+        let token = ["Bearer ", "bearer ", "token "].iter().find_map(|scheme| header.strip_prefix(scheme));
+        let Some(rest) = token.and_then(|token| token.trim().strip_prefix("sandbox-")) else {
+            return Self::Bad;
+        };
+        let (login, tail) = rest.split_once('.').unwrap_or((rest, ""));
+        match tail {
+            "expired" | "revoked" => Self::Bad,
+            _ if login.is_empty() => Self::Bad,
+            _ => Self::Account { login: login.to_owned(), writes: tail != "readonly" },
+        }
+    }
+
+    fn login(&self) -> Option<String> {
+        match self {
+            Self::Account { login, .. } => Some(login.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// A comment that was posted here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    /// The repository's id.
+    pub repo: u64,
+    /// The issue's number.
+    pub number: u64,
+    /// As the list shows it.
+    pub comment: Comment,
+}
+
+/// The made GitHub and what was done there.
+#[derive(Debug, Default)]
+pub(super) struct Github {
+    posted: Vec<Posted>,
+    counters: Counters,
+}
+
+impl Github {
+    pub(super) fn is_at(url: &str) -> bool {
+        url.starts_with(GITHUB_URL)
+    }
+
+    /// The login a request is made with, for the oracle: the token itself is not written down.
+    pub(super) fn account_of(request: &Request) -> Option<String> {
+        match Asker::of(request) {
+            Asker::Account { login, writes } if Self::is_at(&request.url) => {
+                Some(if writes { login } else { format!("{login}.readonly") })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn posted(&self) -> &[Posted] {
+        &self.posted
+    }
+
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.counters.limits = limits;
+    }
+
+    /// Does again what a request received before a restart did.
+    pub(super) fn remember(&mut self, seed: u64, received: &Received) {
+        if !Self::is_at(&received.url) {
+            return;
+        }
+        let kept = received.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
+        let mut headers: Vec<_> = kept.cloned().collect();
+        if let Some(login) = &received.account {
+            headers.push(("authorization".to_owned(), format!("Bearer sandbox-{login}")));
+        }
+        let body = received.body.clone().unwrap_or_default().into_bytes();
+        let request = Request { method: received.method.clone(), url: received.url.clone(), headers, body };
+        drop(self.answer(seed, &request, received.at_ms));
+    }
+
+    pub(super) fn answer(&mut self, seed: u64, request: &Request, now_ms: i64) -> Response {
+        if request.header("user-agent").is_none_or(|agent| agent.trim().is_empty()) {
+            let why = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
+            return Response::text(403, format!("{why}\n"));
+        }
+        let asker = Asker::of(request);
+        if asker == Asker::Bad {
+            return bad_credentials();
+        }
+        let (who, now_s) = (asker.login(), now_ms.div_euclid(1000));
+        let route = Route::of(&request.url);
+        if route == Route::RateLimit {
+            return self.rate_limit(&who, now_s);
+        }
+        let resource = if matches!(route, Route::Search(_)) { Resource::Search } else { Resource::Core };
+        let writes = request.method != "GET" && request.method != "HEAD";
+        let admitted = self.counters.admit(&who, resource, writes, now_s);
+        let said = match admitted {
+            Ok(()) => self.serve(seed, request, &route, &asker, now_ms),
+            Err(refused) => over(refused, &who),
+        };
+        if admitted != Err(Refused::Primary) && said.status != 304 {
+            self.counters.count(&who, resource, now_s);
+        }
+        let said = self.counters.standing(&who, resource, now_s).mark(said);
+        match &asker {
+            Asker::Account { writes, .. } => {
+                said.or_header("x-oauth-scopes", if *writes { "public_repo" } else { "" })
+            }
+            _ => said,
+        }
+    }
+
+    fn serve(&mut self, seed: u64, request: &Request, route: &Route, asker: &Asker, now_ms: i64) -> Response {
+        let (spot, path) = match route {
+            Route::User => return whoami(request, asker),
+            Route::Search(query) => return self.search(seed, query, now_ms),
+            Route::In(spot, path) => (spot, path),
+            _ => return not_found(),
+        };
+        let repo = match spot {
+            Spot::Named(name) => {
+                if let Some(moved) = world::renamed(seed, name, now_ms) {
+                    return redirect(request, &moved, path);
+                }
+                world::repos(seed, now_ms).find(|repo| repo.full_name.eq_ignore_ascii_case(name))
+            }
+            Spot::Numbered(id) => world::repos(seed, now_ms).find(|repo| repo.id() == *id),
+        };
+        let Some(repo) = repo else { return not_found() };
+        let parts: Vec<&str> = path.split('?').next().unwrap_or_default().split('/').collect();
+        match (request.method.as_str(), parts.as_slice()) {
+            ("GET", ["contents", file @ ..]) => contents(&repo, &file.join("/"), request),
+            (method, ["issues", number, rest @ ..]) => {
+                let issue = number.parse().ok().and_then(|number| Issue::of(seed, number));
+                let here = issue.filter(|issue| issue.repo == repo.index && issue.opened_ms <= now_ms);
+                match (here, method, rest) {
+                    (Some(issue), _, _) if issue.is_deleted(now_ms) => gone(),
+                    (Some(issue), "GET", []) => self.issue(&repo, &issue, request, now_ms),
+                    (Some(issue), "GET", ["comments"]) => self.list(&repo, &issue, request, now_ms),
+                    (Some(issue), "POST", ["comments"]) => self.post(&repo, &issue, request, asker, now_ms),
+                    _ => not_found(),
+                }
+            }
+            _ => not_found(),
+        }
+    }
+
+    /// All that was said on an issue, here and in the made world.
+    fn comments(&self, repo: &Repo, issue: &Issue, now_ms: i64) -> Vec<Comment> {
+        let mut all = issue.comments(repo, now_ms);
+        let here = |posted: &&Posted| {
+            (posted.repo, posted.number) == (repo.id(), issue.number) && posted.comment.made_ms <= now_ms
+        };
+        all.extend(self.posted.iter().filter(here).map(|posted| posted.comment.clone()));
+        all.sort_by_key(|comment| (comment.made_ms, comment.id));
+        all
+    }
+
+    fn issue(&self, repo: &Repo, issue: &Issue, request: &Request, now_ms: i64) -> Response {
+        let comments = self.comments(repo, issue, now_ms);
+        tagged(request, &json::issue(repo, issue, &comments, now_ms), None)
+    }
+
+    fn list(&self, repo: &Repo, issue: &Issue, request: &Request, now_ms: i64) -> Response {
+        let since = route::query(&request.url, "since");
+        let since_ms = since.and_then(|since| chrono::DateTime::parse_from_rfc3339(&since).ok());
+        let since_ms = since_ms.map_or(i64::MIN, |since| since.timestamp_millis());
+        let mut all = self.comments(repo, issue, now_ms);
+        all.retain(|comment| comment.changed_ms >= since_ms);
+        let base = format!("{}/repositories/{}/issues/{}/comments", json::API, repo.id(), issue.number);
+        let (from, to) = page(&request.url, all.len());
+        let shown = all.get(from..to).unwrap_or_default();
+        let rows: Vec<Value> = shown.iter().map(|one| json::comment(repo, issue.number, one)).collect();
+        tagged(request, &Value::Array(rows), paged(&request.url, &base, all.len()))
+    }
+
+    fn post(
+        &mut self,
+        repo: &Repo,
+        issue: &Issue,
+        request: &Request,
+        asker: &Asker,
+        now_ms: i64,
+    ) -> Response {
+        const ABOUT: &str = "issues/comments#create-an-issue-comment";
+        let login = match asker {
+            Asker::Account { login, writes: true } => login.clone(),
+            Asker::Account { .. } => {
+                return error(403, "Resource not accessible by personal access token", ABOUT);
+            }
+            _ => return error(401, "Requires authentication", ABOUT),
+        };
+        let Ok(sent) = serde_json::from_slice::<Value>(&request.body) else {
+            return error(400, "Problems parsing JSON", ABOUT);
+        };
+        let body = match sent.get("body") {
+            None => return invalid("IssueComment", "body", "missing_field", ABOUT),
+            Some(Value::String(body)) => body.clone(),
+            Some(_) => return invalid("IssueComment", "body", "invalid", ABOUT),
+        };
+        if body.trim().is_empty() || body.chars().count() > COMMENT_CHARS_MAX {
+            return invalid("IssueComment", "body", "custom", ABOUT);
+        }
+        if issue.kind == Kind::Locked {
+            return error(403, "Unable to create comment because issue is locked.", ABOUT);
+        }
+        let id = 2_900_000_000 + self.posted.len() as u64;
+        // Whole seconds: that is all the API says.
+        let made_ms = now_ms.div_euclid(1000) * 1000;
+        let comment = Comment { id, login, body, made_ms, changed_ms: made_ms };
+        let shown = json::comment(repo, issue.number, &comment);
+        self.posted.push(Posted { repo: repo.id(), number: issue.number, comment });
+        let location = shown["url"].as_str().unwrap_or_default().to_owned();
+        answer(201, &shown).with_header("location", &location)
+    }
+
+    /// Issues as the index knows them: some hours late.
+    fn search(&self, seed: u64, url: &str, now_ms: i64) -> Response {
+        const ABOUT: &str = "search/search#search-issues-and-pull-requests";
+        let text = route::query(url, "q").unwrap_or_default();
+        let per_page = route::number(url, "per_page").unwrap_or(30).clamp(1, 100);
+        let query = search::Query::parse(&text).filter(|_| text.chars().count() <= search::QUERY_CHARS_MAX);
+        let Some(query) = query.filter(|_| !text.is_empty()) else {
+            return invalid("Search", "q", "invalid", ABOUT);
+        };
+        if route::number(url, "page").unwrap_or(1).saturating_sub(1) * per_page >= search::RESULTS_MAX {
+            return error(422, "Only the first 1000 search results are available", ABOUT);
+        }
+        let as_of_ms = now_ms - world::SEARCH_LAGS_MS;
+        let mut rows = Vec::new();
+        for issue in world::issues(seed, as_of_ms) {
+            let repo = world::repo(seed, issue.repo, now_ms);
+            let comments = self.comments(&repo, &issue, as_of_ms);
+            if query.takes(&repo, &issue, &comments, as_of_ms) {
+                rows.push(json::found(&repo, &issue, &comments, as_of_ms));
+            }
+        }
+        if route::query(url, "order").as_deref() == Some("asc") {
+            rows.reverse();
+        }
+        let total = rows.len();
+        let (from, to) = page(url, total.min(search::RESULTS_MAX));
+        let found = json!({
+            "total_count": total,
+            "incomplete_results": false,
+            "search_type": "lexical",
+            "items": rows.get(from..to).unwrap_or_default(),
+        });
+        // A search has no entity tag: it cannot be asked for conditionally.
+        let said = answer(200, &found).with_header("cache-control", "no-cache");
+        let base = format!("{}/search/issues", json::API);
+        match paged(url, &base, total.min(search::RESULTS_MAX)) {
+            Some(link) => said.with_header("link", &link),
+            None => said,
+        }
+    }
+
+    fn rate_limit(&self, who: &Option<String>, now_s: i64) -> Response {
+        let core = self.counters.standing(who, Resource::Core, now_s);
+        let search = self.counters.standing(who, Resource::Search, now_s);
+        let shown = |standing: limits::Standing| {
+            json!({
+                "limit": standing.limit, "used": standing.used, "reset": standing.reset_s,
+                "remaining": standing.limit.saturating_sub(standing.used),
+            })
+        };
+        let body = json!({
+            "resources": { "core": shown(core), "search": shown(search) },
+            "rate": shown(core),
+        });
+        core.mark(answer(200, &body))
+    }
+}
+
+/// What is truly so at `now_ms`, for a checker: each bounty that the search could show.
+pub(super) fn bounties(seed: u64, now_ms: i64) -> Vec<(Repo, Issue)> {
+    let with_repo = |issue: Issue| (world::repo(seed, issue.repo, now_ms), issue);
+    world::issues(seed, now_ms).map(with_repo).collect()
+}
+
+fn whoami(request: &Request, asker: &Asker) -> Response {
+    match asker {
+        Asker::Account { login, .. } => tagged(request, &json::account(login), None),
+        _ => error(401, "Requires authentication", "users/users#get-the-authenticated-user"),
+    }
+}
+
+fn contents(repo: &Repo, path: &str, request: &Request) -> Response {
+    match repo.file(path) {
+        Some(text) => tagged(request, &json::file(repo, path, text), None),
+        None => error(404, "Not Found", "repos/contents#get-repository-content"),
+    }
+}
+
+fn not_found() -> Response {
+    error(404, "Not Found", "")
+}
+
+fn gone() -> Response {
+    error(410, "This issue was deleted", "issues/issues#get-an-issue")
+}
+
+/// The answer to a name that is no more: another place, for reads to be remembered, for changes not.
+fn redirect(request: &Request, repo: &Repo, path: &str) -> Response {
+    let to = format!("{}/repositories/{}/{path}", json::API, repo.id());
+    let status = if request.method == "GET" || request.method == "HEAD" { 301 } else { 307 };
+    let about = "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects";
+    let said = json!({ "message": "Moved Permanently", "url": to, "documentation_url": about });
+    answer(status, &said).with_header("location", &to)
+}
+
+/// Over a limit.
+fn over(refused: Refused, who: &Option<String>) -> Response {
+    match refused {
+        Refused::Primary => {
+            let whose = who.as_deref().unwrap_or("your address");
+            error(403, &format!("API rate limit exceeded for {whose}."), ABOUT_LIMITS)
+        }
+        Refused::Secondary(after_s) => {
+            too_fast(403, Some(Duration::from_secs(u64::try_from(after_s).unwrap_or(60))))
+        }
+    }
+}
+
+/// The answer when the hourly budget is spent.
+pub(super) fn spent(status: u16, reset_s: i64) -> Response {
+    error(status, "API rate limit exceeded for this account.", ABOUT_LIMITS)
+        .with_header("x-ratelimit-limit", "5000")
+        .with_header("x-ratelimit-remaining", "0")
+        .with_header("x-ratelimit-used", "5000")
+        .with_header("x-ratelimit-reset", &reset_s.to_string())
+        .with_header("x-ratelimit-resource", "core")
+}
+
+/// The answer of the secondary limits.
+pub(super) fn too_fast(status: u16, retry_after: Option<Duration>) -> Response {
+    let why = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    let said = error(status, why, &format!("{ABOUT_LIMITS}#about-secondary-rate-limits"));
+    match retry_after {
+        Some(wait) => said.with_header("retry-after", &wait.as_secs().to_string()),
+        None => said,
+    }
+}
+
+/// The answer to a token that is expired or revoked.
+pub(super) fn bad_credentials() -> Response {
+    error(401, "Bad credentials", "")
+}
+
+/// A document with an entity tag, or 304 for whoever has it.
+fn tagged(request: &Request, value: &Value, link: Option<String>) -> Response {
+    let etag = format!("\"{}\"", sha256_hex(value.to_string().as_bytes()));
+    let validators = Validators { etag: Some(etag), modified_ms: None };
+    validators.answer(request, || {
+        let said = answer(200, value).with_header("cache-control", "private, max-age=60, s-maxage=60");
+        match link {
+            Some(link) => said.with_header("link", &link),
+            None => said,
+        }
+    })
+}
