@@ -212,6 +212,7 @@ impl Machine {
             mask: |text| crate::logs::mask(text).into_owned(),
             trust: Trust::begin(&seams.store, &seams.clock),
             proved: Arc::default(),
+            inbox: Arc::default(),
         };
         let last_sign = boot::last_sign_of_an_unclean_life(&shared.store)
             .map_err(|error| AssemblyError::Record(error.into()))?;

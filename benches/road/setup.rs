@@ -11,7 +11,7 @@ use mm_core::run::{RunRecord, Trigger};
 use mm_core::seams::SharedClock;
 use mm_core::url::LogicalUrl;
 use mm_services::alerts::{NoChannel, TellSettings};
-use mm_services::gateway::Proposal;
+use mm_services::gateway::{Origin, Proposal};
 use mm_services::resources::{Probe, Usage};
 use mm_services::strategies::pool;
 use mm_services::transport::{Loopback, Transport};
@@ -154,7 +154,7 @@ impl Bench {
             space: self.run.space.clone(),
             strategy: self.run.strategy.clone(),
             run: self.run.id.clone(),
-            run_version: self.run_version,
+            origin: Origin::Run { version: self.run_version },
             step: format!("post-{nth:08}"),
             first_hash: action.hash(),
             action,

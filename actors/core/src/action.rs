@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Hasher};
 use crate::id::{AccountId, PlatformId};
+use crate::moment::Moment;
 use crate::url::LogicalUrl;
+use crate::vault::Slot;
 
 /// The HTTP methods that actions use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -170,6 +172,14 @@ impl Request {
         &self.body
     }
 
+    /// The hash that a person's approval is for: [`Request::hash`], but for the versions of credentials. A
+    /// token that was refreshed meanwhile is sent in the same place to the same host.
+    pub fn asked_hash(&self) -> Digest {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| (name.clone(), without_versions(value))).collect();
+        Self { headers, ..self.clone() }.hash()
+    }
+
     /// SHA-256 over every byte that will be sent, credentials as their slots.
     pub fn hash(&self) -> Digest {
         let mut hasher = Hasher::plain()
@@ -182,6 +192,15 @@ impl Request {
         }
         hasher.field(&self.body).finish()
     }
+}
+
+/// `text` with the versions of its credential slots left out.
+fn without_versions(text: &str) -> String {
+    let slots = Slot::all_in(text.as_bytes()).unwrap_or_default();
+    slots.iter().fold(text.to_owned(), |text, slot| {
+        let Slot { platform, account, field, .. } = slot;
+        text.replace(&slot.to_string(), &format!("{{vault:{platform}/{account}/{field}}}"))
+    })
 }
 
 /// What kind of act it is towards the platform, in the words of its rule pack: `read`, `comment`.
@@ -227,6 +246,8 @@ pub struct Action {
     pub facts: BTreeMap<String, String>,
     /// What its owner should read before he decides on it: quotes, a checklist. A line each; never sent.
     pub notes: Vec<String>,
+    /// When it would be of no use any more: nobody is asked about it, and it waits for nothing, longer.
+    pub until: Option<Moment>,
     /// What tells this change from an earlier one of the very same bytes: `2026-11`. Without it the same
     /// bytes are the same change, which is done once.
     pub occasion: Option<String>,
@@ -252,6 +273,7 @@ impl Action {
             answer_bytes_max: Self::ANSWER_BYTES_MAX,
             facts: BTreeMap::new(),
             notes: Vec::new(),
+            until: None,
             occasion: None,
         }
     }
@@ -260,6 +282,18 @@ impl Action {
     #[must_use]
     pub fn with_account(self, account: AccountId) -> Self {
         Self { account: Some(account), ..self }
+    }
+
+    /// The same with another body, everything else as it is: what its owner made of it.
+    ///
+    /// # Errors
+    /// [`BadRequest::Body`] for a read.
+    pub fn with_body(self, body: Vec<u8>) -> Result<Self, BadRequest> {
+        let request = Request { body, ..self.request };
+        if !request.method.is_mutating() && !request.body.is_empty() {
+            return Err(BadRequest::Body(request.method));
+        }
+        Ok(Self { request, ..self })
     }
 
     /// The hash that a step is journalled with, and that a change is known again by: the request's, whose
@@ -303,6 +337,16 @@ mod tests {
                 assert_eq!(a.hash() == b.hash(), i == j);
             }
         }
+    }
+
+    #[test]
+    fn an_approval_is_for_all_but_the_versions_of_credentials() {
+        let with = |slot: &str| get().with_obligation("authorization", slot).unwrap();
+        let (old, new) = (with("Bearer {vault:a/b/token@1}"), with("Bearer {vault:a/b/token@2}"));
+        assert_ne!(old.hash(), new.hash());
+        assert_eq!(old.asked_hash(), new.asked_hash());
+        assert_ne!(old.asked_hash(), with("Bearer {vault:a/c/token@1}").asked_hash());
+        assert_eq!(get().asked_hash(), get().hash());
     }
 
     #[test]

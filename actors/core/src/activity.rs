@@ -37,6 +37,54 @@ impl Stage {
         }
     }
 
+    /// Every stage, in the order in which it is stored.
+    pub const ALL: [Stage; 7] = [
+        Stage::Planned,
+        Stage::Sending,
+        Stage::Confirmed,
+        Stage::Failed,
+        Stage::Ambiguous,
+        Stage::Blocked,
+        Stage::Pending,
+    ];
+
+    /// Whether an action may go from here to `next`. The whole table:
+    ///
+    /// ```text
+    /// PLANNED ──▶ SENDING ──▶ CONFIRMED | FAILED | AMBIGUOUS        what changes something
+    /// PLANNED ──▶ CONFIRMED | FAILED                                what only reads
+    /// PLANNED ──▶ BLOCKED | FAILED | PENDING | PLANNED              nothing has left
+    /// PENDING ──▶ PLANNED | BLOCKED | FAILED | CONFIRMED            judged again; or a person's word
+    /// AMBIGUOUS ──▶ CONFIRMED | FAILED                              looked up
+    /// FAILED ──▶ PLANNED                                            it did not happen: once more
+    /// ```
+    ///
+    /// Nothing is ambiguous that never reached SENDING, and a read never is.
+    pub fn may_become(self, next: Stage, mutating: bool) -> bool {
+        use Stage::{Ambiguous, Blocked, Confirmed, Failed, Pending, Planned, Sending};
+        match self {
+            Planned => match next {
+                Planned | Blocked | Failed | Pending => true,
+                Sending => mutating,
+                Confirmed => !mutating,
+                Ambiguous => false,
+            },
+            Sending => mutating && matches!(next, Confirmed | Failed | Ambiguous),
+            Pending => matches!(next, Planned | Blocked | Failed | Confirmed),
+            Ambiguous => mutating && matches!(next, Confirmed | Failed),
+            Failed => next == Planned,
+            Confirmed | Blocked => false,
+        }
+    }
+
+    /// `next`, if an action may go there from here.
+    ///
+    /// # Errors
+    /// [`NoWay`], which is a bug of whoever asked; what is on record stays.
+    pub fn then(self, next: Stage, mutating: bool) -> Result<Stage, NoWay> {
+        if self.may_become(next, mutating) { Ok(next) } else { Err(NoWay { from: self, to: next }) }
+    }
+
     /// The stage in a word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,6 +97,16 @@ impl Stage {
             Stage::Pending => "pending",
         }
     }
+}
+
+/// A step that no action takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no action goes from {} to {}", .from.as_str(), .to.as_str())]
+pub struct NoWay {
+    /// Where it stands.
+    pub from: Stage,
+    /// Where it should have gone.
+    pub to: Stage,
 }
 
 /// One rule's word on an action.
@@ -107,4 +165,87 @@ pub struct ActionRecord {
     pub error: Option<String>,
     /// The action this one follows (a redirect), if any.
     pub parent: Option<ActionId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a walk from `Planned` of at most `steps` steps can end at `at`, and has passed `by`.
+    fn reaches(at: Stage, by: Stage, mutating: bool) -> (bool, bool) {
+        fn walk(path: &mut Vec<Stage>, steps: u32, mutating: bool, seen: &mut impl FnMut(&[Stage])) {
+            seen(path);
+            if steps == 0 {
+                return;
+            }
+            let here = *path.last().expect("a path has a beginning");
+            for next in Stage::ALL {
+                if here.then(next, mutating).is_ok() {
+                    path.push(next);
+                    walk(path, steps - 1, mutating, seen);
+                    path.pop();
+                }
+            }
+        }
+        let (mut ever, mut always) = (false, true);
+        walk(&mut vec![Stage::Planned], 6, mutating, &mut |path| {
+            if path.last() == Some(&at) {
+                ever = true;
+                always &= path.contains(&by);
+            }
+        });
+        (ever, always)
+    }
+
+    #[test]
+    fn nothing_is_ambiguous_that_never_reached_sending_and_no_read_is() {
+        assert_eq!(reaches(Stage::Ambiguous, Stage::Sending, true), (true, true));
+        assert_eq!(reaches(Stage::Ambiguous, Stage::Sending, false).0, false);
+        assert_eq!(reaches(Stage::Sending, Stage::Planned, true), (true, true));
+        assert_eq!(reaches(Stage::Sending, Stage::Planned, false).0, false);
+    }
+
+    /// Every pair, against the table written out again.
+    #[test]
+    fn every_forbidden_transition_is_refused() {
+        let both = [
+            "planned planned",
+            "planned blocked",
+            "planned failed",
+            "planned pending",
+            "pending planned",
+            "pending blocked",
+            "pending failed",
+            "pending confirmed",
+            "failed planned",
+        ];
+        let changes = [
+            "planned sending",
+            "sending confirmed",
+            "sending failed",
+            "sending ambiguous",
+            "ambiguous confirmed",
+            "ambiguous failed",
+        ];
+        for mutating in [false, true] {
+            for from in Stage::ALL {
+                for to in Stage::ALL {
+                    let name = format!("{} {}", from.as_str(), to.as_str());
+                    let wanted = both.contains(&name.as_str())
+                        || (mutating && changes.contains(&name.as_str()))
+                        || (!mutating && name == "planned confirmed");
+                    assert_eq!(from.then(to, mutating).is_ok(), wanted, "{name}, mutating: {mutating}");
+                }
+            }
+        }
+    }
+
+    /// What is sent, was answered or was refused is never planned once more under the same word.
+    #[test]
+    fn what_may_have_happened_is_never_planned_again() {
+        for stage in [Stage::Sending, Stage::Confirmed, Stage::Ambiguous, Stage::Blocked] {
+            assert!(stage.then(Stage::Planned, true).is_err(), "{stage:?}");
+            assert!(stage.then(Stage::Sending, true).is_err(), "{stage:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod activity;
 pub mod answer;
+pub mod approval;
 pub mod audit;
 pub mod backoff;
 pub mod blank;
@@ -15,6 +16,7 @@ pub mod digest;
 pub mod error;
 pub mod id;
 pub mod limit;
+pub mod mark;
 pub mod moment;
 pub mod opportunity;
 pub mod policy;

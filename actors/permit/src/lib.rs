@@ -10,11 +10,60 @@
 //!
 //! Nothing here touches a clock or a socket. When a check fails, nothing has left.
 //!
-//! A permit cannot be copied, and neither a judgement nor a cleared request can be made by hand:
+//! Where the rules ask, the mint wants a person's yes ([`Approved`]) to exactly this request under exactly
+//! these rules; a yes to other bytes is worth nothing here. What a person must do himself gets no
+//! permit at all.
+//!
+//! A permit cannot be copied or stored, is used by whoever takes it, and neither a judgement nor a cleared request can be made by hand:
 //!
 //! ```compile_fail
 //! fn twice(permit: mm_permit::Permit) -> (mm_permit::Permit, mm_permit::Permit) {
 //!     (permit.clone(), permit)
+//! }
+//! ```
+//!
+//! ```
+//! // What stands in the refused examples below compiles for what may be kept.
+//! fn keep<T: serde::Serialize>(_: T) {}
+//! fn read_back<T: for<'a> serde::Deserialize<'a>>() {}
+//! fn store(request: mm_core::action::Request) {
+//!     keep(request);
+//!     read_back::<mm_core::action::Request>();
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn keep<T: serde::Serialize>(_: T) {}
+//! fn store(permit: mm_permit::Permit) {
+//!     keep(permit)
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn read_back<T: for<'a> serde::Deserialize<'a>>() {}
+//! fn load() {
+//!     read_back::<mm_permit::Permit>()
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn mint_by_hand(permit: mm_permit::Permit) -> mm_permit::Permit {
+//!     mm_permit::Permit { used: false, ..permit }
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn dial_twice(cleared: mm_permit::Cleared) {
+//!     fn dial(_: mm_permit::Cleared) {}
+//!     dial(cleared);
+//!     dial(cleared);
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! use mm_core::approval::Approved;
+//! fn say_yes_to_something_else(yes: Approved, other: &mm_core::action::Request) -> Approved {
+//!     Approved { request: other.asked_hash(), ..yes }
 //! }
 //! ```
 //!
@@ -33,6 +82,7 @@
 use std::time::Duration;
 
 use mm_core::action::{Action, Request};
+use mm_core::approval::{Approved, NotApproved};
 use mm_core::digest::Digest;
 use mm_core::id::{ActionId, Epoch};
 use mm_core::moment::Moment;
@@ -66,6 +116,9 @@ pub enum Refused {
     /// The judgement does not permit, and no approval answers its `ask`.
     #[error("no permit: the verdict is {}", .0.as_str())]
     Verdict(Verdict),
+    /// A person was asked, and this is no yes to what is to be sent.
+    #[error("no permit")]
+    NotApproved(#[source] NotApproved),
     /// A slot of the request has no secret.
     #[error("the request has the slot {0}, and there is no secret for it")]
     Unfilled(String),
@@ -97,6 +150,8 @@ pub struct Terms<'a> {
     pub request: &'a Request,
     /// The generation of the breaker that admitted it.
     pub breaker_generation: u64,
+    /// The person's yes, if one was given.
+    pub approval: Option<&'a Approved>,
     /// Readings of the clocks.
     pub now: Now,
 }
@@ -110,11 +165,21 @@ impl Mint {
     /// Makes a permit from a judgement.
     ///
     /// # Errors
-    /// [`Refused::Verdict`] unless the verdict is `permit`; [`Refused::Host`] if the request goes
-    /// to a host that the deciding rule pack does not name.
+    /// [`Refused::Verdict`] unless the verdict is `permit`, or `ask` with a person's yes;
+    /// [`Refused::NotApproved`] if that is no yes to this request of this action under this judgement;
+    /// [`Refused::Host`] if the request goes to a host that the deciding rule pack does not name.
     pub fn mint(&mut self, judgement: &Judgement, terms: Terms<'_>) -> Result<Permit, Refused> {
-        if judgement.verdict != Verdict::Permit {
-            return Err(Refused::Verdict(judgement.verdict));
+        let asked = terms.request.asked_hash();
+        match (judgement.verdict, terms.approval) {
+            (Verdict::Permit, None) => {}
+            // The rules do not ask any more; what was approved is still all that is sent.
+            (Verdict::Permit, Some(yes)) if yes.request() == asked => {}
+            (Verdict::Permit, Some(_)) => return Err(Refused::NotApproved(NotApproved::Request)),
+            (Verdict::Ask, Some(yes)) if !judgement.by_owner => {
+                let covered = yes.covers(terms.id, asked, judgement.digest(), terms.now.wall);
+                covered.map_err(Refused::NotApproved)?;
+            }
+            (verdict, _) => return Err(Refused::Verdict(verdict)),
         }
         let host = terms.request.url().host();
         if !judgement.hosts.iter().any(|allowed| allowed == host) {

@@ -24,7 +24,14 @@ fn judge(action: &Action) -> Judgement {
 
 fn permit(action: &Action) -> Result<Permit, Refused> {
     let id = ActionId::new("1-1.read");
-    let terms = Terms { action, id: &id, request: &action.request, breaker_generation: 1, now: now(0) };
+    let terms = Terms {
+        action,
+        id: &id,
+        request: &action.request,
+        breaker_generation: 1,
+        approval: None,
+        now: now(0),
+    };
     Mint::new(Epoch(1)).mint(&judge(action), terms)
 }
 

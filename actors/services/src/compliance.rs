@@ -5,6 +5,7 @@
 //! It calls nobody but the store.
 
 use mm_core::action::{Action, Request};
+use mm_core::approval::Approved;
 use mm_core::digest::Digest;
 use mm_core::id::{ActionId, Space};
 use mm_core::limit::Quota;
@@ -76,6 +77,8 @@ pub enum Msg {
         breaker_generation: u64,
         /// The version of the rules that the action was judged by.
         rules: Digest,
+        /// A person's yes, if the rules asked for one.
+        approval: Option<Box<Approved>>,
         /// Where the permit goes.
         reply: Reply<Result<Permit, NoPermit>>,
     },
@@ -99,7 +102,8 @@ impl Compliance {
     }
 
     /// Judges once more, and mints a permit for exactly `request`. `rules` is the version of the
-    /// ruling that the action came here by: what it was charged and obliged to is by those rules.
+    /// ruling that the action came here by: what it was charged and obliged to is by those rules. Where
+    /// the rules ask, `approval` must be a person's yes to exactly this request under this judgement.
     ///
     /// # Errors
     /// The outer error if the service did not answer, the inner if there is no permit.
@@ -111,10 +115,12 @@ impl Compliance {
         request: &Request,
         breaker_generation: u64,
         rules: Digest,
+        approval: Option<Approved>,
     ) -> Result<Result<Permit, NoPermit>, CallError> {
         let (action, space, id) = (Box::new(action.clone()), space.clone(), id.clone());
-        let request = Box::new(request.clone());
-        let ask = |reply| Msg::Permit { action, space, id, request, breaker_generation, rules, reply };
+        let (request, approval) = (Box::new(request.clone()), approval.map(Box::new));
+        let ask =
+            |reply| Msg::Permit { action, space, id, request, breaker_generation, rules, approval, reply };
         self.0.call(ask, CALL_TIMEOUT).await
     }
 }
@@ -191,7 +197,7 @@ impl Component for ComplianceService {
             Msg::Judge { action, space, reply } => {
                 reply.send(self.rule(state, &action, &space));
             }
-            Msg::Permit { action, space, id, request, breaker_generation, rules, reply } => {
+            Msg::Permit { action, space, id, request, breaker_generation, rules, approval, reply } => {
                 if let Some(why) = self.0.held() {
                     reply.send(Err(NoPermit::Held(why)));
                     return Ok(());
@@ -206,11 +212,14 @@ impl Component for ComplianceService {
                     id: &id,
                     request: &request,
                     breaker_generation,
+                    approval: approval.as_deref(),
                     now: self.0.both_clocks(),
                 };
                 reply.send(match state.mint.mint(&ruling.judgement, terms) {
                     Ok(permit) => Ok(permit),
-                    Err(Refused::Verdict(_)) => Err(NoPermit::Judged(Box::new(ruling))),
+                    Err(Refused::Verdict(_) | Refused::NotApproved(_)) => {
+                        Err(NoPermit::Judged(Box::new(ruling)))
+                    }
                     Err(refused) => Err(NoPermit::Refused(refused)),
                 });
             }

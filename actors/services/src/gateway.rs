@@ -5,23 +5,23 @@
 //! walks are cut off: what was `planned` provably never left or was a read, and what was `sending`
 //! becomes `ambiguous` at the next start; nothing is sent again by itself.
 //!
+//! What walks is a run's proposal, a service's own act ([`SystemAction`]), or what waited for a person or
+//! a slot and is carried out without a run ([`Gateway::carry_out`]).
+//!
 //! It calls compliance, the limiter, the platforms, the accounts, the alerts and the store.
 
-use mm_core::action::Action;
-use mm_core::activity::{ActionRecord, Stage};
-use mm_core::answer::Answer;
-use mm_core::id::{ActionId, RunId, Space, StrategyId};
-use mm_core::moment::Moment;
-use mm_core::run::{Refusal, RunRecord};
-use mm_store::{Change, CommitError, Key, NewEntry, Record, Span};
-use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use mm_core::action::Action;
+use mm_core::error::ErrorClass;
+use mm_core::id::{ActionId, RunId, Space, StrategyId};
+use mm_core::run::Refusal;
+use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
 use tokio::task::JoinSet;
 
 use crate::accounts::Accounts;
@@ -29,16 +29,23 @@ use crate::alerts::Alerts;
 use crate::compliance::Compliance;
 use crate::limiter::Limiter;
 use crate::platforms::Platforms;
-use crate::records::{LookUpRow, OpenRow};
-use crate::shared::Shared;
+use crate::shared::{CALL_TIMEOUT, Shared};
 
+mod asking;
+mod crash;
 mod fence;
 mod halt;
+mod kept;
+pub(crate) mod marks;
+mod proposal;
 mod road;
+mod sealing;
 mod settling;
 mod writing;
 
 pub use fence::Fence;
+pub use kept::Considered;
+pub use proposal::{Kept, Origin, Proposal, SystemAction, Walked};
 pub use settling::{NotSettled, Settlement, Settling};
 
 /// What is said of a mutating action that a crash cut off.
@@ -49,50 +56,6 @@ const CUT_OFF: &str =
 #[derive(Clone, Default)]
 pub struct Gateway(Handle<Msg>);
 
-/// An action as a run proposes it.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    /// Whose it is.
-    pub space: Space,
-    /// Who proposes.
-    pub strategy: StrategyId,
-    /// In which run.
-    pub run: RunId,
-    /// The version of the run's row: every record of this action expects it, so that a run that was
-    /// fenced off cannot write another word.
-    pub run_version: u64,
-    /// Under which step name.
-    pub step: String,
-    /// What is proposed.
-    pub action: Action,
-    /// The hash of the action as it was proposed, before any redirect: what its step is journalled with.
-    pub first_hash: mm_core::digest::Digest,
-    /// When the run must be over; no wait on the road is longer.
-    pub deadline: Moment,
-    /// Closed when the run is over for the machine: nothing of it is permitted, spent or sent then.
-    pub fence: Fence,
-}
-
-impl Proposal {
-    /// The action's id: the same whenever this step of this run is walked.
-    pub fn id(&self) -> ActionId {
-        ActionId::new(format!("{}.{}", self.run, self.step))
-    }
-}
-
-/// Where the road led.
-#[derive(Debug, Clone)]
-pub enum Walked {
-    /// To an answer.
-    Done(Answer),
-    /// To a refusal.
-    Refused(Refusal),
-    /// To the owner's inbox.
-    Pending(ActionId),
-    /// Nowhere: the run was fenced off.
-    Fenced,
-}
-
 /// What it is sent.
 pub enum Msg {
     /// Walk an action.
@@ -102,25 +65,73 @@ pub enum Msg {
         /// Where the answer goes.
         reply: Reply<Result<Walked, String>>,
     },
+    /// Walk an act of the machine's own.
+    System {
+        /// What.
+        action: Box<SystemAction>,
+        /// Where the answer goes.
+        reply: Reply<Result<Walked, String>>,
+    },
+    /// Walk what waited for a person or a slot.
+    CarryOut {
+        /// Whose it is.
+        space: Space,
+        /// Which action.
+        id: ActionId,
+        /// Where the answer goes.
+        reply: Reply<Result<Walked, String>>,
+    },
+    /// What would be sent, and what do the rules say to it? Nothing is spent or sent.
+    Consider {
+        /// Whose it is.
+        space: Space,
+        /// Who would do it.
+        strategy: StrategyId,
+        /// Under which id.
+        id: ActionId,
+        /// What.
+        action: Box<Action>,
+        /// Where the answer goes.
+        reply: Reply<Result<Result<Considered, Refusal>, String>>,
+    },
+}
+
+impl Msg {
+    fn shown(&self) -> Option<&Action> {
+        match self {
+            Msg::Act { proposal, .. } => Some(&proposal.action),
+            Msg::System { action, .. } => Some(&action.action),
+            Msg::Consider { action, .. } => Some(action),
+            Msg::CarryOut { .. } => None,
+        }
+    }
 }
 
 impl mm_supervision::Inspect for Msg {
     fn kind(&self) -> &'static str {
-        "act"
+        match self {
+            Msg::Act { .. } => "act",
+            Msg::System { .. } => "system",
+            Msg::CarryOut { .. } => "carry-out",
+            Msg::Consider { .. } => "consider",
+        }
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {
-        let Msg::Act { proposal, .. } = self;
+        let Some(action) = self.shown() else { return Vec::new() };
         vec![
-            ("platform", proposal.action.platform.to_string()),
-            ("kind", proposal.action.kind.to_string()),
-            ("url", proposal.action.request.url().shown()),
+            ("platform", action.platform.to_string()),
+            ("kind", action.kind.to_string()),
+            ("url", action.request.url().shown()),
         ]
     }
 
     fn action(&self) -> Option<String> {
-        let Msg::Act { proposal, .. } = self;
-        Some(proposal.id().to_string())
+        match self {
+            Msg::Act { proposal, .. } => Some(proposal.id().to_string()),
+            Msg::CarryOut { id, .. } | Msg::Consider { id, .. } => Some(id.to_string()),
+            Msg::System { .. } => None,
+        }
     }
 }
 
@@ -143,7 +154,48 @@ impl Gateway {
         let proposal = Box::new(proposal);
         self.0.call(|reply| Msg::Act { proposal, reply }, within).await
     }
+
+    /// Walks an act of the machine's own down the same road: judged, charged, permitted and on record
+    /// like any other, as `system-EPOCH-N.STEP` of `system.SERVICE`. Nobody is asked about it: where a
+    /// rule asks it is refused. Two acts of the same bytes are two acts.
+    ///
+    /// # Errors
+    /// As [`Gateway::act`].
+    pub async fn system(&self, action: SystemAction) -> Result<Result<Walked, String>, CallError> {
+        let within = action.within + ANSWER_AFTER;
+        let action = Box::new(action);
+        self.0.call(|reply| Msg::System { action, reply }, within).await
+    }
+
+    /// Walks what waited for a person or a slot, under its own id: judged again, and sent once.
+    /// [`Walked::Pending`] says that it goes on waiting, [`Walked::Fenced`] that another was faster.
+    ///
+    /// # Errors
+    /// As [`Gateway::act`].
+    pub async fn carry_out(&self, space: &Space, id: &ActionId) -> Result<Result<Walked, String>, CallError> {
+        let (space, id) = (space.clone(), id.clone());
+        self.0.call(|reply| Msg::CarryOut { space, id, reply }, kept::WITHIN + ANSWER_AFTER).await
+    }
+
+    /// What would be sent for an action, and what the rules say to it now. Nothing is spent or sent.
+    ///
+    /// # Errors
+    /// As [`Gateway::act`]; the inmost says why it could not be sent at all.
+    pub async fn consider(
+        &self,
+        space: &Space,
+        strategy: &StrategyId,
+        id: &ActionId,
+        action: Action,
+    ) -> Result<Result<Result<Considered, Refusal>, String>, CallError> {
+        let (space, strategy, id) = (space.clone(), strategy.clone(), id.clone());
+        let action = Box::new(action);
+        self.0.call(|reply| Msg::Consider { space, strategy, id, action, reply }, CALL_TIMEOUT).await
+    }
 }
+
+/// So much later than its own deadline a walk has answered.
+const ANSWER_AFTER: Duration = Duration::from_secs(70);
 
 /// The services that the road leads through.
 #[derive(Clone)]
@@ -162,6 +214,8 @@ pub struct GatewayService {
     pub alerts: Alerts,
     /// What the owner was told of platforms and is not over.
     pub troubles: Troubles,
+    /// Numbers the machine's own acts of this epoch.
+    pub acts: Arc<AtomicU64>,
 }
 
 /// Which alerts about platforms stand, so that a success need not ask the store each time.
@@ -203,130 +257,66 @@ impl Component for GatewayService {
                 tracing::error!(%error, "a walk down the road ended in a panic");
             }
         }
-        let Msg::Act { proposal, reply } = msg;
         let road = self.clone();
         state.walks.spawn(inherit(async move {
-            let walked = match AssertUnwindSafe(road.walk(&proposal)).catch_unwind().await {
-                Ok(walked) => walked.map_err(|fault| fault.to_string()),
-                Err(_) => {
-                    tracing::error!(action = %proposal.id(), "a walk down the road ended in a panic");
-                    road.settle_quietly(&proposal, true).await;
-                    Err("the road ended in a panic; this is a bug, report it with the log".to_owned())
+            match msg {
+                Msg::Act { proposal, reply } => {
+                    reply.send(road.guarded(&proposal).await);
                 }
-            };
-            reply.send(walked);
+                Msg::System { action, reply } => {
+                    reply.send(road.guarded(&road.system(*action)).await);
+                }
+                Msg::CarryOut { space, id, reply } => {
+                    let walked = match road.kept(&space, &id) {
+                        Ok(Some(proposal)) => road.guarded(&proposal).await,
+                        Ok(None) => Ok(Walked::Fenced),
+                        Err(fault) => Err(fault.to_string()),
+                    };
+                    reply.send(walked);
+                }
+                Msg::Consider { space, strategy, id, action, reply } => {
+                    let considered = road.consider(space, strategy, &id, *action).await;
+                    reply.send(considered.map_err(|fault| fault.to_string()));
+                }
+            }
         }));
         Ok(())
     }
 }
 
 impl GatewayService {
-    /// After a crash: what may have left and changed something is ambiguous, and a person is told;
-    /// a read simply did not end.
-    async fn settle_what_a_crash_left(&self) -> Result<(), Fault> {
-        let store = &self.shared.store;
-        for space in [Space::machine(), Space::default_owner()] {
-            for (id, open) in store.scan::<OpenRow>(&space, Span::all(), usize::MAX)?.rows {
-                self.settle(&space, &id, open.value.mutating, true).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A walk that the machine itself could not finish: what it left open is settled now, as far as
-    /// it is known, and not only at the next start.
-    async fn settle_what_broke(&self, p: &Proposal, draft: &writing::Draft) {
-        self.settle_quietly(p, draft.may_have_left()).await;
-    }
-
-    async fn settle_quietly(&self, p: &Proposal, may_have_left: bool) {
-        let mutating = p.action.request.method().is_mutating();
-        let id = p.id();
-        let settled = match self.shared.store.get::<OpenRow>(&p.space, id.as_str()) {
-            Ok(Some(_)) => self.settle(&p.space, id.as_str(), mutating, may_have_left).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = settled {
-            tracing::error!(action = %id, %error, "an action is settled at the next start");
-        }
-    }
-
-    /// A walk that was fenced off because its run is over is nobody's any more: what it left open is
-    /// settled as after a crash. While another has taken the run up, that one walks the same action.
-    async fn settle_what_a_run_left(&self, p: &Proposal) -> Result<(), Fault> {
-        let (store, id) = (&self.shared.store, p.id());
-        loop {
-            let Some(run) = store.get::<RunRecord>(&p.space, p.run.as_str())? else { return Ok(()) };
-            if run.value.outcome.is_none() && run.version != p.run_version {
-                return Ok(());
-            }
-            let Some(open) = store.get::<OpenRow>(&p.space, id.as_str())? else { return Ok(()) };
-            let settled = self.settled(&p.space, id.as_str(), open.value.mutating, true)?;
-            let key = Key::of::<RunRecord>(&p.space, p.run.as_str())?;
-            match store.commit(settled.expect_version(key, run.version)).await {
-                Ok(_) => return Ok(()),
-                // It was taken up, or ended, at this very moment.
-                Err(CommitError::Refused { .. }) => {}
-                Err(error) => return Err(error.into()),
+    /// Walks; a panic on the way ends the walk alone.
+    async fn guarded(&self, proposal: &Proposal) -> Result<Walked, String> {
+        match AssertUnwindSafe(self.walk(proposal)).catch_unwind().await {
+            Ok(walked) => walked.map_err(|fault| fault.to_string()),
+            Err(_) => {
+                tracing::error!(action = %proposal.id(), "a walk down the road ended in a panic");
+                self.settle_quietly(proposal, true).await;
+                Err("the road ended in a panic; this is a bug, report it with the log".to_owned())
             }
         }
     }
 
-    async fn settle(
-        &self,
-        space: &Space,
-        id: &str,
-        mutating: bool,
-        may_have_left: bool,
-    ) -> Result<(), Fault> {
-        let change = self.settled(space, id, mutating, may_have_left)?;
-        self.shared.store.commit(change).await?;
-        Ok(())
-    }
-
-    /// The change that settles an open action.
-    fn settled(&self, space: &Space, id: &str, mutating: bool, may_have_left: bool) -> Result<Change, Fault> {
-        let (store, now) = (&self.shared.store, self.shared.now());
-        let mut change = Change::new().delete(Key::new(space, OpenRow::KIND, id)?);
-        if let Some(row) = store.get::<ActionRecord>(space, id)? {
-            let reached = if may_have_left { row.value.stage } else { Stage::Planned };
-            let (stage, sentence) = after_a_crash(reached, mutating);
-            let record =
-                ActionRecord { stage, updated_at: now, error: Some(sentence.to_owned()), ..row.value };
-            let kind = format!("action.{}", stage.as_str());
-            let payload = json!({ "action": id, "why": sentence });
-            change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
-            if stage == Stage::Ambiguous {
-                self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
-                change = change.put(space, id, &LookUpRow::since(now))?;
-                self.shared.settings().reconcilers.wake();
-            }
+    /// A system action as it is walked.
+    fn system(&self, system: SystemAction) -> Proposal {
+        let SystemAction { space, service, step, action, within } = system;
+        let nth = self.acts.fetch_add(1, Ordering::Relaxed) + 1;
+        let strategy = format!("system.{service}").parse();
+        Proposal {
+            space,
+            strategy: strategy.expect("a service's name is a slug"),
+            run: RunId::new(format!("system-{}-{nth}", self.shared.store.epoch())),
+            origin: Origin::System,
+            step,
+            first_hash: action.hash(),
+            action,
+            deadline: self.shared.now().plus(within),
+            fence: Fence::default(),
         }
-        Ok(change)
     }
 }
 
-/// What an action that was open when the process died has become.
-fn after_a_crash(stage: Stage, mutating: bool) -> (Stage, &'static str) {
-    match (stage, mutating) {
-        (Stage::Sending, true) => (Stage::Ambiguous, CUT_OFF),
-        (_, true) => (Stage::Failed, "the process or its run ended before it was sent; it did not happen"),
-        (_, false) => (Stage::Failed, "the process or its run ended while it was being read"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_may_have_left_and_changed_something_is_ambiguous() {
-        for stage in [Stage::Planned, Stage::Sending] {
-            for mutating in [false, true] {
-                let ambiguous = after_a_crash(stage, mutating).0 == Stage::Ambiguous;
-                assert_eq!(ambiguous, stage == Stage::Sending && mutating);
-            }
-        }
-    }
+/// A refusal that somebody's rule or word decided.
+fn refused(why: impl Into<String>) -> Refusal {
+    Refusal::new(ErrorClass::Compliance, why)
 }

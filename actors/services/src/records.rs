@@ -1,7 +1,9 @@
 //! The rows that services keep for themselves. Rows that are core types stand in `mm_store::records`.
 
 mod alert;
+mod approval;
 mod budget;
+mod change;
 mod crash;
 mod decision;
 mod look_up;
@@ -10,7 +12,9 @@ mod trust;
 mod way;
 
 pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
+pub use approval::{ApprovalRow, QuotedRule};
 pub use budget::{BudgetRow, RestartNote};
+pub use change::{ChangeRow, SettledTelling, Standing};
 pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
 pub use decision::{DecisionRow, RuleSetRow, Unusable};
 pub use look_up::LookUpRow;

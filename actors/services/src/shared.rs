@@ -116,6 +116,8 @@ pub struct Shared {
     pub trust: Trust,
     /// Told of every piece of work that ended well: what restart budgets are given back for.
     pub proved: Arc<Notify>,
+    /// Told when an action begins to wait for a person or a slot, and when one is settled at last.
+    pub inbox: Arc<Notify>,
 }
 
 /// Takes out of a text what looks like a secret.

@@ -418,6 +418,7 @@ impl Services {
             accounts: self.accounts.clone(),
             alerts: self.alerts.clone(),
             troubles: Default::default(),
+            acts: Default::default(),
         };
         permanent("gateway", "walks every action down the one road", self.gateway.handle(), move || {
             service.clone()

@@ -6,6 +6,7 @@
 use mm_core::activity::ActionRecord;
 use mm_core::breaker::Breaker;
 use mm_core::limit::{CoolDown, QuotaState};
+use mm_core::mark::Mark;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{RunRecord, StepRecord};
 
@@ -47,4 +48,10 @@ impl Record for Breaker {
 /// Cool-downs. Row id: the platform, or `PLATFORM/ACCOUNT`.
 impl Record for CoolDown {
     const KIND: Kind = Kind::new("cool-down", 113, 1);
+}
+
+/// What became of changes, so that none is made twice. Row id: `STRATEGY/HASH` with the hash of the
+/// action in hex. Kept for ever: the very same change is never news.
+impl Record for Mark {
+    const KIND: Kind = Kind::new("mark", 124, 1);
 }

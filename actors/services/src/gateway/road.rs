@@ -3,7 +3,7 @@
 //! ```text
 //! 1 judge    rules → verdict and the rules that decided    forbid → blocked, audited, alert
 //! 2 approve  only for `ask`                                → inbox; the run gets Pending and ends
-//! 3 spend    room in every quota, reserved                 full → wait, or refused with a time
+//! 3 spend    room in every quota, reserved                 full → wait, or queued with a time
 //! 4 permit   judged again now, minted, bound to the hash
 //! 5 intent   spend and intent on record, synced, before the first byte
 //! 6 send     credential slots filled, breaker, transport
@@ -16,9 +16,10 @@
 
 use std::time::Duration;
 
-use mm_core::action::{Action, Request};
+use mm_core::action::Request;
 use mm_core::activity::Stage;
 use mm_core::answer::Answer;
+use mm_core::approval::Approved;
 use mm_core::backoff::Backoff;
 use mm_core::breaker::Admit;
 use mm_core::digest::Digest;
@@ -29,14 +30,14 @@ use mm_core::moment::Moment;
 use mm_core::rule::Verdict;
 use mm_core::run::Refusal;
 use mm_core::secret::Secret;
+use mm_core::url::LogicalUrl;
 use mm_core::vault::Slot;
 use mm_permit::{Permit, Refused};
 use mm_supervision::Fault;
 
 use super::halt::Halt;
-use super::writing::Draft;
-use super::{GatewayService, Proposal, Walked};
-use crate::accounts::{Presented, has_slot};
+use super::writing::{Draft, next_step};
+use super::{GatewayService, Kept, Origin, Proposal, Walked};
 use crate::compliance::{NoPermit, Ruling};
 use crate::limiter::{Charge, Learnt};
 use crate::platforms::{Lane, Platforms, SendFailed};
@@ -46,6 +47,8 @@ use crate::transport::RawAnswer;
 const TRIES_MAX: u32 = 3;
 /// Redirects followed, each an action of its own.
 const HOPS_MAX: u32 = 5;
+/// An isolated breaker is looked at again so much later.
+const BREAKER_LOOK: Duration = Duration::from_secs(300);
 /// The longest wait on the road for a slot.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -77,39 +80,23 @@ impl GatewayService {
     pub(super) async fn walk(&self, proposal: &Proposal) -> Result<Walked, Fault> {
         let mut hop = proposal.clone();
         for hops in 0..=HOPS_MAX {
-            let (walked, mut draft) = self.walk_hop(&hop, hops).await?;
-            let Walked::Done(answer) = &walked else { return Ok(walked) };
-            let Some(location) = redirect(&hop, answer) else { return Ok(walked) };
-            if hop.action.request.method().is_mutating() {
-                draft.stage(Stage::Ambiguous);
-                let why = format!(
-                    "{} redirects a request that changes something; whether it happened is to be seen there",
-                    hop.action.request.url()
-                );
-                let refusal = Refusal::new(ErrorClass::Fatal, why);
-                return self.refuse(&hop, draft, refusal).await;
-            }
-            match derive(proposal, &hop, location, hops + 1) {
-                Ok(next) => hop = next,
-                Err(why) => {
-                    draft.stage(Stage::Failed);
-                    let refusal = Refusal::new(ErrorClass::Compliance, why);
-                    return self.refuse(&hop, draft, refusal).await;
-                }
-            }
+            let (walked, next) = self.walk_hop(&hop, hops).await?;
+            let Some(next) = next else { return Ok(walked) };
+            hop = derive(&hop, next);
         }
         let why = format!("{} redirects more than {HOPS_MAX} times", proposal.action.request.url());
         let refusal = Refusal::new(ErrorClass::Fatal, why);
         self.refuse(&hop, Draft::of(&hop, self.shared.now(), HOPS_MAX), refusal).await
     }
 
-    async fn walk_hop(&self, hop: &Proposal, hops: u32) -> Result<(Walked, Draft), Fault> {
+    /// Walks one hop; gives where it leads on to, if it does.
+    async fn walk_hop(&self, hop: &Proposal, hops: u32) -> Result<(Walked, Option<LogicalUrl>), Fault> {
         let mut draft = Draft::of(hop, self.shared.now(), hops);
         let mut tried = 0;
         loop {
             tried += 1;
             let halt = match self.once(hop, &mut draft).await {
-                Ok(answer) => return Ok((Walked::Done(answer), draft)),
+                Ok((answer, next)) => return Ok((Walked::Done(answer), next)),
                 Err(halt) => halt,
             };
             let walked = match halt {
@@ -121,45 +108,77 @@ impl GatewayService {
                     self.settle_what_broke(hop, &draft).await;
                     return Err(fault);
                 }
-                Halt::Refused(refusal) => self.refuse(hop, draft.clone(), refusal).await?,
-                Halt::Asked(ruling) => self.ask(hop, draft.clone(), &ruling).await?,
+                Halt::Refused(refusal) => self.refuse(hop, draft, refusal).await?,
+                Halt::Asked(asked) => self.ask(hop, draft, &asked.0, asked.1).await?,
+                Halt::Known(first, outcome) => self.known(hop, first, outcome).await?,
+                Halt::Later { not_before, refusal } => self.later(hop, draft, not_before, refusal).await?,
                 Halt::Again { not_before, refusal } => {
                     if tried < TRIES_MAX && self.wait(hop, not_before).await {
                         continue;
                     }
-                    self.refuse(hop, draft.clone(), refusal).await?
+                    self.refuse(hop, draft, refusal).await?
                 }
             };
-            return Ok((walked, draft));
+            return Ok((walked, None));
         }
     }
 
     /// One try, from judgement to record.
-    async fn once(&self, p: &Proposal, draft: &mut Draft) -> Result<Answer, Halt> {
+    async fn once(&self, p: &Proposal, draft: &mut Draft) -> Result<(Answer, Option<LogicalUrl>), Halt> {
         not_fenced(p)?;
-        let ruling = self.judge(p, draft).await?; // 1 and 2
+        self.look_for_mark(p, draft)?;
+        let ruling = self.judge(p, draft).await?; // 1
+        let request = self.seal(p, &ruling).await?;
+        let approval = self.approve(p, &ruling, &request)?; // 2
         let mut turn = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3
-        let request = self.seal(p, oblige(&p.action, &ruling)?).await?;
-        let permit = self.permit(p, draft, &request, turn.generation, ruling.rules).await?; // 4
+        let permit = self.permit(p, draft, &request, turn.generation, ruling.rules, approval).await?; // 4
         let secrets = self.secrets(p, &request).await?;
         self.intend(p, draft, &charge, &request, &permit).await?; // 5
         if p.fence.is_closed() {
             return Err(given_up(p, draft));
         }
-        let sent = self.send(p, &mut turn, permit, (request, secrets)).await; // 6
+        let sent = self.send(p, &mut turn, permit, request, secrets).await; // 6
         self.learn(p, &charge, &sent); // 7
         self.conclude(p, draft, sent).await // 8
+    }
+
+    /// What changes something is not done twice.
+    fn look_for_mark(&self, p: &Proposal, draft: &mut Draft) -> Result<(), Halt> {
+        if p.is_mutating() {
+            draft.saw(self.unmarked(p)?);
+        }
+        Ok(())
     }
 
     async fn judge(&self, p: &Proposal, draft: &mut Draft) -> Result<Ruling, Halt> {
         let ruling = self.compliance.judge(&p.action, &p.space).await?;
         draft.judged(&ruling);
         match ruling.judgement.verdict {
-            Verdict::Permit => Ok(ruling),
-            Verdict::Ask => Err(Halt::Asked(Box::new(ruling))),
+            Verdict::Permit | Verdict::Ask => Ok(ruling),
             Verdict::Forbid => Err(forbidden(&ruling)),
         }
+    }
+
+    /// Whether a person has said yes to exactly this, where one must.
+    fn approve(&self, p: &Proposal, ruling: &Ruling, request: &Request) -> Result<Option<Approved>, Halt> {
+        let judgement = &ruling.judgement;
+        let approval = match &p.origin {
+            Origin::System if judgement.verdict == Verdict::Ask => return Err(unasked(ruling)),
+            Origin::Kept(kept) => kept.approval.clone(),
+            Origin::Run { .. } | Origin::System => None,
+        };
+        let now = self.shared.now();
+        let covered = match (&approval, judgement.verdict) {
+            (None, verdict) => verdict == Verdict::Permit,
+            // The rules do not ask any more; what was approved is still all that is sent.
+            (Some(yes), Verdict::Permit) => yes.request() == request.asked_hash(),
+            (Some(yes), _) => {
+                let ruled = judgement.digest();
+                !judgement.by_owner && yes.covers(&p.id(), request.asked_hash(), ruled, now).is_ok()
+            }
+        };
+        if covered { Ok(approval) } else { Err(Halt::Asked(Box::new((ruling.clone(), request.clone())))) }
     }
 
     async fn pass_breaker(&self, p: &Proposal) -> Result<Turn<'_>, Halt> {
@@ -168,10 +187,16 @@ impl GatewayService {
             Admit::Yes { generation } | Admit::Probe { generation, .. } => {
                 Ok(Turn { platforms: &self.platforms, platform, lane, generation, taken: false })
             }
-            Admit::No { why, .. } => {
+            Admit::No { until, why } => {
                 let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
                 // The breaker's own time passes without us: a run does not wait for it.
-                Err(Halt::Refused(refusal))
+                match &p.origin {
+                    Origin::Kept(_) => {
+                        let not_before = until.unwrap_or_else(|| self.shared.now().plus(BREAKER_LOOK));
+                        Err(Halt::Later { not_before, refusal })
+                    }
+                    Origin::Run { .. } | Origin::System => Err(Halt::Refused(refusal)),
+                }
             }
         }
     }
@@ -192,50 +217,15 @@ impl GatewayService {
             let Err(full) = self.limiter.reserve(&charge).await? else { return Ok(charge) };
             let refusal =
                 Refusal { class: ErrorClass::RateLimit, why: full.to_string(), rules: vec!["limit".into()] };
-            let waited = match full.retry_at {
+            match full.retry_at {
                 Some(at) if self.has_time(p, at) => {
                     tracing::info!(action = %p.id(), "waiting: {full}");
-                    self.wait(p, at).await
+                    self.wait(p, at).await;
                 }
-                Some(_) => false,
-                None => false,
-            };
-            if !waited {
-                return Err(Halt::Refused(refusal));
+                Some(not_before) => return Err(Halt::Later { not_before, refusal }),
+                None => return Err(Halt::Refused(refusal)),
             }
         }
-    }
-
-    /// The request with its account's headers, secrets as their slots. A slot that somebody wrote himself
-    /// would ask for a secret that is not his to send.
-    async fn seal(&self, p: &Proposal, mut request: Request) -> Result<Request, Halt> {
-        let no = |why: String| Halt::Refused(Refusal::new(ErrorClass::Auth, why));
-        if has_slot(&request) {
-            return Err(no(
-                "the request has a credential slot of its own; an action names its account".into()
-            ));
-        }
-        let Some(account) = &p.action.account else { return Ok(request) };
-        let presented = self.accounts.present(&p.space, &p.action.platform, account).await?;
-        match presented.map_err(|missing| no(missing.to_string()))? {
-            Presented::Headers(headers) => {
-                for (name, value) in headers {
-                    request = request.with_obligation(&name, &value).map_err(|bad| no(bad.to_string()))?;
-                }
-                Ok(request)
-            }
-            Presented::NeedsRefresh(_) => Err(no(format!("the token of `{account}` is too old"))),
-        }
-    }
-
-    /// What fills the slots of a request.
-    async fn secrets(&self, p: &Proposal, request: &Request) -> Result<Vec<(Slot, Secret)>, Halt> {
-        let no = |why: String| Halt::Refused(Refusal::new(ErrorClass::Auth, why));
-        let slots = mm_permit::slots(request).map_err(|bad| no(bad.to_string()))?;
-        if slots.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.accounts.secrets(&p.space, slots).await?.map_err(|missing| no(missing.to_string()))
     }
 
     async fn permit(
@@ -245,13 +235,18 @@ impl GatewayService {
         request: &Request,
         generation: u64,
         rules: Digest,
+        approval: Option<Approved>,
     ) -> Result<Permit, Halt> {
         not_fenced(p)?;
-        match self.compliance.permit(&p.action, &p.space, &p.id(), request, generation, rules).await? {
+        let (action, space, id) = (&p.action, &p.space, p.id());
+        match self.compliance.permit(action, space, &id, request, generation, rules, approval).await? {
             Ok(permit) => Ok(permit),
             Err(NoPermit::Judged(ruling)) => {
                 draft.judged(&ruling);
-                Err(forbidden(&ruling))
+                match ruling.judgement.verdict {
+                    Verdict::Ask if !p.is_system() => Err(Halt::Asked(Box::new((*ruling, request.clone())))),
+                    _ => Err(forbidden(&ruling)),
+                }
             }
             // Nothing has left: the try starts over with the rules that are now in force.
             Err(changed @ NoPermit::RulesChanged) => {
@@ -271,7 +266,8 @@ impl GatewayService {
         p: &Proposal,
         turn: &mut Turn<'_>,
         permit: Permit,
-        (request, secrets): (Request, Vec<(Slot, Secret)>),
+        request: Request,
+        secrets: Vec<(Slot, Secret)>,
     ) -> Result<RawAnswer, SendFailed> {
         tracing::trace!(point = "gateway.send", action = %p.id(), "point");
         let sent = self.platforms.send(&turn.platform, &turn.lane, permit, request, secrets).await;
@@ -303,15 +299,15 @@ impl GatewayService {
         p: &Proposal,
         draft: &mut Draft,
         sent: Result<RawAnswer, SendFailed>,
-    ) -> Result<Answer, Halt> {
+    ) -> Result<(Answer, Option<LogicalUrl>), Halt> {
         let now = self.shared.now();
         let reached = match sent {
             Ok(raw) => reached(raw, now),
-            Err(failed) => return Err(self.failed(p, draft, failed, now)),
+            Err(failed) => return Err(self.failed(p, draft, failed, now)?),
         };
         if let Some((error, wait)) = reached.trouble
             && error.retry
-            && !p.action.request.method().is_mutating()
+            && !p.is_mutating()
             && draft.tries() < TRIES_MAX
         {
             let why = format!("{} answered with status {}", p.action.request.url(), reached.answer.status);
@@ -319,19 +315,38 @@ impl GatewayService {
             let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
             // An answer is an answer: if there is no time for another try, it is what came.
             if self.has_time(p, not_before) {
-                draft.tried(Some(reached.answer.status), &refusal.why);
+                draft.tried(Some(reached.answer.status), &refusal.why)?;
                 return Err(Halt::Again { not_before, refusal });
             }
         }
         let trouble = reached.trouble.map(|(error, _)| error);
         self.tell(p, trouble, &format!("it answers with status {}", reached.answer.status));
-        self.record(p, draft, &reached.answer, trouble).await?;
-        Ok(reached.answer)
+        if let (Some(account), Some(ErrorClass::Auth)) = (&p.action.account, trouble.map(|error| error.class))
+        {
+            self.accounts.trouble(&p.space, &p.action.platform, account, reached.answer.status);
+        }
+        let next = match leads(p, &reached.answer) {
+            Leads::Nowhere => None,
+            Leads::On(next) => Some(next),
+            Leads::Astray { class, why } => {
+                draft.answered(&reached.answer);
+                draft.stage(if p.is_mutating() { Stage::Ambiguous } else { Stage::Failed })?;
+                return Err(Halt::Refused(Refusal::new(class, why)));
+            }
+        };
+        self.record(p, draft, &reached.answer, trouble, next.is_some()).await?;
+        Ok((reached.answer, next))
     }
 
     /// What a failed exchange means for the action.
-    fn failed(&self, p: &Proposal, draft: &mut Draft, failed: SendFailed, now: Moment) -> Halt {
-        let mutating = p.action.request.method().is_mutating();
+    fn failed(
+        &self,
+        p: &Proposal,
+        draft: &mut Draft,
+        failed: SendFailed,
+        now: Moment,
+    ) -> Result<Halt, Fault> {
+        let mutating = p.is_mutating();
         let (class, retry, may_have_left) = match &failed {
             // Time alone made it so. A read is judged again. A change is not: its intent is on record, the
             // process stood still beside it, and who looks at the platform knows more than we do.
@@ -351,14 +366,14 @@ impl GatewayService {
             SendFailed::Transport(fault) => format!("{}: {}", p.action.request.url(), sentence(fault)),
             other => Fault::from(other).reason,
         };
-        draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed });
+        draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed })?;
         let refusal = Refusal::new(class, why);
-        if retry {
-            draft.tried(None, &refusal.why);
+        Ok(if retry {
+            draft.tried(None, &refusal.why)?;
             Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }
         } else {
             Halt::Refused(refusal)
-        }
+        })
     }
 
     /// Tells the owner of trouble that he must see to, and that it is over.
@@ -402,10 +417,12 @@ fn not_fenced(p: &Proposal) -> Result<(), Halt> {
 /// The run was given up between the intent and the send: a change is on record as one that did not happen.
 /// A read has nothing to say to anybody.
 fn given_up(p: &Proposal, draft: &mut Draft) -> Halt {
-    if !p.action.request.method().is_mutating() {
+    if !p.is_mutating() {
         return Halt::Fenced;
     }
-    draft.stage(Stage::Failed);
+    if let Err(no_way) = draft.stage(Stage::Failed) {
+        return Halt::Broken(no_way);
+    }
     let why =
         format!("{}: its run was given up before it was sent; it did not happen", p.action.request.url());
     Halt::Refused(Refusal::new(ErrorClass::Transient, why))
@@ -428,19 +445,13 @@ fn forbidden(ruling: &Ruling) -> Halt {
     })
 }
 
-/// The request with what the rules oblige us to send.
-fn oblige(action: &Action, ruling: &Ruling) -> Result<Request, Halt> {
-    let mut request = action.request.clone();
-    for (name, value) in ruling.judgement.obligations.all_headers() {
-        request = request.with_obligation(&name, &value).map_err(|bad| {
-            let why = format!(
-                "the rule pack of {} obliges to a header that cannot be sent: {bad}",
-                action.platform
-            );
-            Halt::Refused(Refusal { class: ErrorClass::Compliance, why, rules: ruling.judgement.rule_ids() })
-        })?;
-    }
-    Ok(request)
+/// Nobody is asked about what the machine does for itself.
+fn unasked(ruling: &Ruling) -> Halt {
+    let why = format!(
+        "a rule asks about it, and nobody is asked about what the machine does for itself: {}",
+        ruling.judgement.why()
+    );
+    Halt::Refused(Refusal { class: ErrorClass::Compliance, why, rules: ruling.judgement.rule_ids() })
 }
 
 fn reached(raw: RawAnswer, now: Moment) -> Reached {
@@ -466,23 +477,63 @@ fn sentence(fault: TransportFault) -> String {
     }
 }
 
-/// Where an answer redirects to, if it does. 303 after a change is the usual "done, see there"
-/// (RFC 9110, 15.4.4) and is an answer.
-fn redirect<'a>(hop: &Proposal, answer: &'a Answer) -> Option<&'a str> {
-    let followed = match answer.status {
-        301 | 302 | 307 | 308 => true,
-        303 => !hop.action.request.method().is_mutating(),
-        _ => false,
-    };
-    followed.then(|| answer.header("location")).flatten()
+/// Where an answer leads.
+enum Leads {
+    /// It is the answer.
+    Nowhere,
+    /// To another place, which is walked to as an action of its own.
+    On(LogicalUrl),
+    /// To where nothing is called, or where a change must not follow.
+    Astray { class: ErrorClass, why: String },
 }
 
-/// The derived action of a redirect: judged, permitted, charged and recorded like any other.
-fn derive(first: &Proposal, hop: &Proposal, location: &str, hops: u32) -> Result<Proposal, String> {
-    let from = hop.action.request.url();
-    let url =
-        from.join(location).map_err(|bad| format!("{from} redirects to where nothing is called: {bad}"))?;
+/// Where an answer redirects to, if it does. 303 after a change is the usual "done, see there"
+/// (RFC 9110, 15.4.4) and is an answer. 307 and 308 ask for the same change elsewhere (15.4.8 and 9):
+/// on the same host it is judged again; what goes to another host is for the owner. 301 and 302 do not
+/// say whether the change was made.
+fn leads(hop: &Proposal, answer: &Answer) -> Leads {
+    let (from, mutating) = (hop.action.request.url(), hop.is_mutating());
+    let redirects = match answer.status {
+        301 | 302 | 307 | 308 => true,
+        303 => !mutating,
+        _ => false,
+    };
+    let Some(location) = answer.header("location").filter(|_| redirects) else { return Leads::Nowhere };
+    let astray = |why| Leads::Astray { class: ErrorClass::Fatal, why };
+    match from.join(location) {
+        Ok(to) if !mutating => Leads::On(to),
+        Ok(to) if matches!(answer.status, 307 | 308) && to.host() == from.host() => Leads::On(to),
+        Ok(to) if matches!(answer.status, 307 | 308) => astray(format!(
+            "{from} redirects a request that changes something to another host, {}; it was not sent there: look \
+             at both, and do it yourself if it is right",
+            to.host()
+        )),
+        _ if mutating => astray(format!(
+            "{from} redirects a request that changes something; whether it happened is to be seen there"
+        )),
+        Ok(_) => Leads::Nowhere,
+        Err(bad) => Leads::Astray {
+            class: ErrorClass::Compliance,
+            why: format!("{from} redirects to where nothing is called: {bad}"),
+        },
+    }
+}
+
+/// The derived action of a redirect: judged, permitted, charged and recorded like any other. An account
+/// is not taken along to another host.
+fn derive(hop: &Proposal, url: LogicalUrl) -> Proposal {
     let mut action = hop.action.clone();
+    if url.host() != hop.action.request.url().host() {
+        action.account = None;
+    }
     action.request = hop.action.request.moved_to(url);
-    Ok(Proposal { step: format!("{}.r{hops}", first.step), action, ..hop.clone() })
+    let origin = match &hop.origin {
+        // The yes was to another request, and the row is another action's.
+        Origin::Kept(Kept { known_as, .. }) => {
+            let known_as = known_as.clone();
+            Origin::Kept(Kept { known_as, version: None, question: None, approval: None })
+        }
+        origin => origin.clone(),
+    };
+    Proposal { step: next_step(&hop.step), action, origin, ..hop.clone() }
 }

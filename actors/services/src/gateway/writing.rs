@@ -9,6 +9,7 @@ use mm_core::answer::Answer;
 use mm_core::digest::Digest;
 use mm_core::error::{Classified, ErrorClass};
 use mm_core::id::ActionId;
+use mm_core::mark::Mark;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord};
 use mm_core::untrusted::Untrusted;
@@ -18,10 +19,11 @@ use mm_supervision::{Fault, Hop, take_hops_here};
 use serde_json::json;
 
 use super::halt::Halt;
-use super::{CUT_OFF, GatewayService, Proposal, Walked};
+use super::marks::Seen;
+use super::{CUT_OFF, GatewayService, Origin, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::limiter::Charge;
-use crate::records::{HOPS_KEPT, LookUpRow, OpenRow, WayRow};
+use crate::records::{ChangeRow, HOPS_KEPT, LookUpRow, OpenRow, SettledTelling, Standing, WayRow};
 
 /// The longest sentence that a record keeps.
 const SENTENCE_CHARS_MAX: usize = 1000;
@@ -38,6 +40,10 @@ pub(super) struct Draft {
     sending: bool,
     /// The messages that have carried it so far.
     way: Vec<Hop>,
+    /// The mark of its change as it was when it began.
+    seen: Seen,
+    /// The whole change, once it is kept.
+    change: Option<ChangeRow>,
 }
 
 impl Draft {
@@ -67,7 +73,16 @@ impl Draft {
             error: None,
             parent: (hops > 0).then(|| ActionId::new(format!("{}.{}", p.run, base_step(&p.step)))),
         };
-        Self { record, rules: Digest::default(), tries: 0, tried: None, sending: false, way: Vec::new() }
+        Self {
+            record,
+            rules: Digest::default(),
+            tries: 0,
+            tried: None,
+            sending: false,
+            way: Vec::new(),
+            seen: Seen::default(),
+            change: None,
+        }
     }
 
     /// How often its intent was put on record.
@@ -82,13 +97,16 @@ impl Draft {
     }
 
     /// Notes how a try ended that is not the last word; it is audited with the next change.
-    pub(super) fn tried(&mut self, status: Option<u16>, what: &str) {
-        self.record.stage = Stage::Failed;
+    pub(super) fn tried(&mut self, status: Option<u16>, what: &str) -> Result<(), Fault> {
+        if self.record.stage != Stage::Failed {
+            self.stage(Stage::Failed)?;
+        }
         self.record.answer_status = status.or(self.record.answer_status);
         let what: String = what.chars().take(SENTENCE_CHARS_MAX).collect();
         self.tried = Some(json!({
             "action": self.record.id.as_str(), "try": self.tries, "status": status, "what": what,
         }));
+        Ok(())
     }
 
     /// Whether something can have left, as far as this walk knows.
@@ -116,10 +134,72 @@ impl Draft {
         WayRow { hops }
     }
 
-    /// Sets where it stands.
-    pub(super) fn stage(&mut self, stage: Stage) {
-        self.record.stage = stage;
+    /// Moves it on; a step that no action takes is a bug, and nothing is written.
+    pub(super) fn stage(&mut self, next: Stage) -> Result<(), Fault> {
+        self.record.stage = self
+            .record
+            .stage
+            .then(next, self.is_mutating())
+            .map_err(|no_way| Fault::bug(no_way.to_string()))?;
+        Ok(())
     }
+
+    fn is_mutating(&self) -> bool {
+        !matches!(self.record.method.as_str(), "GET" | "HEAD")
+    }
+
+    /// Takes the mark of its change as it is before anything is done.
+    pub(super) fn saw(&mut self, seen: Seen) {
+        self.seen = seen;
+    }
+
+    /// The mark as it was.
+    pub(super) fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Where it stands.
+    pub(super) fn record(&self) -> &ActionRecord {
+        &self.record
+    }
+
+    /// Says that it waits, and for what.
+    pub(super) fn waits(&mut self, why: String, now: Moment) -> Result<(), Fault> {
+        self.stage(Stage::Pending)?;
+        self.record.updated_at = now;
+        self.record.error = Some(why.chars().take(SENTENCE_CHARS_MAX).collect());
+        Ok(())
+    }
+
+    /// What was answered, where the answer is not the end.
+    pub(super) fn answered(&mut self, answer: &Answer) {
+        self.record.answer_status = Some(answer.status);
+        self.record.updated_at = answer.at;
+    }
+
+    /// The whole change, if it is kept.
+    pub(super) fn kept(&self) -> Option<&ChangeRow> {
+        self.change.as_ref()
+    }
+}
+
+/// The id of the action that a redirect makes of this one: `RUN.read.r1` → `RUN.read.r2`.
+pub(super) fn next_id(p: &Proposal) -> ActionId {
+    ActionId::new(format!("{}.{}", p.run, next_step(&p.step)))
+}
+
+/// The step name of the next hop: `read` → `read.r1`, `read.r1` → `read.r2`.
+pub(super) fn next_step(step: &str) -> String {
+    let hop: u32 = step.rsplit_once(".r").and_then(|(_, hop)| hop.parse().ok()).unwrap_or(0);
+    format!("{}.r{}", base_step(step), hop + 1)
+}
+
+/// What a change that a crash cut off before it left is told.
+pub(super) fn cut_off(record: &ActionRecord, held: bool) -> Standing {
+    let why = record.error.clone().unwrap_or_default();
+    let outcome = StepOutcome::Refused(Refusal::new(ErrorClass::Transient, why));
+    let telling = if held { SettledTelling::Due } else { SettledTelling::NotNeeded };
+    Standing::Settled { at: record.updated_at, outcome, telling }
 }
 
 /// The step that a hop's step name derives from: `read.r2` → `read`.
@@ -141,11 +221,16 @@ impl GatewayService {
             return Err(Halt::Fenced);
         }
         let now = self.shared.now();
-        let mutating = request.method().is_mutating();
+        let mutating = p.is_mutating();
         draft.tries += 1;
         draft.record.updated_at = now;
         draft.record.request_hash = request.hash();
-        draft.record.stage = if mutating { Stage::Sending } else { Stage::Planned };
+        if mutating {
+            draft.stage(Stage::Planned)?;
+            draft.stage(Stage::Sending)?;
+        } else {
+            draft.stage(Stage::Planned)?;
+        }
         let payload = json!({
             "action": draft.record.id.as_str(),
             "permit": permit.number(),
@@ -173,7 +258,12 @@ impl GatewayService {
             let refusal = Refusal::new(ErrorClass::Transient, why);
             change = change.and(step_row(p, &id, StepOutcome::Refused(refusal))?);
         }
-        committed(self.limiter.commit(charge, change).await?)?;
+        let (intended, kept) = self.intended(p, draft, request, now)?;
+        change = change.and(intended);
+        match self.limiter.commit(charge, change).await? {
+            Ok(()) => draft.change = kept,
+            Err(error) => return Err(self.not_intended(p, draft, error)?),
+        }
         draft.tried = None;
         draft.sending = true;
         Ok(())
@@ -186,6 +276,7 @@ impl GatewayService {
         draft: &mut Draft,
         answer: &Answer,
         trouble: Option<Classified>,
+        redirects: bool,
     ) -> Result<(), Halt> {
         let body = self.keep_body(answer).await?;
         let record = &mut draft.record;
@@ -194,20 +285,22 @@ impl GatewayService {
         record.answer_status = Some(answer.status);
         record.answer_bytes = answer.body.len() as u64;
         record.answer = (!answer.body.is_empty()).then_some(body);
-        record.stage = stage_of(&record.method, answer.status, trouble.is_some());
+        let stage = stage_of(&record.method, answer.status, trouble.is_some());
         record.error = trouble.map(|error| {
             format!("{} answered with status {} ({})", record.url, answer.status, error.class.as_str())
         });
         let outcome =
             StepOutcome::Done { status: answer.status, headers: answer.headers.clone(), body, at: answer.at };
+        draft.stage(stage)?;
         draft.sending = false;
         self.tell_if_ambiguous(p, draft);
-        let change = self.end(p, draft, outcome)?;
+        let end = if redirects { End::Redirects } else { End::With(outcome) };
+        let change = self.end(p, draft, &end)?;
         tracing::trace!(point = "gateway.record", action = %p.id(), "point");
         match committed(self.shared.store.commit(self.fenced(p)?.and(change)).await.map(|_| ())) {
             // The run moved on, but the answer is in hand: the record tells it, the journal does not.
             Err(Halt::Fenced) => {
-                let alone = self.ending(p, draft)?;
+                let alone = self.ending(p, draft, &end)?;
                 self.shared.store.commit(alone).await?;
                 Err(Halt::Fenced)
             }
@@ -227,7 +320,7 @@ impl GatewayService {
         draft.record.error = Some(refusal.why.chars().take(SENTENCE_CHARS_MAX).collect());
         self.tell_if_ambiguous(p, &draft);
         if draft.tries == 0 {
-            draft.record.stage = Stage::Blocked;
+            draft.stage(Stage::Blocked)?;
         }
         for rule in &refusal.rules {
             if !draft.record.checks.iter().any(|check| check.rule == *rule) {
@@ -243,15 +336,14 @@ impl GatewayService {
                 format!("an action of {} was blocked: {}", p.strategy, refusal.why),
             );
         }
-        let change = self.fenced(p)?.and(self.end(p, &mut draft, StepOutcome::Refused(refusal.clone()))?);
+        let end = End::With(StepOutcome::Refused(refusal.clone()));
+        let change = self.fenced(p)?.and(self.end(p, &mut draft, &end)?);
         match self.shared.store.commit(change).await {
             Ok(_) => Ok(Walked::Refused(refusal)),
             // The run moved on. Nobody else walks a change whose intent is on record: its record tells how
             // it ended, the journal does not.
-            Err(CommitError::Refused { .. })
-                if draft.tries > 0 && p.action.request.method().is_mutating() =>
-            {
-                let alone = self.ending(p, &mut draft)?;
+            Err(CommitError::Refused { .. }) if draft.tries > 0 && p.is_mutating() => {
+                let alone = self.ending(p, &mut draft, &end)?;
                 self.shared.store.commit(alone).await?;
                 Ok(Walked::Fenced)
             }
@@ -268,38 +360,20 @@ impl GatewayService {
         self.alerts.raise(&p.space, format!("ambiguous/{id}"), sentence);
     }
 
-    /// The end of an action that a person must decide on.
-    pub(super) async fn ask(&self, p: &Proposal, mut draft: Draft, ruling: &Ruling) -> Result<Walked, Fault> {
-        let id = p.id();
-        draft.record.updated_at = self.shared.now();
-        draft.record.stage = Stage::Pending;
-        draft.record.error = Some(format!("waits for its owner: {}", ruling.judgement.why()));
-        let about = format!("ask/{}/{}", p.action.platform, p.action.kind);
-        let sentence = format!("{} asks to {}: {}", p.strategy, p.action.purpose, ruling.judgement.why());
-        self.alerts.raise(&p.space, about, sentence);
-        let change = self.fenced(p)?.and(self.end(p, &mut draft, StepOutcome::Pending(id.clone()))?);
-        match self.shared.store.commit(change).await {
-            Ok(_) => Ok(Walked::Pending(id)),
-            Err(CommitError::Refused { .. }) => Ok(Walked::Fenced),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The change that ends an action and its step.
-    fn end(&self, p: &Proposal, draft: &mut Draft, outcome: StepOutcome) -> Result<Change, Fault> {
-        // A hop's own answer is no outcome of the step; the last hop's is, under the step's name. The
-        // 303 that follows a change leads no further: it is the answer.
-        let mutating = p.action.request.method().is_mutating();
-        let redirects = matches!(&outcome, StepOutcome::Done { status, headers, .. }
-            if (matches!(status, 301 | 302 | 307 | 308) || (*status == 303 && !mutating))
-                && headers.iter().any(|(name, _)| name == "location"));
-        let ending = self.ending(p, draft)?;
-        if redirects { Ok(ending) } else { Ok(ending.and(step_row(p, &draft.record.id, outcome)?)) }
+    /// The change that ends an action, its step and its mark.
+    pub(super) fn end(&self, p: &Proposal, draft: &mut Draft, end: &End) -> Result<Change, Fault> {
+        let ending = self.ending(p, draft, end)?;
+        Ok(ending.and(match end {
+            End::With(outcome) => step_row(p, &draft.record.id, outcome.clone())?,
+            // A hop's own answer is no outcome of the step; the last hop's is, under the step's name.
+            End::Redirects => no_step_row(p)?,
+        }))
     }
 
     /// The record with its way and its audit entry; the open row goes.
-    fn ending(&self, p: &Proposal, draft: &mut Draft) -> Result<Change, Fault> {
+    pub(super) fn ending(&self, p: &Proposal, draft: &mut Draft, end: &End) -> Result<Change, Fault> {
         let way = draft.way();
+        let settled = self.kept_end(p, draft, end)?;
         let record = &draft.record;
         let payload = json!({
             "action": record.id.as_str(),
@@ -315,6 +389,7 @@ impl GatewayService {
             .put(&p.space, record.id.as_str(), record)?
             .put(&p.space, record.id.as_str(), &way)?
             .delete(Key::new(&p.space, OpenRow::KIND, record.id.as_str())?)
+            .and(settled)
             .audit(NewEntry::new(record.updated_at, &p.space, &kind, &payload)?);
         if record.stage == Stage::Ambiguous {
             self.shared.settings().reconcilers.wake();
@@ -336,9 +411,33 @@ impl GatewayService {
         })
     }
 
-    fn fenced(&self, p: &Proposal) -> Result<Change, Fault> {
-        let run = Key::new(&p.space, RunRecord::KIND, p.run.as_str())?;
-        Ok(Change::new().expect_version(run, p.run_version))
+    /// What the records of an action rest on: the run is still ours to speak for.
+    pub(super) fn fenced(&self, p: &Proposal) -> Result<Change, Fault> {
+        match &p.origin {
+            Origin::Run { version } => {
+                let run = Key::new(&p.space, RunRecord::KIND, p.run.as_str())?;
+                Ok(Change::new().expect_version(run, *version))
+            }
+            Origin::System | Origin::Kept(_) => Ok(Change::new()),
+        }
+    }
+
+    /// Why an intent did not get on record.
+    fn not_intended(&self, p: &Proposal, draft: &mut Draft, error: CommitError) -> Result<Halt, Fault> {
+        let CommitError::Refused { key, .. } = &error else { return Err(error.into()) };
+        draft.tries -= 1;
+        if key.kind() != Mark::KIND.name {
+            return Ok(Halt::Fenced);
+        }
+        // Another walk of the very same change was faster: what became of it is told.
+        draft.record.stage = Stage::Planned;
+        Ok(match self.unmarked(p) {
+            Ok(_) => Halt::Again {
+                not_before: self.shared.now(),
+                refusal: Refusal::new(ErrorClass::Transient, "the very same change was under way"),
+            },
+            Err(halt) => halt,
+        })
     }
 
     async fn keep_body(&self, answer: &Answer) -> Result<Digest, Fault> {
@@ -360,16 +459,36 @@ fn stage_of(method: &str, status: u16, trouble: bool) -> Stage {
     }
 }
 
-/// The journal's row of a proposal's step.
-fn step_row(p: &Proposal, action: &ActionId, outcome: StepOutcome) -> Result<Change, Fault> {
+/// How an action ends.
+pub(super) enum End {
+    /// With what its step is told.
+    With(StepOutcome),
+    /// By leading to another action.
+    Redirects,
+}
+
+/// The journal's row of a proposal's step; only a run has a journal.
+pub(super) fn step_row(p: &Proposal, action: &ActionId, outcome: StepOutcome) -> Result<Change, Fault> {
+    if !matches!(p.origin, Origin::Run { .. }) {
+        return Ok(Change::new());
+    }
     let step = base_step(&p.step);
     let row =
         StepRecord { step: step.to_owned(), action_hash: p.first_hash, action: action.clone(), outcome };
     Ok(Change::new().put(&p.space, &StepRecord::row_id(&p.run, step), &row)?)
 }
 
+/// Nothing is known of the step: what its intent said of it is taken back.
+fn no_step_row(p: &Proposal) -> Result<Change, Fault> {
+    if !matches!(p.origin, Origin::Run { .. }) || !p.is_mutating() {
+        return Ok(Change::new());
+    }
+    let key = Key::new(&p.space, StepRecord::KIND, &StepRecord::row_id(&p.run, base_step(&p.step)))?;
+    Ok(Change::new().delete(key))
+}
+
 /// A refused expectation means that the run is no longer ours.
-fn committed(result: Result<(), CommitError>) -> Result<(), Halt> {
+pub(super) fn committed(result: Result<(), CommitError>) -> Result<(), Halt> {
     match result {
         Ok(()) => Ok(()),
         Err(CommitError::Refused { .. }) => Err(Halt::Fenced),

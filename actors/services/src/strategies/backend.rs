@@ -18,7 +18,7 @@ use mm_store::Store;
 use mm_supervision::Fault;
 
 use super::hand::Hand;
-use crate::gateway::{Fence, Gateway, Proposal, Walked};
+use crate::gateway::{Fence, Gateway, Origin, Proposal, Walked};
 use crate::records::{CrashRecord, Input};
 use crate::shared::Shared;
 
@@ -130,7 +130,7 @@ impl RunBackend {
             space: self.run.space.clone(),
             strategy: self.run.strategy.clone(),
             run: self.run.id.clone(),
-            run_version: self.run_version,
+            origin: Origin::Run { version: self.run_version },
             step: step.to_owned(),
             first_hash: action.hash(),
             action,

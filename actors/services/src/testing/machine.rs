@@ -64,6 +64,7 @@ impl Machine {
             mask: |text| text.replace(super::SECRET, "…"),
             trust: Trust::begin(&store, &(clock.clone() as SharedClock)),
             proved: Arc::default(),
+            inbox: Arc::default(),
         };
         let services = Services::new(shared, Arc::new(NoProbe), mode, Arc::new(|| {}));
         let (wall, mono, jitter) = (clock.clone(), clock.clone(), chance);

@@ -1,19 +1,23 @@
 //! Golden files of the records of services: their bytes are for ever. (Those of core's own types are
 //! checked where `mm_store::records` stands.)
 
+use mm_core::action::{Action, ActionKind, Method, Request};
 use mm_core::activity::{ActionRecord, Stage};
+use mm_core::approval::{Approval, Said, State as Asked};
 use mm_core::breaker::{Breaker, Policy};
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, RunId};
 use mm_core::limit::{CoolDown, QuotaState};
+use mm_core::mark::{Mark, Marked};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, State};
+use mm_core::rule::Verdict;
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_services::records::{
-    AlertRow, BudgetRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow, Input, LastActRow,
-    LookUpRow, OpenRow, QuarantineRow, RestartNote, ScheduleRow, SilenceRow, Sort, StrategyRow, Telling,
-    TickRow, TrustRow, WayRow,
+    AlertRow, ApprovalRow, BudgetRow, ChangeRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow,
+    Input, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule, RestartNote, ScheduleRow,
+    SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling, TickRow, TrustRow, WayRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
@@ -130,8 +134,83 @@ fn quarantine_row() -> QuarantineRow {
     }
 }
 
+fn request() -> Request {
+    let url = mm_core::url::LogicalUrl::parse("https://api.example.com/comments").unwrap();
+    let request = Request::new(Method::Post, url, b"{}".to_vec()).unwrap();
+    request.with_obligation("authorization", "Bearer {vault:github/main/token@3}").unwrap()
+}
+
+fn done() -> StepOutcome {
+    let headers = vec![("etag".to_owned(), "1".to_owned())];
+    StepOutcome::Done { status: 201, headers, body: Digest::of(b"body"), at: at(4) }
+}
+
+fn approval_row() -> ApprovalRow {
+    let said = Said {
+        by: "operator (uid 1000)".into(),
+        at: at(2),
+        state: Asked::Approved,
+        reason: Some("good".into()),
+    };
+    ApprovalRow {
+        action: ActionId::new("00001-000002-micro-tasks.attempt"),
+        strategy: "micro-tasks".parse().unwrap(),
+        platform: "github".into(),
+        account: Some("main".into()),
+        kind: "comment".into(),
+        purpose: "attempt a bounty".into(),
+        request: request(),
+        rules: vec![QuotedRule {
+            id: "github/comment".into(),
+            verdict: Verdict::Ask,
+            reason: "a person reads it".into(),
+            source: "https://example.com".into(),
+            clause: "be kind".into(),
+        }],
+        notes: vec!["read the policy".into()],
+        item: Approval {
+            state: Asked::Approved,
+            by_owner: true,
+            request: Digest::of(b"request"),
+            ruling: Digest::of(b"ruling"),
+            asked_at: at(1),
+            expires: at(3),
+            deadline: Some(at(3)),
+            said: vec![said],
+        },
+    }
+}
+
+fn change_row(standing: Standing) -> ChangeRow {
+    let kind = ActionKind::new("comment");
+    let mut action = Action::of("github".parse().unwrap(), kind, request(), "attempt a bounty");
+    action.account = Some("main".parse().unwrap());
+    action.facts.insert("repository-policy".into(), "allow".into());
+    action.notes.push("read the policy".into());
+    action.until = Some(at(9));
+    action.occasion = Some("2026-11".into());
+    ChangeRow {
+        action,
+        strategy: "micro-tasks".parse().unwrap(),
+        run: run_id(),
+        step: "attempt".into(),
+        first_hash: Digest::of(b"first"),
+        known_as: ActionId::new("a"),
+        since: at(1),
+        held: true,
+        request: Some(request()),
+        sent_at: Some(at(2)),
+        standing,
+    }
+}
+
 #[test]
 fn every_record_of_services_is_stored_as_ever() {
+    check_record(&approval_row());
+    let told = SettledTelling::Told(run_id());
+    check_record(&change_row(Standing::Settled { at: at(3), outcome: done(), telling: told }));
+    let (action, outcome) = (ActionId::new("a"), Some(done()));
+    check_record(&Mark { action, state: Marked::Done, at: at(3), outcome });
     check_record(&strategy_row());
     check_record(&ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)) });
     check_record(&TickRow { due: at(1), run: Some(run_id()), skipped: Some("why".into()) });
@@ -195,6 +274,26 @@ fn every_variant_keeps_its_place() {
     for (place, stage) in stages.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(stage).unwrap()), Some(place as u8));
     }
+    for (place, state) in Asked::ALL.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(state).unwrap()), Some(place as u8));
+    }
+    for (place, state) in Marked::ALL.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(state).unwrap()), Some(place as u8));
+    }
+    let standings = [
+        Standing::Asked { approval: "a".into(), not_before: None },
+        Standing::Queued { not_before: at(1), until: at(2) },
+        Standing::Sending,
+        Standing::Ambiguous,
+        Standing::Settled { at: at(1), outcome: done(), telling: SettledTelling::Due },
+    ];
+    for (place, standing) in standings.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(standing).unwrap()), Some(place as u8));
+    }
+    let tellings = [SettledTelling::NotNeeded, SettledTelling::Due, SettledTelling::Told(run_id())];
+    for (place, telling) in tellings.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(telling).unwrap()), Some(place as u8));
+    }
     for (place, input) in [Input::Item("a".into()), Input::Step("a".into())].iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(input).unwrap()), Some(place as u8));
     }
@@ -216,7 +315,10 @@ fn every_variant_keeps_its_place() {
     }
 }
 
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 24] = [
+    ApprovalRow::KIND,
+    ChangeRow::KIND,
+    Mark::KIND,
     ActionRecord::KIND,
     RunRecord::KIND,
     StepRecord::KIND,

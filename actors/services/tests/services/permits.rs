@@ -24,7 +24,7 @@ async fn mint(
     let (space, id) = (Space::default_owner(), ActionId::new("a"));
     let compliance = &machine.services.compliance;
     let rules = compliance.judge(action, &space).await.unwrap().rules;
-    compliance.permit(action, &space, &id, request, generation, rules).await.unwrap()
+    compliance.permit(action, &space, &id, request, generation, rules, None).await.unwrap()
 }
 
 async fn permit(machine: &Machine, action: &Action) -> Permit {
@@ -130,7 +130,7 @@ fn no_permit_is_made_by_other_rules_than_those_it_was_judged_by() {
         let judged = compliance.judge(&good, &space).await.unwrap().rules;
         // Still permitted, but less of it.
         rules.put("sim.toml", &pack(5, "1d"));
-        let minted = compliance.permit(&good, &space, &id, &good.request, 0, judged).await.unwrap();
+        let minted = compliance.permit(&good, &space, &id, &good.request, 0, judged, None).await.unwrap();
         assert!(matches!(minted, Err(NoPermit::RulesChanged)), "{minted:?}");
         assert!(mint(machine, &good, &good.request, 0).await.is_ok());
     });

@@ -94,23 +94,65 @@ fn hops_are_charged_like_any_action() {
     assert_eq!(bench.world.count(), 2);
 }
 
+/// One post to `/post`, answered with a redirect; what its strategy was told.
+fn posted(status: u16, to: &'static str, check: impl AsyncFnOnce(&Machine, String)) {
+    let mut bench = Bench::new(3);
+    bench.install(Script::new("poster", |cx| {
+        Box::pin(async move {
+            let said = match cx.act("p", post("/post", "x")).await? {
+                Act::Done(answer) => format!("done {}", answer.status),
+                Act::Refused(refusal) => refusal.why,
+                Act::Pending(id) => format!("pending {id}"),
+            };
+            Ok(Report { errors: vec![said], ..Report::default() })
+        })
+    }));
+    bench.world.answer(move |request| match request.path() {
+        "/post" => Said::redirect(status, to),
+        path => Said::status(201, path),
+    });
+    bench.live(async |machine| {
+        let run = machine.run("poster").await;
+        check(machine, run.errors[0].clone()).await;
+    });
+}
+
+/// 301 and 302 do not say whether the change was made, and another host is never asked to make it.
 #[test]
-fn what_changes_something_never_follows() {
-    for status in [301, 302, 307, 308] {
-        let mut bench = Bench::new(3);
-        bench.install(Script::new("poster", |cx| {
-            Box::pin(async move {
-                let act = cx.act("p", post("/post", "x")).await?;
-                let Act::Refused(refusal) = act else { panic!("{act:?}") };
-                Ok(Report { errors: vec![refusal.why], ..Report::default() })
-            })
-        }));
-        bench.world.answer(move |_| Said::redirect(status, "/post2"));
-        bench.live(async |machine| {
-            let run = machine.run("poster").await;
-            assert!(run.errors[0].contains("redirects a request that changes something"), "{:?}", run.errors);
-            assert_eq!(machine.world.paths(), ["POST /post"], "{status}");
+fn a_change_that_is_redirected_without_a_word_of_its_own_is_for_the_owner_to_look_at() {
+    for (status, to) in [
+        (301, "/post2"),
+        (302, "/post2"),
+        (307, "https://other.sim.example.com/post2"),
+        (308, "https://other.sim.example.com/post2"),
+        (307, "https://evil.example.org/post2"),
+        (308, "http://sim.example.com/post2"),
+        (307, "https://127.0.0.1/post2"),
+    ] {
+        posted(status, to, async |machine, said| {
+            assert!(said.contains("redirects a request that changes something"), "{said}");
+            assert_eq!(machine.world.paths(), ["POST /post"], "{status} to {to}");
             assert!(machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/")), "{status}");
+        });
+    }
+}
+
+/// 307 and 308 on the same host: the same change elsewhere, judged, permitted and recorded by itself.
+#[test]
+fn a_change_that_is_sent_on_within_its_host_is_judged_again() {
+    for status in [307, 308] {
+        posted(status, "/post2", async |machine, said| {
+            assert_eq!(said, "done 201");
+            assert_eq!(machine.world.paths(), ["POST /post", "POST /post2"]);
+            let log = machine.world.log();
+            assert_eq!(log[0].body, log[1].body);
+            assert_eq!(machine.audit_of("action.permitted").len(), 2);
+            assert_eq!(machine.alerts(), []);
+        });
+        // The rules permit no such post.
+        posted(status, "/elsewhere", async |machine, said| {
+            assert!(said.contains("no rule"), "{said}");
+            assert_eq!(machine.world.paths(), ["POST /post"]);
         });
     }
 }

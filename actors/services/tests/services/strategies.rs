@@ -10,7 +10,7 @@ use mm_core::id::Space;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_sdk::{Act, Fault, Report};
-use mm_services::gateway::{Proposal, Walked};
+use mm_services::gateway::{Origin, Proposal, Walked};
 use mm_services::records::OpenRow;
 use mm_services::strategies::{NotStarted, Word};
 use mm_services::testing::{Bench, Machine, Said, Script, draft, get, post, read};
@@ -281,7 +281,7 @@ fn an_act_of_a_run_that_was_taken_up_by_another_is_fenced_off_and_sends_nothing(
                 space: Space::default_owner(),
                 strategy: run.strategy.clone(),
                 run: run.id.clone(),
-                run_version: stale,
+                origin: Origin::Run { version: stale },
                 step: "late".into(),
                 first_hash: action.hash(),
                 action,

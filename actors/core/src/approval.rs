@@ -1,0 +1,449 @@
+//! Approvals: what a person is asked, what he said, and what his yes is good for.
+//!
+//! ```text
+//! waiting ── approve, edit ──▶ approved ── intent on record ──▶ sent
+//!    │                            └── rules or bytes changed ──▶ superseded, and asked anew
+//!    ├── approve, where he must act himself ──▶ handed ──▶ done | not done
+//!    ├── reject ──▶ rejected        (also while it is approved and has not left)
+//!    └── time ──▶ expired           (likewise)
+//! ```
+//!
+//! A yes ([`Approved`]) is good for one request's hash under the rules that asked, until a moment. Only
+//! an approval that stands at `approved` gives one; it cannot be written down or made by hand:
+//!
+//! ```compile_fail
+//! fn forge(id: mm_core::id::ActionId) -> mm_core::approval::Approved {
+//!     mm_core::approval::Approved { id }
+//! }
+//! ```
+//!
+//! ```
+//! fn read_back<T: for<'a> serde::Deserialize<'a>>() {}
+//! read_back::<mm_core::approval::Approval>();
+//! ```
+//!
+//! ```compile_fail
+//! fn read_back<T: for<'a> serde::Deserialize<'a>>() {}
+//! read_back::<mm_core::approval::Approved>();
+//! ```
+//!
+//! Pure: moments come in, and whoever keeps it writes it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::ActionId;
+use crate::moment::Moment;
+
+/// An item that nobody decides on ends after so long.
+pub const EXPIRES_AFTER: Duration = Duration::from_secs(72 * 3600);
+
+/// Where an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nobody has said anything.
+    Waiting,
+    /// A person said yes; it will be sent.
+    Approved,
+    /// A person said yes and acts himself, on the platform.
+    Handed,
+    /// Its intent is on record: what becomes of it stands in its action.
+    Sent,
+    /// The person says that he did it.
+    Done,
+    /// The person says that he did not do it.
+    NotDone,
+    /// A person said no.
+    Rejected,
+    /// Nobody decided in time, or it could not be sent in time.
+    Expired,
+    /// The rules or the request changed; another item asks.
+    Superseded,
+}
+
+impl State {
+    /// Every state, in the order in which it is stored.
+    pub const ALL: [State; 9] = [
+        State::Waiting,
+        State::Approved,
+        State::Handed,
+        State::Sent,
+        State::Done,
+        State::NotDone,
+        State::Rejected,
+        State::Expired,
+        State::Superseded,
+    ];
+
+    /// The state in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Approved => "approved",
+            State::Handed => "handed",
+            State::Sent => "sent",
+            State::Done => "done",
+            State::NotDone => "not-done",
+            State::Rejected => "rejected",
+            State::Expired => "expired",
+            State::Superseded => "superseded",
+        }
+    }
+
+    /// Whether something may still come of it.
+    pub fn is_open(self) -> bool {
+        matches!(self, State::Waiting | State::Approved | State::Handed)
+    }
+}
+
+/// What happens to an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A person says yes to what it shows.
+    Approve,
+    /// A person says yes to other bytes, which were judged: their hash, and the digest of the ruling.
+    Edit {
+        /// [`Request::asked_hash`](crate::action::Request::asked_hash) of what will be sent.
+        request: Digest,
+        /// The digest of the judgement that asks about, or permits, it.
+        ruling: Digest,
+    },
+    /// A person says no.
+    Reject,
+    /// A person says that he did it.
+    Done,
+    /// A person says that he did not do it.
+    NotDone,
+    /// Its intent goes on record.
+    Send,
+    /// Its time has passed.
+    Expire,
+    /// The rules or the request are others now.
+    Supersede,
+}
+
+/// Who said something of an item, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Who: `operator (uid 1000)`.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// The state that it led to.
+    pub state: State,
+    /// Why, if a reason was given.
+    pub reason: Option<String>,
+}
+
+/// Why an item does not take a word.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// It stands elsewhere.
+    #[error("it is {}, and takes no such word", .0.as_str())]
+    State(State),
+    /// Its time has passed.
+    #[error("it expired at {0}; whoever proposed it must propose it again")]
+    Expired(Moment),
+    /// It is not for its owner to act on himself.
+    #[error("it is sent by the machine: approve or reject it; `done` is for what you do yourself")]
+    NotByOwner,
+    /// Where a person must act himself there is nothing to edit.
+    #[error("you do this yourself on the platform, so there is nothing to edit here")]
+    NothingToEdit,
+}
+
+/// One question to a person, and what was said to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Where it stands.
+    pub state: State,
+    /// Whether a person must act on the platform himself.
+    pub by_owner: bool,
+    /// [`Request::asked_hash`](crate::action::Request::asked_hash) of what is asked about; of the edited
+    /// one, once it is edited.
+    pub request: Digest,
+    /// The digest of the judgement that asks.
+    pub ruling: Digest,
+    /// When it was asked.
+    pub asked_at: Moment,
+    /// When the question ends by itself.
+    pub expires: Moment,
+    /// When it would be of no use any more, if whoever proposed it said so.
+    pub deadline: Option<Moment>,
+    /// Every word that was said, the first first.
+    pub said: Vec<Said>,
+}
+
+impl Approval {
+    /// A question asked at `now`.
+    pub fn ask(
+        request: Digest,
+        ruling: Digest,
+        by_owner: bool,
+        now: Moment,
+        deadline: Option<Moment>,
+    ) -> Self {
+        let usual = now.plus(EXPIRES_AFTER);
+        let expires = deadline.map_or(usual, |deadline| deadline.min(usual));
+        Self {
+            state: State::Waiting,
+            by_owner,
+            request,
+            ruling,
+            asked_at: now,
+            expires,
+            deadline,
+            said: Vec::new(),
+        }
+    }
+
+    /// The item after `event`. `by` and `reason` go on record.
+    ///
+    /// # Errors
+    /// [`NotTaken`] says why it stays as it is.
+    pub fn after(
+        &self,
+        event: &Event,
+        by: &str,
+        reason: Option<&str>,
+        now: Moment,
+    ) -> Result<Approval, NotTaken> {
+        let mut after = self.clone();
+        after.state = self.next(event, now)?;
+        if let Event::Edit { request, ruling } = event {
+            (after.request, after.ruling) = (*request, *ruling);
+        }
+        let reason = reason.map(str::to_owned);
+        after.said.push(Said { by: by.to_owned(), at: now, state: after.state, reason });
+        Ok(after)
+    }
+
+    fn next(&self, event: &Event, now: Moment) -> Result<State, NotTaken> {
+        let yes = matches!(event, Event::Approve | Event::Edit { .. });
+        match (self.state, event) {
+            (State::Waiting, _) if yes && now >= self.expires => Err(NotTaken::Expired(self.expires)),
+            (State::Waiting, Event::Edit { .. }) if self.by_owner => Err(NotTaken::NothingToEdit),
+            (State::Waiting, _) if yes && self.by_owner => Ok(State::Handed),
+            (State::Waiting, _) if yes => Ok(State::Approved),
+            (State::Waiting | State::Approved, Event::Reject) => Ok(State::Rejected),
+            (State::Waiting | State::Approved, Event::Expire) => Ok(State::Expired),
+            (State::Waiting | State::Approved, Event::Supersede) => Ok(State::Superseded),
+            (State::Approved, Event::Send) => Ok(State::Sent),
+            // Said at once, without the word before it, it means the same.
+            (State::Waiting | State::Handed, Event::Done) if self.by_owner => Ok(State::Done),
+            (State::Waiting | State::Handed, Event::NotDone) if self.by_owner => Ok(State::NotDone),
+            (State::Waiting | State::Approved, Event::Done | Event::NotDone) => Err(NotTaken::NotByOwner),
+            (state, _) => Err(NotTaken::State(state)),
+        }
+    }
+
+    /// The person's yes to what action `id` would send, if it stands.
+    pub fn answer(&self, id: &ActionId) -> Option<Approved> {
+        let said = self.said.iter().rfind(|said| said.state == State::Approved)?;
+        if self.state != State::Approved {
+            return None;
+        }
+        Some(Approved {
+            id: id.clone(),
+            request: self.request,
+            ruling: self.ruling,
+            by: said.by.clone(),
+            at: said.at,
+            until: self.useful_until(said.at),
+        })
+    }
+
+    /// Until when a yes of `at` is good.
+    fn useful_until(&self, at: Moment) -> Moment {
+        self.deadline.unwrap_or_else(|| at.plus(EXPIRES_AFTER))
+    }
+
+    /// When it ends by itself as it stands now; `None` if it waits for its owner's word alone, or is over.
+    pub fn ends_at(&self) -> Option<Moment> {
+        match self.state {
+            State::Waiting => Some(self.expires),
+            State::Approved => self.said.last().map(|said| self.useful_until(said.at)),
+            _ => None,
+        }
+    }
+}
+
+/// A person's yes to one request under certain rules. Neither stored nor made anywhere but in
+/// [`Approval::answer`]; what is stored is the approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    id: ActionId,
+    request: Digest,
+    ruling: Digest,
+    by: String,
+    at: Moment,
+    until: Moment,
+}
+
+/// Why a yes is none to this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotApproved {
+    /// It was given to another action.
+    #[error("the approval is another action's, {0}")]
+    Action(ActionId),
+    /// Other bytes were approved.
+    #[error("the request is not the one that was approved")]
+    Request,
+    /// The rules ask for other reasons than then.
+    #[error("the rules that ask have changed since it was approved")]
+    Rules,
+    /// It is too old.
+    #[error("the approval was good until {0}")]
+    Old(Moment),
+}
+
+impl Approved {
+    /// Whether it is a yes to `request` ([`Request::asked_hash`](crate::action::Request::asked_hash)) of
+    /// action `id`, asked about under `ruling`, at `now`.
+    ///
+    /// # Errors
+    /// [`NotApproved`] names the first thing that differs.
+    pub fn covers(
+        &self,
+        id: &ActionId,
+        request: Digest,
+        ruling: Digest,
+        now: Moment,
+    ) -> Result<(), NotApproved> {
+        if self.id != *id {
+            return Err(NotApproved::Action(self.id.clone()));
+        }
+        if self.request != request {
+            return Err(NotApproved::Request);
+        }
+        if self.ruling != ruling {
+            return Err(NotApproved::Rules);
+        }
+        if now >= self.until {
+            return Err(NotApproved::Old(self.until));
+        }
+        Ok(())
+    }
+
+    /// The action that it was given to.
+    pub fn action(&self) -> &ActionId {
+        &self.id
+    }
+
+    /// The hash of what was approved.
+    pub fn request(&self) -> Digest {
+        self.request
+    }
+
+    /// Who said it.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// When.
+    pub fn at(&self) -> Moment {
+        self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: i64) -> Moment {
+        Moment::from_unix_ms(1_700_000_000_000 + s * 1000)
+    }
+
+    fn asked(by_owner: bool) -> Approval {
+        Approval::ask(Digest::of(b"request"), Digest::of(b"rules"), by_owner, at(0), None)
+    }
+
+    fn events() -> Vec<Event> {
+        let edit = Event::Edit { request: Digest::of(b"other"), ruling: Digest::of(b"rules") };
+        vec![
+            Event::Approve,
+            edit,
+            Event::Reject,
+            Event::Done,
+            Event::NotDone,
+            Event::Send,
+            Event::Expire,
+            Event::Supersede,
+        ]
+    }
+
+    /// Every state and event, against the table written out again.
+    #[test]
+    fn every_word_leads_where_the_table_says() {
+        use State::*;
+        for by_owner in [false, true] {
+            for state in State::ALL {
+                for (place, event) in events().into_iter().enumerate() {
+                    let item = Approval { state, ..asked(by_owner) };
+                    let wanted = match (state, by_owner, place) {
+                        (Waiting, false, 0 | 1) => Some(Approved),
+                        (Waiting, true, 0) => Some(Handed),
+                        (Waiting | Approved, _, 2) => Some(Rejected),
+                        (Waiting | Handed, true, 3) => Some(Done),
+                        (Waiting | Handed, true, 4) => Some(NotDone),
+                        (Approved, _, 5) => Some(Sent),
+                        (Waiting | Approved, _, 6) => Some(Expired),
+                        (Waiting | Approved, _, 7) => Some(Superseded),
+                        _ => None,
+                    };
+                    let after = item.after(&event, "me", None, at(1)).ok().map(|item| item.state);
+                    assert_eq!(after, wanted, "{state:?} {event:?} by owner {by_owner}");
+                }
+            }
+        }
+    }
+
+    /// All ways of five events: at most one yes is ever given out as sent, and none after a no.
+    #[test]
+    fn whatever_is_said_in_whatever_order_a_yes_is_used_once() {
+        fn walk(item: &Approval, depth: u32, sent: u32, over: bool) {
+            assert!(sent <= 1);
+            assert!(!(over && item.answer(&ActionId::new("a")).is_some()));
+            if depth == 0 {
+                return;
+            }
+            for event in events() {
+                let Ok(after) = item.after(&event, "me", None, at(1)) else { continue };
+                let sent = sent + u32::from(event == Event::Send);
+                walk(&after, depth - 1, sent, over || !after.state.is_open());
+            }
+        }
+        for by_owner in [false, true] {
+            walk(&asked(by_owner), 5, 0, false);
+        }
+    }
+
+    #[test]
+    fn a_yes_comes_in_time_or_not_at_all() {
+        let soon = Approval::ask(Digest::of(b""), Digest::of(b""), false, at(0), Some(at(60)));
+        assert_eq!(soon.expires, at(60));
+        assert_eq!(soon.after(&Event::Approve, "me", None, at(60)), Err(NotTaken::Expired(at(60))));
+        let yes = soon.after(&Event::Approve, "me", None, at(59)).unwrap();
+        assert_eq!(yes.ends_at(), Some(at(60)));
+        assert_eq!(asked(false).expires, at(72 * 3600));
+    }
+
+    #[test]
+    fn a_yes_is_good_for_one_request_of_one_action_under_the_rules_that_asked() {
+        let id = ActionId::new("1-1.a");
+        let item = asked(false);
+        assert_eq!(item.answer(&id), None);
+        let yes = item.after(&Event::Approve, "me", None, at(1)).unwrap().answer(&id).unwrap();
+        let (request, rules) = (Digest::of(b"request"), Digest::of(b"rules"));
+        assert_eq!(yes.covers(&id, request, rules, at(2)), Ok(()));
+        let other = ActionId::new("1-2.a");
+        assert_eq!(yes.covers(&other, request, rules, at(2)), Err(NotApproved::Action(id.clone())));
+        assert_eq!(yes.covers(&id, rules, rules, at(2)), Err(NotApproved::Request));
+        assert_eq!(yes.covers(&id, request, request, at(2)), Err(NotApproved::Rules));
+        let late = at(1 + 72 * 3600);
+        assert_eq!(yes.covers(&id, request, rules, late), Err(NotApproved::Old(late)));
+    }
+}

@@ -1,0 +1,148 @@
+//! What a crash, a panic or a lost run left open is settled here, as far as it is known.
+//!
+//! What was `planned` provably never left; what was `sending` and changes something is `ambiguous`. Its
+//! mark says the same in the same change, so that nobody sends it again.
+
+use mm_core::activity::{ActionRecord, Stage};
+use mm_core::id::Space;
+use mm_core::mark::{Mark, Marked};
+use mm_core::run::RunRecord;
+use mm_store::{Change, CommitError, Expect, Key, NewEntry, Record, Span};
+use mm_supervision::Fault;
+use serde_json::json;
+
+use super::proposal::{Origin, Proposal};
+use super::{CUT_OFF, GatewayService, marks, writing};
+use crate::records::{ChangeRow, LookUpRow, OpenRow, Standing};
+
+impl GatewayService {
+    /// After a crash: what may have left and changed something is ambiguous, and a person is told;
+    /// a read simply did not end.
+    pub(super) async fn settle_what_a_crash_left(&self) -> Result<(), Fault> {
+        let store = &self.shared.store;
+        for space in [Space::machine(), Space::default_owner()] {
+            for (id, open) in store.scan::<OpenRow>(&space, Span::all(), usize::MAX)?.rows {
+                self.settle(&space, &id, open.value.mutating, true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A walk that the machine itself could not finish: what it left open is settled now, as far as
+    /// it is known, and not only at the next start.
+    pub(super) async fn settle_what_broke(&self, p: &Proposal, draft: &writing::Draft) {
+        self.settle_quietly(p, draft.may_have_left()).await;
+    }
+
+    pub(super) async fn settle_quietly(&self, p: &Proposal, may_have_left: bool) {
+        let mutating = p.is_mutating();
+        let id = p.id();
+        let settled = match self.shared.store.get::<OpenRow>(&p.space, id.as_str()) {
+            Ok(Some(_)) => self.settle(&p.space, id.as_str(), mutating, may_have_left).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = settled {
+            tracing::error!(action = %id, %error, "an action is settled at the next start");
+        }
+    }
+
+    /// A walk that was fenced off because its run is over is nobody's any more: what it left open is
+    /// settled as after a crash. While another has taken the run up, that one walks the same action.
+    pub(super) async fn settle_what_a_run_left(&self, p: &Proposal) -> Result<(), Fault> {
+        let (store, id) = (&self.shared.store, p.id());
+        let Origin::Run { version } = p.origin else { return Ok(()) };
+        loop {
+            let Some(run) = store.get::<RunRecord>(&p.space, p.run.as_str())? else { return Ok(()) };
+            if run.value.outcome.is_none() && run.version != version {
+                return Ok(());
+            }
+            let Some(open) = store.get::<OpenRow>(&p.space, id.as_str())? else { return Ok(()) };
+            let settled = self.settled(&p.space, id.as_str(), open.value.mutating, true)?;
+            let key = Key::of::<RunRecord>(&p.space, p.run.as_str())?;
+            match store.commit(settled.expect_version(key, run.version)).await {
+                Ok(_) => return Ok(()),
+                // It was taken up, or ended, at this very moment.
+                Err(CommitError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        space: &Space,
+        id: &str,
+        mutating: bool,
+        may_have_left: bool,
+    ) -> Result<(), Fault> {
+        let change = self.settled(space, id, mutating, may_have_left)?;
+        match self.shared.store.commit(change).await {
+            // Its own end got on record meanwhile.
+            Ok(_) | Err(CommitError::Refused { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The change that settles an open action.
+    fn settled(&self, space: &Space, id: &str, mutating: bool, may_have_left: bool) -> Result<Change, Fault> {
+        let (store, now) = (&self.shared.store, self.shared.now());
+        let open = Key::new(space, OpenRow::KIND, id)?;
+        let mut change = Change::new().expect(open.clone(), Expect::Present).delete(open);
+        if let Some(row) = store.get::<ActionRecord>(space, id)? {
+            let reached = if may_have_left { row.value.stage } else { Stage::Planned };
+            let (stage, sentence) = after_a_crash(reached, mutating);
+            let record =
+                ActionRecord { stage, updated_at: now, error: Some(sentence.to_owned()), ..row.value };
+            let kind = format!("action.{}", stage.as_str());
+            let payload = json!({ "action": id, "why": sentence });
+            change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
+            change = change.and(self.settled_change(&record)?);
+            if stage == Stage::Ambiguous {
+                self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
+                change = change.put(space, id, &LookUpRow::since(now))?;
+                self.shared.settings().reconcilers.wake();
+            }
+        }
+        Ok(change)
+    }
+
+    /// What the whole change and its marks become with the record.
+    fn settled_change(&self, record: &ActionRecord) -> Result<Change, Fault> {
+        let (space, id) = (&record.space, record.id.as_str());
+        let Some(row) = self.shared.store.get::<ChangeRow>(space, id)? else { return Ok(Change::new()) };
+        let row = row.value;
+        let (state, standing) = match record.stage {
+            Stage::Ambiguous => (Marked::Ambiguous, Standing::Ambiguous),
+            _ => (Marked::NotDone, writing::cut_off(record, row.held)),
+        };
+        let mark = Mark { action: record.id.clone(), state, at: record.updated_at, outcome: None };
+        let hashes = [row.action.hash(), row.first_hash];
+        let marked = marks::put(space, &row.strategy, &hashes, &mark)?;
+        Ok(marked.put(space, id, &ChangeRow { standing, ..row })?)
+    }
+}
+
+/// What an action that was open when the process died has become.
+fn after_a_crash(stage: Stage, mutating: bool) -> (Stage, &'static str) {
+    match (stage, mutating) {
+        (Stage::Sending, true) => (Stage::Ambiguous, CUT_OFF),
+        (_, true) => (Stage::Failed, "the process or its run ended before it was sent; it did not happen"),
+        (_, false) => (Stage::Failed, "the process or its run ended while it was being read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_have_left_and_changed_something_is_ambiguous() {
+        for stage in [Stage::Planned, Stage::Sending] {
+            for mutating in [false, true] {
+                let ambiguous = after_a_crash(stage, mutating).0 == Stage::Ambiguous;
+                assert_eq!(ambiguous, stage == Stage::Sending && mutating);
+            }
+        }
+    }
+}
