@@ -15,9 +15,43 @@ use std::path::{Path, PathBuf};
 use mm_core::digest::Digest;
 use mm_services::RuleSource;
 
+macro_rules! packs {
+    ($($name:literal),* $(,)?) => {
+        &[$((concat!($name, ".toml"), include_str!(concat!("../config/rules/", $name, ".toml")))),*]
+    };
+}
+
 /// The packs that come with the program.
-pub const BUILT_IN: &[(&str, &str)] =
-    &[("bounty-targets-data.toml", include_str!("../config/rules/bounty-targets-data.toml"))];
+pub const BUILT_IN: &[(&str, &str)] = packs![
+    "algora",
+    "amazon-associates",
+    "awin",
+    "bounty-targets-data",
+    "bountyhub",
+    "bugcrowd",
+    "cj",
+    "freelancer",
+    "github-sponsors",
+    "github",
+    "hackernews",
+    "hackerone",
+    "impact",
+    "intigriti",
+    "law-endorsements",
+    "law-outreach",
+    "law-paid-links",
+    "law-robots",
+    "mturk",
+    "opire",
+    "polar",
+    "prolific",
+    "rakuten",
+    "remoteok",
+    "remotive",
+    "shareasale",
+    "upwork",
+    "yeswehack",
+];
 
 /// The note of what was laid out, in the data directory.
 const LAID: &str = "rules-laid.json";
@@ -215,7 +249,7 @@ mod tests {
         let name = BUILT_IN[0].0;
         let path = dir.path().join("rules").join(name);
         let rules = RuleDir::lay_out(dir.path()).unwrap();
-        assert_eq!(rules.read().unwrap(), [(name.to_owned(), BUILT_IN[0].1.to_owned())]);
+        assert!(rules.read().unwrap() == FixedRules::built_in().0);
         let stamp = rules.stamp();
 
         fs::write(&path, "# mine").unwrap();
@@ -225,20 +259,35 @@ mod tests {
 
         fs::remove_file(&path).unwrap();
         let rules = RuleDir::lay_out(dir.path()).unwrap();
-        assert_eq!(rules.read().unwrap(), []);
+        assert!(rules.read().unwrap() == FixedRules::built_in().0[1..]);
+    }
+
+    /// A pack of the project that the program does not bring along would be one that nobody has.
+    #[test]
+    fn every_pack_of_the_project_comes_with_the_program() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/rules");
+        let names =
+            |packs: &[(String, String)]| packs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let (there, ours) = (RuleDir(folder).read().unwrap(), FixedRules::built_in().0);
+        assert_eq!(names(&there), names(&ours));
+        assert!(there == ours);
     }
 
     /// Everything that lies in `rules/`.
     fn there(data: &Path) -> Vec<String> {
         let entries = fs::read_dir(data.join("rules")).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
     }
 
     #[test]
     fn a_rules_directory_removed_whole_stays_empty() {
         let dir = tempfile::tempdir().unwrap();
         RuleDir::lay_out(dir.path()).unwrap();
-        assert_eq!(there(dir.path()), [BUILT_IN[0].0], "nothing but packs");
+        let packs: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        assert_eq!(there(dir.path()), packs, "nothing but packs");
         fs::remove_dir_all(dir.path().join("rules")).unwrap();
         for _ in 0..2 {
             RuleDir::lay_out(dir.path()).unwrap();
@@ -260,7 +309,8 @@ mod tests {
             let pack = dir.path().join("rules").join(BUILT_IN[0].0);
             fs::remove_file(&pack).unwrap();
             spoil(&dir.path().join(LAID));
-            assert_eq!(RuleDir::lay_out(dir.path()).unwrap().read().unwrap(), []);
+            let read = RuleDir::lay_out(dir.path()).unwrap().read().unwrap();
+            assert!(read == FixedRules::built_in().0[1..]);
             // Removed, as the message says, it is laid out anew.
             let note = dir.path().join(LAID);
             let removed = if note.is_dir() { fs::remove_dir(note) } else { fs::remove_file(note) };
@@ -277,7 +327,7 @@ mod tests {
         fs::remove_file(dir.path().join("rules").join(BUILT_IN[0].0)).unwrap();
         fs::rename(dir.path().join(LAID), dir.path().join("rules").join(LAID_BEFORE)).unwrap();
         RuleDir::lay_out(dir.path()).unwrap();
-        assert_eq!(there(dir.path()), [""; 0]);
+        assert!(!there(dir.path()).contains(&BUILT_IN[0].0.to_owned()));
     }
 
     #[test]
@@ -299,7 +349,7 @@ mod tests {
         let why = rules.read().unwrap_err();
         assert!(why.contains("huge.toml") && why.contains("4 MiB"), "{why}");
         fs::remove_file(huge).unwrap();
-        assert_eq!(rules.read().unwrap().len(), 1);
+        assert_eq!(rules.read().unwrap().len(), BUILT_IN.len());
     }
 
     #[test]

@@ -64,7 +64,8 @@ fn lint_rule(rule: &Rule, now: Moment, lints: &mut Vec<Lint>) {
     if now < rule.reviewed {
         say("its review lies in the future".to_owned());
     }
-    if rule.verdict != Verdict::Permit {
+    // A law permits nothing.
+    if rule.verdict != Verdict::Permit || rule.platform.is_none() {
         return;
     }
     if rule.certainty == Certainty::Unchecked {
