@@ -192,9 +192,9 @@ fn a_redirect_to_where_nothing_is_called_is_named_and_not_followed() {
         without encryption
             https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/data/hackerone_data.json redirects to where nothing is called: the URL's scheme is `http`; only https is called
         elsewhere
-            host `elsewhere.example` is not among the hosts of `config/rules/bounty-targets-data.toml`, which are raw.githubusercontent.com; no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://elsewhere.example/scope.json; add one there if it is allowed
+            host `elsewhere.example` is not among the hosts of `config/rules/bounty-targets-data.toml`, which are raw.githubusercontent.com; no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://elsewhere.example/scope.json; add a rule such as `bounty-targets-data/read` there if it is allowed
         another file
-            no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://raw.githubusercontent.com/somebody/else/main/x.json; add one there if it is allowed
+            no rule of `config/rules/bounty-targets-data.toml` speaks of `read` by GET at https://raw.githubusercontent.com/somebody/else/main/x.json; add a rule such as `bounty-targets-data/read` there if it is allowed
         itself, for ever
             https://raw.githubusercontent.com/arkadiyt/bounty-targets-data/main/data/hackerone_data.json redirects more than 5 times
         nowhere
