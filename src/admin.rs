@@ -10,6 +10,7 @@
 //! | `GET /actors/trace?pattern=P&limit=N&rate=R&for_ms=T` | live messages: JSON lines, the last `{"end": SENTENCE}` |
 //! | `POST /actors/restart`, `/stop`, `/isolate`, `/release`, `/clear-budget` | `{"path": P, "reason": TEXT}` |
 //! | `GET /actions?run=R&status=S&limit=N`, `GET /actions/ID` | outward acts, the newest first |
+//! | `POST /actions/ID/settle` | `{"happened": true or false, "reason": TEXT}`; what became of one that may have happened |
 //! | `GET /actions/ID/way` | the way of one, from actor to actor |
 //! | `GET /crashes?actor=P&limit=N`, `GET /crashes/ID` | what was written down when actors died |
 //! | `GET /strategies`, `GET /strategies/NAME` | strategies; one with its guide |
@@ -42,6 +43,7 @@
 //! by the services, but for what is done to actors and for traces (`actors`, `trace`): those must also
 //! work while the services are what is down.
 
+mod actions;
 mod actors;
 mod alerts;
 mod answer;

@@ -117,6 +117,7 @@ fn without_daemon_and_data_every_verb_says_how_to_get_one() {
         "strategy quarantine drop bug-bounty x",
         "actions list",
         "actions show x",
+        "actions settle x --happened --reason r",
         "strategy list",
         "strategy show bug-bounty",
         "strategy run bug-bounty",

@@ -81,6 +81,7 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             Ok(value(&aside(|| way::read(&reader, id, &live))?)?)
         }
         ("POST", ["actors", verb]) => Ok(super::actors::say(ops, by, verb, body).await?),
+        ("POST", ["actions", id, verb]) => Ok(super::actions::say(ops, by, id, verb, body).await?),
         ("POST", ["alerts", verb]) => Ok(super::alerts::say(ops, verb, body).await?),
         ("POST", ["strategies", name, "quarantine", verb]) => {
             Ok(super::quarantine::say(ops, name, verb, body).await?)

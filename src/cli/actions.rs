@@ -1,4 +1,4 @@
-//! `actions list|show`.
+//! `actions list|show|settle`.
 
 use clap::Subcommand;
 
@@ -44,6 +44,31 @@ pub enum Verb {
         #[command(flatten)]
         json: Json,
     },
+    /// Says whether one that may have happened did
+    #[command(
+        long_about = "Says what became of a change that may or may not have happened, where nobody else could tell: look \
+            at the platform first. It sends nothing. Who said it, and what was seen, is put on record; the \
+            strategy hears of it. What did not happen may be proposed again.",
+        after_long_help = examples(
+            "money-machine actions settle 3-2.attempt --happened --reason comment-17\nmoney-machine actions \
+             settle 3-2.attempt --did-not --reason nothing-there"
+        )
+    )]
+    Settle {
+        /// Its id, as in the list
+        id: String,
+        /// It happened
+        #[arg(long, required_unless_present = "did_not", conflicts_with = "did_not")]
+        happened: bool,
+        /// It did not, and cannot any more
+        #[arg(long)]
+        did_not: bool,
+        /// What you saw, and where
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 /// So many are shown to a person who named no number.
@@ -67,6 +92,16 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::Show { id, json } => {
             let told = asker.read(&Question::of(&["actions", &id]))?;
             if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
+        }
+        Verb::Settle { id, happened, did_not: _, reason, json } => {
+            let body = serde_json::json!({ "happened": happened, "reason": reason });
+            let told = asker.say(&Question::of(&["actions", &id, "settle"]), &body)?;
+            if json.json {
+                print::json(&told.body)?;
+            } else {
+                let settled: ActivityView = told.view()?;
+                eprintln!("{} is {} now", line(&settled.id, 80), settled.details.stage);
+            }
         }
     }
     Ok(Exit::Done)

@@ -5,6 +5,7 @@
 //! does. It writes to the store and tells the alerts; it never sends anything.
 
 use mm_core::activity::{ActionRecord, Check, Stage};
+use mm_core::answer::Answer;
 use mm_core::id::{ActionId, Space};
 use mm_core::untrusted::Untrusted;
 use mm_store::{Change, CommitError, Key, NewEntry, Record};
@@ -27,6 +28,9 @@ pub struct Settlement {
     pub how: String,
     /// Who looked: `reconciler`, or the owner.
     pub by: String,
+    /// The answer that showed it, where one did: what the strategy is given in the place of the one that
+    /// was lost.
+    pub answer: Option<Answer>,
 }
 
 /// Why nothing was settled.
