@@ -27,9 +27,9 @@ use mm_supervision::{Component, Fault, Handle};
 use tokio::task::JoinSet;
 
 use crate::alerts::Alerts;
-use crate::gateway::{Gateway, Settlement, Settling};
+use crate::gateway::{Gateway, Settlement, Settling, SystemAction, Walked};
 use crate::message::kinds;
-use crate::records::LookUpRow;
+use crate::records::{ChangeRow, LookUpRow};
 use crate::shared::Shared;
 
 mod registry;
@@ -38,6 +38,8 @@ pub use registry::Reconcilers;
 
 /// A look-up reads so many pages at most; what is not on them is looked for by a person.
 const READS_MAX: u32 = 20;
+/// One read takes at most so long.
+const READ_WITHIN: Duration = Duration::from_secs(120);
 /// A person is asked when so long nothing could be said.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// The first wait between two look-ups; each is twice the one before, up to [`PATIENCE`].
@@ -212,11 +214,11 @@ impl ReconcilerService {
         let Some(mut ask) = looker.look(&sent) else {
             return Ok(Seen::Nobody(format!("{platform} has no read that would show it")));
         };
-        for read in 1..=READS_MAX {
+        for _ in 0..READS_MAX {
             if ask.request.method().is_mutating() {
                 return Ok(Seen::Nobody(format!("the look-up at {platform} would change something itself")));
             }
-            let answer = match self.read(case, read, &ask).await? {
+            let answer = match self.read(case, &ask).await {
                 Ok(answer) => answer,
                 Err(why) => return Ok(Seen::Later(why)),
             };
@@ -247,14 +249,31 @@ impl ReconcilerService {
     }
 
     /// The change as it was sent.
-    fn sent(&self, _case: &Case) -> Result<Option<Sent>, Fault> {
-        Ok(None)
+    fn sent(&self, case: &Case) -> Result<Option<Sent>, Fault> {
+        let row = self.shared.store.get::<ChangeRow>(&case.space, case.id.as_str())?;
+        Ok(row.map(|row| {
+            let ChangeRow { action, request, sent_at, .. } = row.value;
+            let request = request.unwrap_or_else(|| action.request.clone());
+            Sent { at: sent_at.unwrap_or(case.record.at), action: Action { request, ..action } }
+        }))
     }
 
     /// One read, down the road. The inner error says why there is no answer.
-    async fn read(&self, _case: &Case, _read: u32, _ask: &Action) -> Result<Result<Answer, String>, Fault> {
-        let _ = &self.gateway;
-        Ok(Err("the road takes no look-ups yet".to_owned()))
+    async fn read(&self, case: &Case, ask: &Action) -> Result<Answer, String> {
+        let look_up = SystemAction {
+            space: case.space.clone(),
+            service: "reconciler",
+            step: "look-up".to_owned(),
+            action: ask.clone(),
+            within: READ_WITHIN,
+        };
+        let walked = self.gateway.system(look_up).await.map_err(|error| Fault::from(error).reason)?;
+        match walked? {
+            Walked::Done(answer) => Ok(answer),
+            Walked::Refused(refusal) => Err(refusal.why),
+            Walked::Pending(id) => Err(format!("the look-up waits for its owner, as {id}")),
+            Walked::Fenced => Err("the look-up was cut off".to_owned()),
+        }
     }
 
     /// Keeps when it is looked up next, and asks a person if it is time to.

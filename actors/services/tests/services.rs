@@ -40,6 +40,8 @@ mod outcomes;
 mod permits;
 #[path = "services/quarantine.rs"]
 mod quarantine;
+#[path = "services/reconciler.rs"]
+mod reconciler;
 #[path = "services/redirects.rs"]
 mod redirects;
 #[path = "services/rules.rs"]

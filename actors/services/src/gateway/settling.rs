@@ -6,14 +6,19 @@
 
 use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::answer::Answer;
+use mm_core::digest::Digest;
+use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, Space};
+use mm_core::mark::{Mark, Marked};
+use mm_core::run::{Refusal, StepOutcome};
 use mm_core::untrusted::Untrusted;
 use mm_store::{Change, CommitError, Key, NewEntry, Record};
 use mm_supervision::Fault;
 use serde_json::json;
 
+use super::marks;
 use crate::alerts::Alerts;
-use crate::records::LookUpRow;
+use crate::records::{ChangeRow, LookUpRow, SettledTelling, Standing};
 use crate::shared::Shared;
 
 /// What is left of a sentence.
@@ -72,8 +77,9 @@ impl Settling {
                 return Ok(Err(NotSettled::Known(id.clone(), row.value.stage.as_str())));
             }
             let record = self.record(row.value, settlement);
+            let outcome = self.outcome(&record, settlement).await?;
             let key = Key::new(space, ActionRecord::KIND, id.as_str())?;
-            let change = self.change(&record, settlement)?.expect_version(key, row.version);
+            let change = self.change(&record, outcome, settlement)?.expect_version(key, row.version);
             match self.shared.store.commit(change).await {
                 Ok(_) => {
                     self.told(&record);
@@ -99,7 +105,26 @@ impl Settling {
         ActionRecord { stage, error, checks, updated_at: self.shared.now(), ..record }
     }
 
-    fn change(&self, record: &ActionRecord, settlement: &Settlement) -> Result<Change, Fault> {
+    /// What whoever proposed it, or proposes it again, is given.
+    async fn outcome(&self, record: &ActionRecord, settlement: &Settlement) -> Result<StepOutcome, Fault> {
+        if let Some(error) = &record.error {
+            return Ok(StepOutcome::Refused(Refusal::new(ErrorClass::Transient, error.clone())));
+        }
+        let at = record.updated_at;
+        let Some(answer) = &settlement.answer else {
+            let body = Digest::of(b"");
+            return Ok(StepOutcome::Done { status: 200, headers: Vec::new(), body, at });
+        };
+        let body = self.shared.store.put_answer(&answer.body, answer.at).await?;
+        Ok(StepOutcome::Done { status: answer.status, headers: answer.headers.clone(), body, at })
+    }
+
+    fn change(
+        &self,
+        record: &ActionRecord,
+        outcome: StepOutcome,
+        settlement: &Settlement,
+    ) -> Result<Change, Fault> {
         let (space, id) = (&record.space, record.id.as_str());
         let payload = json!({
             "action": id,
@@ -108,19 +133,30 @@ impl Settling {
             "how": record.checks.last().map(|check| check.reason.as_str()),
         });
         Ok(self
-            .aftermath(record, settlement.happened)?
+            .aftermath(record, outcome)?
             .put(space, id, record)?
             .delete(Key::new(space, LookUpRow::KIND, id)?)
             .audit(NewEntry::new(record.updated_at, space, "action.settled", &payload)?))
     }
 
-    /// What else an end that is known at last changes, in the same change.
-    fn aftermath(&self, _record: &ActionRecord, _happened: bool) -> Result<Change, Fault> {
-        Ok(Change::new())
+    /// What else an end that is known at last changes: the whole change, whose strategy is to hear of it,
+    /// and the mark that answers whoever proposes the same again.
+    fn aftermath(&self, record: &ActionRecord, outcome: StepOutcome) -> Result<Change, Fault> {
+        let (space, id, at) = (&record.space, record.id.as_str(), record.updated_at);
+        let Some(row) = self.shared.store.get::<ChangeRow>(space, id)? else { return Ok(Change::new()) };
+        let (row, version) = (row.value, row.version);
+        let state = if record.stage == Stage::Confirmed { Marked::Done } else { Marked::NotDone };
+        let mark = Mark { action: record.id.clone(), state, at, outcome: Some(outcome.clone()) };
+        let hashes = [row.action.hash(), row.first_hash];
+        let standing = Standing::Settled { at, outcome, telling: SettledTelling::Due };
+        Ok(marks::put(space, &row.strategy, &hashes, &mark)?
+            .expect_version(Key::new(space, ChangeRow::KIND, id)?, version)
+            .put(space, id, &ChangeRow { standing, ..row })?)
     }
 
-    /// Ends the questions to the owner.
+    /// Ends the questions to the owner, and has the strategy told.
     fn told(&self, record: &ActionRecord) {
+        self.shared.inbox.notify_one();
         for about in ["ambiguous", "look-up"] {
             self.alerts.clear(&record.space, format!("{about}/{}", record.id));
         }
