@@ -29,7 +29,9 @@
 //! | `POST /alerts/silence`, `/unsilence` | `{"pattern": P, "reason": TEXT, "for_s": SECONDS or null}`; `{"pattern": P}` |
 //! | `POST /alerts/seen`, `/test` | `{"about": A}` or `{"all": true}`; sends a test message |
 //! | `GET /audit?from=SEQ&limit=N` | a page of the audit trail, with hashes |
-//! | `GET /audit/tail?n=N`, `GET /audit/verify` | its end; whether it is whole |
+//! | `GET /audit/tail?n=N`, `GET /audit/verify?key=PUB` | its end; whether it is whole |
+//! | `GET /audit/checkpoints?after=SEQ&limit=N`, `GET /audit/hashes?at=1,2` | what was signed; single entries' hashes |
+//! | `POST /audit/rotate-key`, `/accept` | `{"reason": TEXT}`; another key signs; a trail in doubt is gone on with |
 //!
 //! Every answer is JSON. Objects carry `stamp` (`live` or `sandbox`); lists are plain arrays, so the
 //! stamp of every answer is also in the header `x-money-machine-stamp`. What went wrong is
@@ -47,6 +49,7 @@ mod actions;
 mod actors;
 mod alerts;
 mod answer;
+mod audit;
 mod connection;
 mod limits;
 mod quarantine;

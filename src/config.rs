@@ -15,6 +15,7 @@
 //! [`Env::of_process`].
 
 mod alerts;
+mod audit;
 mod countries;
 mod credential;
 mod env;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use alerts::Alerts;
+pub use audit::Audit;
 pub use env::{DATA_DIR, Env};
 pub use mistakes::{ConfigErrors, Mistake, USE_ACCOUNT_ADD, Warning};
 pub use node::Origin;

@@ -13,7 +13,7 @@ use mm_core::schedule::Schedule;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Reconciler, Strategy};
 use mm_services::alerts::{Channel, boot};
-use mm_services::audit::{AuditSettings, Evidence};
+use mm_services::audit::Evidence;
 use mm_services::kernel::KERNEL;
 use mm_services::reconciler::Reconcilers;
 use mm_services::resources::Probe;
@@ -184,7 +184,7 @@ impl Machine {
             reconcilers: self.reconcilers.clone(),
             scheduling,
             alerts: config.alerts.tell_settings(),
-            audit: AuditSettings::default(),
+            audit: config.audit.settings(),
         })
     }
 
@@ -339,6 +339,7 @@ impl Running {
             Ok(()) => tell_of_last_end(&self.shared, None).await,
             unwritten => unwritten,
         };
+        mm_services::audit::at_stop(&self.shared).await;
         if let Err(error) = told {
             tracing::error!(error = %crate::exit::Chain(&error), "the stop is not on record");
         }

@@ -32,6 +32,7 @@ const AT_THE_START: &[&str] = &[
     "logging.rotation.max_bytes",
     "logging.rotation.keep",
     "store.cache_mib",
+    "audit.key_file",
 ];
 /// What one audit entry holds at most; the rest is counted.
 const TOLD_MAX: usize = 100;
@@ -297,6 +298,7 @@ impl Reloader<'_> {
     fn take(&mut self, read: Loaded, settings: Settings) {
         self.services.shared.settings.replace(settings);
         self.services.alerts.look();
+        self.services.anchor.look();
         self.services.resources.look();
         self.services.configured();
         self.loaded = effective(&self.loaded, read.clone());

@@ -22,7 +22,7 @@ use crate::admin::{AdminService, Info, Ops};
 use crate::channel::{CommandChannel, LastWords};
 use crate::cli::run::RunArgs;
 use crate::config::{self, Loaded};
-use crate::evidence::{AnchorLines, KEY_FILE, KeyFiles};
+use crate::evidence::{AnchorLines, KeyFiles};
 use crate::exit::{Exit, Failure, leave};
 use crate::guardian::child;
 use crate::logs;
@@ -267,7 +267,7 @@ impl Prepared {
 
     /// Where the audit trail's key and anchors lie.
     fn evidence(&self, command: Arc<CommandChannel>) -> Evidence {
-        let key = self.data_dir.join(KEY_FILE);
+        let key = self.loaded.config.audit.key_path(&self.data_dir);
         let (keys, file) = (Arc::new(KeyFiles::at(key)), Arc::new(AnchorLines));
         Evidence { keys, file, command, standing: Default::default() }
     }

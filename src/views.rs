@@ -54,8 +54,19 @@ pub struct Reader {
     pub daily_actions_max: Option<u32>,
     /// Free bytes on the data directory's disk, if known.
     pub disk_free_bytes: Option<u64>,
+    /// What was last anchored, as far as that is known here.
+    pub anchored: Anchored,
     /// What only a running daemon knows.
     pub daemon: Option<Daemon>,
+}
+
+/// What is known of the anchors of the audit trail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Anchored {
+    /// Whether there is any place that checkpoints are told to.
+    pub configured: bool,
+    /// The last line of the anchor file, or why it cannot be read; none where none is configured or written.
+    pub line: Option<Result<String, String>>,
 }
 
 /// Where a machine lives.
@@ -78,6 +89,10 @@ pub struct Daemon {
     /// Why the kernel last ended, if it has.
     pub kernel_cause: Option<String>,
     pub resident_bytes: Option<u64>,
+    /// Why no permit is made as the audit trail stands.
+    pub held: Option<String>,
+    /// Why the audit trail cannot be signed.
+    pub unsigned: Option<String>,
     /// Actors that are not well.
     pub troubled: Vec<Troubled>,
 }

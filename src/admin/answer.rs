@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::Ops;
 use crate::views::opportunity::OpportunityView;
-use crate::views::{self, Daemon, Place, Problem, Question, Reader, actor, way};
+use crate::views::{self, Anchored, Daemon, Place, Problem, Question, Reader, actor, way};
 
 /// How long a question waits for a strategy's host before the store answers for it.
 const HOST_WITHIN: Duration = Duration::from_secs(2);
@@ -82,6 +82,7 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
         }
         ("POST", ["actors", verb]) => Ok(super::actors::say(ops, by, verb, body).await?),
         ("POST", ["actions", id, verb]) => Ok(super::actions::say(ops, by, id, verb, body).await?),
+        ("POST", ["audit", verb]) => Ok(super::audit::say(ops, by, verb, body).await?),
         ("POST", ["alerts", verb]) => Ok(super::alerts::say(ops, verb, body).await?),
         ("POST", ["strategies", name, "quarantine", verb]) => {
             Ok(super::quarantine::say(ops, name, verb, body).await?)
@@ -169,6 +170,10 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
         rules_place: shared.rules.place(),
         daily_actions_max: Some(shared.settings().daily_actions_max),
         disk_free_bytes: usage.disk_free_bytes,
+        anchored: Anchored {
+            configured: shared.settings().audit.anchor.is_any(),
+            line: mm_services::audit::last_anchored(shared).await.transpose(),
+        },
         daemon: Some(Daemon {
             pid: ops.info.pid,
             started: ops.info.started,
@@ -176,6 +181,8 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             starting: ops.services.kernel_is_starting(),
             kernel_cause: ops.services.kernel_why(),
             resident_bytes: usage.resident_bytes,
+            held: shared.held(),
+            unsigned: shared.evidence.standing.unsigned(),
             troubled: ops.tree.get().map(actor::troubled).unwrap_or_default(),
         }),
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mm_core::id::Space;
 use mm_core::seams::Clock as _;
+use mm_services::audit::AnchorFile as _;
 use mm_store::{DataDir, DirError, Store};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,10 +15,11 @@ use super::place::{Whereabouts, environment};
 use super::{Cx, refuse};
 use crate::client::{AskError, Client};
 use crate::config::{Env, Loaded};
+use crate::evidence::AnchorLines;
 use crate::exit::{Exit, Failure};
 use crate::machine::{Machine, VERSION};
 use crate::seams::SystemClock;
-use crate::views::{self, Place, Question, Reader};
+use crate::views::{self, Anchored, Place, Question, Reader};
 
 /// An answer, and who gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -203,8 +205,18 @@ fn reader(store: Store, machine: &Machine, place: &Whereabouts, config: Option<&
         rules_place: rules_dir.display().to_string(),
         daily_actions_max: config.map(|loaded| loaded.config.limits.max_daily_actions),
         disk_free_bytes: crate::seams::disk_free_bytes(&place.data_dir),
+        anchored: anchored(config),
         daemon: None,
     }
+}
+
+/// What the file of anchors says last.
+fn anchored(config: Option<&Loaded>) -> Anchored {
+    let Some(settings) = config.map(|loaded| loaded.config.audit.settings().anchor) else {
+        return Anchored::default();
+    };
+    let line = settings.file.as_deref().and_then(|path| AnchorLines.last(path).transpose());
+    Anchored { configured: settings.is_any(), line }
 }
 
 /// The rule files of a directory. (The daemon's own reader lays files out; this one writes nothing.)

@@ -89,7 +89,7 @@ fn every_page_is_one_that_a_person_can_read() {
         ("limits show", limits::page(&view(&reader, "/limits/bounty-targets-data"))),
         ("alerts list --all", alerts::rows(&view::<Vec<_>>(&reader, "/alerts?all=true"))),
         ("alerts list --silences", alerts::silence_rows(&view::<Vec<_>>(&reader, "/alerts/silences"))),
-        ("audit verify", audit::verdict(&view(&reader, "/audit/verify"))),
+        ("audit verify", audit::verify::verdict(&view(&reader, "/audit/verify"), None, false)),
         (
             "audit tail",
             audit::lines(&view::<crate::views::audit::AuditPageView>(&reader, "/audit/tail?n=2").entries),

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::alerts;
 use super::node::Node;
 use super::values::{self, Config, Wrong};
+use super::{alerts, audit};
 
 /// One key with a fixed name.
 pub(crate) struct Key {
@@ -65,6 +65,26 @@ pub(crate) const KEYS: &[Key] = &[
         set: |c, n| put(&mut c.logging.rotation.keep, values::number(n, 1, 1_000)),
     },
     Key { name: "store.cache_mib", set: |c, n| put(&mut c.store.cache_mib, values::number(n, 1, 4_096)) },
+    Key { name: "audit.key_file", set: |c, n| put(&mut c.audit.key_file, audit::path(n)) },
+    Key {
+        name: "audit.checkpoint_entries",
+        set: |c, n| put(&mut c.audit.checkpoint_entries, values::number(n, 10, 1_000_000)),
+    },
+    Key {
+        name: "audit.checkpoint_minutes",
+        set: |c, n| put(&mut c.audit.checkpoint_every, values::number(n, 1, 1_440).map(minutes)),
+    },
+    Key { name: "audit.anchor.file", set: |c, n| put(&mut c.audit.anchor_file, audit::path(n)) },
+    Key { name: "audit.anchor.webhook", set: |c, n| put(&mut c.audit.webhook, audit::address(n)) },
+    Key { name: "audit.anchor.command", set: |c, n| put(&mut c.audit.command, alerts::command(n)) },
+    Key {
+        name: "audit.anchor.timeout_s",
+        set: |c, n| put(&mut c.audit.timeout, values::number(n, 1, 300).map(Duration::from_secs)),
+    },
+    Key {
+        name: "audit.anchor.min_interval_minutes",
+        set: |c, n| put(&mut c.audit.min_interval, values::number(n, 1, 10_080).map(minutes)),
+    },
 ];
 
 /// The section of levels by module, whose keys are the owner's.
@@ -73,6 +93,10 @@ pub(crate) const LEVELS: &str = "logging.levels";
 pub(crate) const STRATEGIES: &str = "strategies";
 /// What a strategy's section may hold.
 pub(crate) const STRATEGY_KEYS: &[&str] = &["enabled", "priority", "schedule", "config"];
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
 
 fn put<T>(slot: &mut T, read: Result<T, Wrong>) -> Result<(), Wrong> {
     *slot = read?;

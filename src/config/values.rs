@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::alerts::Alerts;
+use super::audit::Audit;
 use super::countries;
 use super::mistakes::Mistake;
 use super::node::{Node, Origin, Value};
@@ -43,6 +44,7 @@ pub struct Config {
     pub alerts: Alerts,
     pub logging: Logging,
     pub store: Store,
+    pub audit: Audit,
 }
 
 impl Config {
@@ -75,6 +77,7 @@ impl Config {
                 levels: BTreeMap::new(),
             },
             store: Store { cache_mib: 1 },
+            audit: Audit::blank(),
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use mm_core::id::StrategyId;
+use mm_core::id::{Space, StrategyId};
 use mm_core::seams::Clock as _;
+use mm_services::integrity;
 use mm_services::kernel::KernelBudget;
-use mm_services::{integrity, records::StrategyRow};
+use mm_services::records::{AnchorRow, StrategyRow};
 use mm_store::{BootBook, DATABASE_FILE, DataDir, Span};
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Reader, limit, status};
+use super::{Anchored, Problem, Reader, limit, status};
 use crate::machine::boots;
 use crate::seams::SystemClock;
 
@@ -79,6 +80,7 @@ const RESTORE: &str = "restore a backup, and find out who wrote to the store";
 
 pub(super) fn read(reader: &Reader) -> DoctorView {
     let mut checks = vec![stamp(reader), store(reader), audit(reader)];
+    checks.extend(anchors(reader));
     checks.extend(integrity(reader));
     checks.push(rules(reader));
     checks.push(disk(reader));
@@ -135,12 +137,14 @@ fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
 
 fn audit(reader: &Reader) -> CheckView {
     match mm_services::audit::verify(&reader.store) {
-        Ok(found) if found.broken.is_empty() => {
+        Ok(found) if found.is_whole() => {
             CheckView::ok("audit", format!("the audit chain is whole: {} entries", found.entries))
         }
         Ok(found) => {
-            let first = found.broken.first().map(ToString::to_string).unwrap_or_default();
-            let more = found.broken.len() - 1;
+            let broken = found.broken.iter().map(ToString::to_string);
+            let mut all = broken.chain(found.doubts.iter().map(ToString::to_string));
+            let first = all.next().unwrap_or_default();
+            let more = all.count();
             let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
             CheckView::fail(
                 "audit",
@@ -150,6 +154,65 @@ fn audit(reader: &Reader) -> CheckView {
         }
         Err(error) => CheckView::fail("audit", failed("the audit chain cannot be read", &error), RESTORE),
     }
+}
+
+/// Whether the trail is what was told elsewhere, and whether it is told anywhere. (A trail that holds its
+/// machine's permits says so itself.)
+fn anchors(reader: &Reader) -> Vec<CheckView> {
+    const NAME: &str = "anchors";
+    let mut checks = Vec::new();
+    let line = reader.anchored.line.as_ref().and_then(|line| line.as_deref().ok());
+    let found = mm_services::audit::standing::look(&reader.store, line).map(|found| found.held);
+    let held = match (&reader.daemon, found) {
+        (Some(daemon), _) if daemon.held.is_some() => daemon.held.clone(),
+        (_, Ok(held)) => held,
+        (_, Err(error)) => Some(failed("the audit chain cannot be read", &error)),
+    };
+    if let Some(why) = held {
+        let todo = "`audit verify` shows more; find out who wrote to the store before you go on";
+        checks.push(CheckView::fail(NAME, why, todo));
+    }
+    if let Some(Err(why)) = &reader.anchored.line {
+        let todo = "bring its disk back; until then a store that was put back would not be noticed";
+        checks.push(CheckView::warn(NAME, why.clone(), todo));
+    }
+    if let Some(why) = reader.daemon.as_ref().and_then(|daemon| daemon.unsigned.clone()) {
+        checks.push(CheckView::warn(
+            NAME,
+            format!("the audit trail is not signed: {why}"),
+            "see to what it says",
+        ));
+    }
+    checks.extend(untold(reader));
+    if checks.is_empty() {
+        let sentence = match &reader.anchored {
+            Anchored { configured: false, .. } => {
+                "checkpoints are told nowhere else, so a store put back to an older state would not be noticed; \
+                 [audit.anchor] says where to"
+            }
+            _ => "the audit trail is where its anchors say",
+        };
+        checks.push(CheckView::ok(NAME, sentence));
+    }
+    checks
+}
+
+/// Places that do not take what they are told.
+fn untold(reader: &Reader) -> Vec<CheckView> {
+    let rows = match reader.store.scan::<AnchorRow>(&Space::machine(), Span::all(), usize::MAX) {
+        Ok(rows) => rows,
+        Err(error) => {
+            return vec![CheckView::fail("anchors", failed("they cannot be read", &error), RESTORE)];
+        }
+    };
+    let failing = rows.rows.into_iter().filter(|_| reader.anchored.configured);
+    let check = |(place, row): (String, mm_store::Row<AnchorRow>)| {
+        let row = row.value;
+        let (since, error) = (row.failing_since?, row.error.unwrap_or_default());
+        let sentence = format!("no checkpoint was told to the {place} since {since}: {error}");
+        Some(CheckView::warn("anchors", sentence, "see to what it says; it is tried again by itself"))
+    };
+    failing.filter_map(check).collect()
 }
 
 fn integrity(reader: &Reader) -> Vec<CheckView> {

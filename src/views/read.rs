@@ -47,7 +47,9 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["limits", platform] => json(limit::show(reader, platform)),
         ["audit"] => json(audit::page(reader, question)),
         ["audit", "tail"] => json(audit::tail(reader, question)),
-        ["audit", "verify"] => plain(question).and_then(|()| json(audit::verify(reader))),
+        ["audit", "verify"] => json(audit::verify(reader, question)),
+        ["audit", "checkpoints"] => json(audit::checkpoints(reader, question)),
+        ["audit", "hashes"] => json(audit::hashes(reader, question)),
         _ => return None,
     })
 }

@@ -268,6 +268,7 @@ pub(crate) fn reader() -> Reader {
         rules_place: "/data/rules".to_owned(),
         daily_actions_max: Some(1_000),
         disk_free_bytes: Some(1 << 30),
+        anchored: Default::default(),
         daemon: None,
     }
 }

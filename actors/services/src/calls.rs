@@ -14,6 +14,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("platforms", &[]),
     ("gateway", &["accounts", "alerts", "compliance", "limiter", "platforms"]),
     ("reconciler", &["alerts", "gateway"]),
+    ("anchor", &["alerts", "gateway"]),
     ("books", &[]),
     ("strategies", &["alerts", "crashes", "gateway"]),
     ("scheduler", &["alerts", "strategies"]),

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod alerts;
+pub mod anchor;
 pub mod audit;
 pub mod books;
 pub mod budgets;

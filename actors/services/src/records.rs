@@ -2,6 +2,7 @@
 
 mod alert;
 mod approval;
+mod audit;
 mod budget;
 mod change;
 mod crash;
@@ -13,6 +14,7 @@ mod way;
 
 pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
 pub use approval::{ApprovalRow, QuotedRule};
+pub use audit::{AnchorRow, CheckpointRow, ErasureRow};
 pub use budget::{BudgetRow, RestartNote};
 pub use change::{ChangeRow, SettledTelling, Standing};
 pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};

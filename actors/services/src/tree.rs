@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use crate::accounts::{Accounts, AccountsService};
 use crate::alerts::{Alerts, AlertsService};
+use crate::anchor::{Anchor, AnchorService};
 use crate::audit::{Audit, AuditService};
 use crate::books::{Books, BooksService};
 use crate::budgets::StoredBudgets;
@@ -86,6 +87,8 @@ pub struct Services {
     pub gateway: Gateway,
     /// Looks up what nobody saw the end of.
     pub reconciler: Reconciler,
+    /// Tells checkpoints of the audit trail elsewhere.
+    pub anchor: Anchor,
     /// Opportunities.
     pub books: Books,
     /// The tick ledger.
@@ -114,7 +117,7 @@ pub struct Services {
 }
 
 /// The kernel's children in the order they start.
-const KERNEL_ROWS: [&str; 10] = [
+const KERNEL_ROWS: [&str; 11] = [
     "audit",
     "accounts",
     "limiter",
@@ -122,6 +125,7 @@ const KERNEL_ROWS: [&str; 10] = [
     "platforms",
     "gateway",
     "reconciler",
+    "anchor",
     "books",
     "scheduler",
     "strategies",
@@ -150,6 +154,7 @@ impl Services {
             platforms: Platforms::new(shared.clone()),
             gateway: Gateway::default(),
             reconciler: Reconciler::default(),
+            anchor: Anchor::default(),
             books: Books::default(),
             scheduler: Scheduler::default(),
             strategies: Strategies::new(&shared, &alerts, &crashes),
@@ -398,6 +403,7 @@ impl Services {
             .with(self.platforms.row())
             .with(self.gateway_row())
             .with(self.reconciler_row())
+            .with(self.anchor_row())
             .with(permanent("books", "opportunities and the owner's decisions", self.books.handle(), {
                 let shared = with();
                 move || BooksService(shared.clone())
@@ -433,6 +439,16 @@ impl Services {
         };
         let about = "looks up changes whose end nobody saw";
         permanent("reconciler", about, self.reconciler.handle(), move || service.clone())
+    }
+
+    fn anchor_row(&self) -> ChildSpec {
+        let service = AnchorService {
+            shared: self.shared.clone(),
+            gateway: self.gateway.clone(),
+            alerts: self.alerts.clone(),
+        };
+        let about = "tells checkpoints of the audit trail elsewhere";
+        permanent("anchor", about, self.anchor.handle(), move || service.clone())
     }
 
     fn scheduler_row(&self) -> ChildSpec {

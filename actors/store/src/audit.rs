@@ -5,6 +5,7 @@
 mod verify;
 
 use mm_core::audit::{Entry, Payload, Tip};
+use mm_core::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
@@ -14,6 +15,9 @@ use crate::store::Store;
 use crate::tables::{self, AUDIT, AUDIT_PAYLOAD, META, schema};
 
 pub use verify::Report;
+
+/// Entries that one read transaction sees.
+const CHUNK: usize = 1024;
 
 /// The kind of the entry that records the erasure of another entry's payload.
 pub const ERASED_KIND: &str = "audit.payload-erased";
@@ -49,6 +53,14 @@ pub enum PayloadState {
 }
 
 impl PayloadState {
+    /// The payload, if it is there.
+    pub fn there(&self) -> Option<&Payload> {
+        match self {
+            PayloadState::There(payload) => Some(payload),
+            _ => None,
+        }
+    }
+
     /// The payload as text, or why there is none in parentheses.
     pub fn text(&self) -> String {
         match self {
@@ -117,6 +129,39 @@ impl Store {
     pub fn audit_tip(&self) -> Result<Tip, ReadError> {
         let txn = self.begin_read()?;
         tables::read_tip(&txn.open_table(META).map_err(StorageFault::from)?)
+    }
+
+    /// The hashes of entries, by their numbers; `None` for one that is not there or does not open.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the database fails.
+    pub fn audit_hashes(&self, seqs: &[u64]) -> Result<Vec<Option<Digest>>, ReadError> {
+        let txn = self.begin_read()?;
+        let entries = txn.open_table(AUDIT).map_err(StorageFault::from)?;
+        let hash = |seq: &u64| {
+            let row = entries.get(*seq).map_err(StorageFault::from)?;
+            Ok(row.and_then(|row| open_entry(*seq, row.value()).ok()).map(|entry| entry.hash()))
+        };
+        seqs.iter().map(hash).collect()
+    }
+
+    /// Every entry of one kind that opens, in order. It reads the whole chain.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the database fails.
+    pub fn audit_of_kind(&self, kind: &str) -> Result<Vec<AuditRow>, ReadError> {
+        let (mut found, mut from) = (Vec::new(), 1);
+        loop {
+            let page = self.audit_range(from, CHUNK)?;
+            let rows = page.rows.len() + page.damaged.len();
+            let last =
+                page.rows.last().map(|row| row.entry.seq).max(page.damaged.last().map(|(seq, _)| *seq));
+            found.extend(page.rows.into_iter().filter(|row| row.entry.kind == kind));
+            match last {
+                Some(last) if rows == CHUNK => from = last + 1,
+                _ => return Ok(found),
+            }
+        }
     }
 
     /// The last `n` entries, in order.

@@ -55,6 +55,18 @@ fn the_defaults_are_the_documented_ones() {
 
         [store]
         cache_mib = 8                            # default
+
+        [audit]
+        key_file = ""                            # default
+        checkpoint_entries = 1000                # default
+        checkpoint_minutes = 15                  # default
+
+        [audit.anchor]
+        file = ""                                # default
+        webhook = ""                             # default
+        command = []                             # default
+        timeout_s = 30                           # default
+        min_interval_minutes = 60                # default
     "#]]
     .assert_eq(&loaded.show_text());
     let Config { limits, compliance, monitoring, store, .. } = &loaded.config;
@@ -273,9 +285,21 @@ fn later_sources_win_and_show_says_who_did() {
 
         [store]
         cache_mib = 8                            # default
+
+        [audit]
+        key_file = ""                            # default
+        checkpoint_entries = 1000                # default
+        checkpoint_minutes = 15                  # default
+
+        [audit.anchor]
+        file = ""                                # default
+        webhook = ""                             # default
+        command = []                             # default
+        timeout_s = 30                           # default
+        min_interval_minutes = 60                # default
     "#]]
     .assert_eq(&loaded.show_text());
-    expect![[r#"{"alerts.command":{"line":71,"source":"default"},"alerts.max_per_hour":{"line":80,"source":"default"},"alerts.min_interval_s":{"line":79,"source":"default"},"alerts.send":{"line":74,"source":"default"},"alerts.timeout_s":{"line":76,"source":"default"},"compliance.check_before_action":{"line":57,"source":"default"},"compliance.strict_mode":{"line":55,"source":"default"},"environment":{"line":2,"name":"MONEY_MACHINE_ENV","path":".env","source":"dotenv"},"limits.max_concurrent_strategies":{"name":"MONEY_MACHINE_MAX_CONCURRENT","source":"environment"},"limits.max_daily_actions":{"line":2,"path":"my.toml","source":"file"},"logging.file":{"line":86,"source":"default"},"logging.format":{"line":84,"source":"default"},"logging.levels.h2":{"line":99,"source":"default"},"logging.levels.hyper":{"line":100,"source":"default"},"logging.levels.hyper_util":{"line":101,"source":"default"},"logging.levels.mm_core::limit":{"name":"MONEY_MACHINE__LOGGING__LEVELS__MM_CORE__LIMIT","source":"environment"},"logging.levels.ractor":{"line":97,"source":"default"},"logging.levels.reqwest":{"line":102,"source":"default"},"logging.levels.rustls":{"line":103,"source":"default"},"logging.rotation.keep":{"line":92,"source":"default"},"logging.rotation.max_bytes":{"line":90,"source":"default"},"monitoring.log_level":{"by":"environment = \"development\"","source":"implied"},"monitoring.metrics_interval_ms":{"name":"--set","source":"flag"},"store.cache_mib":{"line":108,"source":"default"},"strategies.bug-bounty.enabled":{"line":38,"source":"default"},"strategies.bug-bounty.priority":{"line":39,"source":"default"},"strategies.bug-bounty.schedule":{"line":41,"source":"default"},"strategies.micro-tasks.config.deep.a":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.deep.b":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.min":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__CONFIG__MIN","source":"environment"},"strategies.micro-tasks.enabled":{"line":9,"path":"my.toml","source":"file"},"strategies.micro-tasks.priority":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__PRIORITY","source":"environment"},"user.email":{"line":23,"source":"default"},"user.location":{"line":26,"source":"default"},"user.timezone":{"line":7,"path":"my.toml","source":"file"}}"#]].assert_eq(&serde_json::to_string(&loaded.show_json()["origins"]).unwrap());
+    expect![[r#"{"alerts.command":{"line":71,"source":"default"},"alerts.max_per_hour":{"line":80,"source":"default"},"alerts.min_interval_s":{"line":79,"source":"default"},"alerts.send":{"line":74,"source":"default"},"alerts.timeout_s":{"line":76,"source":"default"},"audit.anchor.command":{"line":130,"source":"default"},"audit.anchor.file":{"line":125,"source":"default"},"audit.anchor.min_interval_minutes":{"line":133,"source":"default"},"audit.anchor.timeout_s":{"line":131,"source":"default"},"audit.anchor.webhook":{"line":127,"source":"default"},"audit.checkpoint_entries":{"line":117,"source":"default"},"audit.checkpoint_minutes":{"line":118,"source":"default"},"audit.key_file":{"line":114,"source":"default"},"compliance.check_before_action":{"line":57,"source":"default"},"compliance.strict_mode":{"line":55,"source":"default"},"environment":{"line":2,"name":"MONEY_MACHINE_ENV","path":".env","source":"dotenv"},"limits.max_concurrent_strategies":{"name":"MONEY_MACHINE_MAX_CONCURRENT","source":"environment"},"limits.max_daily_actions":{"line":2,"path":"my.toml","source":"file"},"logging.file":{"line":86,"source":"default"},"logging.format":{"line":84,"source":"default"},"logging.levels.h2":{"line":99,"source":"default"},"logging.levels.hyper":{"line":100,"source":"default"},"logging.levels.hyper_util":{"line":101,"source":"default"},"logging.levels.mm_core::limit":{"name":"MONEY_MACHINE__LOGGING__LEVELS__MM_CORE__LIMIT","source":"environment"},"logging.levels.ractor":{"line":97,"source":"default"},"logging.levels.reqwest":{"line":102,"source":"default"},"logging.levels.rustls":{"line":103,"source":"default"},"logging.rotation.keep":{"line":92,"source":"default"},"logging.rotation.max_bytes":{"line":90,"source":"default"},"monitoring.log_level":{"by":"environment = \"development\"","source":"implied"},"monitoring.metrics_interval_ms":{"name":"--set","source":"flag"},"store.cache_mib":{"line":108,"source":"default"},"strategies.bug-bounty.enabled":{"line":38,"source":"default"},"strategies.bug-bounty.priority":{"line":39,"source":"default"},"strategies.bug-bounty.schedule":{"line":41,"source":"default"},"strategies.micro-tasks.config.deep.a":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.deep.b":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.min":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__CONFIG__MIN","source":"environment"},"strategies.micro-tasks.enabled":{"line":9,"path":"my.toml","source":"file"},"strategies.micro-tasks.priority":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__PRIORITY","source":"environment"},"user.email":{"line":23,"source":"default"},"user.location":{"line":26,"source":"default"},"user.timezone":{"line":7,"path":"my.toml","source":"file"}}"#]].assert_eq(&serde_json::to_string(&loaded.show_json()["origins"]).unwrap());
 
     let again = text("again.toml", &loaded.show_text()).unwrap();
     assert_eq!(again.config, {

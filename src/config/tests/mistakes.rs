@@ -35,14 +35,14 @@ fn every_mistake_is_told_at_once_with_its_line() {
         "#,
         expect![[r#"
             the configuration has 17 mistakes
-              my.toml:2: `enviroment` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, strategies; did you mean `environment`?
-              my.toml:3: `log_level` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, strategies; did you mean `monitoring.log_level`?
+              my.toml:2: `enviroment` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `environment`?
+              my.toml:3: `log_level` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `monitoring.log_level`?
               my.toml:5: `user.email` is `"nobody"`, which is no e-mail address; write an address like "you@example.org", or "" for none
               my.toml:6: `user.location` is `"UK"`, which is no country code; write the two capitals of ISO 3166-1, like "DE" or "US", or "" for none; did you mean `GB`?
               my.toml:7: `user.timezone` is `"New_York"`, which is no time zone; write a name of the IANA time zone database, like "Europe/Berlin"; did you mean `America/New_York`?
               my.toml:9: `limits.max_daily_action` is not known; in `limits` there are max_daily_actions, max_concurrent_strategies; did you mean `max_daily_actions`?
               my.toml:10: `limits.max_concurrent_strategies` is 0, which is too small; write a whole number from 1 to 64
-              my.toml:11: `complience` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, strategies; did you mean `compliance`?
+              my.toml:11: `complience` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `compliance`?
               my.toml:14: `monitoring.metrics_interval_ms` is the text `"60000"`; write a whole number from 1000 to 86400000, without quotes
               my.toml:15: `monitoring.log_level` is `"warning"`; write one of "off", "error", "warn", "info", "debug", "trace"; did you mean `warn`?
               my.toml:17: `logging.format` is `"xml"`; write one of "text", "json"
@@ -51,7 +51,7 @@ fn every_mistake_is_told_at_once_with_its_line() {
               my.toml:21: `logging.levels.a b` is no name of a module; write a module's path, like "mm_core::limit" = "debug"
               my.toml:22: `logging.levels.ractor` is `"loud"`; write one of "off", "error", "warn", "info", "debug", "trace"
               my.toml:24: `store.cache_mib` is `99999999999999999999`; write a whole number from 1 to 4096
-              my.toml:25: `zebra` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, strategies"#]],
+              my.toml:25: `zebra` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies"#]],
     );
 }
 
@@ -295,7 +295,7 @@ fn variables_and_flags_are_checked_like_the_file() {
               MONEY_MACHINE_MAX_CONCURRENT in the environment: `limits.max_concurrent_strategies` is `three`; write a whole number from 1 to 64
               MONEY_MACHINE__LIMITS__MAX_DAILY in the environment: `limits.max_daily` is not known; in `limits` there are max_daily_actions, max_concurrent_strategies; did you mean `max_daily_actions`?
               --max-concurrent: `limits.max_concurrent_strategies` is 65, which is too large; write a whole number from 1 to 64
-              --set: `limit` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, strategies; did you mean `limits`?"#]],
+              --set: `limit` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `limits`?"#]],
     );
 }
 

@@ -18,12 +18,14 @@ pub const ACCEPTED_KIND: &str = "audit.anchor-given-up";
 /// The payload of such an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenUp {
-    /// The checkpoint's digest, hex.
-    pub checkpoint: String,
-    /// The entry it spoke of.
-    pub seq: u64,
+    /// What was wrong, in a sentence.
+    pub held: String,
+    /// The digest of the anchored checkpoint that speaks against the chain, hex; none if it is something else.
+    pub checkpoint: Option<String>,
     /// Why the owner goes on.
     pub reason: String,
+    /// Who said so.
+    pub by: String,
 }
 
 /// A line of an anchor file: a signed checkpoint. Digests, key and signature are hex.
@@ -153,6 +155,12 @@ pub enum Doubt {
         /// When it was signed.
         at: Moment,
     },
+    /// A checkpoint's row that does not open.
+    #[error("the checkpoint on entry {seq} does not open: its row was changed")]
+    Row {
+        /// The entry it speaks of.
+        seq: u64,
+    },
     /// The link between two checkpoints does not hold.
     #[error("the checkpoint on entry {seq} does not follow the one before: one was removed or put in")]
     Link {
@@ -171,6 +179,7 @@ impl Doubt {
             | Doubt::Store { seq, .. }
             | Doubt::Behind { seq, .. }
             | Doubt::Other { seq, .. }
+            | Doubt::Row { seq }
             | Doubt::Link { seq } => *seq,
         }
     }

@@ -24,6 +24,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("platform/", Sort::Person, "actions list --status failure"),
     ("integrity/", Sort::Person, "doctor"),
     ("snapshot/", Sort::Person, "strategy show {}"),
+    ("audit/", Sort::Person, "audit verify"),
     ("clock", Sort::Person, "doctor"),
     ("clock/", Sort::Person, "doctor"),
     ("disk", Sort::Person, "status"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mm_core::audit::checkpoint::Seed;
+use tokio::sync::Notify;
 
 use crate::alerts::Command;
 
@@ -33,6 +34,13 @@ pub struct AnchorSettings {
     pub command: Option<Command>,
     /// Webhook and program are told at most this often.
     pub every: Duration,
+}
+
+impl AnchorSettings {
+    /// Whether there is any place.
+    pub fn is_any(&self) -> bool {
+        self.file.is_some() || self.webhook.is_some() || self.command.is_some()
+    }
 }
 
 impl Default for AuditSettings {
@@ -125,7 +133,10 @@ impl Evidence {
 
 /// What is thought of the audit trail at the moment, seen by all without waiting.
 #[derive(Clone, Default)]
-pub struct Standing(Arc<RwLock<Thought>>);
+pub struct Standing {
+    thought: Arc<RwLock<Thought>>,
+    news: Arc<Notify>,
+}
 
 #[derive(Default)]
 struct Thought {
@@ -136,22 +147,32 @@ struct Thought {
 impl Standing {
     /// Why no permit may be made, if none may.
     pub fn held(&self) -> Option<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).held.clone()
+        self.thought.read().unwrap_or_else(PoisonError::into_inner).held.clone()
     }
 
     /// Why nothing can be signed, if that is so. Permits are made all the same.
     pub fn unsigned(&self) -> Option<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).unsigned.clone()
+        self.thought.read().unwrap_or_else(PoisonError::into_inner).unsigned.clone()
     }
 
-    #[expect(dead_code, reason = "asked before it is said")]
     pub(super) fn hold(&self, why: Option<String>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).held = why;
+        self.thought.write().unwrap_or_else(PoisonError::into_inner).held = why;
+        self.is_news();
     }
 
-    #[expect(dead_code, reason = "asked before it is said")]
     pub(super) fn cannot_sign(&self, why: Option<String>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).unsigned = why;
+        self.thought.write().unwrap_or_else(PoisonError::into_inner).unsigned = why;
+        self.is_news();
+    }
+
+    /// There is another checkpoint, or another thought.
+    pub(super) fn is_news(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits for news since it was last waited for. One waits at a time.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
     }
 }
 

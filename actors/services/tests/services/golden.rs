@@ -4,10 +4,11 @@
 use mm_core::action::{Action, ActionKind, Method, Request};
 use mm_core::activity::{ActionRecord, Stage};
 use mm_core::approval::{Approval, Said, State as Asked};
+use mm_core::audit::checkpoint::{Checkpoint, Seed, Signer};
 use mm_core::breaker::{Breaker, Policy};
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
-use mm_core::id::{ActionId, RunId};
+use mm_core::id::{ActionId, Epoch, RunId};
 use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::mark::{Mark, Marked};
 use mm_core::moment::Moment;
@@ -15,9 +16,10 @@ use mm_core::opportunity::{Opportunity, State};
 use mm_core::rule::Verdict;
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_services::records::{
-    AlertRow, ApprovalRow, BudgetRow, ChangeRow, CrashKind, CrashLeft, CrashRecord, CrashRow, DeliveryRow,
-    Input, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule, RestartNote, ScheduleRow,
-    SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling, TickRow, TrustRow, WayRow,
+    AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow, CheckpointRow, CrashKind, CrashLeft, CrashRecord,
+    CrashRow, DeliveryRow, ErasureRow, Input, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule,
+    RestartNote, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling, TickRow,
+    TrustRow, WayRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
@@ -240,6 +242,7 @@ fn every_record_of_services_is_stored_as_ever() {
     assert_eq!(check_record(&budget_row()), [first], "a row of the first version");
     check_record(&crash_row());
     check_record(&quarantine_row());
+    check_of_the_audit_trail();
     let hop = |handle_ns, ok| Hop {
         at_ms: 1,
         path: "kernel/limiter".into(),
@@ -251,6 +254,41 @@ fn every_record_of_services_is_stored_as_ever() {
     };
     check_record(&LookUpRow { since: at(1), looks: 2, next: at(3), asked: true, last: Some("why".into()) });
     check_record(&WayRow { hops: vec![hop(Some(3), Some(true)), hop(None, None)] });
+}
+
+fn check_of_the_audit_trail() {
+    let checkpoint = Checkpoint {
+        seq: 7,
+        hash: Digest::of(b"entry"),
+        epoch: Epoch(2),
+        at: at(1),
+        previous: Digest::of(b"before"),
+        store: Digest::of(b"store"),
+    };
+    check_record(&CheckpointRow { signed: checkpoint.signed_by(&Signer::of(&Seed::new([3; 32]))) });
+    check_record(&AnchorRow {
+        seq: 7,
+        checkpoint: Digest::of(b"checkpoint"),
+        at: Some(at(1)),
+        told: 2,
+        failures: 3,
+        failing_since: Some(at(2)),
+        next_try: Some(at(3)),
+        error: Some("no such disk".into()),
+        alerted: true,
+    });
+    check_record(&ErasureRow {
+        subject: Digest::of(b"somebody"),
+        salt: [5; 16],
+        pending: Some("somebody".into()),
+        by: "operator".into(),
+        at: at(1),
+        done_at: Some(at(2)),
+        rows: 3,
+        payloads: 4,
+        answers: 5,
+        kept: vec!["an open action".into()],
+    });
 }
 
 /// Enums are stored by their place: a variant put between others would change what is stored.
@@ -315,7 +353,7 @@ fn every_variant_keeps_its_place() {
     }
 }
 
-const KINDS: [Kind; 24] = [
+const KINDS: &[Kind] = &[
     ApprovalRow::KIND,
     ChangeRow::KIND,
     Mark::KIND,
@@ -339,12 +377,15 @@ const KINDS: [Kind; 24] = [
     LookUpRow::KIND,
     CoolDown::KIND,
     LastActRow::KIND,
+    CheckpointRow::KIND,
+    AnchorRow::KIND,
+    ErasureRow::KIND,
     TrustRow::KIND,
 ];
 
 #[test]
 fn no_two_kinds_share_a_name_or_a_number() {
-    assert_eq!(Kind::clash(&KINDS), None);
+    assert_eq!(Kind::clash(KINDS), None);
 }
 
 /// A record that somebody adds must get its golden file here.

@@ -5,16 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use mm_core::audit::{Broken, Entry, Tip};
+use mm_core::audit::{Broken, Entry, Payload, Tip};
 use redb::ReadTransaction;
 
-use super::{ERASED_KIND, ErasedPayload, PayloadState, open_entry, open_payload};
+use super::{CHUNK, ERASED_KIND, ErasedPayload, PayloadState, open_entry, open_payload};
 use crate::error::{ReadError, StorageFault};
 use crate::store::Store;
 use crate::tables::{self, AUDIT, AUDIT_PAYLOAD, META};
 
-/// Entries a read transaction.
-const CHUNK: usize = 1024;
 /// Findings that are listed; a chain with more is lost anyway.
 const BROKEN_MAX: usize = 1000;
 
@@ -54,10 +52,22 @@ impl Store {
     /// # Errors
     /// [`ReadError`] if the database fails; what is wrong with the chain is in the report.
     pub fn audit_verify(&self, from: u64) -> Result<Report, ReadError> {
+        self.audit_verify_seeing(from, |_, _| {})
+    }
+
+    /// The same; `see` is shown every entry that opens, with its payload if that is there.
+    ///
+    /// # Errors
+    /// As [`Store::audit_verify`].
+    pub fn audit_verify_seeing(
+        &self,
+        from: u64,
+        mut see: impl FnMut(&Entry, Option<&Payload>),
+    ) -> Result<Report, ReadError> {
         let mut walk = self.start_walk(from.max(1))?;
         loop {
             let txn = self.begin_read()?;
-            if walk.chunk(&txn)? < CHUNK {
+            if walk.chunk(&txn, &mut see)? < CHUNK {
                 let recorded = tables::read_tip(&txn.open_table(META).map_err(StorageFault::from)?)?;
                 return Ok(walk.finish(recorded));
             }
@@ -85,7 +95,11 @@ impl Walk {
     }
 
     /// Checks the next entries; how many there were.
-    fn chunk(&mut self, txn: &ReadTransaction) -> Result<usize, ReadError> {
+    fn chunk(
+        &mut self,
+        txn: &ReadTransaction,
+        see: &mut impl FnMut(&Entry, Option<&Payload>),
+    ) -> Result<usize, ReadError> {
         let entries = txn.open_table(AUDIT).map_err(StorageFault::from)?;
         let payloads = txn.open_table(AUDIT_PAYLOAD).map_err(StorageFault::from)?;
         let mut count = 0;
@@ -96,7 +110,10 @@ impl Walk {
             let payload = payloads.get(seq).map_err(StorageFault::from)?;
             let payload = open_payload(seq, payload.as_ref().map(|guard| guard.value()));
             match open_entry(seq, bytes.value()) {
-                Ok(entry) => self.entry(&entry, payload),
+                Ok(entry) => {
+                    see(&entry, payload.there());
+                    self.entry(&entry, payload);
+                }
                 Err(what) => self.unreadable(seq, what),
             }
         }
@@ -121,10 +138,7 @@ impl Walk {
     fn entry(&mut self, entry: &Entry, payload: PayloadState) {
         self.gap(entry.seq);
         let before = Tip { seq: entry.seq - 1, hash: self.hash.unwrap_or(entry.prev) };
-        let there = match &payload {
-            PayloadState::There(payload) => Some(payload),
-            _ => None,
-        };
+        let there = payload.there();
         if let Err(broken) = before.check(entry, there) {
             self.broken(broken);
         }
