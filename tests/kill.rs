@@ -7,7 +7,8 @@
 //! to the client) and at random. After each kill it reads the store that is left:
 //!
 //! - acknowledged ⊆ stored; received ⊆ permitted on record; no post is received twice;
-//! - the audit chain verifies; ticks and schedules agree.
+//! - the audit chain verifies; ticks and schedules agree;
+//! - in the end every post that may have happened is looked up, and its record says what is so.
 //!
 //! `MONEY_MACHINE_TEST_KILLS` sets the number of kills (100 where nothing is said). The test binary
 //! is also the daemon: started with `MONEY_MACHINE_TEST_DAEMON` it is the program of
@@ -23,14 +24,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mm_core::activity::{ActionRecord, Stage};
+use mm_core::digest::Digest;
 use mm_core::id::{Space, StrategyId};
 use mm_core::opportunity::{Opportunity, State};
 use mm_core::run::RunRecord;
 use mm_core::seams::SplitMix64;
+use mm_services::records::ChangeRow;
 use mm_store::{Span, Store};
 use money_machine::sandbox::Sandbox;
 use money_machine::sandbox::listener::serve;
-use money_machine::sandbox::oracle::read_oracle;
+use money_machine::sandbox::oracle::{Received, read_oracle};
 use money_machine::sandbox::world::World;
 
 #[path = "../examples/practice.rs"]
@@ -260,7 +263,12 @@ impl Arena {
                     "round {round}: a post was received twice"
                 );
             }
-            *received.entry((request.method, request.url)).or_default() += 1;
+            // The record shows no queries: they may hold what is private.
+            let url = match request.url.split_once('?') {
+                Some((url, _)) => format!("{url}?…"),
+                None => request.url,
+            };
+            *received.entry((request.method, url)).or_default() += 1;
         }
         for (what, times) in &received {
             let allowed = permitted.get(what).copied().unwrap_or(0);
@@ -276,25 +284,43 @@ impl Arena {
         let mut child = self.spawn();
         let reader = follow(&mut child, "host.commit", Arc::default());
         let began = Instant::now();
-        while !self.command(&["status"]).output().unwrap().status.success() {
-            assert!(began.elapsed() < PATIENCE, "the daemon does not come up any more");
+        while self.json(&["actions", "list", "--json"]).is_none_or(|actions| actions.iter().any(is_open)) {
+            assert!(began.elapsed() < PATIENCE * 2, "what may have happened is never looked up");
+            std::thread::sleep(Duration::from_millis(50));
         }
         assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
         let status = child.wait().unwrap();
         let log = reader.join().unwrap();
         assert!(status.success(), "an ordered stop ended with {status}:\n{log}");
         let store = self.store().unwrap();
-        let all = store.scan::<ActionRecord>(&Space::default_owner(), Span::all(), usize::MAX).unwrap();
-        let (mut confirmed, mut ambiguous) = (0, 0);
-        for action in all.into_values().filter(|action| action.method == "POST") {
-            match action.stage {
+        let received: BTreeSet<String> =
+            self.received().into_iter().map(|request| request.body_sha256).collect();
+        let (mut confirmed, mut settled, mut not_made) = (0, 0, 0);
+        for (id, (stage, body)) in posts(&store) {
+            let looked_up = store.get::<ActionRecord>(&Space::default_owner(), &id).unwrap().unwrap().value;
+            settled += u32::from(looked_up.checks.iter().any(|check| check.rule == "look-up by reconciler"));
+            match stage {
                 Stage::Confirmed => confirmed += 1,
-                Stage::Ambiguous => ambiguous += 1,
-                _ => {}
+                Stage::Failed | Stage::Blocked => not_made += 1,
+                // Those that the ordered stop cut off.
+                _ => continue,
             }
+            assert_eq!(stage == Stage::Confirmed, received.contains(&body), "{id} is {stage:?}");
         }
-        println!("posts: {confirmed} confirmed, {ambiguous} ambiguous after a kill");
+        println!("posts: {confirmed} confirmed, {not_made} not made; {settled} of them were looked up");
         assert!(confirmed > 0, "no post was ever confirmed");
+        assert!(settled > 0, "no post was ever looked up");
+    }
+
+    /// What the platform received, over all lives.
+    fn received(&self) -> Vec<Received> {
+        let all = read_oracle(&self.dir.path().join("oracle.jsonl")).unwrap();
+        all.into_iter().filter(|request| request.method == "POST").collect()
+    }
+
+    fn json(&self, args: &[&str]) -> Option<Vec<serde_json::Value>> {
+        let output = self.command(args).output().unwrap();
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// The store that is left; `None` before there is one.
@@ -304,6 +330,26 @@ impl Arena {
             Err(error) => panic!("the store does not open: {}", money_machine::exit::chain(&error)),
         })
     }
+}
+
+/// Whether it is not known what became of it.
+fn is_open(action: &serde_json::Value) -> bool {
+    action["details"]["stage"] == "ambiguous"
+}
+
+/// Every post on record: where it stands, and the hash of what it sent.
+fn posts(store: &Store) -> BTreeMap<String, (Stage, String)> {
+    let space = Space::default_owner();
+    let all = store.scan::<ActionRecord>(&space, Span::all(), usize::MAX).unwrap();
+    let mut posts = BTreeMap::new();
+    for (id, action) in all.rows.into_iter().filter(|(_, action)| action.value.method == "POST") {
+        // What never had an intent is kept nowhere whole, and has sent nothing.
+        if let Some(change) = store.get::<ChangeRow>(&space, &id).unwrap() {
+            let body = Digest::of(change.value.action.request.body()).to_string();
+            posts.insert(id, (action.value.stage, body));
+        }
+    }
+    posts
 }
 
 fn command(data: &Path, args: &[&str]) -> Command {
