@@ -39,8 +39,22 @@ pub enum BadUrl {
 }
 
 const PREFIX: &str = "https://";
-const LOCAL_SUFFIXES: [&str; 8] =
-    [".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa", ".corp", ".onion"];
+/// Names that never leave a machine or a local network: RFC 6761, 6762, 7686, 8375, 9476, ICANN's
+/// `.internal`, and the ones that routers and offices use all the same.
+const LOCAL_SUFFIXES: [&str; 12] = [
+    ".localhost",
+    ".localdomain",
+    ".local",
+    ".internal",
+    ".intranet",
+    ".private",
+    ".lan",
+    ".home",
+    ".corp",
+    ".arpa",
+    ".alt",
+    ".onion",
+];
 
 impl LogicalUrl {
     /// Checks `text`.
@@ -50,6 +64,9 @@ impl LogicalUrl {
     pub fn parse(text: &str) -> Result<Self, BadUrl> {
         if text.len() > 8192 {
             return Err(BadUrl::TooLong);
+        }
+        if is_ambiguous(text) {
+            return Err(BadUrl::NotAUrl);
         }
         let url = url::Url::parse(text).map_err(|_| BadUrl::NotAUrl)?;
         if url.scheme() != "https" {
@@ -69,7 +86,10 @@ impl LogicalUrl {
             Some(address) => return Err(BadUrl::Address(address.to_string())),
             None => return Err(BadUrl::NotAUrl),
         };
-        let bare = host.trim_end_matches('.');
+        let bare = host.strip_suffix('.').unwrap_or(host);
+        if bare.split('.').any(str::is_empty) {
+            return Err(BadUrl::NotAUrl);
+        }
         if !bare.contains('.') || LOCAL_SUFFIXES.iter().any(|suffix| bare.ends_with(suffix)) {
             return Err(BadUrl::LocalName(host.to_owned()));
         }
@@ -82,6 +102,9 @@ impl LogicalUrl {
     /// # Errors
     /// As [`LogicalUrl::parse`].
     pub fn join(&self, location: &str) -> Result<Self, BadUrl> {
+        if is_ambiguous(location) {
+            return Err(BadUrl::NotAUrl);
+        }
         let base = url::Url::parse(&self.text).map_err(|_| BadUrl::NotAUrl)?;
         let next = base.join(location).map_err(|_| BadUrl::NotAUrl)?;
         Self::parse(next.as_str())
@@ -113,6 +136,12 @@ impl LogicalUrl {
         let bare = self.text.split('?').next().unwrap_or_default();
         if bare.len() == self.text.len() { bare.to_owned() } else { format!("{bare}?…") }
     }
+}
+
+/// Browsers read `\` as `/` and pass over line ends and blanks, where other programs do not: what two
+/// readers take for two hosts is no URL.
+fn is_ambiguous(text: &str) -> bool {
+    text.contains('\\') || text.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 impl fmt::Display for LogicalUrl {

@@ -1,5 +1,4 @@
 //! Google's conformance set for robots.txt (github.com/google/robotstxt-spec-test), in full.
-#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 use std::io::Write as _;
 use std::path::Path;

@@ -25,6 +25,7 @@ mod resolve;
 pub use address::is_public;
 pub use https::Https;
 pub use loopback::Loopback;
+pub use resolve::{Lookup, SystemLookup};
 
 /// No name lookup and handshake takes longer than this.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,3 +91,6 @@ pub trait Transport: Send + Sync {
     /// server.
     async fn exchange(&self, cleared: Cleared) -> Result<RawAnswer, TransportFault>;
 }
+
+#[cfg(test)]
+mod tests;

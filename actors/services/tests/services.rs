@@ -48,6 +48,8 @@ mod redirects;
 mod rules;
 #[path = "services/scheduler.rs"]
 mod scheduler;
+#[path = "services/ssrf.rs"]
+mod ssrf;
 #[path = "services/strategies.rs"]
 mod strategies;
 #[path = "services/telling.rs"]

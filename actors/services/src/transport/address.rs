@@ -29,7 +29,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(inner) = embedded_v4(address) {
         return is_public_v4(inner);
     }
-    let [first, second, ..] = address.segments();
+    let [first, second, _, _, fourth, fifth, ..] = address.segments();
+    // ISATAP (RFC 5214): an IPv4 address of the site behind it, under any prefix.
+    if fifth == 0x5efe && matches!(fourth, 0 | 0x0200) {
+        return false;
+    }
     // Only 2000::/3 is given out; of it, not the documentation, benchmark and protocol blocks.
     let given_out = first & 0xe000 == 0x2000;
     let documentation = (first == 0x2001 && second == 0x0db8) || (first == 0x3fff && second < 0x1000);
@@ -91,6 +95,25 @@ mod tests {
             "2001::1",
             "3fff::1",
             "::7f00:1",
+            "::10.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::7f00:1",
+            "2002:c0a8:0101::",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+            "2001:10::1",
+            "2001:20::1",
+            "2606:50c0:8000::5efe:7f00:1",
+            "2606:50c0:8000:0:200:5efe:7f00:1",
+            "100::1",
+            "5f00::1",
+            "fec0::1",
+            "ff05::1:3",
+            "192.88.99.1",
+            "0.1.2.3",
+            "100.127.255.255",
+            "198.19.255.255",
         ] {
             assert!(!is_public(bad.parse().unwrap()), "{bad}");
         }

@@ -10,6 +10,9 @@ use reqwest::header::HeaderValue;
 use super::RawAnswer;
 use super::resolve::{NameUnknown, NoPublicAddress};
 
+/// No answer has longer headers than this altogether; servers themselves take 8 to 64 KiB.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
 /// Sends what was cleared to `url` (with `host` as its `Host`, where that differs).
 pub(super) async fn exchange(
     client: &reqwest::Client,
@@ -25,12 +28,13 @@ pub(super) async fn exchange(
     builder = written(builder, &cleared)?;
     let response = builder.send().await.map_err(fault)?;
     let status = response.status().as_u16();
-    let headers = response
-        .headers()
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect();
+    let headers = head(&response)?;
+    let packed = headers.iter().any(|(name, value)| name == "content-encoding" && value != "identity");
     let body = read(response, cleared.answer_bytes_max()).await?;
+    // What is still packed was packed in a way that was not offered, or twice: nobody here can read it.
+    if packed && !body.is_empty() {
+        return Err(TransportFault::BadEncoding);
+    }
     Ok(RawAnswer { status, headers, body })
 }
 
@@ -49,6 +53,16 @@ fn written(
     Ok(if filled.body().is_empty() { builder } else { builder.body(filled.body().to_vec()) })
 }
 
+/// The headers of an answer, if they are of a bearable length.
+fn head(response: &reqwest::Response) -> Result<Vec<(String, String)>, TransportFault> {
+    let all = response.headers();
+    if all.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > HEAD_BYTES_MAX {
+        return Err(TransportFault::TooLarge { max_bytes: HEAD_BYTES_MAX as u64 });
+    }
+    let text = all.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    Ok(text.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
 /// Reads a body piece by piece and stops at the limit: what is endless or unpacks to more than it
 /// may is never held in memory.
 async fn read(mut response: reqwest::Response, bytes_max: u64) -> Result<Vec<u8>, TransportFault> {
@@ -56,7 +70,8 @@ async fn read(mut response: reqwest::Response, bytes_max: u64) -> Result<Vec<u8>
     if expected > bytes_max {
         return Err(TransportFault::TooLarge { max_bytes: bytes_max });
     }
-    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    // A length that is only claimed takes no memory.
+    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).min(64 << 10));
     while let Some(piece) = response.chunk().await.map_err(fault)? {
         if (body.len() + piece.len()) as u64 > bytes_max {
             return Err(TransportFault::TooLarge { max_bytes: bytes_max });
