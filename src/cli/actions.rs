@@ -161,7 +161,7 @@ pub(super) fn page(a: &ActivityView) -> String {
     let rows: Vec<Vec<String>> = a
         .compliance_checks
         .iter()
-        .map(|check| vec![check.verdict.clone(), line(&check.rule, 80), line(&check.reason, 400)])
+        .map(|check| vec![line(&check.verdict, 16), line(&check.rule, 80), line(&check.reason, 400)])
         .collect();
     if !rows.is_empty() {
         text.push_str(&format!("\n{}", table(&["verdict", "rule", "reason"], &rows)));

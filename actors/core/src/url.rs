@@ -72,6 +72,13 @@ impl LogicalUrl {
         if url.scheme() != "https" {
             return Err(BadUrl::Scheme(url.scheme().to_owned()));
         }
+        // `https:host` and `https:///host` are read as a URL by browsers alone.
+        let authority = text.get(PREFIX.len()..).unwrap_or_default();
+        if !text.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+            || authority.starts_with('/')
+        {
+            return Err(BadUrl::NotAUrl);
+        }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(BadUrl::Extra("a user name or password"));
         }

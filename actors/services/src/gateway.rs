@@ -39,6 +39,7 @@ mod kept;
 pub(crate) mod marks;
 mod proposal;
 mod road;
+mod robots;
 mod sealing;
 mod settling;
 mod writing;

@@ -9,6 +9,7 @@ mod crash;
 mod decision;
 mod look_up;
 mod quarantine;
+mod robots;
 mod trust;
 mod way;
 
@@ -21,6 +22,7 @@ pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
 pub use decision::{DecisionRow, RuleSetRow, Unusable};
 pub use look_up::LookUpRow;
 pub use quarantine::{Input, QuarantineRow};
+pub use robots::RobotsRow;
 pub use trust::TrustRow;
 pub use way::{HOPS_KEPT, WayRow};
 

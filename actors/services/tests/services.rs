@@ -44,10 +44,14 @@ mod quarantine;
 mod reconciler;
 #[path = "services/redirects.rs"]
 mod redirects;
+#[path = "services/robots.rs"]
+mod robots;
 #[path = "services/rules.rs"]
 mod rules;
 #[path = "services/scheduler.rs"]
 mod scheduler;
+#[path = "services/slots.rs"]
+mod slots;
 #[path = "services/ssrf.rs"]
 mod ssrf;
 #[path = "services/strategies.rs"]

@@ -89,7 +89,9 @@ impl Untrusted {
     /// [`Unfit::Url`], [`Unfit::Host`].
     pub fn as_url_on(&self, hosts: &[&str]) -> Result<LogicalUrl, Unfit> {
         let url = self.as_link()?;
-        if hosts.contains(&url.host()) { Ok(url) } else { Err(Unfit::Host) }
+        // In other letters than ASCII a host may be one of them only after it was read kindly.
+        let named = self.0.is_ascii() && hosts.contains(&url.host());
+        if named { Ok(url) } else { Err(Unfit::Host) }
     }
 
     /// A link that a person may be shown: https to some public host. A host in other letters than ASCII

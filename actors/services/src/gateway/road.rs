@@ -80,6 +80,7 @@ impl GatewayService {
     pub(super) async fn walk(&self, proposal: &Proposal) -> Result<Walked, Fault> {
         let mut hop = proposal.clone();
         for hops in 0..=HOPS_MAX {
+            hop = self.with_robots(hop).await?;
             let (walked, next) = self.walk_hop(&hop, hops).await?;
             let Some(next) = next else { return Ok(walked) };
             hop = derive(&hop, next);

@@ -101,7 +101,13 @@ fn about(name: &'static str) -> About {
         automation_level: 1.0,
         schedule: "@daily",
         deadline: Duration::from_secs(600),
-        proposes: &[(PLATFORM, "read"), (PLATFORM, "post"), (PLATFORM, "ask"), ("unruled", "read")],
+        proposes: &[
+            (PLATFORM, "read"),
+            (PLATFORM, "post"),
+            (PLATFORM, "ask"),
+            (PLATFORM, "fetch-page"),
+            ("unruled", "read"),
+        ],
         guide: Guide {
             steps: &[],
             payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never" },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mm_core::action::{Action, Request};
 use mm_core::id::{ActionId, Epoch};
-use mm_core::rule::{Judged, RuleSet};
+use mm_core::rule::{Inputs, RuleSet};
 use mm_core::url::LogicalUrl;
 use mm_permit::{Mint, Now, Terms};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,9 +29,16 @@ fn cleared() -> Cleared {
         ..Action::read("bounty-targets-data".parse().unwrap(), request, "test")
     };
     let rules = RuleSet::parse(&[("bounty-targets-data.toml".into(), PACK.into())]).unwrap();
-    let judgement = rules.judge(&Judged::of(&action, Some("DE"), now.wall), true);
+    let judgement = Inputs::of(&rules, &action, Some("DE"), now.wall, true).judge(&rules);
     let id = ActionId::new("1-1.read");
-    let terms = Terms { action: &action, id: &id, request: &action.request, breaker_generation: 1, now };
+    let terms = Terms {
+        action: &action,
+        id: &id,
+        request: &action.request,
+        breaker_generation: 1,
+        approval: None,
+        now,
+    };
     let mut permit = Mint::new(Epoch(1)).mint(&judgement, terms).unwrap();
     permit.clear(action.request.clone(), Vec::new(), now).unwrap()
 }

@@ -18,8 +18,8 @@ use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger
 use mm_services::records::{
     AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow, CheckpointRow, CrashKind, CrashLeft, CrashRecord,
     CrashRow, DeliveryRow, ErasureRow, Input, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule,
-    RestartNote, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling, TickRow,
-    TrustRow, WayRow,
+    RestartNote, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling,
+    TickRow, TrustRow, WayRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
@@ -238,6 +238,7 @@ fn every_record_of_services_is_stored_as_ever() {
     check_record(&OpenRow { mutating: true, since: at(1) });
     check_record(&LastActRow { at: at(1) });
     check_record(&TrustRow { latest: at(1) });
+    check_record(&RobotsRow { at: at(1), status: Some(200), file: b"User-agent: *".to_vec() });
     let first = BudgetRow { spent: 2, tripped: Some(("why".into(), 3)), ..BudgetRow::default() };
     assert_eq!(check_record(&budget_row()), [first], "a row of the first version");
     check_record(&crash_row());
@@ -381,6 +382,7 @@ const KINDS: &[Kind] = &[
     AnchorRow::KIND,
     ErasureRow::KIND,
     TrustRow::KIND,
+    RobotsRow::KIND,
 ];
 
 #[test]
