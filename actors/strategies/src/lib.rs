@@ -1,4 +1,4 @@
-//! Proposes: the built-in strategies.
+//! Proposes: the built-in strategies, and the connectors that they share.
 //!
 //! A strategy sees the world through `mm_sdk` alone: no socket, no file, no clock, no thread. That
 //! is kept by the list of dependencies, by `forbid(unsafe_code)` and by the test
@@ -6,3 +6,5 @@
 #![forbid(unsafe_code)]
 
 pub mod bug_bounty;
+pub mod github;
+pub mod micro_tasks;

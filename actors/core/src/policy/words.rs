@@ -405,7 +405,6 @@ const CONDITION: &[&str] = &[
     "at your own",
     "sparingly",
     "be aware",
-    "please",
     "expect*",
     "own every",
     "vet*",
@@ -420,6 +419,9 @@ const CONDITION: &[&str] = &[
     "tell us",
     "let us know",
 ];
+
+/// What sounds like a condition and sets none.
+const NO_CONDITION: &[&str] = &["reviewed like", "treated like", "judged like", "reviewed as any", "same as any"];
 
 /// A yes.
 const CONSENT: &[&str] = &[
@@ -444,6 +446,11 @@ const CONSENT: &[&str] = &[
     "go ahead",
     "good to go",
     "you may",
+    "may comment",
+    "may open",
+    "may submit",
+    "may contribute",
+    "may post",
     "you can",
 ];
 
@@ -623,6 +630,7 @@ fn topic(words: &Words, sentence: &Sentence, place: Place<'_>) -> Option<Topic> 
 fn meaning(words: &Words, topic: Topic, next: Option<&Sentence>) -> Says {
     let reversed = words.has(REVERSED);
     let plain = words.without(REVERSED);
+    let words = &words.without(NO_CONDITION);
     if plain.has(REFUSAL) {
         return refusal(&plain, topic, next);
     }

@@ -1,0 +1,44 @@
+//! The strategy `micro-tasks`, first half: finds issues on GitHub with a bounty on them, and, where the
+//! owner wants one, prepares the comment that says so.
+//!
+//! It reads with GitHub's own search, looks at each issue before it tells of it, takes amounts from the
+//! board's bot alone, and refuses what is bait. The one thing it would write, `/attempt #N`, is proposed
+//! after the owner has accepted the opportunity, waits for his words and his approval, and is sent once.
+//! What cannot be read costs nothing but its own news.
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`config`] | the owner's settings |
+//! | [`amount`] | sums of money in a text |
+//! | [`board`] | who vouches for a bounty, and what he says |
+//! | [`trap`] | what is wrong with an issue |
+//! | [`facts`] | what is known of an issue and a repository |
+//! | [`assess`] | all that together: refused, or worth how much |
+//! | [`memory`] | what outlives a run |
+//! | [`draft`] | in what words it is told |
+//! | [`look`], [`search`], [`rules`] | the reads |
+//! | [`attempt`] | the comment |
+//!
+//! ## Design notes
+//!
+//! An issue is known by GitHub's own number, which a rename does not change; its place is taken from the
+//! latest answer. Validators stand in the snapshot beside what was taken from that very answer, so that
+//! "not modified" speaks of what is known.
+
+pub mod amount;
+pub mod assess;
+mod attempt;
+pub mod board;
+pub mod config;
+pub mod draft;
+pub mod facts;
+mod guide;
+mod look;
+pub mod memory;
+mod rules;
+mod search;
+pub mod trap;
+mod watch;
+
+pub use memory::{SNAPSHOT_VERSION, Snapshot};
+pub use watch::MicroTasks;

@@ -1,0 +1,167 @@
+//! The comment that says that the owner works on an issue: proposed, never just sent.
+//!
+//! It is proposed for an opportunity that the owner has accepted, after everything was read once more.
+//! The draft has a blank for his plan; it waits in the inbox until he has filled it in and approved it.
+//! One that settled is not proposed again: whether it may be is for him to say.
+
+use std::time::Duration;
+
+use mm_sdk::{
+    Act, Action, ActionId, Answer, Context, Decided, Interrupt, Refusal, Untrusted, blank,
+};
+
+use super::assess::Known;
+use super::board::Board;
+use super::memory::{Attempt, Stage};
+use super::watch::Round;
+use crate::github::answer::{one, understood};
+use crate::github::shape::Comment;
+use crate::github::{IssuePlace, Seen};
+
+/// What became of an attempt is asked for so long.
+const ASKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The issues of the opportunities that the owner has accepted.
+pub(super) fn accepted(decided: &[Decided]) -> Vec<u64> {
+    let issue = |decided: &Decided| {
+        let details: serde_json::Value = serde_json::from_str(&decided.details).ok()?;
+        details.get("issue")?.as_u64()
+    };
+    decided.iter().filter(|decided| decided.kind == super::draft::BOUNTY).filter_map(issue).collect()
+}
+
+impl Round<'_> {
+    /// Asks what became of the comments that were proposed.
+    pub(super) async fn settle(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
+        let now = cx.now();
+        let asked: Vec<(u64, ActionId)> = (self.snapshot.attempts.iter())
+            .filter(|(_, attempt)| !matches!(attempt.stage, Stage::There(_)))
+            .filter(|(_, attempt)| now.since(attempt.at) < ASKED_FOR)
+            .filter_map(|(id, attempt)| Some((*id, attempt.action.clone()?)))
+            .collect();
+        for (id, action) in asked {
+            if let Some(act) = cx.outcome(&action).await? {
+                self.settled(cx, id, act);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what became of a comment.
+    fn settled(&mut self, cx: &mut Context<'_>, id: u64, act: Act) {
+        let Some(attempt) = self.snapshot.attempts.get_mut(&id) else { return };
+        let stage = match act {
+            Act::Pending(_) => return,
+            Act::Done(answer) => stage_of(&answer, &attempt.place, &self.github.comment(&attempt.place, "", "")),
+            Act::Refused(Refusal { why, .. }) => Stage::Over(why),
+        };
+        if stage == attempt.stage {
+            return;
+        }
+        if let Stage::Over(why) = &stage {
+            let why = Untrusted::new(why.as_str()).line(200);
+            cx.alert(format!("attempt/{id}"), format!("the comment on {} was not made: {why}", attempt.place));
+        }
+        attempt.stage = stage;
+        self.redraw.insert(id);
+    }
+
+    /// Proposes the comment for an accepted issue that was looked at just now.
+    pub(super) async fn attempt(&mut self, cx: &mut Context<'_>, id: u64) -> Result<(), Interrupt> {
+        if !self.config.attempt || !self.github.has_account() || self.snapshot.attempts.contains_key(&id) {
+            return Ok(());
+        }
+        let Some(known) = self.snapshot.issues.get(&id) else { return Ok(()) };
+        let Some(facts) = self.known(known, cx.now()) else { return Ok(()) };
+        let place = known.place.clone();
+        if let Some(first) = facts.against().first() {
+            let sentence = format!("no comment on {place} is proposed: {}", first.why);
+            cx.alert(format!("attempt/{id}"), sentence);
+            return Ok(());
+        }
+        let Some(board) = facts.board() else { return Ok(()) };
+        if let Some(comment) = facts.comments.and_then(|comments| comments.own) {
+            self.note_attempt(cx, id, Attempt { place, board, action: None, stage: Stage::There(comment), at: cx.now() });
+            return Ok(());
+        }
+        // Without the rules of the repository, or the owner's own name, nothing is proposed.
+        if facts.policy.is_none() || facts.comments.is_none() || facts.owner.is_none() {
+            return Ok(());
+        }
+        let action = self.proposal(&place, board, &facts);
+        let asked = action.clone();
+        let (action, stage) = match cx.act(&format!("attempt-{id}"), action).await? {
+            Act::Pending(action) => (Some(action), Stage::Waiting),
+            Act::Done(answer) => (None, stage_of(&answer, &place, &asked)),
+            Act::Refused(Refusal { why, class, .. }) => {
+                let why = Untrusted::new(why).line(200);
+                self.report.errors.push(format!("the comment on {place} was not taken: {why}"));
+                if class == mm_sdk::ErrorClass::Transient || class == mm_sdk::ErrorClass::RateLimit {
+                    return Ok(());
+                }
+                (None, Stage::Over(why))
+            }
+        };
+        self.note_attempt(cx, id, Attempt { place, board, action, stage, at: cx.now() });
+        Ok(())
+    }
+
+    fn note_attempt(&mut self, cx: &mut Context<'_>, id: u64, attempt: Attempt) {
+        if attempt.stage == Stage::Waiting {
+            let sentence = format!(
+                "a comment on {} waits for your plan and your approval (see `approvals list`)",
+                attempt.place
+            );
+            cx.alert(format!("attempt/{id}"), sentence);
+        }
+        self.snapshot.attempts.insert(id, attempt);
+        self.redraw.insert(id);
+    }
+
+    /// The comment with what rules ask for and what the owner should read.
+    fn proposal(&self, place: &IssuePlace, board: Board, facts: &Known<'_>) -> Action {
+        let purpose = format!("say on {place} that you work on it ({})", board.name());
+        let mut action = self.github.comment(place, &text(board, place.number), &purpose);
+        if let Some(policy) = facts.policy {
+            action.facts.insert("repository-policy".to_owned(), policy.stance.as_str().to_owned());
+            action.notes = policy.notes();
+        }
+        for bounty in facts.bounties() {
+            action.notes.push(format!("bounty: {} by {}", bounty.amount, bounty.sponsor));
+        }
+        let others = facts.comments.map_or(0, |comments| comments.attempts.len());
+        action.notes.push(format!("others who say that they work on it: {others}"));
+        if board == Board::Algora {
+            action.notes.push("Algora pays by Stripe Connect: only to countries that it supports".to_owned());
+        }
+        action
+    }
+}
+
+/// The draft. The board's bot reads the first line, people read the plan, which only the owner knows.
+pub(super) fn text(board: Board, number: u64) -> String {
+    format!(
+        "{}\n\n{}\n\n_Posted by money-machine, a program; its owner wrote the plan and approved this comment._\n",
+        board.claim(number),
+        blank::of("your implementation plan: what you will change, where, and how you will test it"),
+    )
+}
+
+/// What GitHub's answer to the comment means.
+fn stage_of(answer: &Answer, place: &IssuePlace, asked: &Action) -> Stage {
+    if answer.status == 201 {
+        let made = Answer { status: 200, ..answer.clone() };
+        return match understood(asked, &made, one::<Comment>("a comment")) {
+            Seen::Fresh(fresh) => Stage::There(fresh.value.id),
+            // It is there: GitHub said so. Only its number is not known.
+            _ => Stage::There(0),
+        };
+    }
+    let why = match answer.status {
+        404 => format!("{place} is not to be seen any more"),
+        410 => format!("{place} was deleted"),
+        403 => format!("GitHub does not let the account comment on {place}: it is locked, or the account is blocked there"),
+        status => format!("GitHub answered with status {status}"),
+    };
+    Stage::Over(why)
+}

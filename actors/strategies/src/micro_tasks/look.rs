@@ -1,0 +1,237 @@
+//! Looking at one issue: the issue itself, its comments, its repository and the repository's rules, in
+//! this order, and no further than it takes to refuse it.
+
+use std::time::Duration;
+
+use mm_sdk::{Action, Context, Digest, Interrupt, Untrusted, Validators};
+
+use super::assess::Known;
+use super::facts::{CommentFacts, IssueFacts, RepositoryFacts};
+use super::memory::{Kept, KnownIssue};
+use super::watch::Round;
+use crate::github::answer::{Failed, Fresh, ask, list, one};
+use crate::github::shape::{Comment, Issue, Repository};
+use crate::github::{IssuePlace, Missing, RepositoryName, Seen};
+
+/// The most pages of comments that are read: a thousand comments.
+const PAGES_MAX: usize = 10;
+
+/// What a repository is, is asked again after a day.
+const REPOSITORY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How a look ended.
+pub(super) enum Looked {
+    /// All that is needed is known.
+    Whole,
+    /// This one could not be looked at.
+    Failed(String),
+    /// And neither can another, now.
+    Stop(String),
+}
+
+impl From<Failed> for Looked {
+    fn from(failed: Failed) -> Self {
+        if failed.for_all { Looked::Stop(failed.why) } else { Looked::Failed(failed.why) }
+    }
+}
+
+impl Round<'_> {
+    /// Looks at an issue. `again`: also at what was read lately, for something is about to be done.
+    pub(super) async fn look(&mut self, cx: &mut Context<'_>, id: u64, again: bool) -> Result<Looked, Interrupt> {
+        let Some(mut known) = self.snapshot.issues.remove(&id) else {
+            return Ok(Looked::Failed("it is not known any more".to_owned()));
+        };
+        let looked = self.look_at(cx, id, &mut known, again).await;
+        cx.put_down();
+        known.looked_at = Some(cx.now());
+        self.snapshot.issues.insert(id, known);
+        looked
+    }
+
+    async fn look_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: u64,
+        known: &mut KnownIssue,
+        again: bool,
+    ) -> Result<Looked, Interrupt> {
+        if let Some(ended) = self.look_at_issue(cx, id, known).await? {
+            return Ok(ended);
+        }
+        if self.is_refused(cx, known) {
+            return Ok(Looked::Whole);
+        }
+        if let Some(ended) = self.look_at_comments(cx, id, known).await? {
+            return Ok(ended);
+        }
+        let name = known.place.repository.clone();
+        if let Some(ended) = self.look_at_repository(cx, &name, again).await? {
+            return Ok(ended);
+        }
+        if self.is_refused(cx, known) {
+            return Ok(Looked::Whole);
+        }
+        Ok(self.look_at_rules(cx, &name, again).await?.unwrap_or(Looked::Whole))
+    }
+
+    /// Whether what is known so far is enough to refuse it.
+    fn is_refused(&self, cx: &Context<'_>, known: &KnownIssue) -> bool {
+        self.known(known, cx.now()).is_some_and(|facts| !facts.against().is_empty())
+    }
+
+    /// All that is known of an issue, for assessing it.
+    pub(super) fn known<'k>(&'k self, known: &'k KnownIssue, now: mm_sdk::Moment) -> Option<Known<'k>> {
+        let repository = self.snapshot.repository(known.place.repository.as_str());
+        Some(Known {
+            issue: &known.issue.as_ref()?.value,
+            comments: known.comments.as_ref().map(|kept| &kept.value),
+            repository: repository.and_then(|known| known.facts.as_ref()).map(|kept| &kept.value),
+            policy: repository.and_then(|known| known.policy.as_ref()).map(|kept| &kept.value),
+            owner: self.snapshot.owner(),
+            attempts_max: self.config.attempts_max,
+            now,
+        })
+    }
+
+    async fn look_at_issue(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: u64,
+        known: &mut KnownIssue,
+    ) -> Result<Option<Looked>, Interrupt> {
+        let action = self.github.issue(&known.place, &validators(&known.issue));
+        match ask(cx, &format!("issue-{id}"), action, one::<Issue>("an issue")).await? {
+            Seen::Fresh(fresh) => {
+                if !cx.take_up(&format!("issue-{id}"), fresh.evidence) {
+                    let why = "what it says now crashed three runs and is set aside".to_owned();
+                    return Ok(Some(Looked::Failed(why)));
+                }
+                if fresh.value.id != id {
+                    return Ok(Some(Looked::Failed(format!("{} is another issue now", known.place))));
+                }
+                // After a rename or a transfer the answer says where it is: it is asked there from now on.
+                known.place = fresh.value.place.clone();
+                known.issue = Some(kept(cx, IssueFacts::of(&fresh.value), fresh.validators, fresh.evidence));
+            }
+            Seen::Unchanged => still(cx, &mut known.issue),
+            Seen::Missing(missing) => return Ok(Some(gone(known, missing))),
+            Seen::Failed(failed) => return Ok(Some(failed.into())),
+        }
+        Ok(None)
+    }
+
+    async fn look_at_comments(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: u64,
+        known: &mut KnownIssue,
+    ) -> Result<Option<Looked>, Interrupt> {
+        let mut next = Some(self.github.comments(&known.place, &validators(&known.comments)));
+        let mut facts = CommentFacts::default();
+        let mut first: Option<(Validators, Digest)> = None;
+        for page in 1..=PAGES_MAX {
+            let Some(action) = next.take() else { break };
+            let step = format!("comments-{id}-{page}");
+            match ask(cx, &step, action, list::<Comment>("a comment")).await? {
+                Seen::Fresh(fresh) => {
+                    next = self.take_comments(&mut facts, fresh, &mut first);
+                }
+                Seen::Unchanged if page == 1 => {
+                    still(cx, &mut known.comments);
+                    return Ok(None);
+                }
+                Seen::Unchanged => return Ok(Some(Looked::Failed("a page of comments came without a body".to_owned()))),
+                Seen::Missing(missing) => return Ok(Some(gone(known, missing))),
+                Seen::Failed(failed) => return Ok(Some(failed.into())),
+            }
+        }
+        if next.is_some() {
+            return Ok(Some(Looked::Failed(format!("{} has over a thousand comments", known.place))));
+        }
+        let (validators, evidence) = first.unwrap_or_default();
+        known.comments = Some(kept(cx, facts, validators, evidence));
+        Ok(None)
+    }
+
+    /// Takes in a page of comments; the read of the next one.
+    fn take_comments(
+        &mut self,
+        facts: &mut CommentFacts,
+        fresh: Fresh<(Vec<Comment>, Vec<mm_sdk::json::Unreadable>)>,
+        first: &mut Option<(Validators, Digest)>,
+    ) -> Option<Action> {
+        let (comments, unread) = fresh.value;
+        for comment in &comments {
+            facts.take(comment, self.snapshot.owner());
+        }
+        facts.unread += u32::try_from(unread.len()).unwrap_or(u32::MAX);
+        if let Some(bad) = unread.first() {
+            self.report.errors.push(format!("a comment could not be read: {bad}"));
+        }
+        // The validators of a first page say nothing of a second: with one, all are read anew each time.
+        let validators = if fresh.next.is_none() { fresh.validators } else { Validators::default() };
+        first.get_or_insert((validators, fresh.evidence));
+        fresh.next
+    }
+
+    async fn look_at_repository(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &RepositoryName,
+        again: bool,
+    ) -> Result<Option<Looked>, Interrupt> {
+        let facts = self.snapshot.repository(name.as_str()).and_then(|known| known.facts.clone());
+        let recent = facts.as_ref().is_some_and(|kept| cx.now().since(kept.at) < REPOSITORY_AGE_MAX);
+        if (recent && !again) || !self.read_repositories.insert(name.as_str().to_ascii_lowercase()) {
+            return Ok(None);
+        }
+        let action = self.github.repository(name, &validators(&facts));
+        match ask(cx, &format!("repo-{}", short(name)), action, one::<Repository>("a repository")).await? {
+            Seen::Fresh(fresh) => {
+                let facts = kept(cx, RepositoryFacts::of(&fresh.value), fresh.validators, fresh.evidence);
+                self.snapshot.repository_mut(name.as_str()).facts = Some(facts);
+            }
+            Seen::Unchanged => still(cx, &mut self.snapshot.repository_mut(name.as_str()).facts),
+            Seen::Missing(_) => return Ok(Some(Looked::Failed(format!("{name} cannot be seen any more")))),
+            Seen::Failed(failed) => return Ok(Some(failed.into())),
+        }
+        Ok(None)
+    }
+}
+
+/// A name for the steps about a repository.
+pub(super) fn short(name: &RepositoryName) -> String {
+    Digest::of(name.as_str().to_ascii_lowercase().as_bytes()).short(16)
+}
+
+fn validators<T>(kept: &Option<Kept<T>>) -> Validators {
+    kept.as_ref().map(|kept| kept.validators.clone()).unwrap_or_default()
+}
+
+pub(super) fn kept<T>(cx: &Context<'_>, value: T, validators: Validators, evidence: Digest) -> Kept<T> {
+    Kept { value, validators, evidence, at: cx.now() }
+}
+
+fn still<T>(cx: &Context<'_>, kept: &mut Option<Kept<T>>) {
+    if let Some(kept) = kept {
+        kept.at = cx.now();
+    }
+}
+
+/// An issue that is not there any more is closed; one that never was seen is forgotten by its age.
+fn gone(known: &mut KnownIssue, missing: Missing) -> Looked {
+    let place: &IssuePlace = &known.place;
+    let how = match missing {
+        Missing::NotFound => "not to be seen any more",
+        Missing::Gone => "deleted",
+    };
+    let why = format!("{} is {how}", Untrusted::new(place.to_string()));
+    match &mut known.issue {
+        Some(kept) => {
+            kept.value.open = false;
+            kept.validators = Validators::default();
+            Looked::Whole
+        }
+        None => Looked::Failed(why),
+    }
+}

@@ -1,0 +1,149 @@
+//! What outlives a run.
+
+use std::collections::BTreeMap;
+
+use mm_sdk::policy::Policy;
+use mm_sdk::{ActionId, Digest, Moment, Validators};
+use serde::{Deserialize, Serialize};
+
+use super::board::Board;
+use super::facts::{CommentFacts, IssueFacts, RepositoryFacts};
+use crate::github::IssuePlace;
+
+/// The schema of [`Snapshot`], raised when its shape changes.
+pub const SNAPSHOT_VERSION: u16 = 1;
+
+/// The most issues that are remembered; those not looked at for longest are forgotten first, but none with
+/// an attempt.
+const ISSUES_MAX: usize = 2000;
+
+/// The most repositories that are remembered.
+const REPOSITORIES_MAX: usize = 1000;
+
+/// What outlives a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The owner's own name on GitHub.
+    pub viewer: Option<Kept<String>>,
+    /// By GitHub's own number of the issue.
+    pub issues: BTreeMap<u64, KnownIssue>,
+    /// By name in small letters.
+    pub repositories: BTreeMap<String, KnownRepository>,
+    /// What became of the comments, by issue.
+    pub attempts: BTreeMap<u64, Attempt>,
+}
+
+/// Something that was read, with what makes the next read conditional on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept<T> {
+    /// What was taken from the answer.
+    pub value: T,
+    /// The answer's validators; none where the next read must be a whole one.
+    pub validators: Validators,
+    /// The recorded answer.
+    pub evidence: Digest,
+    /// When it was last true.
+    pub at: Moment,
+}
+
+/// What is known of an issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownIssue {
+    /// Where it is; after a rename, where it is now.
+    pub place: IssuePlace,
+    /// Where it was first found.
+    pub found_as: IssuePlace,
+    /// The change of it that a search last told of.
+    pub seen_update: Moment,
+    /// When it was last looked at.
+    pub looked_at: Option<Moment>,
+    /// The issue.
+    pub issue: Option<Kept<IssueFacts>>,
+    /// Its comments.
+    pub comments: Option<Kept<CommentFacts>>,
+    /// As what it was last told.
+    pub told: Told,
+    /// The digest of what was last told, so that the same is not told again.
+    pub told_digest: Option<Digest>,
+}
+
+/// As what an issue was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Told {
+    /// Not at all.
+    Nothing,
+    /// Listed as refused, with the reason.
+    Refused,
+    /// As a chance to earn.
+    Bounty,
+}
+
+/// What is known of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KnownRepository {
+    /// What kind it is.
+    pub facts: Option<Kept<RepositoryFacts>>,
+    /// What it says of such work, as of its topmost folder's version.
+    pub policy: Option<Kept<Policy>>,
+}
+
+/// A comment that says that the owner works on an issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Where it was proposed.
+    pub place: IssuePlace,
+    /// On which board.
+    pub board: Board,
+    /// The action that it became; `None` if none was needed.
+    pub action: Option<ActionId>,
+    /// How it stands.
+    pub stage: Stage,
+    /// Since when.
+    pub at: Moment,
+}
+
+/// How an attempt stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// It waits for the owner, or for a slot.
+    Waiting,
+    /// The comment is there: its number.
+    There(u64),
+    /// It was not made, and is not proposed again by itself; why.
+    Over(String),
+}
+
+impl Snapshot {
+    /// What is known of a repository.
+    pub fn repository(&self, name: &str) -> Option<&KnownRepository> {
+        self.repositories.get(&name.to_ascii_lowercase())
+    }
+
+    /// The same, to be renewed.
+    pub fn repository_mut(&mut self, name: &str) -> &mut KnownRepository {
+        self.repositories.entry(name.to_ascii_lowercase()).or_default()
+    }
+
+    /// The owner's own name.
+    pub fn owner(&self) -> Option<&str> {
+        self.viewer.as_ref().map(|viewer| viewer.value.as_str())
+    }
+
+    /// Keeps the memory within its bounds.
+    pub fn forget(&mut self) {
+        let over = self.issues.len().saturating_sub(ISSUES_MAX);
+        let mut oldest: Vec<(Moment, u64)> = (self.issues.iter())
+            .filter(|(id, _)| !self.attempts.contains_key(id))
+            .map(|(id, known)| (known.looked_at.unwrap_or(known.seen_update), *id))
+            .collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest.into_iter().take(over) {
+            self.issues.remove(&id);
+        }
+        if self.repositories.len() > REPOSITORIES_MAX {
+            let named: std::collections::BTreeSet<String> =
+                self.issues.values().map(|known| known.place.repository.as_str().to_ascii_lowercase()).collect();
+            self.repositories.retain(|name, _| named.contains(name));
+        }
+    }
+}

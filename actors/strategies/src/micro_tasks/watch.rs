@@ -1,0 +1,242 @@
+//! The run: search, look, tell, and propose what was accepted.
+//!
+//! Everything that decides is in the pure rooms beside this one. What cannot be read is a sentence in the
+//! report and never ends the run; only an interruption by the machine does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mm_sdk::{
+    About, Context, Fault, Interrupt, Report, SourceHealth, SourceReport, Strategy, async_trait, decode,
+    encode,
+};
+
+use super::attempt::accepted;
+use super::config::Config;
+use super::draft::{digest, draft};
+use super::guide::GUIDE;
+use super::look::{Looked, kept};
+use super::memory::{SNAPSHOT_VERSION, Snapshot, Told};
+use super::trap::Kind;
+use crate::github::answer::ask;
+use crate::github::ask::{PLATFORM, kind};
+use crate::github::{GitHub, Seen, shape};
+
+/// The strategy. What outlives a run is in the snapshot.
+#[derive(Debug, Default)]
+pub struct MicroTasks {
+    config: Config,
+}
+
+/// One run.
+pub(super) struct Round<'a> {
+    pub(super) config: &'a Config,
+    pub(super) github: GitHub,
+    pub(super) snapshot: Snapshot,
+    pub(super) report: Report,
+    /// Issues that a search showed with a later change than before.
+    pub(super) changed: BTreeSet<u64>,
+    /// Issues whose opportunity has something new to say beside what was read.
+    pub(super) redraw: BTreeSet<u64>,
+    /// Repositories, and their rules, that were asked for in this run.
+    pub(super) read_repositories: BTreeSet<String>,
+    pub(super) read_rules: BTreeSet<String>,
+    tally: Tally,
+}
+
+/// What a run counts.
+#[derive(Default)]
+struct Tally {
+    looked: usize,
+    failed: Vec<String>,
+    stopped: Option<String>,
+    told: i64,
+    refused: BTreeMap<Kind, i64>,
+}
+
+#[async_trait]
+impl Strategy for MicroTasks {
+    fn about(&self) -> About {
+        About {
+            name: "micro-tasks",
+            description: "Finds GitHub issues with a bounty, refuses bait, and prepares the comment that claims one.",
+            code_version: 1,
+            required_accounts: &[PLATFORM],
+            time_to_first_dollar: "weeks, if at all: most listed bounties are taken, stale or bait, and the work is yours",
+            automation_level: 0.3,
+            schedule: "every 2h",
+            deadline: Duration::from_secs(900),
+            proposes: &[
+                (PLATFORM, kind::SEARCH),
+                (PLATFORM, kind::READ),
+                (PLATFORM, kind::COMMENT),
+            ],
+            guide: GUIDE,
+        }
+    }
+
+    fn initialise(&mut self, config: &serde_json::Value) -> Result<(), String> {
+        self.config = Config::read(config)?;
+        Ok(())
+    }
+
+    async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
+        let snapshot = match cx.snapshot() {
+            None => Snapshot::default(),
+            Some(bytes) => decode(bytes).map_err(|error| {
+                Fault::fatal(format!(
+                    "{error}; an earlier generation of it, or none, would let micro-tasks run again"
+                ))
+            })?,
+        };
+        let mut round = Round {
+            config: &self.config,
+            github: GitHub::new(self.config.account.clone()),
+            snapshot,
+            report: Report::default(),
+            changed: BTreeSet::new(),
+            redraw: BTreeSet::new(),
+            read_repositories: BTreeSet::new(),
+            read_rules: BTreeSet::new(),
+            tally: Tally::default(),
+        };
+        round.run(cx).await?;
+        round.snapshot.forget();
+        let bytes = encode(&round.snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
+        cx.keep(SNAPSHOT_VERSION, bytes);
+        Ok(round.report)
+    }
+}
+
+impl Round<'_> {
+    async fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
+        self.settle(cx).await?;
+        let accepted = accepted(&cx.decisions().await?);
+        self.who(cx).await?;
+        self.search(cx).await?;
+        for id in self.order(&accepted) {
+            let wanted = accepted.contains(&id) && !self.snapshot.attempts.contains_key(&id);
+            match self.look(cx, id, wanted).await? {
+                Looked::Whole => {
+                    self.tally.looked += 1;
+                    if wanted {
+                        self.attempt(cx, id).await?;
+                    }
+                    self.tell(cx, id);
+                }
+                Looked::Failed(why) => self.tally.failed.push(why),
+                Looked::Stop(why) => {
+                    self.tally.stopped = Some(why);
+                    break;
+                }
+            }
+        }
+        for id in std::mem::take(&mut self.redraw) {
+            self.tell(cx, id);
+        }
+        self.sum_up();
+        Ok(())
+    }
+
+    /// Asks under which name the account is known: its own comments must be told from others'.
+    async fn who(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
+        if !self.github.has_account() {
+            self.snapshot.viewer = None;
+            return Ok(());
+        }
+        let known = self.snapshot.viewer.as_ref().map(|kept| kept.validators.clone()).unwrap_or_default();
+        match ask(cx, "viewer", self.github.viewer(&known), shape::viewer).await? {
+            Seen::Fresh(fresh) => {
+                let login = fresh.value.login.line(60);
+                self.snapshot.viewer = Some(kept(cx, login, fresh.validators, fresh.evidence));
+            }
+            Seen::Unchanged => {}
+            Seen::Missing(_) => self.report.errors.push("GitHub does not know the account".to_owned()),
+            Seen::Failed(failed) => {
+                let sentence = format!("under which name the account is known: {}", failed.why);
+                let report = SourceReport { name: "account".to_owned(), health: SourceHealth::Failed, sentence };
+                self.report.sources.push(report);
+                return Ok(());
+            }
+        }
+        let sentence = format!("it is known as {}", self.snapshot.owner().unwrap_or("nobody"));
+        self.report.sources.push(SourceReport { name: "account".to_owned(), health: SourceHealth::Fresh, sentence });
+        Ok(())
+    }
+
+    /// Which issues are looked at, in order: what the owner accepted, what is new or changed, what was told
+    /// and may have ended; of these, those not looked at for longest first.
+    fn order(&self, accepted: &[u64]) -> Vec<u64> {
+        let mut ranked: Vec<(u8, i64, u64)> = Vec::new();
+        for (id, known) in &self.snapshot.issues {
+            let looked = known.looked_at.map_or(0, |at| at.unix_ms());
+            let rank = match () {
+                () if accepted.contains(id) => 0,
+                // The newest first: an old bounty that nobody took has a reason.
+                () if known.looked_at.is_none() => {
+                    ranked.push((1, -known.seen_update.unix_ms(), *id));
+                    continue;
+                }
+                () if self.changed.contains(id) => 1,
+                () if known.told == Told::Bounty && self.is_open(*id) => 2,
+                () => continue,
+            };
+            ranked.push((rank, looked, *id));
+        }
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, _, id)| id).take(self.config.looks_max).collect()
+    }
+
+    fn is_open(&self, id: u64) -> bool {
+        let known = self.snapshot.issues.get(&id);
+        known.and_then(|known| known.issue.as_ref()).is_some_and(|kept| kept.value.open)
+    }
+
+    /// Drafts an issue, if there is something new to say of it.
+    fn tell(&mut self, cx: &mut Context<'_>, id: u64) {
+        let Some(known) = self.snapshot.issues.get(&id) else { return };
+        let Some(facts) = self.known(known, cx.now()) else { return };
+        let assessment = facts.assess();
+        for kind in assessment.against.first().map(|trap| trap.kind) {
+            *self.tally.refused.entry(kind).or_default() += 1;
+        }
+        // What only ended, or is in somebody else's hands, and was never told is nobody's news.
+        let bait = assessment.against.iter().any(|trap| trap.kind.is_bait());
+        if known.told == Told::Nothing && !assessment.against.is_empty() && !bait {
+            return;
+        }
+        let (draft, told) = draft(id, known, &facts, &assessment, self.snapshot.attempts.get(&id));
+        let digest = digest(&draft);
+        if known.told_digest == Some(digest) {
+            return;
+        }
+        self.tally.told += i64::from(draft.tell && known.told != Told::Bounty);
+        cx.found(draft);
+        if let Some(known) = self.snapshot.issues.get_mut(&id) {
+            (known.told, known.told_digest) = (told, Some(digest));
+        }
+    }
+
+    fn sum_up(&mut self) {
+        let tally = std::mem::take(&mut self.tally);
+        let failed = tally.failed.len();
+        let mut sentence = format!("looked at {} issues", tally.looked);
+        if let Some(first) = tally.failed.first() {
+            sentence.push_str(&format!("; {failed} could not be looked at, the first: {first}"));
+        }
+        if let Some(why) = &tally.stopped {
+            sentence.push_str(&format!("; the rest waits for the next run: {why}"));
+        }
+        let health = match tally.looked {
+            0 if failed > 0 || tally.stopped.is_some() => SourceHealth::Failed,
+            _ => SourceHealth::Fresh,
+        };
+        self.report.sources.push(SourceReport { name: "issues".to_owned(), health, sentence });
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let metrics = &mut self.report.metrics;
+        metrics.push(("known".to_owned(), count(self.snapshot.issues.len())));
+        metrics.push(("looked".to_owned(), count(tally.looked)));
+        metrics.push(("told".to_owned(), tally.told));
+        metrics.extend(tally.refused.into_iter().map(|(kind, n)| (format!("refused.{}", kind.word()), n)));
+    }
+}
