@@ -118,6 +118,8 @@ pub trait Backend: Send {
     fn put_down(&mut self);
     /// The strategy's opportunities that wait to be worked on; see [`Context::decisions`].
     async fn decisions(&mut self) -> Result<Vec<Decided>, Interrupt>;
+    /// What became of an action that waited; see [`Context::outcome`].
+    async fn outcome(&mut self, action: &ActionId) -> Result<Option<Act>, Interrupt>;
     /// The recorded start of the run.
     fn now(&self) -> Moment;
     /// The next of the run's recorded random numbers.
@@ -243,6 +245,15 @@ impl<'a> Context<'a> {
     /// [`Interrupt`] if the run cannot go on: pass it up.
     pub async fn decisions(&mut self) -> Result<Vec<Decided>, Interrupt> {
         self.backend.decisions().await
+    }
+
+    /// What became of an action of this strategy that was [`Act::Pending`], as it was when this run began.
+    /// `None` while it waits, and once nothing is kept of it any more.
+    ///
+    /// # Errors
+    /// [`Interrupt`] if the run cannot go on: pass it up.
+    pub async fn outcome(&mut self, action: &ActionId) -> Result<Option<Act>, Interrupt> {
+        self.backend.outcome(action).await
     }
 
     /// When this run began. It stays the same throughout the run and when the run resumes.

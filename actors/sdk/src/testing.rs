@@ -14,6 +14,7 @@ use mm_core::action::Action;
 use mm_core::answer::Answer;
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
+use mm_core::id::ActionId;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, Trigger};
 use mm_core::seams::SplitMix64;
@@ -32,6 +33,7 @@ pub struct Bench {
     taken_up: Vec<String>,
     snapshot: Option<Vec<u8>>,
     decided: Vec<Decided>,
+    outcomes: BTreeMap<ActionId, Act>,
     trigger: Trigger,
 }
 
@@ -51,6 +53,7 @@ impl Bench {
             taken_up: Vec::new(),
             snapshot: None,
             decided: Vec::new(),
+            outcomes: BTreeMap::new(),
             trigger: Trigger::Operator,
         }
     }
@@ -101,6 +104,12 @@ impl Bench {
         self.decided = decided;
     }
 
+    /// From now on `action`, which was pending, has come to this end, and the next run begins for it.
+    pub fn settle(&mut self, action: ActionId, act: Act) {
+        self.trigger = Trigger::Settled(action.clone());
+        self.outcomes.insert(action, act);
+    }
+
     /// One run. Its snapshot is kept only if it ends well, as in the machine.
     ///
     /// # Errors
@@ -148,6 +157,10 @@ impl Backend for Bench {
 
     async fn decisions(&mut self) -> Result<Vec<Decided>, Interrupt> {
         Ok(self.decided.clone())
+    }
+
+    async fn outcome(&mut self, action: &ActionId) -> Result<Option<Act>, Interrupt> {
+        Ok(self.outcomes.get(action).cloned())
     }
 
     fn now(&self) -> Moment {

@@ -88,7 +88,11 @@ const TABLE: &[(Stance, &str, &str)] = &[
     (Allow, "CONTRIBUTING.md", "Feel free to use Copilot or Claude for your contribution."),
     (Allow, "CONTRIBUTING.md", "The use of AI tools for contributions is not forbidden."),
     (Allow, "CONTRIBUTING.md", "There are no restrictions on AI generated code."),
-    (Allow, "AI_POLICY.md", "# AI policy\n\nAI-assisted work is welcome. Automated agents may open pull requests; they are reviewed like any other."),
+    (
+        Allow,
+        "AI_POLICY.md",
+        "# AI policy\n\nAI-assisted work is welcome. Automated agents may open pull requests; they are reviewed like any other.",
+    ),
     // For a person to read.
     (
         Unclear,
@@ -104,7 +108,11 @@ const TABLE: &[(Stance, &str, &str)] = &[
         "CONTRIBUTING.md",
         "Bitte schreibt Tests und haltet euch an den Stil des Projekts, bevor ihr einen Antrag stellt, und beschreibt genau, was ihr geändert habt und warum das so sein soll.",
     ),
-    (Unclear, "CONTRIBUTING.md", "Before you let a language model speak for you, consider whether you would say it yourself; we may close what feels automated."),
+    (
+        Unclear,
+        "CONTRIBUTING.md",
+        "Before you let a language model speak for you, consider whether you would say it yourself; we may close what feels automated.",
+    ),
     (Unclear, "CONTRIBUTING.md", "Do not check in the key of the AI service."),
 ];
 

@@ -421,7 +421,8 @@ const CONDITION: &[&str] = &[
 ];
 
 /// What sounds like a condition and sets none.
-const NO_CONDITION: &[&str] = &["reviewed like", "treated like", "judged like", "reviewed as any", "same as any"];
+const NO_CONDITION: &[&str] =
+    &["reviewed like", "treated like", "judged like", "reviewed as any", "same as any"];
 
 /// A yes.
 const CONSENT: &[&str] = &[

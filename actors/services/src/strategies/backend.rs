@@ -9,6 +9,7 @@ use mm_core::action::Action;
 use mm_core::answer::Answer;
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
+use mm_core::id::ActionId;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
@@ -19,7 +20,7 @@ use mm_supervision::Fault;
 
 use super::hand::Hand;
 use crate::gateway::{Fence, Gateway, Origin, Proposal, Walked};
-use crate::records::{CrashRecord, Input};
+use crate::records::{ChangeRow, CrashRecord, Input};
 use crate::shared::Shared;
 
 /// One run's way to the machine.
@@ -72,6 +73,17 @@ impl Backend for RunBackend {
             self.interrupt = Some(interrupt.clone());
         }
         decided
+    }
+
+    async fn outcome(&mut self, action: &ActionId) -> Result<Option<Act>, Interrupt> {
+        let row = self.shared.store.get::<ChangeRow>(&self.run.space, action.as_str());
+        let row = row.map_err(|error| Interrupt::Ended(Fault::from(error).reason))?;
+        let Some(row) = row.map(|row| row.value).filter(|row| row.strategy == self.run.strategy) else {
+            return Ok(None);
+        };
+        // What came later is heard by the next run, so that this one resumes to the same.
+        let Some(outcome) = row.outcome_by(self.run.started).cloned() else { return Ok(None) };
+        given(&self.shared.store, outcome).map(Some)
     }
 
     fn now(&self) -> Moment {
@@ -194,7 +206,12 @@ fn lost(sentence: String) -> Refusal {
 
 /// The outcome of a step that was finished before the run was cut off.
 fn recorded(store: &Store, step: StepRecord) -> Result<Act, Interrupt> {
-    match step.outcome {
+    given(store, step.outcome)
+}
+
+/// What is on record of an act, as a strategy is given it.
+fn given(store: &Store, outcome: StepOutcome) -> Result<Act, Interrupt> {
+    match outcome {
         StepOutcome::Refused(refusal) => Ok(Act::Refused(refusal)),
         StepOutcome::Pending(id) => Ok(Act::Pending(id)),
         StepOutcome::Done { status, headers, body, at } => {

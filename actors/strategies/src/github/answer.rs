@@ -65,7 +65,9 @@ pub async fn ask<T>(
             let for_all = !matches!(class, ErrorClass::Transient);
             Seen::Failed(Failed { why, for_all })
         }
-        Act::Pending(id) => Seen::Failed(Failed { why: format!("the read waits as action {id}"), for_all: true }),
+        Act::Pending(id) => {
+            Seen::Failed(Failed { why: format!("the read waits as action {id}"), for_all: true })
+        }
     })
 }
 
@@ -91,12 +93,9 @@ pub fn understood<T>(
         Err(bad) => return failed(format!("{}: {bad}", asked.request.url())),
     };
     match parse(answer) {
-        Ok(value) => Seen::Fresh(Fresh {
-            value,
-            evidence: answer.body_id(),
-            validators: answer.validators(),
-            next,
-        }),
+        Ok(value) => {
+            Seen::Fresh(Fresh { value, evidence: answer.body_id(), validators: answer.validators(), next })
+        }
         Err(error) => failed(format!("{}: {error}", asked.request.url())),
     }
 }

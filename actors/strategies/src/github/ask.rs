@@ -3,8 +3,8 @@
 //! The first page of a list is built here, every other one is taken from the answer before it.
 
 use mm_sdk::{
-    AccountId, Action, ActionKind, Answer, BadLink, LogicalUrl, Method, PlatformId, Request, Untrusted, Validators,
-    next_page,
+    AccountId, Action, ActionKind, Answer, BadLink, LogicalUrl, Method, PlatformId, Request, Untrusted,
+    Validators, next_page,
 };
 
 use super::place::{API, IssuePlace, RepositoryName, checked};
@@ -76,7 +76,8 @@ impl GitHub {
     pub fn search(&self, query: &str) -> Result<Action, BadQuery> {
         check(query)?;
         // At most 256 characters, so at most 1,024 bytes.
-        let query = Untrusted::new(query).as_query_value().map_err(|_| BadQuery::TooLong(query.chars().count()))?;
+        let query =
+            Untrusted::new(query).as_query_value().map_err(|_| BadQuery::TooLong(query.chars().count()))?;
         let url = format!("{API}/search/issues?q={}&sort=created&order=desc&per_page=100", query.as_str());
         let request = Request::get(checked(&url));
         Ok(self.action(kind::SEARCH, request, "look for open issues with a bounty"))
@@ -130,10 +131,7 @@ impl GitHub {
     /// [`BadLink`] if there is one and it must not be followed.
     pub fn next(&self, asked: &Action, answer: &Answer) -> Result<Option<Action>, BadLink> {
         let next = next_page(asked.request.url(), answer)?;
-        Ok(next.map(|url| Action {
-            request: headed(Request::get(url)),
-            ..asked.clone()
-        }))
+        Ok(next.map(|url| Action { request: headed(Request::get(url)), ..asked.clone() }))
     }
 
     fn read(&self, url: LogicalUrl, known: &Validators, purpose: &str) -> Action {
@@ -160,7 +158,9 @@ impl GitHub {
 /// With the headers that every request to GitHub has.
 pub(super) fn headed(request: Request) -> Request {
     let headers = [("accept", ACCEPT), ("x-github-api-version", API_VERSION)];
-    headers.into_iter().fold(request, |request, (name, value)| request.header(name, value).expect("both are headers"))
+    headers
+        .into_iter()
+        .fold(request, |request, (name, value)| request.header(name, value).expect("both are headers"))
 }
 
 fn check(query: &str) -> Result<(), BadQuery> {

@@ -135,15 +135,25 @@ mod tests {
 
     #[test]
     fn what_climbs_or_leads_away_is_no_place() {
-        for bad in ["", "a", "a/", "/b", "a/..", "../b", "a/.", "a/b/c", "a/b?c", "a/b#1", "a/b%2f", "a b/c", "ä/b", "a/b\n"] {
+        for bad in [
+            "", "a", "a/", "/b", "a/..", "../b", "a/.", "a/b/c", "a/b?c", "a/b#1", "a/b%2f", "a b/c", "ä/b",
+            "a/b\n",
+        ] {
             assert!(RepositoryName::parse(bad).is_err(), "{bad}");
         }
-        for bad in ["https://evil.example/repos/a/b", "https://api.github.com.evil.example/repos/a/b", "http://api.github.com/repos/a/b"] {
+        for bad in [
+            "https://evil.example/repos/a/b",
+            "https://api.github.com.evil.example/repos/a/b",
+            "http://api.github.com/repos/a/b",
+        ] {
             assert!(RepositoryName::of_api_url(bad).is_err(), "{bad}");
         }
         let name = RepositoryName::of_api_url("https://api.github.com/repos/octocat/Hello.World_1").unwrap();
         let place = IssuePlace { repository: name, number: 7 };
         assert_eq!(place.to_string(), "octocat/Hello.World_1#7");
-        assert_eq!(place.url("/comments").as_str(), "https://api.github.com/repos/octocat/Hello.World_1/issues/7/comments");
+        assert_eq!(
+            place.url("/comments").as_str(),
+            "https://api.github.com/repos/octocat/Hello.World_1/issues/7/comments"
+        );
     }
 }

@@ -120,7 +120,8 @@ fn comments_found(sent: &Sent, asked: &Action, login: &str, answer: &Answer, now
         return Finding::Happened(format!("comment {} of {}", found.id, found.created_at));
     }
     if let Some(alike) = own.iter().find(|comment| same_start(comment.body.read(), &text)) {
-        let why = format!("comment {} by {} begins alike and goes on otherwise", alike.id, Untrusted::new(login));
+        let why =
+            format!("comment {} by {} begins alike and goes on otherwise", alike.id, Untrusted::new(login));
         return Finding::Unknown(why);
     }
     if let Some(bad) = unread.first() {
@@ -128,7 +129,9 @@ fn comments_found(sent: &Sent, asked: &Action, login: &str, answer: &Answer, now
     }
     match next {
         Some(next) => Finding::More(Box::new(next)),
-        None if asked.facts.get(LATE).is_some_and(|late| late == "true") && now.since(sent.at) > SAFE_AFTER => {
+        None if asked.facts.get(LATE).is_some_and(|late| late == "true")
+            && now.since(sent.at) > SAFE_AFTER =>
+        {
             Finding::DidNot
         }
         None => Finding::Unknown("it is not there yet, and may still come".to_owned()),

@@ -52,7 +52,8 @@ const SIGNS: &[(&str, &str)] = &[
 
 /// Codes that are read.
 const CODES: &[&str] = &[
-    "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "NZD", "SGD", "HKD", "INR", "BRL", "SEK", "NOK", "DKK", "PLN", "CZK",
+    "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "NZD", "SGD", "HKD", "INR", "BRL", "SEK", "NOK", "DKK", "PLN",
+    "CZK",
 ];
 
 /// The most digits of a number.
@@ -79,7 +80,11 @@ pub fn all(text: &str) -> Vec<Amount> {
 fn amount(text: &str, from: usize, to: usize) -> Option<Amount> {
     let before = text.get(..from)?;
     // The tail of a word, a version or a path is no number of its own.
-    if before.chars().next_back().is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | ',' | '#' | '/' | '_')) {
+    if before
+        .chars()
+        .next_back()
+        .is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | ',' | '#' | '/' | '_'))
+    {
         return None;
     }
     let value = number(text.get(from..to)?)?;
@@ -216,8 +221,23 @@ mod tests {
     #[test]
     fn what_is_no_sum_is_none() {
         for text in [
-            "", "500", "#500", "v1.500", "$", "$x", "$0", "-$5", "500 USDC", "X$5", "$1,00,00", "$12,3456.1.2", "Issue 500: fix",
-            "$99999999999999999999", "abc500 USD", "$1.2.3", "100 EURO2",
+            "",
+            "500",
+            "#500",
+            "v1.500",
+            "$",
+            "$x",
+            "$0",
+            "-$5",
+            "500 USDC",
+            "X$5",
+            "$1,00,00",
+            "$12,3456.1.2",
+            "Issue 500: fix",
+            "$99999999999999999999",
+            "abc500 USD",
+            "$1.2.3",
+            "100 EURO2",
         ] {
             assert_eq!(shown(text), "", "{text}");
         }

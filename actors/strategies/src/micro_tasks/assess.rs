@@ -103,7 +103,10 @@ impl Known<'_> {
             against.push(Trap::new(Kind::ThrowAway, "its repository is not three days old"));
         } else if repository.stars == 0 && (age < YOUNG || repository.fork) {
             against.push(Trap::new(Kind::ThrowAway, "its repository is new, or a copy, and has no stars"));
-        } else if repository.stars < 2 && self.issue.author.eq_ignore_ascii_case(&repository.owner) && self.is_large() {
+        } else if repository.stars < 2
+            && self.issue.author.eq_ignore_ascii_case(&repository.owner)
+            && self.is_large()
+        {
             against.push(Trap::new(Kind::ThrowAway, "a large sum by the owner of a repository nobody uses"));
         }
         against
@@ -128,10 +131,13 @@ impl Known<'_> {
             against.push(Trap::new(Kind::Awarded, "the bot says that it was awarded"));
         }
         if bounties.is_empty() && self.issue.board != Some(Board::Opire) {
-            against.push(Trap::new(Kind::Unvouched, match self.issue.hints.first() {
-                Some(hint) => format!("{hint} stands in its title or labels, and no bot vouches for it"),
-                None => "no bot vouches for a sum".to_owned(),
-            }));
+            against.push(Trap::new(
+                Kind::Unvouched,
+                match self.issue.hints.first() {
+                    Some(hint) => format!("{hint} stands in its title or labels, and no bot vouches for it"),
+                    None => "no bot vouches for a sum".to_owned(),
+                },
+            ));
         }
         let attempts = u32::try_from(comments.attempts.len()).unwrap_or(u32::MAX);
         if attempts > self.attempts_max {
@@ -151,7 +157,8 @@ impl Known<'_> {
         }
         let parts = [self.pay(), self.competition(), self.age(), self.welcome(), self.standing()];
         let sum: u32 = parts.iter().map(|(points, _)| points).sum();
-        let words: Vec<String> = parts.into_iter().map(|(_, words)| words).filter(|words| !words.is_empty()).collect();
+        let words: Vec<String> =
+            parts.into_iter().map(|(_, words)| words).filter(|words| !words.is_empty()).collect();
         let cap = if self.bounties().is_empty() { 20 } else { 100 };
         Assessment {
             against,
@@ -168,7 +175,8 @@ impl Known<'_> {
         };
         let top = reward.max.unwrap_or_default();
         let steps = [(10, 15), (50, 25), (100, 30), (250, 35), (500, 40), (1000, 45)];
-        let points = steps.iter().rfind(|(least, _)| top >= Decimal::from(*least)).map_or(5, |(_, points)| *points);
+        let points =
+            steps.iter().rfind(|(least, _)| top >= Decimal::from(*least)).map_or(5, |(_, points)| *points);
         let many = self.bounties().len();
         let by = if many > 1 { format!(" by {many} sponsors") } else { String::new() };
         (points, format!("{top} {}{by}, vouched for by the board's bot", reward.currency))

@@ -6,9 +6,7 @@
 
 use std::time::Duration;
 
-use mm_sdk::{
-    Act, Action, ActionId, Answer, Context, Decided, Interrupt, Refusal, Untrusted, blank,
-};
+use mm_sdk::{Act, Action, ActionId, Answer, Context, Decided, Interrupt, Refusal, Untrusted, blank};
 
 use super::assess::Known;
 use super::board::Board;
@@ -52,7 +50,9 @@ impl Round<'_> {
         let Some(attempt) = self.snapshot.attempts.get_mut(&id) else { return };
         let stage = match act {
             Act::Pending(_) => return,
-            Act::Done(answer) => stage_of(&answer, &attempt.place, &self.github.comment(&attempt.place, "", "")),
+            Act::Done(answer) => {
+                stage_of(&answer, &attempt.place, &self.github.comment(&attempt.place, "", ""))
+            }
             Act::Refused(Refusal { why, .. }) => Stage::Over(why),
         };
         if stage == attempt.stage {
@@ -60,7 +60,10 @@ impl Round<'_> {
         }
         if let Stage::Over(why) = &stage {
             let why = Untrusted::new(why.as_str()).line(200);
-            cx.alert(format!("attempt/{id}"), format!("the comment on {} was not made: {why}", attempt.place));
+            cx.alert(
+                format!("attempt/{id}"),
+                format!("the comment on {} was not made: {why}", attempt.place),
+            );
         }
         attempt.stage = stage;
         self.redraw.insert(id);
@@ -81,7 +84,11 @@ impl Round<'_> {
         }
         let Some(board) = facts.board() else { return Ok(()) };
         if let Some(comment) = facts.comments.and_then(|comments| comments.own) {
-            self.note_attempt(cx, id, Attempt { place, board, action: None, stage: Stage::There(comment), at: cx.now() });
+            self.note_attempt(
+                cx,
+                id,
+                Attempt { place, board, action: None, stage: Stage::There(comment), at: cx.now() },
+            );
             return Ok(());
         }
         // Without the rules of the repository, or the owner's own name, nothing is proposed.
@@ -160,7 +167,9 @@ fn stage_of(answer: &Answer, place: &IssuePlace, asked: &Action) -> Stage {
     let why = match answer.status {
         404 => format!("{place} is not to be seen any more"),
         410 => format!("{place} was deleted"),
-        403 => format!("GitHub does not let the account comment on {place}: it is locked, or the account is blocked there"),
+        403 => format!(
+            "GitHub does not let the account comment on {place}: it is locked, or the account is blocked there"
+        ),
         status => format!("GitHub answered with status {status}"),
     };
     Stage::Over(why)

@@ -49,7 +49,8 @@ impl Board {
 }
 
 /// The names of Algora's bot, each with the kinds of account it has.
-const ALGORA: [(&str, &[&str]); 2] = [("algora-pbc[bot]", &["Bot"]), ("algora-pbc", &["User", "Bot", "Organization"])];
+const ALGORA: [(&str, &[&str]); 2] =
+    [("algora-pbc[bot]", &["Bot"]), ("algora-pbc", &["User", "Bot", "Organization"])];
 
 /// Whether a comment's author is Algora's bot.
 pub fn is_algora(author: &User) -> bool {
@@ -93,15 +94,13 @@ impl Said {
         for line in comment.body.read().lines().map(str::trim).filter(|line| !line.starts_with('>')) {
             self.awarded |= is_award(line);
             match announcement(line) {
-                Some(Some((sponsor, amount))) => self.put(Bounty {
-                    sponsor,
-                    amount,
-                    said_at: comment.updated_at,
-                    comment: comment.id,
-                }),
+                Some(Some((sponsor, amount))) => {
+                    self.put(Bounty { sponsor, amount, said_at: comment.updated_at, comment: comment.id })
+                }
                 Some(None) => {
                     let line = Untrusted::new(line).line(80);
-                    self.unread.push(format!("the sum in the bot's comment {} cannot be read: {line}", comment.id));
+                    self.unread
+                        .push(format!("the sum in the bot's comment {} cannot be read: {line}", comment.id));
                 }
                 None => {}
             }
@@ -138,7 +137,8 @@ fn announcement(line: &str) -> Option<Option<(String, Amount)>> {
         return Some(offer.map(|amount| (name(sponsor.trim_matches('*')), amount)));
     }
     let (sum, sponsor) = rest.split_once("bounty")?;
-    let sponsor = sponsor.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(name, _)| name);
+    let sponsor =
+        sponsor.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(name, _)| name);
     let sponsor = name(sponsor.trim_start_matches('•'));
     Some(amount::first(sum).map(|amount| (sponsor, amount)))
 }

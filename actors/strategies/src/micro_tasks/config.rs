@@ -64,7 +64,9 @@ impl Config {
                 "account" => config.account = account(value)?,
                 "queries" => config.queries = queries(value)?,
                 "looks_max" => looks = Some(number(key, value, 1, 500)?),
-                "attempts_max" => config.attempts_max = u32::try_from(number(key, value, 0, 50)?).unwrap_or(50),
+                "attempts_max" => {
+                    config.attempts_max = u32::try_from(number(key, value, 0, 50)?).unwrap_or(50)
+                }
                 "attempt" => config.attempt = attempt(value)?,
                 other => return Err(unknown(other)),
             }
@@ -85,7 +87,8 @@ fn unknown(key: &str) -> String {
 /// The name under which `account add github NAME` put it.
 fn account(value: &Value) -> Result<Option<AccountId>, String> {
     let Some(name) = value.as_str() else {
-        return Err("micro-tasks: `account` is the name of a github account in the vault, such as \"main\"".to_owned());
+        return Err("micro-tasks: `account` is the name of a github account in the vault, such as \"main\""
+            .to_owned());
     };
     if name.is_empty() {
         return Ok(None);
@@ -100,7 +103,10 @@ fn queries(value: &Value) -> Result<Vec<String>, String> {
     let texts = texts.ok_or_else(wrong)?;
     for query in &texts {
         if let Err(bad) = GitHub::new(None).search(query) {
-            return Err(format!("micro-tasks: `queries`: {bad}: {}", Untrusted::new(query.as_str()).line(60)));
+            return Err(format!(
+                "micro-tasks: `queries`: {bad}: {}",
+                Untrusted::new(query.as_str()).line(60)
+            ));
         }
     }
     Ok(texts)

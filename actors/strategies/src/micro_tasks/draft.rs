@@ -49,9 +49,10 @@ pub fn draft(
 
 /// The digest of what a draft says, but for its score and reason, which age by themselves.
 pub fn digest(draft: &Draft) -> Digest {
-    let reward = draft.reward.as_ref().map_or(String::new(), |reward| {
-        format!("{:?} {:?} {}", reward.min, reward.max, reward.currency)
-    });
+    let reward = draft
+        .reward
+        .as_ref()
+        .map_or(String::new(), |reward| format!("{:?} {:?} {}", reward.min, reward.max, reward.currency));
     let fields = [&draft.kind, &draft.title, &draft.url, &reward, &draft.details.to_string()];
     Digest::of_fields("micro-tasks-draft-1", fields.map(|field| field.as_bytes()))
 }

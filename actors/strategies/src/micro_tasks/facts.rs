@@ -99,7 +99,9 @@ impl CommentFacts {
             return;
         }
         let who = format!("a comment by {}", comment.author.login.line(40));
-        if board::announces(body) || (board::looks_like_algora(&comment.author) && amount::first(body).is_some()) {
+        if board::announces(body)
+            || (board::looks_like_algora(&comment.author) && amount::first(body).is_some())
+        {
             let why = format!("{who} announces a bounty and is not the bot's");
             self.traps.push(Trap::new(Kind::Impostor, why));
         }

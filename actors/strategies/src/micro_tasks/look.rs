@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mm_sdk::{Action, Context, Digest, Interrupt, Untrusted, Validators};
+use mm_sdk::{Action, Context, Digest, Interrupt, Validators};
 
 use super::assess::Known;
 use super::facts::{CommentFacts, IssueFacts, RepositoryFacts};
@@ -11,7 +11,7 @@ use super::memory::{Kept, KnownIssue};
 use super::watch::Round;
 use crate::github::answer::{Failed, Fresh, ask, list, one};
 use crate::github::shape::{Comment, Issue, Repository};
-use crate::github::{IssuePlace, Missing, RepositoryName, Seen};
+use crate::github::{RepositoryName, Seen};
 
 /// The most pages of comments that are read: a thousand comments.
 const PAGES_MAX: usize = 10;
@@ -37,13 +37,19 @@ impl From<Failed> for Looked {
 
 impl Round<'_> {
     /// Looks at an issue. `again`: also at what was read lately, for something is about to be done.
-    pub(super) async fn look(&mut self, cx: &mut Context<'_>, id: u64, again: bool) -> Result<Looked, Interrupt> {
+    pub(super) async fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: u64,
+        again: bool,
+    ) -> Result<Looked, Interrupt> {
         let Some(mut known) = self.snapshot.issues.remove(&id) else {
             return Ok(Looked::Failed("it is not known any more".to_owned()));
         };
         let looked = self.look_at(cx, id, &mut known, again).await;
         cx.put_down();
-        known.looked_at = Some(cx.now());
+        known.tried_at = Some(cx.now());
+        known.looked = matches!(looked, Ok(Looked::Whole));
         self.snapshot.issues.insert(id, known);
         looked
     }
@@ -114,7 +120,7 @@ impl Round<'_> {
                 known.issue = Some(kept(cx, IssueFacts::of(&fresh.value), fresh.validators, fresh.evidence));
             }
             Seen::Unchanged => still(cx, &mut known.issue),
-            Seen::Missing(missing) => return Ok(Some(gone(known, missing))),
+            Seen::Missing(_) => return Ok(Some(gone(known))),
             Seen::Failed(failed) => return Ok(Some(failed.into())),
         }
         Ok(None)
@@ -140,8 +146,10 @@ impl Round<'_> {
                     still(cx, &mut known.comments);
                     return Ok(None);
                 }
-                Seen::Unchanged => return Ok(Some(Looked::Failed("a page of comments came without a body".to_owned()))),
-                Seen::Missing(missing) => return Ok(Some(gone(known, missing))),
+                Seen::Unchanged => {
+                    return Ok(Some(Looked::Failed("a page of comments came without a body".to_owned())));
+                }
+                Seen::Missing(_) => return Ok(Some(gone(known))),
                 Seen::Failed(failed) => return Ok(Some(failed.into())),
             }
         }
@@ -219,19 +227,10 @@ fn still<T>(cx: &Context<'_>, kept: &mut Option<Kept<T>>) {
 }
 
 /// An issue that is not there any more is closed; one that never was seen is forgotten by its age.
-fn gone(known: &mut KnownIssue, missing: Missing) -> Looked {
-    let place: &IssuePlace = &known.place;
-    let how = match missing {
-        Missing::NotFound => "not to be seen any more",
-        Missing::Gone => "deleted",
-    };
-    let why = format!("{} is {how}", Untrusted::new(place.to_string()));
-    match &mut known.issue {
-        Some(kept) => {
-            kept.value.open = false;
-            kept.validators = Validators::default();
-            Looked::Whole
-        }
-        None => Looked::Failed(why),
+fn gone(known: &mut KnownIssue) -> Looked {
+    if let Some(kept) = &mut known.issue {
+        kept.value.open = false;
+        kept.validators = Validators::default();
     }
+    Looked::Whole
 }

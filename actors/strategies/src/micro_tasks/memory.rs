@@ -55,8 +55,10 @@ pub struct KnownIssue {
     pub found_as: IssuePlace,
     /// The change of it that a search last told of.
     pub seen_update: Moment,
-    /// When it was last looked at.
-    pub looked_at: Option<Moment>,
+    /// When it was last tried to look at it.
+    pub tried_at: Option<Moment>,
+    /// Whether that was a whole look.
+    pub looked: bool,
     /// The issue.
     pub issue: Option<Kept<IssueFacts>>,
     /// Its comments.
@@ -134,15 +136,18 @@ impl Snapshot {
         let over = self.issues.len().saturating_sub(ISSUES_MAX);
         let mut oldest: Vec<(Moment, u64)> = (self.issues.iter())
             .filter(|(id, _)| !self.attempts.contains_key(id))
-            .map(|(id, known)| (known.looked_at.unwrap_or(known.seen_update), *id))
+            .map(|(id, known)| (known.tried_at.unwrap_or(known.seen_update), *id))
             .collect();
         oldest.sort_unstable();
         for (_, id) in oldest.into_iter().take(over) {
             self.issues.remove(&id);
         }
         if self.repositories.len() > REPOSITORIES_MAX {
-            let named: std::collections::BTreeSet<String> =
-                self.issues.values().map(|known| known.place.repository.as_str().to_ascii_lowercase()).collect();
+            let named: std::collections::BTreeSet<String> = self
+                .issues
+                .values()
+                .map(|known| known.place.repository.as_str().to_ascii_lowercase())
+                .collect();
             self.repositories.retain(|name, _| named.contains(name));
         }
     }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use mm_sdk::policy::{self, File, Policy, is_policy_file};
-use mm_sdk::{Context, Interrupt, Validators};
+use mm_sdk::{Context, Digest, Interrupt, Validators};
 
 use super::look::{Looked, kept, short};
 use super::memory::Kept;
@@ -48,7 +48,8 @@ impl Round<'_> {
         }
         let validators = known.as_ref().map(|kept| kept.validators.clone()).unwrap_or_default();
         let Some(action) = self.github.folder(name, "", &validators) else { return Ok(None) };
-        let top = match ask(cx, &format!("folder-{}", short(name)), action, list::<Entry>("an entry")).await? {
+        let top = match ask(cx, &format!("folder-{}", short(name)), action, list::<Entry>("an entry")).await?
+        {
             Seen::Fresh(fresh) => fresh,
             Seen::Unchanged => {
                 if let Some(kept) = &mut self.snapshot.repository_mut(name.as_str()).policy {
@@ -58,7 +59,7 @@ impl Round<'_> {
             }
             // A repository without a file has no folder either.
             Seen::Missing(_) => {
-                self.keep_policy(cx, name, policy::read(&[]), None);
+                self.keep_policy(cx, name, policy::read(&[]), Validators::default(), Default::default());
                 return Ok(None);
             }
             Seen::Failed(failed) => return Ok(Some(failed.into())),
@@ -67,12 +68,18 @@ impl Round<'_> {
             Ok(policy) => policy,
             Err(ended) => return Ok(Some(ended)),
         };
-        self.keep_policy(cx, name, policy, Some(top));
+        self.keep_policy(cx, name, policy, top.validators, top.evidence);
         Ok(None)
     }
 
-    fn keep_policy<T>(&mut self, cx: &Context<'_>, name: &RepositoryName, policy: Policy, top: Option<Fresh<T>>) {
-        let (validators, evidence) = top.map_or_else(Default::default, |top| (top.validators, top.evidence));
+    fn keep_policy(
+        &mut self,
+        cx: &Context<'_>,
+        name: &RepositoryName,
+        policy: Policy,
+        validators: Validators,
+        evidence: Digest,
+    ) {
         // What could not be read is asked for again, whole.
         let whole = !policy.checklist.iter().any(|check| check.contains("could not be read"));
         let validators = if whole { validators } else { Validators::default() };

@@ -59,7 +59,9 @@ impl Round<'_> {
                     self.take_page(fresh.value, &mut tally);
                 }
                 Seen::Failed(failed) => return Ok(Err(failed.why)),
-                Seen::Unchanged | Seen::Missing(_) => return Ok(Err("the search was not answered".to_owned())),
+                Seen::Unchanged | Seen::Missing(_) => {
+                    return Ok(Err("the search was not answered".to_owned()));
+                }
             }
         }
         Ok(Ok(tally))
@@ -84,7 +86,8 @@ impl Round<'_> {
             place: issue.place.clone(),
             found_as: issue.place.clone(),
             seen_update: issue.updated_at,
-            looked_at: None,
+            tried_at: None,
+            looked: false,
             issue: None,
             comments: None,
             told: Told::Nothing,

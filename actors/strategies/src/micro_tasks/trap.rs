@@ -103,7 +103,8 @@ fn invisible(text: &str) -> Option<&'static str> {
             // A flag of a region is a black flag with tags behind it.
             '\u{e0000}'..='\u{e007f}' => {
                 let flag = chars.get(..n).is_some_and(|before| {
-                    before.iter().rev().find(|c| !matches!(c, '\u{e0000}'..='\u{e007f}')) == Some(&'\u{1f3f4}')
+                    before.iter().rev().find(|c| !matches!(c, '\u{e0000}'..='\u{e007f}'))
+                        == Some(&'\u{1f3f4}')
                 });
                 if !flag {
                     return Some("invisible tag characters");
@@ -136,7 +137,9 @@ fn parts(text: &str) -> (String, String) {
     }
     seen.push_str(rest);
     // `[//]: # (…)` renders as nothing.
-    for line in text.lines().map(str::trim).filter(|line| line.starts_with("[//]:") || line.starts_with("[comment]:")) {
+    for line in
+        text.lines().map(str::trim).filter(|line| line.starts_with("[//]:") || line.starts_with("[comment]:"))
+    {
         hidden.push_str(line);
         hidden.push('\n');
     }
@@ -145,37 +148,141 @@ fn parts(text: &str) -> (String, String) {
 
 /// Phrases that no honest bounty needs, as bare words.
 const BAIT: &[&str] = &[
-    "ignore all previous", "ignore previous instructions", "ignore any previous", "ignore your previous",
-    "ignore the above", "ignore all instructions", "ignore your instructions", "disregard all", "disregard previous",
-    "disregard the above", "disregard your", "forget all previous", "forget your instructions",
-    "override your instructions", "system prompt", "you are now the", "you are now a", "you are now an",
-    "new instructions for", "ai agents must", "ai agents should", "ai agents have to", "ai agents need to",
-    "ai agents please", "ai agent must", "ai agent please", "ai assistants must", "ai assistants should", "llms must",
-    "llms should", "bots must", "agents must do", "agents system", "if you are an ai", "if you are a bot",
-    "if you are an llm", "if you are an agent", "if you are a language model", "if you re an ai", "if you re an llm",
-    "if you re a bot", "if you are an automated", "if you are an autonomous", "as an ai agent you", "dear ai",
-    "attention ai", "note to ai", "note to llms", "instructions for ai agents", "message to ai", "test for bots",
-    "how many automated agents", "honeypot for", "star this repo", "star this repository", "star the repo",
-    "star the repository", "star our repo", "star our repository", "star my repo", "star every repo",
-    "star every repository", "star all", "must star", "leave a star", "give it a star", "give us a star",
-    "follow me on", "follow my account", "follow my profile", "refundable deposit", "deposit of", "send a deposit",
-    "pay a deposit", "processing fee", "activation fee", "registration fee", "gas fee to", "connect your wallet",
-    "verify your wallet", "your seed phrase", "your recovery phrase", "your private key", "verify your account",
-    "unlock the payout", "your github password", "with your password", "contact me on telegram", "dm me on telegram",
-    "message me on telegram", "reach me on telegram", "contact me on whatsapp", "message me on whatsapp",
-    "do not work on it", "do not work on this", "contents of your environment", "your environment variables so",
+    "ignore all previous",
+    "ignore previous instructions",
+    "ignore any previous",
+    "ignore your previous",
+    "ignore the above",
+    "ignore all instructions",
+    "ignore your instructions",
+    "disregard all",
+    "disregard previous",
+    "disregard the above",
+    "disregard your",
+    "forget all previous",
+    "forget your instructions",
+    "override your instructions",
+    "system prompt",
+    "you are now the",
+    "you are now a",
+    "you are now an",
+    "new instructions for",
+    "ai agents must",
+    "ai agents should",
+    "ai agents have to",
+    "ai agents need to",
+    "ai agents please",
+    "ai agent must",
+    "ai agent please",
+    "ai assistants must",
+    "ai assistants should",
+    "llms must",
+    "llms should",
+    "bots must",
+    "agents must do",
+    "agents system",
+    "if you are an ai",
+    "if you are a bot",
+    "if you are an llm",
+    "if you are an agent",
+    "if you are a language model",
+    "if you re an ai",
+    "if you re an llm",
+    "if you re a bot",
+    "if you are an automated",
+    "if you are an autonomous",
+    "as an ai agent you",
+    "dear ai",
+    "attention ai",
+    "note to ai",
+    "note to llms",
+    "instructions for ai agents",
+    "message to ai",
+    "test for bots",
+    "how many automated agents",
+    "honeypot for",
+    "star this repo",
+    "star this repository",
+    "star the repo",
+    "star the repository",
+    "star our repo",
+    "star our repository",
+    "star my repo",
+    "star every repo",
+    "star every repository",
+    "star all",
+    "must star",
+    "leave a star",
+    "give it a star",
+    "give us a star",
+    "follow me on",
+    "follow my account",
+    "follow my profile",
+    "refundable deposit",
+    "deposit of",
+    "send a deposit",
+    "pay a deposit",
+    "processing fee",
+    "activation fee",
+    "registration fee",
+    "gas fee to",
+    "connect your wallet",
+    "verify your wallet",
+    "your seed phrase",
+    "your recovery phrase",
+    "your private key",
+    "verify your account",
+    "unlock the payout",
+    "your github password",
+    "with your password",
+    "contact me on telegram",
+    "dm me on telegram",
+    "message me on telegram",
+    "reach me on telegram",
+    "contact me on whatsapp",
+    "message me on whatsapp",
+    "do not work on it",
+    "do not work on this",
+    "contents of your environment",
+    "your environment variables so",
     "approved by owner",
 ];
 
 /// Verbs and things that together ask for a credential.
-const HAND_OVER: &[&str] = &["paste", "send", "post", "share", "reply", "comment", "upload", "include", "email", "dm"];
-const SECRETS: &[&str] = &["token", "tokens", "password", "passphrase", "credential", "credentials", "secret", "secrets", "wallet", "mnemonic"];
+const HAND_OVER: &[&str] =
+    &["paste", "send", "post", "share", "reply", "comment", "upload", "include", "email", "dm"];
+const SECRETS: &[&str] = &[
+    "token",
+    "tokens",
+    "password",
+    "passphrase",
+    "credential",
+    "credentials",
+    "secret",
+    "secrets",
+    "wallet",
+    "mnemonic",
+];
 
 /// Words that name software, and what it is told to do, in text that is hidden from people.
-const SOFTWARE: &[&str] = &["ai", "agent", "agents", "llm", "llms", "gpt", "assistant", "assistants", "claude", "copilot", "bot", "bots", "model"];
+const SOFTWARE: &[&str] = &[
+    "ai",
+    "agent",
+    "agents",
+    "llm",
+    "llms",
+    "gpt",
+    "assistant",
+    "assistants",
+    "claude",
+    "copilot",
+    "bot",
+    "bots",
+    "model",
+];
 const ORDERS: &[&str] = &[
-    "must", "add", "include", "ignore", "reply", "post", "star", "run", "visit", "execute", "append", "insert", "approve",
-    "write", "mention", "respond", "follow", "fetch", "download", "send",
+    "must", "add", "include", "ignore", "reply", "post", "star", "run", "visit", "execute", "append",
+    "insert", "approve", "write", "mention", "respond", "follow", "fetch", "download", "send",
 ];
 
 /// A text as bare words in lower case.
@@ -183,7 +290,8 @@ struct Words(Vec<String>);
 
 impl Words {
     fn of(text: &str) -> Self {
-        let plain: String = text.chars().filter(|c| !is_blank_mark(*c)).flat_map(char::to_lowercase).collect();
+        let plain: String =
+            text.chars().filter(|c| !is_blank_mark(*c)).flat_map(char::to_lowercase).collect();
         let words = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         Self(words.map(str::to_owned).collect())
     }

@@ -66,11 +66,7 @@ impl Strategy for MicroTasks {
             automation_level: 0.3,
             schedule: "every 2h",
             deadline: Duration::from_secs(900),
-            proposes: &[
-                (PLATFORM, kind::SEARCH),
-                (PLATFORM, kind::READ),
-                (PLATFORM, kind::COMMENT),
-            ],
+            proposes: &[(PLATFORM, kind::SEARCH), (PLATFORM, kind::READ), (PLATFORM, kind::COMMENT)],
             guide: GUIDE,
         }
     }
@@ -154,13 +150,18 @@ impl Round<'_> {
             Seen::Missing(_) => self.report.errors.push("GitHub does not know the account".to_owned()),
             Seen::Failed(failed) => {
                 let sentence = format!("under which name the account is known: {}", failed.why);
-                let report = SourceReport { name: "account".to_owned(), health: SourceHealth::Failed, sentence };
+                let report =
+                    SourceReport { name: "account".to_owned(), health: SourceHealth::Failed, sentence };
                 self.report.sources.push(report);
                 return Ok(());
             }
         }
         let sentence = format!("it is known as {}", self.snapshot.owner().unwrap_or("nobody"));
-        self.report.sources.push(SourceReport { name: "account".to_owned(), health: SourceHealth::Fresh, sentence });
+        self.report.sources.push(SourceReport {
+            name: "account".to_owned(),
+            health: SourceHealth::Fresh,
+            sentence,
+        });
         Ok(())
     }
 
@@ -169,19 +170,16 @@ impl Round<'_> {
     fn order(&self, accepted: &[u64]) -> Vec<u64> {
         let mut ranked: Vec<(u8, i64, u64)> = Vec::new();
         for (id, known) in &self.snapshot.issues {
-            let looked = known.looked_at.map_or(0, |at| at.unix_ms());
-            let rank = match () {
-                () if accepted.contains(id) => 0,
+            let tried = known.tried_at.map_or(0, |at| at.unix_ms());
+            let (rank, within) = match () {
+                () if accepted.contains(id) => (0, tried),
                 // The newest first: an old bounty that nobody took has a reason.
-                () if known.looked_at.is_none() => {
-                    ranked.push((1, -known.seen_update.unix_ms(), *id));
-                    continue;
-                }
-                () if self.changed.contains(id) => 1,
-                () if known.told == Told::Bounty && self.is_open(*id) => 2,
+                () if known.tried_at.is_none() => (1, -known.seen_update.unix_ms()),
+                () if self.changed.contains(id) => (1, tried),
+                () if !known.looked || (known.told == Told::Bounty && self.is_open(*id)) => (2, tried),
                 () => continue,
             };
-            ranked.push((rank, looked, *id));
+            ranked.push((rank, within, *id));
         }
         ranked.sort_unstable();
         ranked.into_iter().map(|(_, _, id)| id).take(self.config.looks_max).collect()
@@ -197,20 +195,22 @@ impl Round<'_> {
         let Some(known) = self.snapshot.issues.get(&id) else { return };
         let Some(facts) = self.known(known, cx.now()) else { return };
         let assessment = facts.assess();
-        for kind in assessment.against.first().map(|trap| trap.kind) {
-            *self.tally.refused.entry(kind).or_default() += 1;
-        }
         // What only ended, or is in somebody else's hands, and was never told is nobody's news.
         let bait = assessment.against.iter().any(|trap| trap.kind.is_bait());
         if known.told == Told::Nothing && !assessment.against.is_empty() && !bait {
             return;
         }
+        let refused = assessment.against.first().map(|trap| trap.kind);
         let (draft, told) = draft(id, known, &facts, &assessment, self.snapshot.attempts.get(&id));
         let digest = digest(&draft);
-        if known.told_digest == Some(digest) {
+        let (same, was) = (known.told_digest == Some(digest), known.told);
+        if let Some(kind) = refused {
+            *self.tally.refused.entry(kind).or_default() += 1;
+        }
+        if same {
             return;
         }
-        self.tally.told += i64::from(draft.tell && known.told != Told::Bounty);
+        self.tally.told += i64::from(draft.tell && was != Told::Bounty);
         cx.found(draft);
         if let Some(known) = self.snapshot.issues.get_mut(&id) {
             (known.told, known.told_digest) = (told, Some(digest));
