@@ -100,6 +100,8 @@ impl Machine {
     /// With the strategies that come with the program.
     pub fn with_builtins(self) -> Self {
         self.with(|| mm_strategies::bug_bounty::BugBounty)
+            .with(mm_strategies::micro_tasks::MicroTasks::default)
+            .with_reconciler(mm_strategies::github::reconcile::Comments)
     }
 
     /// With one more strategy; `make` gives a fresh value for each run.

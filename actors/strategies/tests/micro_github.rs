@@ -198,6 +198,10 @@ fn githubs_own_examples_are_read() {
             continue;
         }
         match (row["operationId"].as_str().unwrap(), status) {
+            // Its items are left out: rows of which none can be read are a failure, and no empty search.
+            ("search/issues-and-pull-requests", 200) if name == "lexical-fallback" => {
+                is(matches!(understood(&asked, &answer, found), Seen::Failed(_)));
+            }
             ("search/issues-and-pull-requests", 200) => {
                 let Seen::Fresh(fresh) = understood(&asked, &answer, found) else { panic!("{name}") };
                 is(!fresh.value.issues.is_empty() && fresh.value.skipped.is_empty());

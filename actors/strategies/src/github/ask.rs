@@ -179,7 +179,11 @@ fn path(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(String::new());
     }
-    let parts = text.split('/').map(|part| Untrusted::new(part).as_path_segment().ok());
-    let parts: Option<Vec<String>> = parts.map(|part| part.map(|part| part.as_str().to_owned())).collect();
+    let part = |part: &str| match part {
+        // The one folder whose name begins with a dot and is wanted.
+        ".github" => Some(part.to_owned()),
+        part => Untrusted::new(part).as_path_segment().ok().map(|part| part.as_str().to_owned()),
+    };
+    let parts: Option<Vec<String>> = text.split('/').map(part).collect();
     parts.map(|parts| parts.join("/"))
 }

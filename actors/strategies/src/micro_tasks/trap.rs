@@ -264,6 +264,9 @@ const SECRETS: &[&str] = &[
     "mnemonic",
 ];
 
+/// Keys that are secret.
+const KEYS: &[&str] = &["api", "ssh", "access", "secret", "private", "signing"];
+
 /// Words that name software, and what it is told to do, in text that is hidden from people.
 const SOFTWARE: &[&str] = &[
     "ai",
@@ -310,7 +313,11 @@ impl Words {
             let window = self.0.get(n..self.0.len().min(n + 10)).unwrap_or_default();
             let Some(your) = window.iter().position(|word| word == "your") else { continue };
             let thing = window.get(your..window.len().min(your + 4)).unwrap_or_default();
-            if thing.iter().any(|word| SECRETS.contains(&word.as_str())) {
+            let key = |two: &[String]| {
+                two.first().is_some_and(|kind| KEYS.contains(&kind.as_str()))
+                    && two.last().is_some_and(|key| key.starts_with("key"))
+            };
+            if thing.iter().any(|word| SECRETS.contains(&word.as_str())) || thing.windows(2).any(key) {
                 return Some(window.get(..window.len().min(your + 4)).unwrap_or_default().join(" "));
             }
         }
