@@ -479,8 +479,9 @@ fn a_row_that_does_not_open_hides_no_other_strategy() {
     reader.store.commit_blocking(change).unwrap();
     let listed = ask(&reader, "/strategies");
     let told = |n: usize| (listed[n]["strategy"].as_str().unwrap(), listed[n]["status"].as_str().unwrap());
-    assert_eq!([told(0), told(1)], [("bug-bounty", "active"), ("other", "error")]);
-    let why = listed[1]["errors"][0].as_str().unwrap();
+    let all = [told(0), told(1), told(2)];
+    assert_eq!(all, [("bug-bounty", "active"), ("micro-tasks", "active"), ("other", "error")]);
+    let why = listed[2]["errors"][0].as_str().unwrap();
     assert!(why.contains("schedule"), "{why}");
 }
 

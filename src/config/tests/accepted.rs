@@ -18,6 +18,11 @@ fn the_defaults_are_the_documented_ones() {
         priority = 1                             # default
         schedule = "every 1h"                    # default
 
+        [strategies.micro-tasks]
+        enabled = false                          # default
+        priority = 2                             # default
+        schedule = "every 2h"                    # default
+
         [limits]
         max_daily_actions = 1000                 # default
         max_concurrent_strategies = 3            # default
