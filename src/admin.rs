@@ -25,6 +25,12 @@
 //! | `GET /opportunities?state=&kind=&platform=&baseline=&sort=&limit=` | chances to earn, the best first |
 //! | `GET /opportunities/ID` | one |
 //! | `POST /opportunities/ID/accept`, `/dismiss` | the owner's decision |
+//! | `GET /accounts`, `GET /accounts/PLATFORM/NAME` | accounts, without their secrets |
+//! | `GET /accounts/copy` | the vault as it is sealed, for a drill |
+//! | `POST /accounts/PLATFORM/NAME/add` | `{"kind", "email", "handle", "secrets": {NAME: SECRET}}` |
+//! | `POST /accounts/PLATFORM/NAME/rotate`, `/check`, `/remove` | `{"secrets": {NAME: SECRET}}`; nothing |
+//! | `GET /accounts/master-key`, `POST` | what a change asks for; `{"given": KEY or null}` |
+//! | `POST /accounts/recovery-key`, `/drilled` | makes another one; puts a drill on record |
 //! | `GET /alerts?all=true&sort=S`, `GET /alerts/silences` | what the owner should know; what he is not told of |
 //! | `POST /alerts/silence`, `/unsilence` | `{"pattern": P, "reason": TEXT, "for_s": SECONDS or null}`; `{"pattern": P}` |
 //! | `POST /alerts/seen`, `/test` | `{"about": A}` or `{"all": true}`; sends a test message |
@@ -45,6 +51,7 @@
 //! by the services, but for what is done to actors and for traces (`actors`, `trace`): those must also
 //! work while the services are what is down.
 
+mod accounts;
 mod actions;
 mod actors;
 mod alerts;

@@ -7,6 +7,7 @@
 //!
 //! It touches stdout, stderr, the files that `--config` and `--data-dir` name, and the socket.
 
+mod account;
 mod actions;
 mod actors;
 mod alerts;
@@ -21,6 +22,7 @@ mod opportunities;
 pub(crate) mod place;
 mod print;
 pub mod run;
+pub(crate) mod secret;
 mod service;
 mod status;
 mod strategy;
@@ -34,6 +36,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::exit::{self, Exit, Failure};
 use crate::machine::Machine;
 
+pub(crate) use account::wipe;
 pub use place::check_schedule;
 pub use run::RunArgs;
 
@@ -119,6 +122,8 @@ enum Verb {
     #[command(subcommand)]
     Strategy(strategy::Verb),
     #[command(subcommand)]
+    Account(account::Verb),
+    #[command(subcommand)]
     Limits(limits::Verb),
     #[command(subcommand)]
     Opportunities(opportunities::Verb),
@@ -170,6 +175,7 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Crashes(verb) => crashes::execute(&cx, verb),
         Verb::Actions(verb) => actions::execute(&cx, verb),
         Verb::Strategy(verb) => strategy::execute(&cx, verb),
+        Verb::Account(verb) => account::execute(&cx, verb),
         Verb::Limits(verb) => limits::execute(&cx, verb),
         Verb::Opportunities(verb) => opportunities::execute(&cx, verb),
         Verb::Audit(verb) => audit::execute(&cx, verb),

@@ -37,14 +37,14 @@ use std::sync::Arc;
 
 pub use alerts::Alerts;
 pub use audit::Audit;
-pub use env::{DATA_DIR, Env};
+pub use env::{DATA_DIR, Env, PASSPHRASE_FILE};
 pub use mistakes::{ConfigErrors, Mistake, USE_ACCOUNT_ADD, Warning};
 pub use node::Origin;
 pub use paths::{PathError, config_dir, data_dir, find_file, runtime_dir, socket_path};
 pub use show::starter;
 pub use values::{
     Compliance, Config, Country, Email, Environment, Format, Free, Level, Limits, Logging, Monitoring,
-    Rotation, Store, Strategy, User,
+    Rotation, Store, Strategy, User, Vault,
 };
 pub use walk::Setting;
 

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod exit;
 pub mod guardian;
 pub mod inprocess;
+pub mod keys;
 pub mod logs;
 pub mod machine;
 pub mod notify;

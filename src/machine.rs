@@ -12,6 +12,7 @@ use mm_core::moment::Moment;
 use mm_core::schedule::Schedule;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Reconciler, Strategy};
+use mm_services::accounts::{self, MasterKeys, Standings, Vault};
 use mm_services::alerts::{Channel, boot};
 use mm_services::audit::Evidence;
 use mm_services::kernel::KERNEL;
@@ -54,6 +55,8 @@ pub struct Seams {
     pub channel: Arc<dyn Channel>,
     /// What the audit trail is held against.
     pub evidence: Evidence,
+    /// Where the vault's master key comes from.
+    pub keys: Arc<dyn MasterKeys>,
     /// Looks at memory and disk.
     pub probe: Arc<dyn Probe>,
     /// Where runs execute.
@@ -210,12 +213,16 @@ impl Machine {
             rules: seams.rules,
             channel: seams.channel,
             evidence: seams.evidence,
+            vault: Vault::new(seams.keys),
+            standings: Standings::default(),
             settings: Live::new(settings),
             mask: |text| crate::logs::mask(text).into_owned(),
             trust: Trust::begin(&seams.store, &seams.clock),
             proved: Arc::default(),
             inbox: Arc::default(),
         };
+        // A wrong key is told once, here, before anything is tried with it.
+        let hold = seams.hold.or_else(|| accounts::hold(&shared));
         let last_sign = boot::last_sign_of_an_unclean_life(&shared.store)
             .map_err(|error| AssemblyError::Record(error.into()))?;
         note(&shared, boot::STARTED, &[]).await?;
@@ -252,10 +259,10 @@ impl Machine {
         };
         // Nobody else fills it: it is made above.
         let _ = place.set(root.tree());
-        if seams.hold.is_none() {
+        if hold.is_none() {
             steps.doing(&starting(KERNEL));
         }
-        services.start_kernel(&root.supervisor(), seams.hold).await;
+        services.start_kernel(&root.supervisor(), hold).await;
         steps.over();
         let mut tasks = JoinSet::new();
         tasks.spawn(services.clone().look_after_kernel());

@@ -33,6 +33,8 @@ const AT_THE_START: &[&str] = &[
     "logging.rotation.keep",
     "store.cache_mib",
     "audit.key_file",
+    "vault.key_file",
+    "vault.prompt",
 ];
 /// What one audit entry holds at most; the rest is counted.
 const TOLD_MAX: usize = 100;

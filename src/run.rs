@@ -25,6 +25,7 @@ use crate::config::{self, Loaded};
 use crate::evidence::{AnchorLines, KeyFiles};
 use crate::exit::{Exit, Failure, leave};
 use crate::guardian::child;
+use crate::keys::SystemKeys;
 use crate::logs;
 use crate::machine::{Machine, Running, Seams, VERSION, stopping};
 use crate::notify::{self, Notify};
@@ -35,11 +36,13 @@ use crate::sandbox::{Sandbox, listener};
 use crate::seams::{SeededRng, SystemClock, SystemEntropy, SystemProbe};
 
 mod boot;
+mod passphrase;
 mod progress;
 mod shown;
 mod signals;
 
 use boot::Boot;
+use passphrase::{Asking, passphrase};
 use progress::{Progress, Standing};
 use shown::{complain, first_look, hint, once, say, show_reload, warn};
 use signals::{Asked, Signals};
@@ -197,6 +200,16 @@ impl Prepared {
             reload::settings(machine, &self.loaded, self.stamp, !args.once).map_err(|e| start(e.into()))?;
         let stuck = fatal.clone();
         let channel = Arc::new(CommandChannel::new(&crate::cli::place::environment()));
+        let keys =
+            SystemKeys::new(&crate::cli::place::environment(), &self.loaded.config.vault, &self.data_dir);
+        let hold = match passphrase(&keys, &store, &mut signals).await {
+            Asking::Held(why) => boot.hold.clone().or(why),
+            Asking::Stopped => {
+                // A start that a person ends is no failed boot.
+                boot.book().held().map_err(|e| start(e.into()))?;
+                return Ok(Exit::Done);
+            }
+        };
         let seams = Seams {
             clock: clock.clone(),
             rng: Arc::new(SeededRng::from_entropy(entropy.as_ref())),
@@ -206,13 +219,14 @@ impl Prepared {
             rules: Arc::new(rules),
             channel: channel.clone(),
             evidence: self.evidence(channel),
+            keys: Arc::new(keys),
             probe: Arc::new(SystemProbe { data_dir: self.data_dir.clone() }),
             pool: PoolMode::Threads,
             on_runs_stuck: Arc::new(move || report(&stuck, Exit::RunsStuck)),
             events: Arc::new(|event| event.log()),
             tree: Arc::new(|seams| seams),
             boots: boot.book(),
-            hold: boot.hold.clone(),
+            hold,
         };
         let mut asked = None;
         let running = Machine::assemble(seams, settings, |services, tree| {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use mm_core::moment::Moment;
 use mm_core::seams::{Clock, SharedEntropy, SharedRng};
+use mm_services::accounts::MemoryKeys;
 use mm_services::alerts::NoChannel;
 use mm_services::audit::{Evidence, InMemory};
 use mm_services::resources::{Probe, Usage};
@@ -140,6 +141,7 @@ pub struct Simulation {
     entropy: SharedEntropy,
     rng: SharedRng,
     evidence: InMemory,
+    keys: MemoryKeys,
     requests: Arc<AtomicU64>,
     boot: Option<Boot>,
     boots: u64,
@@ -174,6 +176,7 @@ impl Simulation {
             entropy: Arc::new(SimEntropy::new(plan.seed)),
             rng: Arc::new(SeededRng::new(plan.seed ^ 0x6a69_7474_6572)),
             evidence: InMemory::default(),
+            keys: MemoryKeys::default(),
             requests: Arc::default(),
             boot: None,
             boots: 0,
@@ -363,6 +366,7 @@ impl Simulation {
             rules: Arc::new(FixedRules::built_in()),
             channel: Arc::new(NoChannel),
             evidence: Evidence::in_memory(&self.evidence),
+            keys: Arc::new(self.keys.clone()),
             probe: Arc::new(RoomyDisk),
             pool: pool::Mode::Inline,
             on_runs_stuck: Arc::new(|| {}),

@@ -8,6 +8,7 @@
 //! It may touch the store it is given, for reading, and nothing else. A row that does not open is
 //! never shown as something else: lists pass over it, and `doctor` names it.
 
+pub mod account;
 pub mod action;
 pub mod actor;
 pub mod alert;
@@ -30,6 +31,7 @@ use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::rule::RuleSet;
 use mm_sdk::About;
+use mm_services::accounts::Vault;
 use mm_services::strategies::Standing;
 use mm_store::Store;
 
@@ -52,6 +54,8 @@ pub struct Reader {
     pub rules_place: String,
     /// The owner's cap on everything, if the configuration could be read.
     pub daily_actions_max: Option<u32>,
+    /// The vault, open where a daemon has it open.
+    pub vault: Vault,
     /// Free bytes on the data directory's disk, if known.
     pub disk_free_bytes: Option<u64>,
     /// What was last anchored, as far as that is known here.

@@ -128,6 +128,7 @@ impl Bench {
             rules: Arc::new(Pack),
             channel: Arc::new(NoChannel),
             evidence: mm_services::audit::Evidence::in_memory(&mm_services::audit::InMemory::default()),
+            keys: Arc::new(mm_services::accounts::MemoryKeys::default()),
             probe: Arc::new(NoProbe),
             pool: pool::Mode::Threads,
             on_runs_stuck: Arc::new(|| {}),

@@ -80,6 +80,14 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             let reader = reader(ops).await;
             Ok(value(&aside(|| way::read(&reader, id, &live))?)?)
         }
+        ("GET", ["accounts", "master-key"]) => Ok(super::accounts::master_asks(ops)),
+        ("POST", ["accounts", "master-key"]) => Ok(super::accounts::change_master(ops, body).await?),
+        ("POST", ["accounts", "recovery-key"]) => Ok(super::accounts::new_recovery(ops).await?),
+        ("POST", ["accounts", "drilled"]) => Ok(super::accounts::drilled(ops, by, body).await?),
+        ("POST", ["accounts", platform, name, verb]) => {
+            started(ops).await?;
+            Ok(super::accounts::say(ops, platform, name, verb, body).await?)
+        }
         ("POST", ["actors", verb]) => Ok(super::actors::say(ops, by, verb, body).await?),
         ("POST", ["actions", id, verb]) => Ok(super::actions::say(ops, by, id, verb, body).await?),
         ("POST", ["audit", verb]) => Ok(super::audit::say(ops, by, verb, body).await?),
@@ -169,6 +177,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
         rules: shared.rules.read().and_then(|files| parse_rules(&files)),
         rules_place: shared.rules.place(),
         daily_actions_max: Some(shared.settings().daily_actions_max),
+        vault: shared.vault.clone(),
         disk_free_bytes: usage.disk_free_bytes,
         anchored: Anchored {
             configured: shared.settings().audit.anchor.is_any(),

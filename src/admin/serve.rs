@@ -17,6 +17,7 @@ use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use zeroize::Zeroize as _;
 
 use super::answer::answer_to;
 use super::connection::Connection;
@@ -207,19 +208,24 @@ async fn request(
             }
         };
     }
-    let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
-    let Ok(body) = body else {
+    let read = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
+    // It may have brought a secret. What the HTTP library has read it into is out of reach.
+    if let Ok(mut bytes) = body.try_into_mut() {
+        bytes.as_mut().zeroize();
+    }
+    let Ok(mut body) = read else {
         return respond(
             &ops,
             400,
             &json!({ "error": "the body is no JSON", "stamp": ops.info.stamp.as_str() }),
         );
     };
-    let (status, body) = tokio::select! {
+    let (status, answer) = tokio::select! {
         answered = answer_to(&ops, &by, method.as_str(), target, &body) => answered,
         _ = stopped.changed() => stopping(),
     };
-    respond(&ops, status, &body)
+    crate::cli::wipe(&mut body);
+    respond(&ops, status, &answer)
 }
 
 async fn trace(ops: &Ops, by: &str, target: &str) -> Result<Tracing, Problem> {

@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use mm_core::id::Space;
 use mm_core::seams::Clock as _;
+use mm_services::accounts::Vault;
 use mm_services::audit::AnchorFile as _;
 use mm_store::{DataDir, DirError, Store};
 use serde::de::DeserializeOwned;
@@ -14,9 +16,10 @@ use serde_json::Value;
 use super::place::{Whereabouts, environment};
 use super::{Cx, refuse};
 use crate::client::{AskError, Client};
-use crate::config::{Env, Loaded};
+use crate::config::{self, Env, Loaded};
 use crate::evidence::AnchorLines;
 use crate::exit::{Exit, Failure};
+use crate::keys::SystemKeys;
 use crate::machine::{Machine, VERSION};
 use crate::seams::SystemClock;
 use crate::views::{self, Anchored, Place, Question, Reader};
@@ -174,11 +177,23 @@ impl<'a> Asker<'a> {
                 "the configuration has mistakes ({n}), so strategies are shown without it; see `config check`"
             );
         }
-        Ok(reader(store, self.cx.machine, &self.place, config.ok().as_ref()))
+        let loaded = config.ok();
+        let own = loaded
+            .as_ref()
+            .map_or(config::Vault { key_file: None, prompt: false }, |loaded| loaded.config.vault.clone());
+        // Without a passphrase: a command that reads asks for none.
+        let keys = SystemKeys::new(&self.env, &own, dir);
+        Ok(reader(store, self.cx.machine, &self.place, loaded.as_ref(), Vault::new(Arc::new(keys))))
     }
 }
 
-fn reader(store: Store, machine: &Machine, place: &Whereabouts, config: Option<&Loaded>) -> Reader {
+fn reader(
+    store: Store,
+    machine: &Machine,
+    place: &Whereabouts,
+    config: Option<&Loaded>,
+    vault: Vault,
+) -> Reader {
     let strategies = machine.abouts().into_iter().map(|about| {
         let own =
             config.and_then(|loaded| loaded.config.strategies.get(about.name)).cloned().unwrap_or_default();
@@ -204,6 +219,7 @@ fn reader(store: Store, machine: &Machine, place: &Whereabouts, config: Option<&
         rules: rule_files(&rules_dir).and_then(|files| crate::admin::parse_rules(&files)),
         rules_place: rules_dir.display().to_string(),
         daily_actions_max: config.map(|loaded| loaded.config.limits.max_daily_actions),
+        vault,
         disk_free_bytes: crate::seams::disk_free_bytes(&place.data_dir),
         anchored: anchored(config),
         daemon: None,

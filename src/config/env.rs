@@ -17,6 +17,8 @@ use super::node::{Entry, Node, Origin, Value, short};
 const PREFIX: &str = "MONEY_MACHINE_";
 /// The variable that names the data directory; see [`super::paths::data_dir`].
 pub const DATA_DIR: &str = "MONEY_MACHINE_DATA_DIR";
+/// The variable that names a file with the vault's passphrase; see [`crate::keys`].
+pub const PASSPHRASE_FILE: &str = "MONEY_MACHINE_PASSPHRASE_FILE";
 /// Short names for what is set most often.
 const SHORT: &[(&str, &str)] = &[
     ("MONEY_MACHINE_ENV", "environment"),
@@ -120,7 +122,7 @@ impl Env {
     /// The names of the variables that are settings.
     pub fn settings_named(&self) -> Vec<&str> {
         let ours =
-            |name: &str| name.starts_with(PREFIX) && !name.starts_with(TEST_PREFIX) && name != DATA_DIR;
+            |name: &str| name.starts_with(PREFIX) && !name.starts_with(TEST_PREFIX) && !names_a_file(name);
         let set = self.vars.iter().filter(|(name, (value, _))| ours(name) && !value.is_empty());
         set.map(|(name, _)| name.as_str()).collect()
     }
@@ -132,7 +134,7 @@ impl Env {
         for (name, (value, origin)) in &self.vars {
             if !name.starts_with(PREFIX)
                 || name.starts_with(TEST_PREFIX)
-                || name == DATA_DIR
+                || names_a_file(name)
                 || value.is_empty()
             {
                 continue;
@@ -150,11 +152,16 @@ impl Env {
     }
 }
 
+/// Variables that say where something is and set nothing.
+fn names_a_file(name: &str) -> bool {
+    [DATA_DIR, PASSPHRASE_FILE].contains(&name)
+}
+
 fn unknown(name: &str, value: &str, origin: &Origin) -> Mistake {
     if credential::names_one(name) || crate::logs::looks_secret(value) {
         return Mistake::new(origin, "", "has no place in a configuration", USE_ACCOUNT_ADD);
     }
-    let names = SHORT.iter().map(|(name, _)| *name).chain([DATA_DIR]);
+    let names = SHORT.iter().map(|(name, _)| *name).chain([DATA_DIR, PASSPHRASE_FILE]);
     let nearest = keys::nearest(name, names.clone());
     let right = format!("there are {} and MONEY_MACHINE__SECTION__KEY", names.collect::<Vec<_>>().join(", "));
     Mistake::new(origin, "", "is not known", right).nearest(nearest)

@@ -85,6 +85,8 @@ pub(crate) const KEYS: &[Key] = &[
         name: "audit.anchor.min_interval_minutes",
         set: |c, n| put(&mut c.audit.min_interval, values::number(n, 1, 10_080).map(minutes)),
     },
+    Key { name: "vault.key_file", set: |c, n| put(&mut c.vault.key_file, values::file(n)) },
+    Key { name: "vault.prompt", set: |c, n| put(&mut c.vault.prompt, values::truth(n)) },
 ];
 
 /// The section of levels by module, whose keys are the owner's.

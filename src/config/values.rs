@@ -45,6 +45,7 @@ pub struct Config {
     pub logging: Logging,
     pub store: Store,
     pub audit: Audit,
+    pub vault: Vault,
 }
 
 impl Config {
@@ -78,6 +79,7 @@ impl Config {
             },
             store: Store { cache_mib: 1 },
             audit: Audit::blank(),
+            vault: Vault { key_file: None, prompt: false },
         }
     }
 }
@@ -210,6 +212,15 @@ pub struct Rotation {
     pub keep: u16,
 }
 
+/// Where the vault's master key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vault {
+    /// `None`: `master.key` in the data directory.
+    pub key_file: Option<std::path::PathBuf>,
+    /// A passphrase is asked for instead of making a key file.
+    pub prompt: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// Pages redb keeps in memory, in MiB.
@@ -273,6 +284,19 @@ const ENVIRONMENTS: &[(&str, Environment)] = &[
 ];
 
 // === readers ===
+
+/// The whole path of a file; empty: none.
+pub(crate) fn file(node: &Node) -> Read<Option<std::path::PathBuf>> {
+    let right =
+        "write a file's whole path, like \"/etc/money-machine/master.key\", or \"\" for the usual one";
+    match &node.value {
+        Value::Text(text) | Value::Raw(text) if text.is_empty() => Ok(None),
+        Value::Text(text) | Value::Raw(text) if text.starts_with('/') && !text.contains('\0') => {
+            Ok(Some(text.into()))
+        }
+        _ => Err(Wrong::new(format!("is {}, which is no whole path", node.shown()), right)),
+    }
+}
 
 pub(crate) fn truth(node: &Node) -> Read<bool> {
     let right = "write true or false";

@@ -73,6 +73,7 @@ async fn boot_held(memory: &SharedMemory, rules: Arc<Cursed>, hold: Option<Strin
         rules,
         channel: Arc::new(NoChannel),
         evidence: mm_services::audit::Evidence::in_memory(&mm_services::audit::InMemory::default()),
+        keys: Arc::new(mm_services::accounts::MemoryKeys::default()),
         probe: Arc::new(NoProbe),
         pool: pool::Mode::Inline,
         on_runs_stuck: Arc::new(|| {}),

@@ -1,5 +1,7 @@
 //! `doctor`: everything that can be looked at without acting, each with the one thing to do.
 
+mod vault;
+
 use std::path::Path;
 
 use mm_core::id::{Space, StrategyId};
@@ -83,6 +85,9 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.extend(anchors(reader));
     checks.extend(integrity(reader));
     checks.push(rules(reader));
+    checks.extend(vault::keys(reader));
+    checks.push(vault::contents(reader));
+    checks.extend(vault::accounts(reader));
     checks.push(disk(reader));
     checks.extend(boots(&reader.place.data_dir, reader.daemon.as_ref()));
     if let Some(daemon) = &reader.daemon {

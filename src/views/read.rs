@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Problem, Question, Reader, action, alert, audit, crash, doctor, limit, meant, nearest, opportunity,
-    quarantine, status, strategy, way,
+    Problem, Question, Reader, account, action, alert, audit, crash, doctor, limit, meant, nearest,
+    opportunity, quarantine, status, strategy, way,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -14,6 +14,7 @@ const READS: &[&str] = &[
     "doctor",
     "actions",
     "strategies",
+    "accounts",
     "limits",
     "opportunities",
     "audit",
@@ -33,6 +34,9 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["doctor"] => plain(question).and_then(|()| json(Ok(doctor::read(reader)))),
         ["opportunities"] => json(opportunity::list(reader, question)),
         ["opportunities", id] => json(opportunity::show(reader, id)),
+        ["accounts"] => json(account::list(reader, question)),
+        ["accounts", "copy"] => plain(question).and_then(|()| json(account::copy(reader))),
+        ["accounts", platform, name] => json(account::show(reader, platform, name)),
         ["alerts"] => json(alert::list(reader, question)),
         ["alerts", "silences"] => plain(question).and_then(|()| json(alert::silences(reader))),
         ["crashes"] => json(crash::list(reader, question)),

@@ -266,6 +266,9 @@ pub(crate) fn reader() -> Reader {
         strategies: strategies.collect(),
         rules: Ok(RuleSet::parse(&FixedRules::built_in().read().unwrap()).unwrap()),
         rules_place: "/data/rules".to_owned(),
+        vault: mm_services::accounts::Vault::new(std::sync::Arc::new(
+            mm_services::accounts::MemoryKeys::default(),
+        )),
         daily_actions_max: Some(1_000),
         disk_free_bytes: Some(1 << 30),
         anchored: Default::default(),

@@ -15,6 +15,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("gateway", &["accounts", "alerts", "compliance", "limiter", "platforms"]),
     ("reconciler", &["alerts", "gateway"]),
     ("anchor", &["alerts", "gateway"]),
+    ("health", &["alerts", "gateway"]),
     ("books", &[]),
     ("strategies", &["alerts", "crashes", "gateway"]),
     ("scheduler", &["alerts", "strategies"]),

@@ -14,6 +14,7 @@ pub mod compliance;
 pub mod crashes;
 mod damage;
 pub mod gateway;
+pub mod health;
 pub mod integrity;
 pub mod kernel;
 pub mod limiter;

@@ -19,7 +19,7 @@ use mm_core::breaker::{Admit, Breaker, Policy};
 use mm_core::error::{ErrorClass, Signal, TransportFault, classify};
 use mm_core::id::PlatformId;
 use mm_core::secret::Secret;
-use mm_core::vault::Slot;
+use mm_core::vault::{Slot, Veil};
 use mm_permit::{Permit, Refused};
 use mm_supervision::{
     Backoff, CallError, ChildSpec, Component, Fault, Handle, Intensity, Reply, Restart, Strategy as Together,
@@ -27,6 +27,7 @@ use mm_supervision::{
 };
 use tokio::task::JoinSet;
 
+use crate::accounts::oauth::{TOKEN_REFRESH, seal_answer};
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
 use crate::transport::RawAnswer;
@@ -349,7 +350,7 @@ impl Egress {
             }
         };
         tracing::trace!(point = "egress.cleared", action = %cleared.action(), "point");
-        let (shared, me) = (self.shared.clone(), me.clone());
+        let (shared, me, platform) = (self.shared.clone(), me.clone(), self.platform.clone());
         state.exchanges.spawn(inherit(async move {
             // The process may have stood still since the check above; what stands still later than here
             // runs into the transport's own timers.
@@ -359,7 +360,10 @@ impl Egress {
             }
             let accept = cleared.request().headers().iter().find(|(name, _)| name == "accept");
             let accept = accept.map(|(_, value)| value.clone());
+            let veil = cleared.veil();
             let result = shared.transport.exchange(cleared).await;
+            // Before anybody else sees it: what is recorded of an answer holds no credential.
+            let result = result.map(|answer| veiled(&shared, &veil, &platform, &lane, answer));
             let result = result.and_then(|answer| answer.unless_a_wall(accept.as_deref()));
             let signal = match &result {
                 Ok(answer) => answer.signal(shared.now()),
@@ -371,4 +375,32 @@ impl Egress {
             reply.send(result.map_err(SendFailed::Transport));
         }));
     }
+}
+
+/// An answer without the credentials of its request, and without the tokens that it brings: those are
+/// sealed, for the accounts alone. What cannot be sealed is thrown away.
+fn veiled(
+    shared: &Shared,
+    veil: &Veil,
+    platform: &PlatformId,
+    lane: &Lane,
+    mut answer: RawAnswer,
+) -> RawAnswer {
+    for (_, value) in &mut answer.headers {
+        if let Some(masked) = veil.text(value) {
+            *value = masked;
+        }
+    }
+    if let Some(masked) = veil.bytes(&answer.body) {
+        tracing::warn!(%platform, "an answer echoed a credential, which was masked");
+        answer.body = masked;
+    }
+    if lane.kind != TOKEN_REFRESH || !(200..300).contains(&answer.status) {
+        return answer;
+    }
+    let bare = RawAnswer { body: Vec::new(), ..answer.clone() };
+    seal_answer(shared, &lane.space, platform.as_str(), &lane.account, answer).unwrap_or_else(|locked| {
+        tracing::error!(%platform, error = %locked, "a token that came was thrown away");
+        bare
+    })
 }

@@ -1,5 +1,6 @@
 //! The rows that services keep for themselves. Rows that are core types stand in `mm_store::records`.
 
+mod account;
 mod alert;
 mod approval;
 mod audit;
@@ -7,12 +8,15 @@ mod budget;
 mod change;
 mod crash;
 mod decision;
+mod health;
+mod key;
 mod look_up;
 mod quarantine;
 mod robots;
 mod trust;
 mod way;
 
+pub use account::{AccountKind, AccountRow, CredentialRow, FieldRow};
 pub use alert::{AlertRow, DeliveryRow, SilenceRow, Sort, Telling};
 pub use approval::{ApprovalRow, QuotedRule};
 pub use audit::{AnchorRow, CheckpointRow, ErasureRow};
@@ -20,6 +24,8 @@ pub use budget::{BudgetRow, RestartNote};
 pub use change::{ChangeRow, SettledTelling, Standing};
 pub use crash::{CrashKind, CrashLeft, CrashRecord, CrashRow};
 pub use decision::{DecisionRow, RuleSetRow, Unusable};
+pub use health::{AccountStanding, HealthRow};
+pub use key::{KeyRow, WrapRow};
 pub use look_up::LookUpRow;
 pub use quarantine::{Input, QuarantineRow};
 pub use robots::RobotsRow;

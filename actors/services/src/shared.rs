@@ -12,6 +12,7 @@ use mm_sdk::Strategy;
 use mm_store::Store;
 use tokio::sync::Notify;
 
+use crate::accounts::{Standings, Vault};
 use crate::alerts::{Channel, TellSettings};
 use crate::audit::{AuditSettings, Evidence};
 use crate::reconciler::Reconcilers;
@@ -108,6 +109,10 @@ pub struct Shared {
     pub channel: Arc<dyn Channel>,
     /// What the audit trail is held against.
     pub evidence: Evidence,
+    /// Seals and opens secrets.
+    pub vault: Vault,
+    /// How accounts stand with their platforms.
+    pub standings: Standings,
     /// The configuration.
     pub settings: Live,
     /// Takes secrets out of a text that is to be kept.

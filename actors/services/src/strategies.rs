@@ -108,6 +108,9 @@ pub enum NotStarted {
     /// A person has isolated it.
     #[error("it is isolated by a person ({0}); `strategy resume` ends that")]
     Isolated(String),
+    /// An account that it needs is not well.
+    #[error("{0}; `account list` shows how accounts stand")]
+    Account(String),
     /// Its configuration is bad, or its rows do not open.
     #[error("it is put aside: {0}")]
     PutAside(String),

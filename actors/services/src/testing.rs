@@ -8,6 +8,7 @@
 //! It touches no disk, no socket and no real clock, except in [`Bench::live_on_threads`]. A probe that
 //! never holds ends the test with a sentence that says what was waited for.
 
+mod accounts;
 mod machine;
 mod rules;
 mod script;
@@ -25,12 +26,14 @@ use mm_core::schedule::Schedule;
 use mm_store::{Mode as StoreMode, OpenError, Options, SharedMemory, Stamp, Store};
 use mm_supervision::Sabotage;
 
+use crate::accounts::MemoryKeys;
 use crate::alerts::{Channel, NoChannel, TellSettings};
 use crate::audit::{AuditSettings, InMemory};
 use crate::reconciler::Reconcilers;
 use crate::shared::{Installed, Settings};
 use crate::strategies::pool::Mode;
 
+pub use accounts::add_account;
 pub use machine::{Machine, audit, rows};
 pub use rules::{RuleFiles, pack};
 pub use script::{HOST, PLATFORM, Script, action, draft, get, post, read, url};
@@ -58,6 +61,8 @@ pub struct Bench {
     pub channel: Arc<dyn Channel>,
     /// Keys and anchors, which outlive the lives.
     pub evidence: InMemory,
+    /// Where the master key is.
+    pub keys: MemoryKeys,
     /// What the services are configured with; the strategies are put in by [`Bench::install`].
     pub settings: Settings,
     /// Who breaks actors from outside, if anybody does.
@@ -81,6 +86,7 @@ impl Bench {
             rules,
             channel: Arc::new(NoChannel),
             evidence: InMemory::default(),
+            keys: MemoryKeys::default(),
             settings: settings(),
             sabotage: None,
             now: BEGIN.parse().expect("a time"),
@@ -226,6 +232,7 @@ impl Bench {
             rules: self.rules.fork(),
             channel: self.channel.clone(),
             evidence: self.evidence.fork(),
+            keys: self.keys.fork(),
             settings: self.settings.clone(),
             sabotage: self.sabotage.clone(),
             now: self.now,

@@ -32,6 +32,7 @@ use crate::budgets::StoredBudgets;
 use crate::compliance::{Compliance, ComplianceService};
 use crate::crashes::Crashes;
 use crate::gateway::{Gateway, GatewayService, Settling};
+use crate::health::{Health, HealthService};
 use crate::kernel::{BUDGET, Budgets, KERNEL};
 use crate::limiter::{Limiter, LimiterService};
 use crate::platforms::Platforms;
@@ -75,7 +76,7 @@ pub struct Services {
     pub shared: Shared,
     /// Reads the end of the chain.
     pub audit: Audit,
-    /// The vault, when there is one.
+    /// Whose credentials there are.
     pub accounts: Accounts,
     /// Quotas and cool-downs.
     pub limiter: Limiter,
@@ -89,6 +90,8 @@ pub struct Services {
     pub reconciler: Reconciler,
     /// Tells checkpoints of the audit trail elsewhere.
     pub anchor: Anchor,
+    /// Looks at accounts.
+    pub health: Health,
     /// Opportunities.
     pub books: Books,
     /// The tick ledger.
@@ -117,7 +120,7 @@ pub struct Services {
 }
 
 /// The kernel's children in the order they start.
-const KERNEL_ROWS: [&str; 11] = [
+const KERNEL_ROWS: [&str; 12] = [
     "audit",
     "accounts",
     "limiter",
@@ -125,6 +128,7 @@ const KERNEL_ROWS: [&str; 11] = [
     "platforms",
     "gateway",
     "reconciler",
+    "health",
     "anchor",
     "books",
     "scheduler",
@@ -155,6 +159,7 @@ impl Services {
             gateway: Gateway::default(),
             reconciler: Reconciler::default(),
             anchor: Anchor::default(),
+            health: Health::default(),
             books: Books::default(),
             scheduler: Scheduler::default(),
             strategies: Strategies::new(&shared, &alerts, &crashes),
@@ -391,7 +396,10 @@ impl Services {
                 let shared = with();
                 move || AuditService(shared.clone())
             }))
-            .with(permanent("accounts", "fills credential slots", self.accounts.handle(), || AccountsService))
+            .with(permanent("accounts", "keeps credentials and fills their slots", self.accounts.handle(), {
+                let shared = with();
+                move || AccountsService(shared.clone())
+            }))
             .with(permanent("limiter", "keeps every quota, over restarts", self.limiter.handle(), {
                 let shared = with();
                 move || LimiterService(shared.clone())
@@ -403,6 +411,7 @@ impl Services {
             .with(self.platforms.row())
             .with(self.gateway_row())
             .with(self.reconciler_row())
+            .with(self.health_row())
             .with(self.anchor_row())
             .with(permanent("books", "opportunities and the owner's decisions", self.books.handle(), {
                 let shared = with();
@@ -439,6 +448,15 @@ impl Services {
         };
         let about = "looks up changes whose end nobody saw";
         permanent("reconciler", about, self.reconciler.handle(), move || service.clone())
+    }
+
+    fn health_row(&self) -> ChildSpec {
+        let service = HealthService {
+            shared: self.shared.clone(),
+            gateway: self.gateway.clone(),
+            alerts: self.alerts.clone(),
+        };
+        permanent("health", "looks whether accounts are well", self.health.handle(), move || service.clone())
     }
 
     fn anchor_row(&self) -> ChildSpec {

@@ -26,6 +26,8 @@ mod determinism;
 mod errors;
 #[path = "services/golden.rs"]
 mod golden;
+#[path = "services/health.rs"]
+mod health;
 #[path = "services/isolation.rs"]
 mod isolation;
 #[path = "services/journal.rs"]
@@ -34,6 +36,8 @@ mod journal;
 mod limits;
 #[path = "services/mending.rs"]
 mod mending;
+#[path = "services/oauth.rs"]
+mod oauth;
 #[path = "services/outcomes.rs"]
 mod outcomes;
 #[path = "services/permits.rs"]
@@ -64,5 +68,7 @@ mod tidying;
 mod told;
 #[path = "services/tree.rs"]
 mod tree;
+#[path = "services/vault.rs"]
+mod vault;
 #[path = "services/way.rs"]
 mod way;

@@ -147,6 +147,11 @@ impl SharedMemory {
         SharedMemory(Arc::new(Mutex::new(Disk { bytes, made, ..Disk::default() })))
     }
 
+    /// All that the disk holds, for who looks for what must not be there.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.disk().bytes.clone()
+    }
+
     /// How many bytes the disk holds.
     pub fn len(&self) -> u64 {
         self.disk().bytes.len() as u64

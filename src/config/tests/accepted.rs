@@ -72,6 +72,10 @@ fn the_defaults_are_the_documented_ones() {
         command = []                             # default
         timeout_s = 30                           # default
         min_interval_minutes = 60                # default
+
+        [vault]
+        key_file = ""                            # default
+        prompt = false                           # default
     "#]]
     .assert_eq(&loaded.show_text());
     let Config { limits, compliance, monitoring, store, .. } = &loaded.config;
@@ -303,6 +307,10 @@ fn later_sources_win_and_show_says_who_did() {
         command = []                             # default
         timeout_s = 30                           # default
         min_interval_minutes = 60                # default
+
+        [vault]
+        key_file = ""                            # default
+        prompt = false                           # default
     "#]]
     .assert_eq(&loaded.show_text());
     expect![[r#"{"alerts.command":{"line":88,"source":"default"},"alerts.max_per_hour":{"line":97,"source":"default"},"alerts.min_interval_s":{"line":96,"source":"default"},"alerts.send":{"line":91,"source":"default"},"alerts.timeout_s":{"line":93,"source":"default"},"audit.anchor.command":{"line":147,"source":"default"},"audit.anchor.file":{"line":142,"source":"default"},"audit.anchor.min_interval_minutes":{"line":150,"source":"default"},"audit.anchor.timeout_s":{"line":148,"source":"default"},"audit.anchor.webhook":{"line":144,"source":"default"},"audit.checkpoint_entries":{"line":134,"source":"default"},"audit.checkpoint_minutes":{"line":135,"source":"default"},"audit.key_file":{"line":131,"source":"default"},"compliance.check_before_action":{"line":74,"source":"default"},"compliance.strict_mode":{"line":72,"source":"default"},"environment":{"line":2,"name":"MONEY_MACHINE_ENV","path":".env","source":"dotenv"},"limits.max_concurrent_strategies":{"name":"MONEY_MACHINE_MAX_CONCURRENT","source":"environment"},"limits.max_daily_actions":{"line":2,"path":"my.toml","source":"file"},"logging.file":{"line":103,"source":"default"},"logging.format":{"line":101,"source":"default"},"logging.levels.h2":{"line":116,"source":"default"},"logging.levels.hyper":{"line":117,"source":"default"},"logging.levels.hyper_util":{"line":118,"source":"default"},"logging.levels.mm_core::limit":{"name":"MONEY_MACHINE__LOGGING__LEVELS__MM_CORE__LIMIT","source":"environment"},"logging.levels.ractor":{"line":114,"source":"default"},"logging.levels.reqwest":{"line":119,"source":"default"},"logging.levels.rustls":{"line":120,"source":"default"},"logging.rotation.keep":{"line":109,"source":"default"},"logging.rotation.max_bytes":{"line":107,"source":"default"},"monitoring.log_level":{"by":"environment = \"development\"","source":"implied"},"monitoring.metrics_interval_ms":{"name":"--set","source":"flag"},"store.cache_mib":{"line":125,"source":"default"},"strategies.bug-bounty.enabled":{"line":38,"source":"default"},"strategies.bug-bounty.priority":{"line":39,"source":"default"},"strategies.bug-bounty.schedule":{"line":41,"source":"default"},"strategies.micro-tasks.config.deep.a":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.deep.b":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.min":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__CONFIG__MIN","source":"environment"},"strategies.micro-tasks.enabled":{"line":9,"path":"my.toml","source":"file"},"strategies.micro-tasks.priority":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__PRIORITY","source":"environment"},"strategies.micro-tasks.schedule":{"line":50,"source":"default"},"user.email":{"line":23,"source":"default"},"user.location":{"line":26,"source":"default"},"user.timezone":{"line":7,"path":"my.toml","source":"file"}}"#]].assert_eq(&serde_json::to_string(&loaded.show_json()["origins"]).unwrap());

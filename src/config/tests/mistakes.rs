@@ -35,14 +35,14 @@ fn every_mistake_is_told_at_once_with_its_line() {
         "#,
         expect![[r#"
             the configuration has 17 mistakes
-              my.toml:2: `enviroment` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `environment`?
-              my.toml:3: `log_level` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `monitoring.log_level`?
+              my.toml:2: `enviroment` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `environment`?
+              my.toml:3: `log_level` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `monitoring.log_level`?
               my.toml:5: `user.email` is `"nobody"`, which is no e-mail address; write an address like "you@example.org", or "" for none
               my.toml:6: `user.location` is `"UK"`, which is no country code; write the two capitals of ISO 3166-1, like "DE" or "US", or "" for none; did you mean `GB`?
               my.toml:7: `user.timezone` is `"New_York"`, which is no time zone; write a name of the IANA time zone database, like "Europe/Berlin"; did you mean `America/New_York`?
               my.toml:9: `limits.max_daily_action` is not known; in `limits` there are max_daily_actions, max_concurrent_strategies; did you mean `max_daily_actions`?
               my.toml:10: `limits.max_concurrent_strategies` is 0, which is too small; write a whole number from 1 to 64
-              my.toml:11: `complience` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `compliance`?
+              my.toml:11: `complience` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `compliance`?
               my.toml:14: `monitoring.metrics_interval_ms` is the text `"60000"`; write a whole number from 1000 to 86400000, without quotes
               my.toml:15: `monitoring.log_level` is `"warning"`; write one of "off", "error", "warn", "info", "debug", "trace"; did you mean `warn`?
               my.toml:17: `logging.format` is `"xml"`; write one of "text", "json"
@@ -51,7 +51,7 @@ fn every_mistake_is_told_at_once_with_its_line() {
               my.toml:21: `logging.levels.a b` is no name of a module; write a module's path, like "mm_core::limit" = "debug"
               my.toml:22: `logging.levels.ractor` is `"loud"`; write one of "off", "error", "warn", "info", "debug", "trace"
               my.toml:24: `store.cache_mib` is `99999999999999999999`; write a whole number from 1 to 4096
-              my.toml:25: `zebra` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies"#]],
+              my.toml:25: `zebra` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies"#]],
     );
 }
 
@@ -287,15 +287,15 @@ fn variables_and_flags_are_checked_like_the_file() {
         &[("--max-concurrent", "limits.max_concurrent_strategies", "65"), ("--set", "limit.max", "1")],
         expect![[r#"
             the configuration has 9 mistakes
-              MONEY_MACHINE_MAX_CONCURENT in the environment: is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_MAX_CONCURRENT`?
+              MONEY_MACHINE_MAX_CONCURENT in the environment: is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_MAX_CONCURRENT`?
               MONEY_MACHINE__LIMITS in the environment: sets `limits`, which MONEY_MACHINE_MAX_CONCURRENT in the environment sets already; keep one of the two
-              MONEY_MACHINE____X in the environment: is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_ENV`?
+              MONEY_MACHINE____X in the environment: is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_ENV`?
               MONEY_MACHINE_ENV in the environment: `environment` is `prod`; write one of "production", "development", "test"; did you mean `production`?
               MONEY_MACHINE_LOG_LEVEL in the environment: `monitoring.log_level` is `LOUD`; write one of "off", "error", "warn", "info", "debug", "trace"
               MONEY_MACHINE_MAX_CONCURRENT in the environment: `limits.max_concurrent_strategies` is `three`; write a whole number from 1 to 64
               MONEY_MACHINE__LIMITS__MAX_DAILY in the environment: `limits.max_daily` is not known; in `limits` there are max_daily_actions, max_concurrent_strategies; did you mean `max_daily_actions`?
               --max-concurrent: `limits.max_concurrent_strategies` is 65, which is too large; write a whole number from 1 to 64
-              --set: `limit` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, strategies; did you mean `limits`?"#]],
+              --set: `limit` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `limits`?"#]],
     );
 }
 
@@ -310,7 +310,7 @@ fn a_dotenv_file_is_checked_by_line() {
           .env:4: has no `=`; write `NAME=value`
           .env:5 (MONEY_MACHINE_ENV): has quotes that do not end; close the quotes on the same line
           .env:6 (MONEY_MACHINE_LOG_LEVEL): is given twice: here and on line 3; keep one of the two
-          .env:7 (MONEY_MACHINE_X): is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_ENV`?
+          .env:7 (MONEY_MACHINE_X): is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_ENV`?
           .env:3 (MONEY_MACHINE_LOG_LEVEL): `monitoring.log_level` is `loud`; write one of "off", "error", "warn", "info", "debug", "trace""#]].assert_eq(&told(&load(Sources { env, ..sources(&[], &[]) })));
 }
 

@@ -21,6 +21,8 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("ambiguous/", Sort::Person, "actions show {}"),
     ("look-up/", Sort::Person, "actions show {}"),
     ("blocked/", Sort::Person, "actions list --status blocked"),
+    ("account/", Sort::Person, "account list"),
+    ("account-ends/", Sort::Person, "account list"),
     ("platform/", Sort::Person, "actions list --status failure"),
     ("integrity/", Sort::Person, "doctor"),
     ("snapshot/", Sort::Person, "strategy show {}"),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::halt::Halt;
 use super::{GatewayService, Proposal, SystemAction, Walked};
+use crate::accounts::oauth::TOKEN_REFRESH;
 use crate::accounts::{Presented, has_slot};
 use crate::compliance::Ruling;
 
@@ -25,6 +26,10 @@ const REFRESH_WITHIN: Duration = Duration::from_secs(90);
 impl GatewayService {
     /// The request as it will be sent, credentials as their slots.
     pub(super) async fn seal(&self, p: &Proposal, ruling: &Ruling) -> Result<Request, Halt> {
+        // The one act whose slots are the vault's own: it gets the token that others are presented with.
+        if p.is_system() && p.action.kind.as_str() == TOKEN_REFRESH {
+            return keyed(oblige(&p.action, ruling)?, p);
+        }
         // A slot that somebody wrote himself would ask for a secret that is not his to send.
         if has_slot(&p.action.request) {
             let why = "the request has a credential slot of its own; an action names its account instead";
@@ -32,6 +37,7 @@ impl GatewayService {
         }
         let mut request = keyed(oblige(&p.action, ruling)?, p)?;
         if let Some(account) = &p.action.account {
+            self.refuse_unhealthy(p, account)?;
             for (name, value) in self.presented(p, account).await? {
                 request = request.with_obligation(&name, &value).map_err(|bad| unsendable(p, &bad))?;
             }
@@ -48,10 +54,26 @@ impl GatewayService {
         if slots.is_empty() {
             return Ok(Vec::new());
         }
+        let own = |slot: &Slot| {
+            slot.platform == p.action.platform && Some(&slot.account) == p.action.account.as_ref()
+        };
+        if !slots.iter().all(own) {
+            let why = "the request has a slot of another account than its own; nothing was sent";
+            return Err(Halt::Refused(Refusal::new(ErrorClass::Auth, why)));
+        }
         self.accounts.secrets(&p.space, slots).await?.map_err(|missing| {
             let why = missing.to_string();
             Halt::Refused(Refusal::new(ErrorClass::Auth, why))
         })
+    }
+
+    /// With an account that its platform does not take, nothing is tried but whether it does again.
+    fn refuse_unhealthy(&self, p: &Proposal, account: &AccountId) -> Result<(), Halt> {
+        let why = self.shared.standings.refuses(&p.space, &p.action.platform, account);
+        match why.filter(|_| !p.is_system()) {
+            Some(why) => Err(Halt::Refused(Refusal::new(ErrorClass::Auth, why))),
+            None => Ok(()),
+        }
     }
 
     /// An account's headers; its token is refreshed once, if that is needed.
@@ -62,7 +84,7 @@ impl GatewayService {
             let missing = |why: String| Halt::Refused(Refusal::new(ErrorClass::Auth, why));
             match presented.map_err(|none| missing(none.to_string()))? {
                 Presented::Headers(headers) => return Ok(headers),
-                Presented::NeedsRefresh(_) if refreshed || p.is_system() => {
+                Presented::NeedsRefresh(_) if refreshed => {
                     return Err(missing(format!(
                         "the credential of `{account}` needs to be refreshed again"
                     )));
@@ -77,15 +99,24 @@ impl GatewayService {
         let within = p.deadline.since(self.shared.now()).min(REFRESH_WITHIN);
         let step = format!("{}-{account}", p.action.platform);
         let system = SystemAction { space: p.space.clone(), service: "refresh", step, action, within };
-        let why = match Box::pin(self.walk(&self.system(system))).await? {
+        let tell = |why: &str| self.accounts.not_refreshed(&p.space, &p.action.platform, account, why);
+        let walked = Box::pin(self.walk(&self.system(system))).await;
+        let why = match walked.inspect_err(|fault| tell(&fault.reason))? {
             Walked::Done(answer) => {
                 match self.accounts.refreshed(&p.space, &p.action.platform, account, answer).await? {
                     Ok(()) => return Ok(()),
                     Err(why) => why,
                 }
             }
-            Walked::Refused(refusal) => refusal.why,
-            Walked::Pending(_) | Walked::Fenced => "the rules ask about it".to_owned(),
+            Walked::Refused(refusal) => {
+                tell(&refusal.why);
+                refusal.why
+            }
+            Walked::Pending(_) | Walked::Fenced => {
+                let why = "the rules ask about it";
+                tell(why);
+                why.to_owned()
+            }
         };
         let why = format!("the token of `{account}` could not be refreshed: {why}");
         Err(Halt::Refused(Refusal::new(ErrorClass::Auth, why)))

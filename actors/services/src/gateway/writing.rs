@@ -231,8 +231,10 @@ impl GatewayService {
         } else {
             draft.stage(Stage::Planned)?;
         }
+        let slots = mm_permit::slots(request).unwrap_or_default();
         let payload = json!({
             "action": draft.record.id.as_str(),
+            "credentials": slots.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "permit": permit.number(),
             "verdict": "permit",
             "rules": draft.record.checks.iter().map(|check| check.rule.as_str()).collect::<Vec<_>>(),

@@ -141,10 +141,19 @@ impl Host {
         if let At::Isolated { reason, .. } = state.row.breaker.state() {
             return Err(NotStarted::Isolated(reason.clone()));
         }
+        if let Some(why) = self.held_by_account(state).filter(|_| !by_person) {
+            return Err(NotStarted::Account(why));
+        }
         match state.row.breaker.admit(&breaker_policy(), self.shared.now()) {
             Admit::Yes { generation } | Admit::Probe { generation, .. } => Ok(generation),
             Admit::No { why, .. } => Err(NotStarted::Tripped(why)),
         }
+    }
+
+    /// Why an account that it needs is of no use now, if one is not. Until that is over, nothing starts.
+    fn held_by_account(&self, state: &State) -> Option<String> {
+        let needs = super::starting::about(state).ok()?.required_accounts;
+        needs.iter().find_map(|platform| self.shared.standings.holds(&self.space, platform))
     }
 
     /// Writes the strategy's row together with `change`. The row as it stands in the store is known

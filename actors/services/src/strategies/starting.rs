@@ -104,7 +104,7 @@ fn abandoned(run: &RunId) {
 }
 
 /// What the strategy says of itself.
-fn about(state: &State) -> Result<About, Fault> {
+pub(super) fn about(state: &State) -> Result<About, Fault> {
     state.about.clone().ok_or_else(|| Fault::bug("a strategy that does not say what it is was to run"))
 }
 

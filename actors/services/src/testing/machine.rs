@@ -11,6 +11,7 @@ use mm_supervision::{Event, Intensity, Root, Seams, Strategy as Together, Superv
 
 use super::seams::{Seeded, SimClock};
 use super::{Bench, World};
+use crate::accounts::{Standings, Vault};
 use crate::audit::Evidence;
 use crate::budgets::StoredBudgets;
 use crate::records::{AlertRow, StrategyRow};
@@ -60,6 +61,8 @@ impl Machine {
             rules: Arc::new(bench.rules.clone()),
             channel: bench.channel.clone(),
             evidence: Evidence::in_memory(&bench.evidence),
+            vault: Vault::new(Arc::new(bench.keys.clone())),
+            standings: Standings::default(),
             settings: Live::new(bench.settings.clone()),
             mask: |text| text.replace(super::SECRET, "…"),
             trust: Trust::begin(&store, &(clock.clone() as SharedClock)),

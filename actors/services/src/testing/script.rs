@@ -68,6 +68,20 @@ impl Script {
         self
     }
 
+    /// Needs an account on these platforms.
+    #[must_use]
+    pub fn needing(mut self, platforms: &'static [&'static str]) -> Self {
+        self.about.required_accounts = platforms;
+        self
+    }
+
+    /// May also propose these, as (platform, kind), and nothing else.
+    #[must_use]
+    pub fn proposing(mut self, proposes: &'static [(&'static str, &'static str)]) -> Self {
+        self.about.proposes = proposes;
+        self
+    }
+
     /// Refuses its configuration.
     #[must_use]
     pub fn refusing(mut self, why: &str) -> Self {

@@ -16,10 +16,11 @@ use mm_core::opportunity::{Opportunity, State};
 use mm_core::rule::Verdict;
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_services::records::{
-    AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow, CheckpointRow, CrashKind, CrashLeft, CrashRecord,
-    CrashRow, DeliveryRow, ErasureRow, Input, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule,
+    AccountKind, AccountRow, AccountStanding, AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow,
+    CheckpointRow, CrashKind, CrashLeft, CrashRecord, CrashRow, CredentialRow, DeliveryRow, ErasureRow,
+    FieldRow, HealthRow, Input, KeyRow, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule,
     RestartNote, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling,
-    TickRow, TrustRow, WayRow,
+    TickRow, TrustRow, WayRow, WrapRow,
 };
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
@@ -235,6 +236,7 @@ fn every_record_of_services_is_stored_as_ever() {
         until: Some(at(2)),
     });
     check_record(&DeliveryRow { started: vec![at(1), at(2)] });
+    account_records();
     check_record(&OpenRow { mutating: true, since: at(1) });
     check_record(&LastActRow { at: at(1) });
     check_record(&TrustRow { latest: at(1) });
@@ -292,6 +294,45 @@ fn check_of_the_audit_trail() {
     });
 }
 
+fn account_records() {
+    let key = mm_core::vault::Key::new([7; 32]).id();
+    let kind = AccountKind::OauthClient {
+        token_url: "https://example.com/token".into(),
+        client_id: "me".into(),
+        scope: "read".into(),
+    };
+    let field = FieldRow { name: "token".into(), version: 3, since: at(1), expires_at: Some(at(2)) };
+    check_record(&AccountRow {
+        platform: "github".parse().unwrap(),
+        account: "main".parse().unwrap(),
+        email: "me@example.org".into(),
+        kind,
+        handle: Some("me-there".into()),
+        fields: vec![field],
+        added_at: at(3),
+        updated_at: at(4),
+    });
+    check_record(&CredentialRow { key: key.clone(), sealed: vec![1, 2, 3], at: at(1) });
+    check_record(&KeyRow {
+        id: key.clone(),
+        made_at: at(1),
+        canary: vec![4, 5],
+        derivation: Some(mm_core::vault::Derivation::fresh([9; 16])),
+        wraps: vec![WrapRow { by: key, sealed: vec![6, 7], recovery: true }],
+    });
+    check_record(&HealthRow {
+        standing: AccountStanding::AuthFailed,
+        since: at(1),
+        checked_at: Some(at(2)),
+        next_at: at(3),
+        sentence: "why".into(),
+        expires_at: Some(at(4)),
+        scopes: vec!["repo".into()],
+        quota: Some((5, 6)),
+        failures: 7,
+    });
+}
+
 /// Enums are stored by their place: a variant put between others would change what is stored.
 #[test]
 fn every_variant_keeps_its_place() {
@@ -336,6 +377,27 @@ fn every_variant_keeps_its_place() {
     for (place, input) in [Input::Item("a".into()), Input::Step("a".into())].iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(input).unwrap()), Some(place as u8));
     }
+    let accounts = [
+        AccountStanding::Unknown,
+        AccountStanding::Healthy,
+        AccountStanding::AuthFailed,
+        AccountStanding::Gone,
+    ];
+    for (place, standing) in accounts.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(standing).unwrap()), Some(place as u8));
+    }
+    let text = String::new;
+    let oauth = AccountKind::OauthRefresh { token_url: text(), client_id: text(), confidential: true };
+    let kinds = [
+        AccountKind::Basic { user: text() },
+        AccountKind::Bearer,
+        AccountKind::ApiKey { header: text(), scheme: None },
+        AccountKind::OauthClient { token_url: text(), client_id: text(), scope: text() },
+        oauth,
+    ];
+    for (place, kind) in kinds.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(kind).unwrap()), Some(place as u8));
+    }
     for (place, sort) in Sort::ALL.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(sort).unwrap()), Some(place as u8));
     }
@@ -355,6 +417,10 @@ fn every_variant_keeps_its_place() {
 }
 
 const KINDS: &[Kind] = &[
+    AccountRow::KIND,
+    CredentialRow::KIND,
+    KeyRow::KIND,
+    HealthRow::KIND,
     ApprovalRow::KIND,
     ChangeRow::KIND,
     Mark::KIND,

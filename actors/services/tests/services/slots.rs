@@ -53,7 +53,10 @@ fn a_slot_that_a_proposal_brings_with_it_never_leaves() {
             assert!(run.errors.iter().all(|why| why.contains("slot")), "{text}: {:?}", run.errors);
             assert_eq!(machine.world.count(), 0, "{text}");
             let records = machine.rows::<ActionRecord>();
-            assert!(records.iter().all(|(_, row)| matches!(row.stage, Stage::Blocked | Stage::Failed)), "{text}: {records:?}");
+            assert!(
+                records.iter().all(|(_, row)| matches!(row.stage, Stage::Blocked | Stage::Failed)),
+                "{text}: {records:?}"
+            );
         });
     }
 }

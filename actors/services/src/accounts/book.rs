@@ -1,0 +1,404 @@
+//! Accounts in the store: adding, showing what is sealed, rotating, removing. Each is one change, but for a
+//! rotation, which is two: the new version beside the old one, and, once it was read again and opened,
+//! the new one in its place.
+
+use std::collections::BTreeMap;
+
+use mm_core::id::{AccountId, PlatformId, Space};
+use mm_core::moment::Moment;
+use mm_core::secret::Secret;
+use mm_core::vault::{Slot, base64};
+use mm_store::{Change, Key, NewEntry, Span, Store};
+use mm_supervision::Fault;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::NotSealed;
+use super::making::Unchanged;
+use super::vault::{Locked, Place};
+use crate::records::{AccountKind, AccountRow, CredentialRow, FieldRow, HealthRow};
+use crate::shared::Shared;
+
+/// The access token of an OAuth account: got by the machine, never typed.
+pub(super) const ACCESS: &str = "access-token";
+/// The refresh token.
+pub(super) const REFRESH: &str = "refresh-token";
+/// Stands in for user and password in base 64.
+const BASIC: &str = "basic";
+/// Shorter secrets guard nothing, and could not be told from other text where they are echoed.
+const SECRET_BYTES_MIN: usize = 6;
+/// No header takes more.
+const SECRET_BYTES_MAX: usize = 4096;
+
+impl AccountKind {
+    /// The names of the secrets that its owner types in.
+    pub fn asks(&self) -> &'static [&'static str] {
+        match self {
+            AccountKind::Basic { .. } => &["password"],
+            AccountKind::Bearer => &["token"],
+            AccountKind::ApiKey { .. } => &["key"],
+            AccountKind::OauthClient { .. } => &["client-secret"],
+            AccountKind::OauthRefresh { confidential: true, .. } => &["client-secret", "refresh-token"],
+            AccountKind::OauthRefresh { confidential: false, .. } => &["refresh-token"],
+        }
+    }
+
+    /// As it is named on the command line.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            AccountKind::Basic { .. } => "basic",
+            AccountKind::Bearer => "bearer",
+            AccountKind::ApiKey { .. } => "api-key",
+            AccountKind::OauthClient { .. } => "oauth-client",
+            AccountKind::OauthRefresh { .. } => "oauth-refresh",
+        }
+    }
+}
+
+/// Secrets by the names of their fields.
+pub type Secrets = BTreeMap<String, Secret>;
+
+/// Why an account was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// There is one of that name.
+    #[error("there is an account `{0}` already; `account rotate` changes its secrets")]
+    There(String),
+    /// There is none.
+    #[error("there is no account `{0}`; `account list` shows those there are")]
+    Unknown(String),
+    /// A secret is missing, or one too many is there.
+    #[error("an account of this kind takes {0}, each once")]
+    Fields(String),
+    /// A secret that cannot be one.
+    #[error("{0}")]
+    Bad(String),
+    /// The vault or the store says no.
+    #[error(transparent)]
+    Vault(#[from] Unchanged),
+}
+
+impl From<Fault> for NotDone {
+    fn from(fault: Fault) -> Self {
+        NotDone::Vault(fault.into())
+    }
+}
+
+impl From<Locked> for NotDone {
+    fn from(locked: Locked) -> Self {
+        NotDone::Vault(locked.into())
+    }
+}
+
+/// An account as it is added.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Whose.
+    pub space: Space,
+    /// The platform.
+    pub platform: PlatformId,
+    /// The owner's name for it.
+    pub account: AccountId,
+    /// The e-mail address that it belongs to.
+    pub email: String,
+    /// How it shows itself.
+    pub kind: AccountKind,
+    /// Its public name there.
+    pub handle: Option<String>,
+}
+
+/// The row of an account.
+pub(super) fn row(
+    store: &Store,
+    space: &Space,
+    platform: &PlatformId,
+    account: &AccountId,
+) -> Result<Option<(AccountRow, u64)>, Fault> {
+    let row = store.get::<AccountRow>(space, &AccountRow::row_id(platform, account))?;
+    Ok(row.map(|row| (row.value, row.version)))
+}
+
+fn shown(platform: &PlatformId, account: &AccountId) -> String {
+    AccountRow::row_id(platform, account)
+}
+
+fn place(space: &Space, row: &AccountRow, field: &str, version: u64) -> Place {
+    Place {
+        space: space.clone(),
+        platform: row.platform.to_string(),
+        account: row.account.to_string(),
+        field: field.to_owned(),
+        version,
+    }
+}
+
+fn check(kind: &AccountKind, secrets: &Secrets) -> Result<(), NotDone> {
+    let wanted = kind.asks();
+    if secrets.len() != wanted.len() || !wanted.iter().all(|name| secrets.contains_key(*name)) {
+        return Err(NotDone::Fields(wanted.join(" and ")));
+    }
+    for (name, secret) in secrets {
+        let text = secret.expose();
+        let bad = |why: &str| Err(NotDone::Bad(format!("the {name} {why}; nothing was kept")));
+        if text.len() < SECRET_BYTES_MIN {
+            return bad("has fewer than 6 signs: was it cut off?");
+        }
+        if text.len() > SECRET_BYTES_MAX {
+            return bad("has more than 4096 bytes, which no header takes");
+        }
+        if !text.bytes().all(|c| (0x20..0x7f).contains(&c)) || text.trim() != text {
+            return bad("holds a control character, a blank at its end or a sign that is not ASCII");
+        }
+    }
+    Ok(())
+}
+
+/// The sealed rows of these values, put into `change`.
+fn sealed(
+    shared: &Shared,
+    space: &Space,
+    row: &AccountRow,
+    values: &[(&str, u64, &Secret)],
+    mut change: Change,
+) -> Result<Change, NotDone> {
+    for (field, version, secret) in values {
+        let place = place(space, row, field, *version);
+        let plain = secret.expose().as_bytes();
+        let (key, sealed) = shared.vault.seal(&place.about(), plain, shared.entropy.as_ref())?;
+        let credential = CredentialRow { key, sealed, at: shared.now() };
+        change = change.put(space, &place.row_id(), &credential).map_err(Fault::from)?;
+    }
+    Ok(change)
+}
+
+/// Adds an account; the vault is made if there is none.
+pub(super) async fn add(shared: &Shared, new: NewAccount, secrets: &Secrets) -> Result<(), NotDone> {
+    check(&new.kind, secrets)?;
+    let NewAccount { space, platform, account, email, kind, handle } = new;
+    let id = shown(&platform, &account);
+    if row(&shared.store, &space, &platform, &account)?.is_some() {
+        return Err(NotDone::There(id));
+    }
+    shared.vault.ensure(shared).await?;
+    let now = shared.now();
+    let field = |name: &str| FieldRow { name: name.to_owned(), version: 1, since: now, expires_at: None };
+    let fields = kind.asks().iter().map(|name| field(name)).collect();
+    let row = AccountRow { platform, account, email, kind, handle, fields, added_at: now, updated_at: now };
+    let values: Vec<_> = secrets.iter().map(|(name, secret)| (name.as_str(), 1, secret)).collect();
+    let change = Change::new()
+        .expect_absent(Key::of::<AccountRow>(&space, &id).map_err(Fault::from)?)
+        .put(&space, &id, &row)
+        .map_err(Fault::from)?;
+    let change = sealed(shared, &space, &row, &values, change)?;
+    let payload = json!({
+        "account": id, "kind": row.kind.as_str(), "fields": row.kind.asks(), "email": row.email, "by": "owner",
+    });
+    commit(shared, &space, change, "account.added", &payload).await
+}
+
+/// Puts new secrets in the place of an account's old ones.
+pub(super) async fn rotate(
+    shared: &Shared,
+    space: &Space,
+    platform: &PlatformId,
+    account: &AccountId,
+    secrets: &Secrets,
+) -> Result<(), NotDone> {
+    let id = shown(platform, account);
+    let (row, version) =
+        row(&shared.store, space, platform, account)?.ok_or_else(|| NotDone::Unknown(id.clone()))?;
+    check(&row.kind, secrets)?;
+    let values: Vec<_> = secrets.iter().map(|(name, secret)| (name.as_str(), secret, None)).collect();
+    replace(shared, space, (row, version), &values, "account.rotated", "owner").await
+}
+
+/// Puts new values in the place of old ones, or makes them: written beside them first, read again and
+/// opened, and only then the ones that count. What ends before that leaves the old ones in force.
+pub(super) async fn replace(
+    shared: &Shared,
+    space: &Space,
+    (mut row, version): (AccountRow, u64),
+    values: &[(&str, &Secret, Option<Moment>)],
+    kind: &str,
+    by: &str,
+) -> Result<(), NotDone> {
+    let id = shown(&row.platform, &row.account);
+    let next: Vec<(&str, u64, &Secret)> = values
+        .iter()
+        .map(|(name, secret, _)| (*name, row.field(name).map_or(1, |field| field.version + 1), *secret))
+        .collect();
+    let beside = sealed(shared, space, &row, &next, Change::new())?;
+    shared.store.commit(beside).await.map_err(Fault::from)?;
+    let mut change =
+        Change::new().expect_version(Key::of::<AccountRow>(space, &id).map_err(Fault::from)?, version);
+    let now = shared.now();
+    for ((name, number, secret), (_, _, expires_at)) in next.iter().zip(values) {
+        let place = place(space, &row, name, *number);
+        let again =
+            read(shared, &place)?.ok_or_else(|| Unchanged::Store("what was written is not there".into()))?;
+        if again.as_slice() != secret.expose().as_bytes() {
+            return Err(Unchanged::Store("what was read again is not what was written".into()).into());
+        }
+        let field =
+            FieldRow { name: (*name).to_owned(), version: *number, since: now, expires_at: *expires_at };
+        match row.fields.iter_mut().find(|field| field.name == *name) {
+            Some(old) => {
+                let old_place = Place { version: old.version, ..place };
+                change = change.delete(old_place.row_key().map_err(Fault::from)?);
+                *old = field;
+            }
+            None => row.fields.push(field),
+        }
+    }
+    row.updated_at = now;
+    let fields: Vec<_> = next.iter().map(|(name, version, _)| format!("{name}@{version}")).collect();
+    let change = change.put(space, &id, &row).map_err(Fault::from)?;
+    let payload = json!({ "account": id, "fields": fields, "by": by });
+    commit(shared, space, change, kind, &payload).await
+}
+
+/// Removes an account with all its values, and what was known of its health.
+pub(super) async fn remove(
+    shared: &Shared,
+    space: &Space,
+    platform: &PlatformId,
+    account: &AccountId,
+) -> Result<(), NotDone> {
+    let id = shown(platform, account);
+    let (_, version) =
+        row(&shared.store, space, platform, account)?.ok_or_else(|| NotDone::Unknown(id.clone()))?;
+    let key = Key::of::<AccountRow>(space, &id).map_err(Fault::from)?;
+    let mut change = Change::new()
+        .expect_version(key.clone(), version)
+        .delete(key)
+        .delete(Key::of::<HealthRow>(space, &id).map_err(Fault::from)?);
+    // All versions, also those that a rotation that was cut off left behind.
+    let scanned = shared.store.scan::<CredentialRow>(space, Span::prefix(&format!("{id}/")), usize::MAX);
+    for (row, _) in scanned.map_err(Fault::from)?.rows {
+        change = change.delete(Key::of::<CredentialRow>(space, &row).map_err(Fault::from)?);
+    }
+    let payload = json!({ "account": id, "by": "owner" });
+    commit(shared, space, change, "account.removed", &payload).await
+}
+
+/// Removes sealed values that no account points to: what a rotation that was cut off left behind.
+pub(super) async fn sweep(shared: &Shared, space: &Space) -> Result<(), NotDone> {
+    let mut change = Change::new();
+    for (id, _) in
+        shared.store.scan::<CredentialRow>(space, Span::all(), usize::MAX).map_err(Fault::from)?.rows
+    {
+        let Some(place) = Place::of_row(space, &id).filter(|place| !place.platform.is_empty()) else {
+            continue;
+        };
+        let owner = format!("{}/{}", place.platform, place.account);
+        let row = shared.store.get::<AccountRow>(space, &owner).map_err(Fault::from)?;
+        let counts = row
+            .is_some_and(|row| row.value.field(&place.field).is_some_and(|own| own.version == place.version));
+        if !counts {
+            change = change.delete(place.row_key().map_err(Fault::from)?);
+        }
+    }
+    if !change.is_empty() {
+        shared.store.commit(change).await.map_err(Fault::from)?;
+    }
+    Ok(())
+}
+
+/// A sealed value as it stands in the store, opened.
+fn read(shared: &Shared, place: &Place) -> Result<Option<Zeroizing<Vec<u8>>>, NotDone> {
+    let row = shared.store.get::<CredentialRow>(&place.space, &place.row_id()).map_err(Fault::from)?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(shared.vault.open(&place.about(), &row.value.sealed)?))
+}
+
+fn text(bytes: Option<Zeroizing<Vec<u8>>>) -> Option<Secret> {
+    let bytes = bytes?;
+    // A copy that is wiped with the secret; the bytes are wiped here.
+    std::str::from_utf8(&bytes).ok().map(|text| Secret::new(text.to_owned()))
+}
+
+/// What fills a slot.
+pub(super) fn fills(shared: &Shared, space: &Space, slot: &Slot) -> Result<Secret, NotSealed> {
+    let missing = || NotSealed::NoCredential(slot.to_string());
+    let failed = |error: NotDone| NotSealed::Vault(error.to_string());
+    let row = row(&shared.store, space, &slot.platform, &slot.account)
+        .map_err(|fault| NotSealed::Vault(fault.reason))?
+        .ok_or_else(missing)?
+        .0;
+    let value = |field: &str, version: u64| {
+        text(read(shared, &place(space, &row, field, version)).map_err(failed)?).ok_or_else(missing)
+    };
+    match (&row.kind, slot.field.as_str()) {
+        (AccountKind::Basic { user }, BASIC) => {
+            let password = value("password", slot.version)?;
+            let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
+            Ok(Secret::new(base64(pair.as_bytes()).to_string()))
+        }
+        (AccountKind::OauthClient { client_id, .. } | AccountKind::OauthRefresh { client_id, .. }, BASIC) => {
+            let secret = value("client-secret", slot.version)?;
+            // Both are written as in a form before they are joined (RFC 6749, 2.3.1).
+            let id = mm_core::vault::form_encoded(client_id);
+            let coded = mm_core::vault::form_encoded(secret.expose());
+            let pair = Zeroizing::new(format!("{}:{}", *id, *coded));
+            Ok(Secret::new(base64(pair.as_bytes()).to_string()))
+        }
+        (_, field) => value(field, slot.version),
+    }
+}
+
+/// What stands behind a slot besides what fills it, and must not be echoed either.
+pub(super) fn behind(shared: &Shared, space: &Space, slot: &Slot) -> Option<(Slot, Secret)> {
+    let row = row(&shared.store, space, &slot.platform, &slot.account).ok()??.0;
+    let field = match (&row.kind, slot.field.as_str()) {
+        (AccountKind::Basic { .. }, BASIC) => "password",
+        (AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. }, BASIC) => "client-secret",
+        _ => return None,
+    };
+    let secret = text(read(shared, &place(space, &row, field, slot.version)).ok()?)?;
+    Some((Slot { field: field.to_owned(), ..slot.clone() }, secret))
+}
+
+/// The headers with which an account shows itself, secrets as their slots; `None` if a token is needed first.
+pub(super) fn headers(row: &AccountRow, now: Moment) -> Result<Option<Vec<(String, String)>>, NotSealed> {
+    let slot = |field: &str, of: &str| {
+        let version = row.field(of).map(|field| field.version);
+        let missing = || NotSealed::NoCredential(format!("{}/{}/{of}", row.platform, row.account));
+        let (platform, account) = (row.platform.clone(), row.account.clone());
+        Ok(Slot { platform, account, field: field.to_owned(), version: version.ok_or_else(missing)? })
+    };
+    let one = |name: &str, value: String| Some(vec![(name.to_owned(), value)]);
+    Ok(match &row.kind {
+        AccountKind::Basic { .. } => one("authorization", format!("Basic {}", slot(BASIC, "password")?)),
+        AccountKind::Bearer => one("authorization", format!("Bearer {}", slot("token", "token")?)),
+        AccountKind::ApiKey { header, scheme } => {
+            let scheme = scheme.as_ref().map(|scheme| format!("{scheme} ")).unwrap_or_default();
+            one(header, format!("{scheme}{}", slot("key", "key")?))
+        }
+        AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. } => {
+            let fresh = row.field(ACCESS).filter(|field| super::oauth::is_fresh(field, now));
+            match fresh {
+                Some(_) => one("authorization", format!("Bearer {}", slot(ACCESS, ACCESS)?)),
+                None => None,
+            }
+        }
+    })
+}
+
+/// A slot for the client's own credential, where the account has one.
+pub(super) fn client_slot(row: &AccountRow) -> Option<String> {
+    let version = row.field("client-secret")?.version;
+    let (platform, account) = (row.platform.clone(), row.account.clone());
+    Some(Slot { platform, account, field: BASIC.to_owned(), version }.to_string())
+}
+
+pub(super) async fn commit(
+    shared: &Shared,
+    space: &Space,
+    change: Change,
+    kind: &str,
+    payload: &serde_json::Value,
+) -> Result<(), NotDone> {
+    let entry = NewEntry::new(shared.now(), space, kind, payload).map_err(Fault::from)?;
+    shared.store.commit(change.audit(entry)).await.map_err(Fault::from)?;
+    Ok(())
+}

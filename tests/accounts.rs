@@ -1,0 +1,337 @@
+//! Accounts with the real binary: how secrets come in, that they are nowhere afterwards, and what becomes
+//! of a vault whose key is lost, wrong, changed or made from a passphrase.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that plays the owner")]
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+#[path = "daemon/harness.rs"]
+#[expect(dead_code, reason = "the other test of the daemon uses all of it")]
+mod harness;
+
+use harness::{Daemon, Home};
+
+const SECRET: &str = "CANARY-token-7f3a";
+const OTHER: &str = "CANARY-token-91bc";
+
+const PACK: &str = r#"
+[pack]
+platform = "example"
+version = 1
+hosts = ["api.example.com"]
+about = "made for a test"
+
+[[rule]]
+id = "example/read"
+action = "read"
+verdict = "permit"
+reason = "made for a test"
+source = "https://example.com/terms"
+clause = "you may"
+certainty = "primary"
+reviewed = 2026-11-22
+[rule.conditions]
+method = ["GET"]
+url = ["https://api.example.com/*"]
+[rule.obligations]
+user_agent = "money-machine-test"
+"#;
+
+fn home() -> Home {
+    let home = Home::new();
+    home.write("data/rules/example.toml", PACK);
+    home.write("config.toml", "[strategies.bug-bounty]\nenabled = false\n");
+    home
+}
+
+const RUN: &str = "run --sandbox --config config.toml";
+
+fn start(home: &Home) -> Daemon {
+    home.start(RUN)
+}
+
+/// Runs a command with `text` on its stdin; the code, stdout and stderr.
+fn pipe(home: &Home, line: &str, text: &str) -> (i32, String, String) {
+    let mut command = home.command(line);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that refuses at once does not read.
+    drop(child.stdin.take().unwrap().write_all(text.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+const ADD: &str = "account add example main --kind bearer --email me@example.org";
+
+/// Adds an account; its recovery key.
+fn add(home: &Home) -> String {
+    let (code, out, err) = pipe(home, &format!("{ADD} --json"), &format!("{SECRET}\n"));
+    assert_eq!(code, 0, "{out}{err}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    told["recovery_key"].as_str().unwrap().to_owned()
+}
+
+/// Every file below a directory that holds the text.
+fn holding(dir: &Path, text: &str, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            holding(&path, text, found);
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            let held = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+            found.extend(held.then(|| path.display().to_string()));
+        }
+    }
+}
+
+fn nowhere(home: &Home, text: &str) {
+    let mut found = Vec::new();
+    holding(&home.path(""), text, &mut found);
+    assert_eq!(found, Vec::<String>::new(), "`{text}`");
+}
+
+#[test]
+fn a_piped_secret_is_kept_sealed_and_shown_by_nothing() {
+    let home = home();
+    let daemon = start(&home);
+    assert!(!home.data().join("master.key").exists(), "no vault before it is needed");
+    let recovery = add(&home);
+    let mode = std::fs::metadata(home.data().join("master.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    for line in ["account list", "account show example main", "audit tail", "doctor", "status", "actors tree"]
+    {
+        for json in ["", " --json"] {
+            let said = home.run(&format!("{line}{json}"));
+            assert_eq!(said.code, 0, "{line}: {}{}", said.out, said.err);
+            assert!(!(said.out.clone() + &said.err).contains("CANARY"), "{line}: {}", said.out);
+        }
+    }
+    let shown = home.json("account show example main");
+    assert_eq!(shown["secrets"][0]["slot"], "{vault:example/main/token@1}");
+    assert_eq!(shown["email"], "me@example.org");
+    // Once more is refused, and says what to do instead.
+    let (code, _, err) = pipe(&home, ADD, &format!("{OTHER}\n"));
+    assert!(code == 1 && err.contains("account rotate"), "{err}");
+    let (code, _, err) = pipe(&home, "account rotate example main", &format!("{OTHER}\n"));
+    assert_eq!(code, 0, "{err}");
+    let shown = home.json("account show example main");
+    assert_eq!(shown["secrets"][0]["slot"], "{vault:example/main/token@2}");
+    // What is piped is what is asked for, no less and no more.
+    for (text, why) in
+        [("", "no token"), (&*format!("{SECRET}\nmore\n"), "more came in"), ("abc\n", "fewer than 6")]
+    {
+        let (code, _, err) = pipe(&home, "account rotate example main", text);
+        assert!(code == 1 && err.contains(why), "{err}");
+    }
+    assert!(!(daemon.out() + &daemon.err()).contains("CANARY"));
+    assert_eq!(daemon.stop(), 0);
+    for text in ["CANARY", recovery.as_str()] {
+        nowhere(&home, text);
+    }
+    // It is there after a restart, and can be removed.
+    let daemon = start(&home);
+    assert_eq!(home.json("account list").as_array().unwrap().len(), 1);
+    assert_eq!(home.run("account remove example main").code, 0);
+    assert_eq!(home.json("account list").as_array().unwrap().len(), 0);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn no_option_takes_a_secret_and_an_unknown_platform_is_refused_before_it_is_typed() {
+    let home = home();
+    let _daemon = start(&home);
+    for option in ["--token", "--password", "--secret", "--key"] {
+        let said = home.run(&format!("{ADD} {option} {SECRET}"));
+        assert_eq!(said.code, 2, "{option}: {}", said.err);
+    }
+    let said = home.run("account add exmple main --kind bearer --email me@example.org");
+    assert!(said.code == 1 && said.err.contains("did you mean `example`"), "{}", said.err);
+    let said = home.run("account add example main --kind basic --email me@example.org");
+    assert!(said.code == 1 && said.err.contains("--user"), "{}", said.err);
+}
+
+/// A command at a terminal of its own; what it shows, and its code.
+fn at_terminal(home: &Home, line: &str, typed: &[u8]) -> (i32, String) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let slave = || -> OwnedFd {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).open(Path::new(name.to_str().unwrap())).unwrap().into()
+    };
+    let mut command: Command = home.command(line);
+    command.stdin(slave()).stdout(slave()).stderr(slave());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut terminal = std::fs::File::from(master);
+    let mut reader = terminal.try_clone().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        // The terminal reads as an error once its last user has left.
+        while let Ok(read @ 1..) = reader.read(&mut buffer) {
+            drop(tell.send(buffer[..read].to_vec()));
+        }
+    });
+    let mut seen = Vec::new();
+    let began = Instant::now();
+    let wait = |seen: &mut Vec<u8>, until: &dyn Fn(&str) -> bool| {
+        while !until(&String::from_utf8_lossy(seen)) {
+            assert!(began.elapsed() < Duration::from_secs(60), "{}", String::from_utf8_lossy(seen));
+            if let Ok(more) = told.recv_timeout(Duration::from_millis(20)) {
+                seen.extend(more);
+            }
+        }
+    };
+    wait(&mut seen, &|text| text.contains("token: "));
+    // Only a terminal that was made quiet before it prompts echoes nothing of this.
+    terminal.write_all(typed).unwrap();
+    let code = child.wait().unwrap().code().unwrap();
+    while let Ok(more) = told.recv_timeout(Duration::from_millis(200)) {
+        seen.extend(more);
+    }
+    (code, String::from_utf8_lossy(&seen).into_owned())
+}
+
+#[test]
+fn a_typed_secret_is_not_echoed_and_ctrl_c_means_no() {
+    let home = home();
+    let _daemon = start(&home);
+    let (code, seen) = at_terminal(&home, ADD, &[3]);
+    assert!(code == 1 && seen.contains("nothing was typed"), "{seen}");
+    let (code, seen) = at_terminal(&home, ADD, format!("{SECRET}\n").as_bytes());
+    assert_eq!(code, 0, "{seen}");
+    assert!(!seen.contains("CANARY") && seen.contains("recovery key"), "{seen}");
+    assert_eq!(home.json("account list").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_wrong_key_is_safe_mode_with_one_sentence_and_the_right_one_ends_it() {
+    let home = home();
+    let daemon = start(&home);
+    add(&home);
+    assert_eq!(daemon.stop(), 0);
+    let key = home.data().join("master.key");
+    let right = std::fs::read(&key).unwrap();
+    let before = std::fs::read(home.data().join("store.redb")).unwrap().len();
+    for (wrong, mode, says) in [
+        (Some("f".repeat(64)), 0o600, "holds another key"),
+        (Some(String::from_utf8(right.clone()).unwrap()), 0o644, "chmod 600"),
+        (None, 0o600, "was found nowhere"),
+    ] {
+        std::fs::remove_file(&key).unwrap();
+        if let Some(wrong) = &wrong {
+            std::fs::write(&key, wrong).unwrap();
+            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let daemon = start(&home);
+        let (_, status) = home.json_and_code("status");
+        assert_eq!(status["safe_mode"], true, "{status}");
+        let why = status["safe_mode_why"].as_str().unwrap();
+        assert!(why.contains(says) && !why.contains('\n'), "{why}");
+        let (code, doctor) = home.json_and_code("doctor");
+        assert_eq!(code, 1, "{doctor}");
+        // Nothing is made in its place.
+        assert_eq!(key.exists(), wrong.is_some());
+        assert!(home.run("account rotate --master-key").code != 0);
+        if wrong.is_none() {
+            std::fs::write(&key, &right).unwrap();
+            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+            let said = home.run("actors restart kernel --reason found-it");
+            assert_eq!(said.code, 0, "{}", said.err);
+            assert_eq!(home.json("status")["safe_mode"], false);
+            assert_eq!(pipe(&home, "account rotate example main", &format!("{OTHER}\n")).0, 0);
+        }
+        assert_eq!(daemon.stop(), 0);
+        if wrong.is_none() {
+            break;
+        }
+        std::fs::write(&key, &right).unwrap();
+    }
+    assert!(std::fs::read(home.data().join("store.redb")).unwrap().len() >= before);
+}
+
+#[test]
+fn the_master_key_is_changed_and_the_recovery_key_still_opens_a_copy() {
+    let home = home();
+    let daemon = start(&home);
+    let recovery = add(&home);
+    let key = home.data().join("master.key");
+    let old = std::fs::read(&key).unwrap();
+    let said = home.run("account rotate --master-key");
+    assert!(said.code == 0 && said.err.contains("opens 1 values"), "{}", said.err);
+    assert_ne!(std::fs::read(&key).unwrap(), old);
+    let (code, _, err) = pipe(&home, "account drill", &format!("{recovery}\n"));
+    assert!(code == 0 && err.contains("2 keys, 1 values"), "{err}");
+    let wrong = recovery.replace(&recovery[..1], if recovery.starts_with('Z') { "Y" } else { "Z" });
+    let (code, _, err) = pipe(&home, "account drill", &format!("{wrong}\n"));
+    assert!(code == 1 && err.contains("mistyped"), "{err}");
+    let kinds: Vec<String> = home
+        .json("audit tail -n 200")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["kind"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    for kind in ["vault.made", "account.added", "vault.master-key-changed", "vault.drilled"] {
+        assert!(kinds.iter().any(|own| own == kind), "{kind}: {kinds:?}");
+    }
+    assert_eq!(daemon.stop(), 0);
+    // Without a daemon too: a copy and the key are enough.
+    let (code, _, err) = pipe(&home, "account drill", &format!("{recovery}\n"));
+    assert!(code == 0 && err.contains("2 keys, 1 values"), "{err}");
+    // The old key opens nothing any more.
+    std::fs::write(&key, old).unwrap();
+    let daemon = start(&home);
+    assert_eq!(home.json_and_code("status").1["safe_mode"], true);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_passphrase_comes_from_the_file_that_the_environment_names() {
+    let home = home();
+    home.write("passphrase", "correct horse battery staple\n");
+    let path = home.path("passphrase");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let start = |home: &Home| {
+        let mut command = home.command(RUN);
+        command.env("MONEY_MACHINE_PASSPHRASE_FILE", &path);
+        let daemon = Daemon::of(command);
+        daemon.until("answers", || home.run("status").code == 0);
+        daemon.until("is up or held", || {
+            let kernel = home.run("actors show kernel --json").out;
+            let kernel: Value = serde_json::from_str(&kernel).unwrap_or_default();
+            let up = kernel["state"] == "running" || kernel["state"] == "busy";
+            up || home.json_and_code("status").1["safe_mode_why"].is_string()
+        });
+        daemon
+    };
+    let daemon = start(&home);
+    add(&home);
+    assert!(!home.data().join("master.key").exists());
+    let (code, _, err) = pipe(&home, "account rotate --master-key", "another horse battery staple\n");
+    assert!(code == 0 && err.contains("both open the vault"), "{err}");
+    assert_eq!(daemon.stop(), 0);
+    for (passphrase, well) in [
+        ("correct horse battery staple", true),
+        ("another horse battery staple", true),
+        // A start has found the new one, so the old one is over.
+        ("correct horse battery staple", false),
+        ("another horse battery staple", true),
+    ] {
+        std::fs::write(&path, passphrase).unwrap();
+        let daemon = start(&home);
+        assert_eq!(home.json_and_code("status").1["safe_mode"], !well, "{passphrase}");
+        assert_eq!(daemon.stop(), 0);
+    }
+    nowhere(&home, "CANARY");
+}
