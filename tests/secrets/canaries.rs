@@ -1,0 +1,117 @@
+//! Secrets that are looked for, in every clothing that a secret may wear on its way out.
+
+use std::path::Path;
+
+/// A secret of one field, known by no other text.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    /// Where it was put.
+    pub name: String,
+    /// It.
+    pub text: String,
+}
+
+impl Canary {
+    /// The canary of a field. Its text has signs that every encoding writes in its own way.
+    pub fn of(name: &str) -> Self {
+        let tail: u64 = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Self { name: name.to_owned(), text: format!("CANARY/{tail:016x}+q=&z") }
+    }
+
+    /// One that the machine made.
+    pub fn made(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), text: text.to_owned() }
+    }
+
+    /// Its forms: as it is, in hex, percent-encoded, escaped in JSON, and in base 64 wherever in a longer
+    /// text it may stand (`user:secret`).
+    fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let bytes = self.text.as_bytes();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let percent = |lower: bool| -> String {
+            let one = |byte: &u8| match byte {
+                byte if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) => {
+                    char::from(*byte).to_string()
+                }
+                byte if lower => format!("%{byte:02x}"),
+                byte => format!("%{byte:02X}"),
+            };
+            bytes.iter().map(one).collect()
+        };
+        let json = serde_json::to_string(&self.text).unwrap_or_default().trim_matches('"').to_owned();
+        let mut forms = vec![
+            ("plain", bytes.to_vec()),
+            ("hex", hex.clone().into_bytes()),
+            ("HEX", hex.to_uppercase().into_bytes()),
+            ("percent", percent(false).into_bytes()),
+            ("percent, lower", percent(true).into_bytes()),
+            ("JSON", json.into_bytes()),
+        ];
+        for before in 0..3 {
+            let all = base64(&[&vec![b'x'; before][..], bytes].concat());
+            // The first and the last signs belong to the neighbours too.
+            let from = [0, 2, 3].get(before).copied().unwrap_or(0);
+            let inner = all.get(from..all.len() - 4).unwrap_or_default().to_owned();
+            forms.push(("base 64", inner.clone().into_bytes()));
+            forms.push(("base 64 for URLs", inner.replace('+', "-").replace('/', "_").into_bytes()));
+        }
+        forms
+    }
+
+    /// The form in which it stands in `bytes`, and the text round it without it.
+    pub fn found_in(&self, bytes: &[u8]) -> Option<String> {
+        self.forms().into_iter().find_map(|(form, needle)| {
+            let at = find(bytes, &needle)?;
+            let around = bytes.get(at.saturating_sub(60)..at).unwrap_or_default();
+            Some(format!("{} as {form} after {:?}", self.name, String::from_utf8_lossy(around)))
+        })
+    }
+}
+
+/// All canaries that stand in `bytes`.
+pub fn leaks(canaries: &[Canary], place: &str, bytes: &[u8]) -> Vec<String> {
+    let found = canaries.iter().filter_map(|canary| canary.found_in(bytes));
+    found.map(|found| format!("{place}: {found}")).collect()
+}
+
+/// The same for every file under a directory.
+pub fn leaks_in_files(canaries: &[Canary], dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(leaks_in_files(canaries, &path));
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            found.extend(leaks(canaries, &path.display().to_string(), &bytes));
+        }
+    }
+    found
+}
+
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = *needle.first()?;
+    let mut from = 0;
+    while let Some(at) = text.get(from..)?.iter().position(|byte| *byte == first) {
+        if text.get(from + at..)?.starts_with(needle) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+pub fn base64(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let at = |n: usize| three.get(n).copied().map_or(0, u32::from);
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for n in 0..4 {
+            let sign = SIGNS[(bits >> (18 - 6 * n) & 63) as usize];
+            out.push(if n > three.len() { '=' } else { char::from(sign) });
+        }
+    }
+    out
+}
