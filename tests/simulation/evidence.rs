@@ -117,10 +117,13 @@ fn read_audit(line: &str) -> Audit {
     }
 }
 
-/// The limits as the rule packs' own text says them, and the owner's cap on a day.
+/// The pack of the one platform that these machines ask.
+pub const PACK: &str = "bounty-targets-data.toml";
+
+/// The limits as the rule pack's own text says them, and the owner's cap on a day.
 fn limits(daily_max: usize) -> Vec<(usize, i64)> {
     let mut limits = vec![(daily_max, 24 * 3_600_000)];
-    for (name, text) in money_machine::rules::BUILT_IN {
+    for (name, text) in money_machine::rules::BUILT_IN.iter().filter(|(name, _)| *name == PACK) {
         let pack: toml::Value = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         for limit in pack["limit"].as_array().expect("a pack with limits") {
             let per = mm_core::schedule::parse_span(limit["per"].as_str().unwrap()).unwrap();

@@ -15,6 +15,8 @@ use money_machine::rules::FixedRules;
 use money_machine::sandbox::Sandbox;
 use money_machine::sandbox::message::Request;
 
+use crate::evidence::PACK;
+
 /// Sends every so many-th request twice, and tells nobody.
 struct Twice {
     inner: Arc<dyn Transport>,
@@ -82,7 +84,7 @@ pub fn forgets(seams: Seams) -> Seams {
 /// The built-in packs with other numbers in their limits.
 pub fn other_limits(seams: Seams) -> Seams {
     let mut rules = FixedRules::built_in();
-    for (_, text) in &mut rules.0 {
+    for (_, text) in rules.0.iter_mut().filter(|(name, _)| name == PACK) {
         *text = text.replace("max = 10\n", "max = 1000\n").replace("max = 60\n", "max = 6000\n");
     }
     Seams { rules: Arc::new(rules), ..seams }
@@ -91,7 +93,7 @@ pub fn other_limits(seams: Seams) -> Seams {
 /// The built-in packs, but every URL of another host is permitted too.
 pub fn permits_everything(seams: Seams) -> Seams {
     let mut rules = FixedRules::built_in();
-    for (_, text) in &mut rules.0 {
+    for (_, text) in rules.0.iter_mut().filter(|(name, _)| name == PACK) {
         *text = text.replace(
             "[\"raw.githubusercontent.com\"]",
             "[\"raw.githubusercontent.com\", \"elsewhere.example\"]",
