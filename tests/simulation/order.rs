@@ -90,10 +90,17 @@ pub fn limits(e: &Evidence) -> Vec<String> {
     wrong
 }
 
+/// The ticks of the strategy that is switched on; others have theirs too, each skipped.
+fn ticks_of_the_watch(e: &Evidence) -> BTreeMap<String, TickRow> {
+    let mut ticks = e.rows::<TickRow>();
+    ticks.retain(|id, _| id.starts_with("bug-bounty/"));
+    ticks
+}
+
 /// Every tick that was due has its row; each started run is one record, and has ended.
 pub fn ticks(e: &Evidence) -> Vec<String> {
     let mut wrong = Vec::new();
-    let rows: Vec<TickRow> = e.rows::<TickRow>().into_values().collect();
+    let rows: Vec<TickRow> = ticks_of_the_watch(e).into_values().collect();
     let Some(first) = rows.first() else { return vec!["no tick at all is on record".to_owned()] };
     if !e.boots.contains(&first.due) {
         wrong.push(format!("the first tick, {}, is at no start", first.due));
@@ -174,7 +181,7 @@ fn books(e: &Evidence, runs: &BTreeMap<String, RunRecord>) -> Vec<String> {
     let Some(row) = e.rows::<StrategyRow>().into_values().next() else {
         return vec!["nothing is remembered of the strategy".to_owned()];
     };
-    let ticks = e.rows::<TickRow>();
+    let ticks = ticks_of_the_watch(e);
     let mut same = |what: &str, said: u64, is: usize| {
         if said != is as u64 {
             wrong.push(format!("the strategy's row says {said} {what}, there are {is}"));
