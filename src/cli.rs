@@ -14,6 +14,7 @@ mod alerts;
 mod ask;
 mod audit;
 mod completions;
+mod compliance;
 mod config;
 mod crashes;
 mod doctor;
@@ -130,6 +131,8 @@ enum Verb {
     #[command(subcommand)]
     Audit(audit::Verb),
     #[command(subcommand)]
+    Compliance(compliance::Verb),
+    #[command(subcommand)]
     Alerts(alerts::Verb),
     #[command(subcommand)]
     Service(service::Verb),
@@ -179,6 +182,7 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Limits(verb) => limits::execute(&cx, verb),
         Verb::Opportunities(verb) => opportunities::execute(&cx, verb),
         Verb::Audit(verb) => audit::execute(&cx, verb),
+        Verb::Compliance(verb) => compliance::execute(&cx, verb),
         Verb::Alerts(verb) => alerts::execute(&cx, verb),
         Verb::Service(verb) => service::execute(&cx, verb),
         Verb::Completions(options) => completions::execute(&options),
@@ -199,6 +203,9 @@ struct Said(String);
 fn refuse(sentence: impl Into<String>) -> Failure {
     Failure::new("", Said(sentence.into()))
 }
+
+#[cfg(test)]
+pub(crate) use compliance::{html as compliance_html, text as compliance_text};
 
 #[cfg(test)]
 mod tests;

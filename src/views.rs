@@ -13,6 +13,7 @@ pub mod action;
 pub mod actor;
 pub mod alert;
 pub mod audit;
+pub mod compliance;
 pub mod crash;
 pub mod doctor;
 pub mod limit;
@@ -52,6 +53,8 @@ pub struct Reader {
     pub rules: Result<RuleSet, String>,
     /// Where the rules lie.
     pub rules_place: String,
+    /// What the owner's configuration adds to a judgement.
+    pub judging: compliance::Judging,
     /// The owner's cap on everything, if the configuration could be read.
     pub daily_actions_max: Option<u32>,
     /// The vault, open where a daemon has it open.

@@ -176,6 +176,10 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
         strategies,
         rules: shared.rules.read().and_then(|files| parse_rules(&files)),
         rules_place: shared.rules.place(),
+        judging: views::compliance::Judging {
+            country: shared.settings().country.clone(),
+            strict: shared.settings().strict,
+        },
         daily_actions_max: Some(shared.settings().daily_actions_max),
         vault: shared.vault.clone(),
         disk_free_bytes: usage.disk_free_bytes,

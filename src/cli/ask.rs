@@ -218,6 +218,7 @@ fn reader(
         strategies: strategies.collect(),
         rules: rule_files(&rules_dir).and_then(|files| crate::admin::parse_rules(&files)),
         rules_place: rules_dir.display().to_string(),
+        judging: judging(config),
         daily_actions_max: config.map(|loaded| loaded.config.limits.max_daily_actions),
         vault,
         disk_free_bytes: crate::seams::disk_free_bytes(&place.data_dir),
@@ -233,6 +234,16 @@ fn anchored(config: Option<&Loaded>) -> Anchored {
     };
     let line = settings.file.as_deref().and_then(|path| AnchorLines.last(path).transpose());
     Anchored { configured: settings.is_any(), line }
+}
+
+/// What the configuration adds to a judgement; without one, the stricter.
+fn judging(config: Option<&Loaded>) -> views::compliance::Judging {
+    views::compliance::Judging {
+        country: config
+            .and_then(|loaded| loaded.config.user.location.as_ref())
+            .map(|country| country.as_str().to_owned()),
+        strict: config.is_none_or(|loaded| loaded.config.compliance.strict_mode),
+    }
 }
 
 /// The rule files of a directory. (The daemon's own reader lays files out; this one writes nothing.)

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Problem, Question, Reader, account, action, alert, audit, crash, doctor, limit, meant, nearest,
-    opportunity, quarantine, status, strategy, way,
+    Problem, Question, Reader, account, action, alert, audit, compliance, crash, doctor, limit, meant,
+    nearest, opportunity, quarantine, status, strategy, way,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -18,6 +18,7 @@ const READS: &[&str] = &[
     "limits",
     "opportunities",
     "audit",
+    "compliance",
     "alerts",
     "crashes",
     "actors",
@@ -49,6 +50,13 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["strategies", name, "quarantine"] => json(quarantine::list(reader, name)),
         ["limits"] => plain(question).and_then(|()| json(limit::list(reader))),
         ["limits", platform] => json(limit::show(reader, platform)),
+        ["compliance", "check"] => json(compliance::check(reader, question)),
+        ["compliance", "explain", id] => json(compliance::explain(reader, id)),
+        ["compliance", "replay"] => json(compliance::replay(reader, question)),
+        ["compliance", "report"] => json(compliance::report(reader, question)),
+        ["compliance", "rules"] => json(compliance::list(reader, question)),
+        ["compliance", "rules", "lint"] => plain(question).and_then(|()| json(compliance::lint(reader))),
+        ["compliance", "rules", "test"] => plain(question).and_then(|()| json(compliance::test(reader))),
         ["audit"] => json(audit::page(reader, question)),
         ["audit", "tail"] => json(audit::tail(reader, question)),
         ["audit", "verify"] => json(audit::verify(reader, question)),

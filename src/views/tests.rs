@@ -73,7 +73,7 @@ fn opportunity(n: u8, state: State, title: &str, baseline: bool) -> Opportunity 
     }
 }
 
-fn action(step: &str, stage: Stage, minutes: u64) -> ActionRecord {
+pub(crate) fn action(step: &str, stage: Stage, minutes: u64) -> ActionRecord {
     let refused = stage == Stage::Blocked;
     ActionRecord {
         id: ActionId::new(format!("00001-000001-bug-bounty.{step}")),
@@ -269,6 +269,7 @@ pub(crate) fn reader() -> Reader {
         vault: mm_services::accounts::Vault::new(std::sync::Arc::new(
             mm_services::accounts::MemoryKeys::default(),
         )),
+        judging: compliance::Judging { country: Some("DE".to_owned()), strict: true },
         daily_actions_max: Some(1_000),
         disk_free_bytes: Some(1 << 30),
         anchored: Default::default(),

@@ -10,7 +10,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("audit", &[]),
     ("accounts", &[]),
     ("limiter", &[]),
-    ("compliance", &[]),
+    ("compliance", &["alerts"]),
     ("platforms", &[]),
     ("gateway", &["accounts", "alerts", "compliance", "limiter", "platforms"]),
     ("reconciler", &["alerts", "gateway"]),

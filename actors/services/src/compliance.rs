@@ -2,20 +2,25 @@
 //!
 //! The rules are files that the owner may change while the machine runs; they are read again when
 //! they differ. Rules that cannot be read or parsed permit nothing, and the sentence names the file.
-//! It calls nobody but the store.
+//! A permit that nobody has reviewed for too long is told as an alert of its own, until it is.
+//! It touches the store and the alerts.
+
+use std::collections::BTreeSet;
 
 use mm_core::action::{Action, Request};
 use mm_core::approval::Approved;
 use mm_core::digest::Digest;
 use mm_core::id::{ActionId, Space};
 use mm_core::limit::Quota;
-use mm_core::rule::{DecidingRule, Inputs, Judgement, RuleSet};
+use mm_core::rule::{DecidingRule, Inputs, Judgement, REVIEW_DAYS, RuleSet, Verdict};
 use mm_permit::{Mint, Permit, Refused, Terms};
-use mm_store::{Change, NewEntry};
+use mm_store::{Change, Key, NewEntry, Record as _, Span};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
 
+use crate::alerts::Alerts;
 use crate::message::kinds;
+use crate::records::{AlertRow, RuleSetRow};
 use crate::shared::{CALL_TIMEOUT, Shared};
 
 /// The way to the compliance service.
@@ -126,13 +131,22 @@ impl Compliance {
 }
 
 /// The service.
-pub struct ComplianceService(pub Shared);
+pub struct ComplianceService {
+    /// What every service is handed.
+    pub shared: Shared,
+    /// Where rules that are due for review are told.
+    pub alerts: Alerts,
+}
 
 /// What it knows.
 pub struct State {
     mint: Mint,
     stamp: u64,
     rules: Rules,
+    /// The day (since 1970) on which reviews were last looked at.
+    looked: Option<i64>,
+    /// The rules that are told to be due for review.
+    told: BTreeSet<String>,
 }
 
 /// The rules as they are, or why there are none.
@@ -148,6 +162,8 @@ impl Rules {
     }
 }
 
+/// How the alerts on rules that are due for review begin.
+const STALE: &str = "rules/stale/";
 /// So many mistakes of rule files are told; the others are counted.
 const MISTAKES_MAX: usize = 5;
 /// The most bytes of what is told of one mistake, so that one does not hide the others.
@@ -183,9 +199,11 @@ impl Component for ComplianceService {
 
     async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
         let mut state = State {
-            mint: Mint::new(self.0.store.epoch()),
+            mint: Mint::new(self.shared.store.epoch()),
             stamp: 0,
             rules: Rules::none("the rules have not been read yet"),
+            looked: None,
+            told: self.told_before()?,
         };
         self.refresh(&mut state, true).await?;
         Ok(state)
@@ -198,7 +216,7 @@ impl Component for ComplianceService {
                 reply.send(self.rule(state, &action, &space));
             }
             Msg::Permit { action, space, id, request, breaker_generation, rules, approval, reply } => {
-                if let Some(why) = self.0.held() {
+                if let Some(why) = self.shared.held() {
                     reply.send(Err(NoPermit::Held(why)));
                     return Ok(());
                 }
@@ -213,7 +231,7 @@ impl Component for ComplianceService {
                     request: &request,
                     breaker_generation,
                     approval: approval.as_deref(),
-                    now: self.0.both_clocks(),
+                    now: self.shared.both_clocks(),
                 };
                 reply.send(match state.mint.mint(&ruling.judgement, terms) {
                     Ok(permit) => Ok(permit),
@@ -230,13 +248,13 @@ impl Component for ComplianceService {
 
 impl ComplianceService {
     fn rule(&self, state: &State, action: &Action, space: &Space) -> Ruling {
-        let settings = self.0.settings();
+        let settings = self.shared.settings();
         let (rules, trouble) = match &state.rules {
             Rules::Read(rules) => (rules, None),
             Rules::Unreadable(none, why) => (none, Some(why)),
         };
         let strict = settings.strict || trouble.is_some();
-        let inputs = Inputs::of(rules, action, settings.country.as_deref(), self.0.now(), strict);
+        let inputs = Inputs::of(rules, action, settings.country.as_deref(), self.shared.now(), strict);
         let mut judgement = inputs.judge(rules);
         if let (Some(why), Some(first)) = (trouble, judgement.deciding.first_mut()) {
             first.reason = format!("the rules could not be read, so nothing is permitted: {why}");
@@ -244,7 +262,7 @@ impl ComplianceService {
         // The engine names the usual place of rule files; these lie where the owner put them.
         let named = |rule: &&mut DecidingRule| rule.reason.contains(mm_core::rule::RULES_FOLDER);
         for rule in judgement.deciding.iter_mut().filter(named) {
-            rule.reason = rule.reason.replace(mm_core::rule::RULES_FOLDER, &self.0.rules.place());
+            rule.reason = rule.reason.replace(mm_core::rule::RULES_FOLDER, &self.shared.rules.place());
         }
         let quotas = rules.quotas(&action.platform, &action.kind, action.account.as_ref(), space);
         Ruling { judgement, quotas, rules: rules.version(), inputs }
@@ -252,12 +270,20 @@ impl ComplianceService {
 
     /// Reads the rule files again if they differ, and puts on record which rules are in force.
     async fn refresh(&self, state: &mut State, first: bool) -> Result<(), Fault> {
-        let stamp = self.0.rules.stamp();
-        if !first && stamp == state.stamp {
-            return Ok(());
+        let stamp = self.shared.rules.stamp();
+        if first || stamp != state.stamp {
+            state.stamp = stamp;
+            self.take_up(state).await?;
+            state.looked = None;
         }
-        state.stamp = stamp;
-        state.rules = self.read();
+        self.look_at_reviews(state);
+        Ok(())
+    }
+
+    /// Reads the rule files, keeps them for replays, and puts on record that they are in force.
+    async fn take_up(&self, state: &mut State) -> Result<(), Fault> {
+        let (rules, files) = self.read();
+        state.rules = rules;
         let payload = match &state.rules {
             Rules::Read(rules) => {
                 let first = rules.platforms().take(PLATFORMS_MAX);
@@ -273,20 +299,69 @@ impl ComplianceService {
                 json!({ "error": why })
             }
         };
-        let entry = NewEntry::new(self.0.now(), &self.0.machine(), "rules.loaded", &payload)?;
-        self.0.store.commit(Change::new().audit(entry)).await?;
+        let (now, machine) = (self.shared.now(), self.shared.machine());
+        let mut change = Change::new().audit(NewEntry::new(now, &machine, "rules.loaded", &payload)?);
+        if let Rules::Read(rules) = &state.rules {
+            let id = rules.version().to_string();
+            // The same files again are the same row, and it says since when.
+            if self.shared.store.version(&Key::new(&machine, RuleSetRow::KIND, &id)?)?.is_none() {
+                let row = RuleSetRow::keep(&files, now).map_err(Fault::from)?;
+                change = change.put(&machine, &id, &row)?;
+            }
+        }
+        self.shared.store.commit(change).await?;
         Ok(())
     }
 
-    fn read(&self) -> Rules {
-        let files = match self.0.rules.read() {
+    /// The rules, and the files they were read from.
+    fn read(&self) -> (Rules, Vec<(String, String)>) {
+        let files = match self.shared.rules.read() {
             Ok(files) => files,
-            Err(why) => return Rules::none(&why),
+            Err(why) => return (Rules::none(&why), Vec::new()),
         };
         match RuleSet::parse(&files) {
-            Ok(rules) => Rules::Read(rules),
-            Err(errors) => Rules::none(&mistakes(&errors)),
+            Ok(rules) => (Rules::Read(rules), files),
+            Err(errors) => (Rules::none(&mistakes(&errors)), Vec::new()),
         }
+    }
+
+    /// The rules that an earlier life of this service told to be due for review.
+    fn told_before(&self) -> Result<BTreeSet<String>, Fault> {
+        let rows =
+            self.shared.store.scan::<AlertRow>(&self.shared.machine(), Span::prefix(STALE), usize::MAX)?;
+        let open = rows.rows.into_iter().filter(|(_, row)| row.value.cleared_at.is_none());
+        Ok(open.filter_map(|(about, _)| about.strip_prefix(STALE).map(str::to_owned)).collect())
+    }
+
+    /// Tells of each permit whose review is too old, once a day at most, and that it is over.
+    fn look_at_reviews(&self, state: &mut State) {
+        let now = self.shared.now();
+        let today = now.unix_ms().div_euclid(86_400_000);
+        let Rules::Read(rules) = &state.rules else { return };
+        if state.looked == Some(today) {
+            return;
+        }
+        state.looked = Some(today);
+        let machine = self.shared.machine();
+        let mut due = BTreeSet::new();
+        for rule in rules.stale(now).filter(|rule| rule.verdict == Verdict::Permit) {
+            if !state.told.contains(&rule.id) {
+                let sentence = format!(
+                    "rule `{}` was last reviewed more than {REVIEW_DAYS} days ago, so it asks where it permitted; compare \
+                     it with {} and set `reviewed` in {}/{}",
+                    rule.id,
+                    rule.source,
+                    self.shared.rules.place(),
+                    rule.file
+                );
+                self.alerts.raise(&machine, format!("{STALE}{}", rule.id), sentence);
+            }
+            due.insert(rule.id.clone());
+        }
+        for over in state.told.difference(&due) {
+            self.alerts.clear(&machine, format!("{STALE}{over}"));
+        }
+        state.told = due;
     }
 }
 

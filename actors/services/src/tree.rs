@@ -405,8 +405,8 @@ impl Services {
                 move || LimiterService(shared.clone())
             }))
             .with(permanent("compliance", "judges actions and mints permits", self.compliance.handle(), {
-                let shared = with();
-                move || ComplianceService(shared.clone())
+                let (shared, alerts) = (with(), self.alerts.clone());
+                move || ComplianceService { shared: shared.clone(), alerts: alerts.clone() }
             }))
             .with(self.platforms.row())
             .with(self.gateway_row())

@@ -20,6 +20,8 @@ mod crash;
 mod crashes;
 #[path = "services/damage.rs"]
 mod damage;
+#[path = "services/decisions.rs"]
+mod decisions;
 #[path = "services/determinism.rs"]
 mod determinism;
 #[path = "services/errors.rs"]

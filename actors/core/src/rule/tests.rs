@@ -9,6 +9,7 @@ use crate::url::LogicalUrl;
 
 mod facts;
 mod oracle;
+mod schema;
 
 const PACK: &str = include_str!("../../../../config/rules/bounty-targets-data.toml");
 const FILE: &str = "bounty-targets-data.toml";

@@ -23,6 +23,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("blocked/", Sort::Person, "actions list --status blocked"),
     ("account/", Sort::Person, "account list"),
     ("account-ends/", Sort::Person, "account list"),
+    ("rules/", Sort::Person, "compliance rules lint"),
     ("platform/", Sort::Person, "actions list --status failure"),
     ("integrity/", Sort::Person, "doctor"),
     ("snapshot/", Sort::Person, "strategy show {}"),

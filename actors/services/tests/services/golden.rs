@@ -13,7 +13,7 @@ use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::mark::{Mark, Marked};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, State};
-use mm_core::rule::Verdict;
+use mm_core::rule::{Certainty, DecidingRule, Format, Inputs, Obligations, Text, Verdict};
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_services::records::{
     AccountKind, AccountRow, AccountStanding, AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow,
@@ -22,6 +22,7 @@ use mm_services::records::{
     RestartNote, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling,
     TickRow, TrustRow, WayRow, WrapRow,
 };
+use mm_services::records::{DecisionRow, RuleSetRow};
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
 use mm_supervision::Hop;
@@ -63,6 +64,52 @@ fn strategy_row() -> StrategyRow {
         errors: vec!["one".into()],
         metrics: vec![("seen".into(), 8)],
         snapshot_generation: 9,
+    }
+}
+
+fn decision_row() -> DecisionRow {
+    let rule = DecidingRule {
+        id: "demo/comment".into(),
+        verdict: Verdict::Ask,
+        reason: "you read it".into(),
+        source: "https://demo.example/".into(),
+        clause: "a person".into(),
+        certainty: Some(Certainty::Secondary),
+        by_owner: true,
+    };
+    let list = |text: &str| vec![text.to_owned()];
+    let obligations = Obligations {
+        user_agent: Some("m".into()),
+        headers: vec![("from".into(), "a".into())],
+        pause_ms_min: 7,
+        disclosures: list("An ad."),
+        disclosures_any: vec![list("ad")],
+        rel: list("sponsored"),
+        rel_any: vec![list("nofollow")],
+        rel_not: list("ugc"),
+        link_to: list("demo.example"),
+        link_query: list("tag"),
+    };
+    let inputs = Inputs {
+        platform: "demo".parse().unwrap(),
+        kind: mm_core::action::ActionKind::new("comment"),
+        method: mm_core::action::Method::Post,
+        url: mm_core::url::LogicalUrl::parse("https://demo.example/x?y=z").unwrap(),
+        account: Some("main".parse().unwrap()),
+        country: Some("DE".into()),
+        at: at(1),
+        strict: true,
+        facts: [("policy".to_owned(), "allow".to_owned())].into(),
+        text: Text::Known { format: Format::Html, text: "An ad.".into() },
+    };
+    DecisionRow {
+        inputs,
+        rules: Digest::of(b"rules"),
+        verdict: Verdict::Ask,
+        deciding: vec![rule],
+        obligations,
+        by_owner: true,
+        approval: Some("a-1".into()),
     }
 }
 
@@ -214,6 +261,10 @@ fn every_record_of_services_is_stored_as_ever() {
     check_record(&change_row(Standing::Settled { at: at(3), outcome: done(), telling: told }));
     let (action, outcome) = (ActionId::new("a"), Some(done()));
     check_record(&Mark { action, state: Marked::Done, at: at(3), outcome });
+    check_record(&decision_row());
+    // What deflates otherwise is the same row: its bytes are made here.
+    let packed = mm_store::codec::encode(&(at(1), 1u32, vec![2u8, 3])).unwrap();
+    check_record(&mm_store::codec::decode::<RuleSetRow>(&packed).unwrap());
     check_record(&strategy_row());
     check_record(&ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)) });
     check_record(&TickRow { due: at(1), run: Some(run_id()), skipped: Some("why".into()) });

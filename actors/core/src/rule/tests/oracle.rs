@@ -16,7 +16,36 @@ struct Words {
     country: &'static str,
     verdict: &'static str,
     reviewed: &'static str,
+    more: More,
 }
+
+/// What a rule asks beyond that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum More {
+    Nothing,
+    /// The fact `policy` is `yes`.
+    Policy,
+    /// Nobody has looked at it.
+    Unattended,
+    /// The text holds "claim".
+    Claim,
+    /// The text holds no "claim".
+    NoClaim,
+    /// The owner is not in Germany.
+    NotGerman,
+    /// No condition; the text must say "An ad."
+    Duty,
+}
+
+/// What an action brings beyond that; an empty text is one that is not known.
+#[derive(Debug, Clone, Copy)]
+struct Extra {
+    policy: &'static str,
+    automation: &'static str,
+    text: Option<&'static str>,
+}
+
+const PLAIN: Extra = Extra { policy: "", automation: "", text: None };
 
 /// An action in words; an empty country is an unknown one.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +57,7 @@ struct Act {
     account: bool,
     country: &'static str,
     strict: bool,
+    extra: Extra,
 }
 
 const FRESH: &str = "2026-11-01";
@@ -42,6 +72,14 @@ fn text(words: &Words, id: usize) -> String {
          clause = \"c\"\ncertainty = \"primary\"\nreviewed = {}\n[rule.conditions]\n",
         words.action, words.verdict, words.reviewed
     );
+    out += match words.more {
+        More::Nothing | More::Duty => "",
+        More::Policy => "facts = { policy = [\"yes\"] }\n",
+        More::Unattended => "automation = \"full\"\n",
+        More::Claim => "text = { contains = \"claim\" }\n",
+        More::NoClaim => "text = { lacks = \"claim\" }\n",
+        More::NotGerman => "country_not = \"DE\"\n",
+    };
     for (key, value) in
         [("method", words.method), ("url", words.url), ("account", words.account), ("country", words.country)]
     {
@@ -49,7 +87,8 @@ fn text(words: &Words, id: usize) -> String {
             out += &format!("{key} = \"{value}\"\n");
         }
     }
-    out + "[rule.obligations]\nuser_agent = \"m\"\n"
+    let duty = if words.more == More::Duty { "disclosure = \"An ad.\"\n" } else { "" };
+    out + "[rule.obligations]\nuser_agent = \"m\"\n" + duty
 }
 
 fn rule_set(rules: &[Words]) -> RuleSet {
@@ -89,10 +128,35 @@ fn says(words: &Words, act: &Act) -> Option<&'static str> {
     let country_fits = words.country.is_empty()
         || words.country == act.country
         || (act.country.is_empty() && (words.verdict != "permit" || words.law));
-    if !(url_fits && account_fits && country_fits) {
+    if !(url_fits && account_fits && country_fits && more_fits(words, act)) {
         return None;
     }
+    // Of what a text must say: missing it is forbidden, unknown it is asked at least.
+    if words.more == More::Duty && words.verdict != "forbid" {
+        match act.extra.text {
+            Some("") if words.verdict == "permit" => return Some("ask"),
+            Some(text) if !text.is_empty() && !text.contains("An ad.") => return Some("forbid"),
+            _ => {}
+        }
+    }
     Some(if words.verdict == "permit" && words.reviewed == OLD { "ask" } else { words.verdict })
+}
+
+/// Whether the further condition holds; where it is not known, for all but a platform's permit.
+fn more_fits(words: &Words, act: &Act) -> bool {
+    let unknown_fits = words.verdict != "permit" || words.law;
+    match (words.more, act.extra.text) {
+        (More::Nothing | More::Duty, _) => true,
+        (More::Policy, _) if act.extra.policy.is_empty() => unknown_fits,
+        (More::Policy, _) => act.extra.policy == "yes",
+        (More::Unattended, _) => act.extra.automation != "none" && act.extra.automation != "assisted",
+        (More::Claim | More::NoClaim, None) => false,
+        (More::Claim | More::NoClaim, Some("")) => unknown_fits,
+        (More::Claim, Some(text)) => text.contains("claim"),
+        (More::NoClaim, Some(text)) => !text.contains("claim"),
+        (More::NotGerman, _) if act.country.is_empty() => unknown_fits,
+        (More::NotGerman, _) => act.country != "DE",
+    }
 }
 
 /// The verdict and the rules that decide it.
@@ -128,6 +192,20 @@ fn expected(rules: &[Words], act: &Act) -> (&'static str, Vec<String>) {
     panic!("somebody always speaks");
 }
 
+fn facts(extra: &Extra) -> std::collections::BTreeMap<String, String> {
+    let all = [("policy", extra.policy), ("automation", extra.automation)];
+    let given = all.iter().filter(|(_, value)| !value.is_empty());
+    given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn published(extra: &Extra) -> Text {
+    match extra.text {
+        None => Text::Nothing,
+        Some("") => Text::Unknown("a test".to_owned()),
+        Some(text) => Text::known(Format::Markdown, text.to_owned()),
+    }
+}
+
 fn check(rules: &[Words], acts: &[Act], permits: &mut u64) {
     let set = rule_set(rules);
     let account: AccountId = "main".parse().unwrap();
@@ -144,8 +222,8 @@ fn check(rules: &[Words], acts: &[Act], permits: &mut u64) {
             account: act.account.then_some(&account),
             country: Some(act.country).filter(|country| !country.is_empty()),
             at,
-            facts: &Default::default(),
-            text: &Text::Nothing,
+            facts: &facts(&act.extra),
+            text: &published(&act.extra),
         };
         let got = set.judge(&judged, act.strict);
         let (verdict, ids) = expected(rules, act);
@@ -168,7 +246,16 @@ fn acts(urls: &[&'static str], methods: &[&'static str], accounts: &[bool]) -> V
                     for &account in accounts {
                         for country in ["", "DE", "FR"] {
                             for strict in [true, false] {
-                                acts.push(Act { platform, kind, method, url, account, country, strict });
+                                acts.push(Act {
+                                    platform,
+                                    kind,
+                                    method,
+                                    url,
+                                    account,
+                                    country,
+                                    strict,
+                                    extra: PLAIN,
+                                });
                             }
                         }
                     }
@@ -204,6 +291,7 @@ fn every_single_rule_says_what_the_oracle_says_to_every_act() {
                                         country,
                                         verdict,
                                         reviewed,
+                                        more: More::Nothing,
                                     };
                                     check(&[words], &acts, &mut permits);
                                 }
@@ -228,7 +316,18 @@ fn every_pair_and_many_a_triple_of_rules_say_what_the_oracle_says() {
                     for reviewed in [FRESH, OLD] {
                         let url = if verdict == "permit" { WHOLE } else { "" };
                         let (method, account) = ("", "any");
-                        some.push(Words { law, action, method, url, account, country, verdict, reviewed });
+                        let more = More::Nothing;
+                        some.push(Words {
+                            law,
+                            action,
+                            method,
+                            url,
+                            account,
+                            country,
+                            verdict,
+                            reviewed,
+                            more,
+                        });
                     }
                 }
             }
@@ -242,6 +341,46 @@ fn every_pair_and_many_a_triple_of_rules_say_what_the_oracle_says() {
             // A third rule, another for each pair.
             let c = some[(i * 7 + j * 5) % some.len()];
             check(&[*a, *b, c], &acts, &mut permits);
+        }
+    }
+    assert!(permits > 0, "something is permitted, or this proves nothing");
+}
+
+/// Acts with every combination of what the further conditions look at.
+fn acts_with_more() -> Vec<Act> {
+    let mut all = Vec::new();
+    for act in acts(&[EXACT], &["POST"], &[false]) {
+        for policy in ["", "yes", "no"] {
+            for automation in ["", "none", "assisted", "odd"] {
+                for text in [None, Some(""), Some("a claim"), Some("An ad."), Some("An ad. A claim: claim")] {
+                    all.push(Act { extra: Extra { policy, automation, text }, ..act });
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn facts_texts_automation_and_duties_say_what_the_oracle_says() {
+    use More::{Claim, Duty, NoClaim, NotGerman, Nothing, Policy, Unattended};
+    let acts = acts_with_more();
+    let mut some = Vec::new();
+    for law in [false, true] {
+        for more in [Policy, Unattended, Claim, NoClaim, NotGerman, Duty, Nothing] {
+            for verdict in ["permit", "ask", "forbid"] {
+                let url = if verdict == "permit" { WHOLE } else { "" };
+                let (action, method, account, country, reviewed) = ("*", "", "any", "", FRESH);
+                some.push(Words { law, action, method, url, account, country, verdict, reviewed, more });
+            }
+        }
+    }
+    let mut permits = 0;
+    for (at, words) in some.iter().enumerate() {
+        check(&[*words], &acts, &mut permits);
+        // With others beside it, so that kinds of conditions and verdicts meet.
+        for step in [1, 11] {
+            check(&[*words, some[(at + step) % some.len()]], &acts, &mut permits);
         }
     }
     assert!(permits > 0, "something is permitted, or this proves nothing");
