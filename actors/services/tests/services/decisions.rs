@@ -1,9 +1,17 @@
 //! Rules are kept for as long as decisions name them, and those that are due for review are told.
 
+use mm_core::id::Space;
 use mm_services::records::{AlertRow, DecisionRow, RuleSetRow};
-use mm_services::testing::{Bench, Script, get, pack, rows};
+use mm_services::testing::{Bench, Script, get, pack};
+use mm_store::{Record, Span, Store};
 
 const FILE: &str = "sim.toml";
+
+/// The rows of the machine's own space.
+fn rows<R: Record>(store: &Store) -> Vec<(String, R)> {
+    let found = store.scan::<R>(&Space::machine(), Span::all(), usize::MAX).unwrap();
+    found.rows.into_iter().map(|(id, row)| (id, row.value)).collect()
+}
 
 #[test]
 fn the_rules_of_each_day_are_kept_once_and_read_again_are_the_same() {
@@ -35,7 +43,7 @@ fn the_rules_of_each_day_are_kept_once_and_read_again_are_the_same() {
 fn a_ruling_holds_all_that_it_was_made_from() {
     let mut bench = Bench::new(42);
     bench.live(async |machine| {
-        let space = mm_core::id::Space::default_owner();
+        let space = Space::default_owner();
         let ruling = machine.services.compliance.judge(&get("/a"), &space).await.unwrap();
         let row = DecisionRow::of(&ruling);
         let kept = rows::<RuleSetRow>(&machine.store);
@@ -65,7 +73,7 @@ fn a_permit_that_nobody_reviewed_is_told_until_somebody_has() {
     bench.live(async |machine| {
         machine.run("reader").await;
         let over = || {
-            let rows = machine.rows::<AlertRow>();
+            let rows = rows::<AlertRow>(&machine.store);
             let stale: Vec<_> = rows.iter().filter(|(about, _)| about.starts_with("rules/stale/")).collect();
             stale.len() == 2 && stale.iter().all(|(_, row)| row.cleared_at.is_some() && row.times == 1)
         };

@@ -255,16 +255,24 @@ fn change_row(standing: Standing) -> ChangeRow {
 }
 
 #[test]
+fn decisions_are_stored_as_ever() {
+    check_record(&decision_row());
+}
+
+#[test]
+fn rule_sets_are_stored_as_ever() {
+    // What deflates otherwise is the same row: its bytes are made here.
+    let packed = mm_store::codec::encode(&(at(1), 1u32, vec![2u8, 3])).unwrap();
+    check_record(&mm_store::codec::decode::<RuleSetRow>(&packed).unwrap());
+}
+
+#[test]
 fn every_record_of_services_is_stored_as_ever() {
     check_record(&approval_row());
     let told = SettledTelling::Told(run_id());
     check_record(&change_row(Standing::Settled { at: at(3), outcome: done(), telling: told }));
     let (action, outcome) = (ActionId::new("a"), Some(done()));
     check_record(&Mark { action, state: Marked::Done, at: at(3), outcome });
-    check_record(&decision_row());
-    // What deflates otherwise is the same row: its bytes are made here.
-    let packed = mm_store::codec::encode(&(at(1), 1u32, vec![2u8, 3])).unwrap();
-    check_record(&mm_store::codec::decode::<RuleSetRow>(&packed).unwrap());
     check_record(&strategy_row());
     check_record(&ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)) });
     check_record(&TickRow { due: at(1), run: Some(run_id()), skipped: Some("why".into()) });
@@ -472,6 +480,8 @@ const KINDS: &[Kind] = &[
     CredentialRow::KIND,
     KeyRow::KIND,
     HealthRow::KIND,
+    DecisionRow::KIND,
+    RuleSetRow::KIND,
     ApprovalRow::KIND,
     ChangeRow::KIND,
     Mark::KIND,
