@@ -32,9 +32,8 @@ pub enum Verb {
             decide, what they oblige to, and the quotas it would be charged to. Nothing is sent, spent or recorded. \
             Ends with 1 unless the verdict is permit.",
         after_long_help = examples(
-            "money-machine compliance check --platform github --action search --url https://api.github.com/search/issues?q=bug\n\
-             money-machine compliance check --platform github --action comment --method POST --account main --url \
-             https://api.github.com/repos/a/b/issues/1/comments --fact repository-policy=allow --text comment.md"
+            "money-machine compliance check --platform opire --action read --url https://api.opire.dev/rewards\n\
+             money-machine compliance check --platform a --action b --url https://c.de/ --text page.html"
         )
     )]
     Check {
@@ -73,8 +72,7 @@ pub enum Verb {
             out; what left though no rule let it, which must be nothing; and rules that are due for review. Ends with 1 \
             if something left that must not.\n\nThe HTML page needs nothing else: no script, no picture, no network.",
         after_long_help = examples(
-            "money-machine compliance report\nmoney-machine compliance report --from 2026-07-01T00:00:00Z --to \
-             2026-08-01T00:00:00Z --format html > july.html"
+            "money-machine compliance report\nmoney-machine compliance report --from 2026-07-01T00:00:00Z --format html"
         )
     )]
     Report {
