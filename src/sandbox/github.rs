@@ -337,6 +337,9 @@ fn whoami(request: &Request, asker: &Asker) -> Response {
 }
 
 fn contents(repo: &Repo, path: &str, request: &Request) -> Response {
+    if path.is_empty() {
+        return tagged(request, &json::folder(repo), None);
+    }
     match repo.file(path) {
         Some(text) => tagged(request, &json::file(repo, path, text), None),
         None => error(404, "Not Found", "repos/contents#get-repository-content"),

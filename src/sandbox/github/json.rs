@@ -164,6 +164,19 @@ pub(super) fn comment(repo: &Repo, number: u64, comment: &Comment) -> Value {
     })
 }
 
+/// The topmost folder of a repository: its entries, without their contents.
+pub(super) fn folder(repo: &Repo) -> Value {
+    let entry = |(path, text): &(&str, &str)| {
+        let mut entry = file(repo, path, text);
+        if let Value::Object(fields) = &mut entry {
+            fields.remove("content");
+            fields.remove("encoding");
+        }
+        entry
+    };
+    repo.files().iter().map(entry).collect()
+}
+
 /// A file of a repository.
 pub(super) fn file(repo: &Repo, path: &str, text: &str) -> Value {
     let sha = &sha256_hex(text.as_bytes())[..40];

@@ -51,6 +51,11 @@ impl Repo {
         self.full_name.split('/').next().unwrap_or_default()
     }
 
+    /// Its files, all in the topmost folder: name and text.
+    pub fn files(&self) -> &'static [(&'static str, &'static str)] {
+        texts::files(self.policy)
+    }
+
     /// The text of one of its files.
     pub fn file(&self, path: &str) -> Option<&'static str> {
         texts::files(self.policy).iter().find(|(own, _)| *own == path).map(|(_, text)| *text)

@@ -131,6 +131,7 @@ impl GatewayService {
         let ruling = self.judge(p, draft).await?; // 1
         let request = self.seal(p, &ruling).await?;
         let approval = self.approve(p, &ruling, &request)?; // 2
+        no_blanks(p)?;
         let mut turn = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3
         let permit = self.permit(p, draft, &request, turn.generation, ruling.rules, approval).await?; // 4
@@ -411,6 +412,17 @@ impl GatewayService {
 }
 
 /// Nothing more is done for a run that is over for the machine.
+/// A draft whose owner has not filled in what it leaves open never leaves, approved or not.
+fn no_blanks(p: &Proposal) -> Result<(), Halt> {
+    match mm_core::blank::in_body(p.action.request.body()) {
+        None => Ok(()),
+        Some(what) => {
+            let why = format!("what would be sent still has a blank: {what}");
+            Err(Halt::Refused(Refusal::new(ErrorClass::Compliance, why)))
+        }
+    }
+}
+
 fn not_fenced(p: &Proposal) -> Result<(), Halt> {
     if p.fence.is_closed() { Err(Halt::Fenced) } else { Ok(()) }
 }
