@@ -102,6 +102,8 @@ impl HealthService {
             Ok((200..=299, answer)) => well(&answer),
             Ok((401 | 403, _)) => failed(", twice"),
             Ok((again @ (404 | 410), _)) => gone(&format!("status {again}, twice")),
+            // The breaker of such acts has opened over the first one: nobody may ask again so soon.
+            Err(_) if matches!(status, 401 | 403) => failed(", and it was not asked again so soon"),
             _ => Found::nowhere(&format!(
                 "the platform answered with status {status}, and then nothing of use"
             )),
