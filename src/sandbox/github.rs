@@ -10,12 +10,12 @@
 
 mod json;
 mod limits;
+mod refusing;
 mod route;
 mod search;
 mod texts;
+mod tree;
 mod world;
-
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -26,6 +26,8 @@ use super::scatter::sha256_hex;
 use json::{answer, error, invalid};
 pub use limits::Limits;
 use limits::{Counters, Refused, Resource};
+pub(super) use refusing::{bad_credentials, spent, too_fast};
+use refusing::{gone, not_found, over, redirect};
 use route::{Route, Spot, page, paged};
 pub use texts::Policy;
 pub use world::{Comment, Issue, Kind, Repo};
@@ -34,9 +36,6 @@ pub use world::{Comment, Issue, Kind, Repo};
 pub const GITHUB_URL: &str = "https://api.github.com/";
 /// The longest comment.
 const COMMENT_CHARS_MAX: usize = 65_536;
-/// Where the limits are explained.
-const ABOUT_LIMITS: &str = "using-the-rest-api/rate-limits-for-the-rest-api";
-
 /// Who asks, as far as the token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Asker {
@@ -180,6 +179,7 @@ impl Github {
         let Some(repo) = repo else { return not_found() };
         let parts: Vec<&str> = path.split('?').next().unwrap_or_default().split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
+            ("GET", [""]) => tagged(request, &tree::repository(&repo), None),
             ("GET", ["contents", file @ ..]) => contents(&repo, &file.join("/"), request),
             (method, ["issues", number, rest @ ..]) => {
                 let issue = number.parse().ok().and_then(|number| Issue::of(seed, number));
@@ -337,68 +337,11 @@ fn whoami(request: &Request, asker: &Asker) -> Response {
 }
 
 fn contents(repo: &Repo, path: &str, request: &Request) -> Response {
-    if path.is_empty() {
-        return tagged(request, &json::folder(repo), None);
-    }
-    match repo.file(path) {
-        Some(text) => tagged(request, &json::file(repo, path, text), None),
+    let file = repo.file(path).map(|text| tree::file(repo, path, text));
+    match file.or_else(|| tree::folder(repo, path)) {
+        Some(value) => tagged(request, &value, None),
         None => error(404, "Not Found", "repos/contents#get-repository-content"),
     }
-}
-
-fn not_found() -> Response {
-    error(404, "Not Found", "")
-}
-
-fn gone() -> Response {
-    error(410, "This issue was deleted", "issues/issues#get-an-issue")
-}
-
-/// The answer to a name that is no more: another place, for reads to be remembered, for changes not.
-fn redirect(request: &Request, repo: &Repo, path: &str) -> Response {
-    let to = format!("{}/repositories/{}/{path}", json::API, repo.id());
-    let status = if request.method == "GET" || request.method == "HEAD" { 301 } else { 307 };
-    let about = "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects";
-    let said = json!({ "message": "Moved Permanently", "url": to, "documentation_url": about });
-    answer(status, &said).with_header("location", &to)
-}
-
-/// Over a limit.
-fn over(refused: Refused, who: &Option<String>) -> Response {
-    match refused {
-        Refused::Primary => {
-            let whose = who.as_deref().unwrap_or("your address");
-            error(403, &format!("API rate limit exceeded for {whose}."), ABOUT_LIMITS)
-        }
-        Refused::Secondary(after_s) => {
-            too_fast(403, Some(Duration::from_secs(u64::try_from(after_s).unwrap_or(60))))
-        }
-    }
-}
-
-/// The answer when the hourly budget is spent.
-pub(super) fn spent(status: u16, reset_s: i64) -> Response {
-    error(status, "API rate limit exceeded for this account.", ABOUT_LIMITS)
-        .with_header("x-ratelimit-limit", "5000")
-        .with_header("x-ratelimit-remaining", "0")
-        .with_header("x-ratelimit-used", "5000")
-        .with_header("x-ratelimit-reset", &reset_s.to_string())
-        .with_header("x-ratelimit-resource", "core")
-}
-
-/// The answer of the secondary limits.
-pub(super) fn too_fast(status: u16, retry_after: Option<Duration>) -> Response {
-    let why = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
-    let said = error(status, why, &format!("{ABOUT_LIMITS}#about-secondary-rate-limits"));
-    match retry_after {
-        Some(wait) => said.with_header("retry-after", &wait.as_secs().to_string()),
-        None => said,
-    }
-}
-
-/// The answer to a token that is expired or revoked.
-pub(super) fn bad_credentials() -> Response {
-    error(401, "Bad credentials", "")
 }
 
 /// A document with an entity tag, or 304 for whoever has it.

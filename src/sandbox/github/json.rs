@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::super::message::Response;
-use super::super::scatter::{of_text, sha256_hex};
+use super::super::scatter::of_text;
 use super::world::{Comment, Issue, Kind, Repo};
 
 pub(super) const API: &str = "https://api.github.com";
@@ -25,7 +25,7 @@ fn user_id(login: &str) -> u64 {
 }
 
 /// An opaque id, as GraphQL knows the same thing.
-fn node_id(kind: &str, id: u64) -> String {
+pub(super) fn node_id(kind: &str, id: u64) -> String {
     base64(format!("{kind}{id}").as_bytes())
 }
 
@@ -69,7 +69,7 @@ pub(super) fn account(login: &str) -> Value {
     account
 }
 
-fn merge(into: &mut Value, more: Value) {
+pub(super) fn merge(into: &mut Value, more: Value) {
     if let (Some(into), Value::Object(more)) = (into.as_object_mut(), more) {
         into.extend(more);
     }
@@ -164,46 +164,6 @@ pub(super) fn comment(repo: &Repo, number: u64, comment: &Comment) -> Value {
     })
 }
 
-/// The topmost folder of a repository: its entries, without their contents.
-pub(super) fn folder(repo: &Repo) -> Value {
-    let entry = |(path, text): &(&str, &str)| {
-        let mut entry = file(repo, path, text);
-        if let Value::Object(fields) = &mut entry {
-            fields.remove("content");
-            fields.remove("encoding");
-        }
-        entry
-    };
-    repo.files().iter().map(entry).collect()
-}
-
-/// A file of a repository.
-pub(super) fn file(repo: &Repo, path: &str, text: &str) -> Value {
-    let sha = &sha256_hex(text.as_bytes())[..40];
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let (url, full) = (format!("{API}/repos/{}", repo.full_name), &repo.full_name);
-    let own = format!("{url}/contents/{path}?ref=main");
-    let git = format!("{url}/git/blobs/{sha}");
-    let html = format!("https://github.com/{full}/blob/main/{path}");
-    let lines: Vec<u8> = base64(text.as_bytes()).into_bytes();
-    let content: String =
-        lines.chunks(60).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect();
-    json!({
-        "name": name,
-        "path": path,
-        "sha": sha,
-        "size": text.len(),
-        "url": own,
-        "html_url": html,
-        "git_url": git,
-        "download_url": format!("https://raw.githubusercontent.com/{full}/main/{path}"),
-        "type": "file",
-        "content": content,
-        "encoding": "base64",
-        "_links": { "self": own, "git": git, "html": html },
-    })
-}
-
 /// An error: a sentence and where it is explained; newer answers add the status as a text.
 pub(super) fn error(status: u16, message: &str, about: &str) -> Response {
     let documentation = if about.is_empty() { DOCS.to_owned() } else { format!("{DOCS}/{about}") };
@@ -246,7 +206,7 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

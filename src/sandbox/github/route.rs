@@ -40,8 +40,10 @@ impl Route {
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::User,
             ["search", "issues"] => Self::Search(url.clone()),
-            ["repos", owner, name, _, ..] => Self::In(Spot::Named(format!("{owner}/{name}")), tail(3)),
-            ["repositories", id, _, ..] => match id.parse() {
+            ["repos", owner, name, ..] if !name.is_empty() => {
+                Self::In(Spot::Named(format!("{owner}/{name}")), tail(3))
+            }
+            ["repositories", id, ..] => match id.parse() {
                 Ok(id) => Self::In(Spot::Numbered(id), tail(2)),
                 Err(_) => Self::Nothing,
             },

@@ -57,7 +57,7 @@ pub(super) fn files(policy: Policy) -> &'static [(&'static str, &'static str)] {
             ),
         ],
         Policy::Unclear => &[(
-            "CONTRIBUTING.md",
+            ".github/CONTRIBUTING.md",
             "# Contributing\n\nWe love tools, and we love people. Before you let a language model speak for you, \
              please consider whether you would say it yourself; maintainers may close what feels automated.\n",
         )],

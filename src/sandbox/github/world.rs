@@ -51,14 +51,14 @@ impl Repo {
         self.full_name.split('/').next().unwrap_or_default()
     }
 
-    /// Its files, all in the topmost folder: name and text.
-    pub fn files(&self) -> &'static [(&'static str, &'static str)] {
-        texts::files(self.policy)
+    /// Its text files: path and content.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        [("README.md", "# Read me\n")].into_iter().chain(texts::files(self.policy).iter().copied())
     }
 
     /// The text of one of its files.
     pub fn file(&self, path: &str) -> Option<&'static str> {
-        texts::files(self.policy).iter().find(|(own, _)| *own == path).map(|(_, text)| *text)
+        self.files().find(|(own, _)| *own == path).map(|(_, text)| text)
     }
 }
 

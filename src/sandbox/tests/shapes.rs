@@ -140,6 +140,8 @@ fn every_answer_is_as_github_describes_it() {
     check("/search/issues", "get", "200", "search", get("search/issues?q=label:bounty&per_page=100"));
     check("/user", "get", "200", "user", get("user"));
     check("/rate_limit", "get", "200", "rate", get("rate_limit"));
+    let (repo, _) = one(&sandbox, Kind::Plain);
+    check("/repos/{owner}/{repo}", "get", "200", "repository", get(&format!("repos/{}", repo.full_name)));
     let (repo, gone) = one(&sandbox, Kind::Deleted);
     let deleted = at(&sandbox, &issue_url(&repo, &gone), gone.opened_ms + 5 * 86_400_000);
     check(issue, "get", "410", "gone", value(deleted));
@@ -161,6 +163,8 @@ fn every_answer_is_as_github_describes_it() {
         "no contents",
         get(&format!("repos/{}/contents/NONE.md", with_policy.full_name)),
     );
+
+    check(contents, "get", "200", "folder", get(&format!("repos/{}/contents/", with_policy.full_name)));
 
     let assumed = assumed();
     let wrong: BTreeSet<&String> = description
