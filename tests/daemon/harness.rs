@@ -247,7 +247,11 @@ impl Outside {
         let sandbox = Arc::new(Sandbox::of_world(World::small(7)).with_oracle(oracle).unwrap());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let now = || 1_795_000_000_000;
+        // The daemon's own time: what is dated otherwise, it does not trust.
+        let now = || {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            i64::try_from(since.as_millis()).unwrap()
+        };
         let listening = runtime.block_on(serve(sandbox.clone(), Arc::new(now))).unwrap();
         Outside { sandbox, port: listening.addr.port(), _listening: listening, _runtime: runtime }
     }
