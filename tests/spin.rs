@@ -78,7 +78,7 @@ impl Strategy for Spin {
             std::thread::sleep(Duration::from_millis(2));
         }
         let url = LogicalUrl::parse("https://practice.example/v1/posts").unwrap();
-        let request = Request::new(Method::Post, url, b"late".to_vec()).unwrap();
+        let request = Request::new(Method::Post, url, br#"{"post":"late"}"#.to_vec()).unwrap();
         let (platform, kind) = ("practice".parse().unwrap(), ActionKind::new("post"));
         let action = Action::of(platform, kind, request, "come too late");
         // It swallows what it is told, and claims to have done well.
@@ -248,7 +248,7 @@ fn never_yields() {
     daemon.until("runs again", || place.last("spin-a")["outcome"] == "succeeded");
     assert_eq!(place.last("spin-a")["id"], run);
     assert_eq!(place.json("strategy show spin-a")["status"], "active");
-    assert_eq!(place.outside.received().len(), 1);
+    assert_eq!(place.outside.received().len(), 1, "{}", place.json("actions list"));
     assert_eq!(daemon.stop(), 0);
     let store = Store::open_read_only(place.home.data()).unwrap();
     let runs = store.scan::<RunRecord>(&Space::default_owner(), Span::all(), 9).unwrap();
