@@ -158,7 +158,7 @@ pub fn read(files: &[File<'_>]) -> Policy {
     files.sort_by_key(|file| file.path);
     let mut found: Vec<(Says, Quote)> = files.iter().flat_map(said_in).collect();
     // The gravest first; within the same, by file and line.
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(says, _)| std::cmp::Reverse(*says));
     let unread = files.iter().filter(|file| !is_whole(file)).map(|file| file.path);
     let unread: Vec<&str> = unread.collect();
     let (stance, why) = weigh(&files, &found, &unread);

@@ -14,6 +14,7 @@ pub enum Missing {
 }
 
 /// What a read gave.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and not for long")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen<T> {
     /// A new answer.
