@@ -31,6 +31,8 @@
 //! | `POST /accounts/PLATFORM/NAME/rotate`, `/check`, `/remove` | `{"secrets": {NAME: SECRET}}`; nothing |
 //! | `GET /accounts/master-key`, `POST` | what a change asks for; `{"given": KEY or null}` |
 //! | `POST /accounts/recovery-key`, `/drilled` | makes another one; puts a drill on record |
+//! | `GET /approvals?all=true`, `GET /approvals/ID` | questions to the owner; one with what would be sent |
+//! | `POST /approvals/ID/approve`, `/edit`, `/reject`, `/done`, `/not-done` | `{"reason": TEXT or null}`; `edit` also `{"body": TEXT}` |
 //! | `GET /alerts?all=true&sort=S`, `GET /alerts/silences` | what the owner should know; what he is not told of |
 //! | `POST /alerts/silence`, `/unsilence` | `{"pattern": P, "reason": TEXT, "for_s": SECONDS or null}`; `{"pattern": P}` |
 //! | `POST /alerts/seen`, `/test` | `{"about": A}` or `{"all": true}`; sends a test message |
@@ -56,6 +58,7 @@ mod actions;
 mod actors;
 mod alerts;
 mod answer;
+mod approvals;
 mod audit;
 mod connection;
 mod limits;

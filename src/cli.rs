@@ -11,6 +11,7 @@ mod account;
 mod actions;
 mod actors;
 mod alerts;
+mod approvals;
 mod ask;
 mod audit;
 mod completions;
@@ -129,6 +130,8 @@ enum Verb {
     #[command(subcommand)]
     Opportunities(opportunities::Verb),
     #[command(subcommand)]
+    Approvals(approvals::Verb),
+    #[command(subcommand)]
     Audit(audit::Verb),
     #[command(subcommand)]
     Compliance(compliance::Verb),
@@ -181,6 +184,7 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Account(verb) => account::execute(&cx, verb),
         Verb::Limits(verb) => limits::execute(&cx, verb),
         Verb::Opportunities(verb) => opportunities::execute(&cx, verb),
+        Verb::Approvals(verb) => approvals::execute(&cx, verb),
         Verb::Audit(verb) => audit::execute(&cx, verb),
         Verb::Compliance(verb) => compliance::execute(&cx, verb),
         Verb::Alerts(verb) => alerts::execute(&cx, verb),

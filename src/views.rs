@@ -12,6 +12,7 @@ pub mod account;
 pub mod action;
 pub mod actor;
 pub mod alert;
+pub mod approval;
 pub mod audit;
 pub mod compliance;
 pub mod crash;

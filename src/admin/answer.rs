@@ -103,9 +103,13 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             started(ops).await?;
             Ok(decide(ops, id, verb).await?)
         }
+        ("POST", ["approvals", id, verb]) => {
+            started(ops).await?;
+            Ok(super::approvals::say(ops, by, id, verb, body).await?)
+        }
         ("POST", ["limits", platform, verb]) => Ok(super::limits::say(ops, by, platform, verb, body).await?),
         // All else of this form is said, and not asked.
-        (_, ["strategies" | "opportunities" | "limits", _, last]) if *last != "quarantine" => {
+        (_, ["strategies" | "opportunities" | "approvals" | "limits", _, last]) if *last != "quarantine" => {
             Err(Wrong::Method)
         }
         (_, _) => {

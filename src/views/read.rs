@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Problem, Question, Reader, account, action, alert, audit, compliance, crash, doctor, limit, meant,
-    nearest, opportunity, quarantine, status, strategy, way,
+    Problem, Question, Reader, account, action, alert, approval, audit, compliance, crash, doctor, limit,
+    meant, nearest, opportunity, quarantine, status, strategy, way,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -17,6 +17,7 @@ const READS: &[&str] = &[
     "accounts",
     "limits",
     "opportunities",
+    "approvals",
     "audit",
     "compliance",
     "alerts",
@@ -38,6 +39,8 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["accounts"] => json(account::list(reader, question)),
         ["accounts", "copy"] => plain(question).and_then(|()| json(account::copy(reader))),
         ["accounts", platform, name] => json(account::show(reader, platform, name)),
+        ["approvals"] => json(approval::list(reader, question)),
+        ["approvals", id] => plain(question).and_then(|()| json(approval::show(reader, id))),
         ["alerts"] => json(alert::list(reader, question)),
         ["alerts", "silences"] => plain(question).and_then(|()| json(alert::silences(reader))),
         ["crashes"] => json(crash::list(reader, question)),

@@ -10,7 +10,7 @@ use mm_supervision::{How as Does, When as At};
 pub struct Who(usize);
 
 /// The paths, in the order in which they start.
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 16] = [
     "admin",
     "upkeep/alerts",
     "upkeep/resources",
@@ -26,6 +26,7 @@ const PATHS: [&str; 15] = [
     "kernel/scheduler",
     "kernel/strategies",
     HOST,
+    "kernel/approvals",
 ];
 pub const EGRESS: &str = "kernel/platforms/bounty-targets-data";
 pub const HOST: &str = "kernel/strategies/default/bug-bounty";

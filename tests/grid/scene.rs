@@ -323,6 +323,7 @@ fn send(running: &Running, path: &str, id: OpportunityId) {
             drop(tokio::spawn(async move { services.books.decide(&space, &id, Decision::Dismiss).await }));
         }
         "kernel/scheduler" => services.scheduler.wake(),
+        "kernel/approvals" => services.approvals.wake(),
         // A supervisor is sent what an operator says of its children.
         "kernel/platforms" | "kernel/strategies" => {
             let tree = running.tree();

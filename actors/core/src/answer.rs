@@ -20,6 +20,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The status of what happened although no platform's answer is known: its owner did it himself and
+    /// said so, or it was seen at the platform later. No number of HTTP's.
+    pub const UNSEEN: u16 = 0;
+
+    /// Whether this stands for a change that happened, of which nobody has the platform's answer.
+    pub fn is_unseen(&self) -> bool {
+        self.status == Self::UNSEEN
+    }
+
     /// The first header of that (lower-case) name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())

@@ -19,6 +19,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("books", &[]),
     ("strategies", &["alerts", "crashes", "gateway"]),
     ("scheduler", &["alerts", "strategies"]),
+    ("approvals", &["alerts", "gateway", "strategies"]),
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod alerts;
 pub mod anchor;
+pub mod approvals;
 pub mod audit;
 pub mod books;
 pub mod budgets;

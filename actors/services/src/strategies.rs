@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use mm_core::breaker::Breaker;
-use mm_core::id::{RunId, Space, StrategyId};
+use mm_core::id::{ActionId, RunId, Space, StrategyId};
 use mm_core::moment::Moment;
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_core::schedule::Tick;
@@ -199,6 +199,13 @@ pub enum Msg {
         /// Answered when they are on record.
         reply: Reply<()>,
     },
+    /// An action of an earlier run is settled: start the run that hears of it.
+    Settled {
+        /// Which action.
+        action: ActionId,
+        /// Where the answer goes.
+        reply: Reply<Result<RunId, NotStarted>>,
+    },
     /// A run's thread is done; from the host to itself.
     Ended {
         /// Which run.
@@ -239,6 +246,7 @@ pub enum Msg {
 kinds!(Msg {
     Start => "start",
     Tick => "tick",
+    Settled => "settled",
     Ended => "ended",
     Overdue => "overdue",
     Idle => "idle",
@@ -363,6 +371,22 @@ impl Strategies {
     pub async fn tick(&self, id: &StrategyId, order: TickOrder) -> Result<(), CallError> {
         let host = &self.hosts.get(id).ok_or(CallError::NotRunning)?.handle;
         host.call(|reply| Msg::Tick { order: Box::new(order), reply }, CALL_TIMEOUT).await
+    }
+
+    /// Starts the run that hears of a settled action, if none has: the run and the word that it was told
+    /// are on record in one change, so that no crash loses or doubles it.
+    ///
+    /// # Errors
+    /// The inner error says what stands against it; then it is still to be told.
+    pub async fn settled(
+        &self,
+        _space: &Space,
+        id: &StrategyId,
+        action: &ActionId,
+    ) -> Result<Result<RunId, NotStarted>, CallError> {
+        let Some(host) = self.host(id.as_str()) else { return Ok(Err(NotStarted::Unknown(id.to_string()))) };
+        let action = action.clone();
+        host.call(|reply| Msg::Settled { action, reply }, CALL_TIMEOUT).await
     }
 
     /// Waits until no run of this strategy is under way, and gives the last one's record.

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use crate::accounts::{Accounts, AccountsService};
 use crate::alerts::{Alerts, AlertsService};
 use crate::anchor::{Anchor, AnchorService};
+use crate::approvals::{Approvals, ApprovalsService};
 use crate::audit::{Audit, AuditService};
 use crate::books::{Books, BooksService};
 use crate::budgets::StoredBudgets;
@@ -98,6 +99,8 @@ pub struct Services {
     pub scheduler: Scheduler,
     /// The hosts.
     pub strategies: Strategies,
+    /// The inbox.
+    pub approvals: Approvals,
     /// What the owner should know.
     pub alerts: Alerts,
     /// Memory and disk.
@@ -120,7 +123,7 @@ pub struct Services {
 }
 
 /// The kernel's children in the order they start.
-const KERNEL_ROWS: [&str; 12] = [
+const KERNEL_ROWS: [&str; 13] = [
     "audit",
     "accounts",
     "limiter",
@@ -133,6 +136,7 @@ const KERNEL_ROWS: [&str; 12] = [
     "books",
     "scheduler",
     "strategies",
+    "approvals",
 ];
 /// What the alert on a kernel that is down is about.
 const SAFE_MODE: &str = "safe-mode";
@@ -163,6 +167,7 @@ impl Services {
             books: Books::default(),
             scheduler: Scheduler::default(),
             strategies: Strategies::new(&shared, &alerts, &crashes),
+            approvals: Approvals::default(),
             alerts,
             resources: Resources::default(),
             tidy: Tidy::default(),
@@ -418,7 +423,8 @@ impl Services {
                 move || BooksService(shared.clone())
             }))
             .with(self.scheduler_row())
-            .with(self.strategies.row(shared, &self.gateway, &self.alerts, &self.pool));
+            .with(self.strategies.row(shared, &self.gateway, &self.alerts, &self.pool))
+            .with(self.approvals_row());
         let mut row = supervisor(KERNEL, "all that acts; each depends on those above it", &self.kernel, spec);
         row.restart = Restart::Temporary;
         row
@@ -467,6 +473,17 @@ impl Services {
         };
         let about = "tells checkpoints of the audit trail elsewhere";
         permanent("anchor", about, self.anchor.handle(), move || service.clone())
+    }
+
+    fn approvals_row(&self) -> ChildSpec {
+        let service = ApprovalsService {
+            shared: self.shared.clone(),
+            gateway: self.gateway.clone(),
+            strategies: self.strategies.clone(),
+            alerts: self.alerts.clone(),
+        };
+        let about = "the inbox, and what was said yes to";
+        permanent("approvals", about, self.approvals.handle(), move || service.clone())
     }
 
     fn scheduler_row(&self) -> ChildSpec {

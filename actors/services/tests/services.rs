@@ -4,6 +4,8 @@
 
 #[path = "services/alerts.rs"]
 mod alerts;
+#[path = "services/approvals.rs"]
+mod approvals;
 #[path = "services/books.rs"]
 mod books;
 #[path = "services/breakers.rs"]
@@ -36,6 +38,8 @@ mod isolation;
 mod journal;
 #[path = "services/limits.rs"]
 mod limits;
+#[path = "services/marks.rs"]
+mod marks;
 #[path = "services/mending.rs"]
 mod mending;
 #[path = "services/oauth.rs"]
@@ -50,6 +54,8 @@ mod quarantine;
 mod reconciler;
 #[path = "services/redirects.rs"]
 mod redirects;
+#[path = "services/road.rs"]
+mod road;
 #[path = "services/robots.rs"]
 mod robots;
 #[path = "services/rules.rs"]

@@ -73,7 +73,7 @@ impl GatewayService {
 }
 
 /// Puts `mark` for each of `hashes`.
-pub(super) fn put(
+pub(crate) fn put(
     space: &Space,
     strategy: &StrategyId,
     hashes: &[Digest],

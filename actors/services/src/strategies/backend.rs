@@ -76,14 +76,25 @@ impl Backend for RunBackend {
     }
 
     async fn outcome(&mut self, action: &ActionId) -> Result<Option<Act>, Interrupt> {
-        let row = self.shared.store.get::<ChangeRow>(&self.run.space, action.as_str());
-        let row = row.map_err(|error| Interrupt::Ended(Fault::from(error).reason))?;
-        let Some(row) = row.map(|row| row.value).filter(|row| row.strategy == self.run.strategy) else {
-            return Ok(None);
-        };
-        // What came later is heard by the next run, so that this one resumes to the same.
-        let Some(outcome) = row.outcome_by(self.run.started).cloned() else { return Ok(None) };
-        given(&self.shared.store, outcome).map(Some)
+        // What came later is heard by the next run, so that this one resumes to the same. The one it begins
+        // for is known, whatever the clock says.
+        let named = matches!(&self.run.trigger, Trigger::Settled(own) if own == action);
+        let by = if named { Moment::from_unix_ms(i64::MAX) } else { self.run.started };
+        let mut id = action.clone();
+        for _ in 0..CHAIN_MAX {
+            let row = self.shared.store.get::<ChangeRow>(&self.run.space, id.as_str());
+            let row = row.map_err(|error| Interrupt::Ended(Fault::from(error).reason))?;
+            let Some(row) = row.map(|row| row.value).filter(|row| row.strategy == self.run.strategy) else {
+                return Ok(None);
+            };
+            match row.outcome_by(by).cloned() {
+                None => return Ok(None),
+                // It was redirected, and another action made it.
+                Some(StepOutcome::Pending(next)) => id = next,
+                Some(outcome) => return given(&self.shared.store, outcome).map(Some),
+            }
+        }
+        Ok(None)
     }
 
     fn now(&self) -> Moment {
@@ -102,6 +113,9 @@ impl Backend for RunBackend {
         self.snapshot.as_deref()
     }
 }
+
+/// An action leads to another at most so often.
+const CHAIN_MAX: usize = 8;
 
 impl RunBackend {
     async fn try_act(&mut self, step: &str, action: Action) -> Result<Act, Interrupt> {

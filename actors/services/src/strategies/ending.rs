@@ -11,6 +11,7 @@ use mm_supervision::{Fault, Handle};
 use super::commit::{self, Ended, NotPrepared, Prepared};
 use super::execute::{Panic, RunEnd};
 use super::quarantine::Suspect;
+use super::starting::Because;
 use super::state::{Current, Host, State};
 use super::{Msg, telling};
 use crate::integrity;
@@ -44,7 +45,7 @@ impl Host {
         let ended = Ended::of(end).crashed(suspect, crash).having_met(current.hand.met());
         self.end(state, current.all(), current.version, current.generation, ended).await?;
         if diverged && let Ok(generation) = self.ready(state, &trigger) {
-            self.start(me, state, trigger, generation, None).await?;
+            self.start(me, state, trigger, generation, Because::Itself).await?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use mm_supervision::{Component, Fault, Handle};
 use serde_json::json;
 use std::time::Duration;
 
+use super::starting::Because;
 use super::state::{Host, State};
 use super::{Msg, NotStarted, Standing, Word, breaker_policy};
 use crate::records::StrategyRow;
@@ -46,7 +47,7 @@ impl Component for Host {
         match msg {
             Msg::Start { trigger, reply } => {
                 let answer = match self.ready(state, &trigger) {
-                    Ok(generation) => Ok(self.start(me, state, trigger, generation, None).await?),
+                    Ok(generation) => Ok(self.start(me, state, trigger, generation, Because::Itself).await?),
                     Err(why) => Err(why),
                 };
                 reply.send(answer);
@@ -56,6 +57,10 @@ impl Component for Host {
                     self.tick(me, state, *order).await?;
                 }
                 reply.send(());
+            }
+            Msg::Settled { action, reply } => {
+                let answer = self.settled(me, state, &action).await?;
+                reply.send(answer);
             }
             Msg::Ended { run, attempt, end } => self.ended(me, state, &run, attempt, *end).await?,
             Msg::Overdue { run, attempt } => self.overdue(state, &run, attempt).await?,

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use mm_core::error::ErrorClass;
-use mm_core::id::RunId;
+use mm_core::id::{ActionId, RunId, Space};
 use mm_core::run::{RunRecord, StepRecord, Trigger};
 use mm_core::seams::SplitMix64;
 use mm_sdk::About;
@@ -23,10 +23,10 @@ use super::hand::Hand;
 use super::pool::{Pool, Ticket};
 use super::quarantine::{self, Suspect};
 use super::state::{Current, Host, State};
-use super::{Msg, TickOrder, telling};
+use super::{Msg, NotStarted, TickOrder, telling};
 use crate::gateway::Fence;
 use crate::integrity;
-use crate::records::{QuarantineRow, ScheduleRow, TickRow};
+use crate::records::{ChangeRow, QuarantineRow, ScheduleRow, SettledTelling, Standing, TickRow};
 use crate::shared::CALL_TIMEOUT;
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
@@ -37,6 +37,35 @@ const AGAIN_AFTER: Duration = Duration::from_millis(100);
 const ATTEMPTS_MAX: u32 = 5;
 /// A run that was cut off is not taken up later than this after it began (or than its deadline).
 const TAKEN_UP_WITHIN: Duration = Duration::from_secs(2 * 3600);
+
+/// What is on record together with the start of a run.
+pub(super) enum Because<'a> {
+    /// Nothing.
+    Itself,
+    /// The ticks that start it.
+    Ticks(&'a TickOrder),
+    /// That its strategy was told of a settled action.
+    Settled(Told),
+}
+
+/// A settled action that a run is to hear of.
+pub(super) struct Told {
+    action: ActionId,
+    version: u64,
+    row: ChangeRow,
+}
+
+impl Told {
+    /// That `run` hears of it.
+    fn by(self, space: &Space, run: &RunId) -> Result<Change, Fault> {
+        let Told { action, version, mut row } = self;
+        if let Standing::Settled { telling, .. } = &mut row.standing {
+            *telling = SettledTelling::Told(run.clone());
+        }
+        let key = Key::new(space, ChangeRow::KIND, action.as_str())?;
+        Ok(Change::new().expect_version(key, version).put(space, action.as_str(), &row)?)
+    }
+}
 
 /// A run's way back to its host. A run that never got a thread is told of, too: without that its host
 /// would wait for it for ever.
@@ -109,14 +138,14 @@ pub(super) fn about(state: &State) -> Result<About, Fault> {
 }
 
 impl Host {
-    /// A new run, on record together with the ticks that start it.
+    /// A new run, on record together with what starts it.
     pub(super) async fn start(
         &self,
         me: &Handle<Msg>,
         state: &mut State,
         trigger: Trigger,
         generation: u64,
-        order: Option<&TickOrder>,
+        because: Because<'_>,
     ) -> Result<RunId, Fault> {
         let now = self.shared.now();
         let epoch = self.shared.store.epoch();
@@ -152,14 +181,43 @@ impl Host {
             .expect_absent(key)
             .put(&self.space, run.id.as_str(), &run)?
             .audit(NewEntry::new(now, &self.space, "run.started", &payload)?);
-        if let Some(order) = order {
-            change = change.and(commit::ticks(self, &mut row, order, Some(&run.id), None)?);
-        }
+        change = change.and(match because {
+            Because::Itself => Change::new(),
+            Because::Ticks(order) => commit::ticks(self, &mut row, order, Some(&run.id), None)?,
+            Because::Settled(told) => told.by(&self.space, &run.id)?,
+        });
         self.write_row(state, row, &change).await??;
         tracing::debug!(run = %run.id, "a run begins");
         let id = run.id.clone();
         self.launch(me, state, run, 1, generation)?;
         Ok(id)
+    }
+
+    /// Starts the run that hears of a settled action, unless one has.
+    pub(super) async fn settled(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        action: &ActionId,
+    ) -> Result<Result<RunId, NotStarted>, Fault> {
+        let Some(row) = self.shared.store.get::<ChangeRow>(&self.space, action.as_str())? else {
+            return Ok(Err(NotStarted::Unknown(action.to_string())));
+        };
+        let due = match &row.value.standing {
+            Standing::Settled { telling: SettledTelling::Told(run), .. } => return Ok(Ok(run.clone())),
+            Standing::Settled { telling: SettledTelling::Due, .. } => row.value.strategy == self.id,
+            _ => false,
+        };
+        if !due {
+            return Ok(Err(NotStarted::Unknown(action.to_string())));
+        }
+        let trigger = Trigger::Settled(row.value.known_as.clone());
+        let generation = match self.ready(state, &trigger) {
+            Ok(generation) => generation,
+            Err(why) => return Ok(Err(why)),
+        };
+        let told = Told { action: action.clone(), version: row.version, row: row.value };
+        Ok(Ok(self.start(me, state, trigger, generation, Because::Settled(told)).await?))
     }
 
     /// Puts a run that is on record onto a thread.
@@ -275,7 +333,7 @@ impl Host {
             let trigger = cut_off.trigger.clone();
             self.end_interrupted(state, cut_off, row.version, why, crashed).await?;
             if afresh && let Ok(generation) = self.ready(state, &trigger) {
-                self.start(me, state, trigger, generation, None).await?;
+                self.start(me, state, trigger, generation, Because::Itself).await?;
             }
             return Ok(());
         }
@@ -365,7 +423,7 @@ impl Host {
             None => "it was missed, and missed ticks are skipped".to_owned(),
             Some(at) => match self.ready(state, &Trigger::Tick(at)) {
                 Ok(generation) => {
-                    self.start(me, state, Trigger::Tick(at), generation, Some(&order)).await?;
+                    self.start(me, state, Trigger::Tick(at), generation, Because::Ticks(&order)).await?;
                     return Ok(());
                 }
                 Err(why) => why.to_string(),

@@ -85,7 +85,8 @@ impl RuleSource for RuleFiles {
     }
 }
 
-/// A pack for [`PLATFORM`]: reads of [`HOST`] and posts to its `/post` are permitted, `ask` is asked,
+/// A pack for [`PLATFORM`]: reads of [`HOST`] and posts to its `/post` are permitted, `ask` is asked (reads
+/// of everything, posts to `/ask`),
 /// and at most `max` acts in `per` are done.
 pub fn pack(max: u32, per: &str) -> String {
     let rule = |id: &str, action: &str, verdict: &str, method: &str, path: &str| {
@@ -115,6 +116,7 @@ user_agent = "money-machine-test"
         rule("read", "read", "permit", "GET", ""),
         rule("post", "post", "permit", "POST", "post"),
         rule("ask", "ask", "ask", "GET", ""),
+        rule("ask-post", "ask", "ask", "POST", "ask"),
         format!(
             "\n[[limit]]\nkind = \"*\"\nscope = \"platform\"\nmax = {max}\nper = \"{per}\"\nsource = \"a test\"\n"
         ),

@@ -1,0 +1,323 @@
+//! Approvals: the inbox. It takes a person's words, carries out what he said yes to and what waited for a
+//! slot, ends what nobody decided on, and starts the run that hears of it.
+//!
+//! All that is open stands in the store: after a crash this actor finds there what was approved and not
+//! sent, what waits for its time, and which strategy has not been told yet. Carrying out is the gateway's;
+//! here is only decided when. A word is on record, with who said it and when, before it is answered.
+//!
+//! It calls the gateway, the strategies, the alerts and the store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mm_core::approval::Event;
+use mm_core::id::{ActionId, Space};
+use mm_core::moment::Moment;
+use mm_store::{ReadError, Span};
+use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
+use tokio::task::JoinSet;
+
+use crate::alerts::Alerts;
+use crate::gateway::{Gateway, Walked};
+use crate::message::kinds;
+use crate::records::{ApprovalRow, ChangeRow, SettledTelling, Standing};
+use crate::shared::{CALL_TIMEOUT, Shared};
+use crate::strategies::{NotStarted, Strategies};
+
+mod words;
+
+pub use words::Undecided;
+
+/// No sleep is longer: a stepped clock or a suspended machine is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+/// What did not work is tried again so much later.
+const AGAIN_AFTER: Duration = Duration::from_secs(15);
+/// A strategy that is busy is told when it should be done.
+const BUSY_AFTER: Duration = Duration::from_secs(1);
+
+/// The way to the approvals.
+#[derive(Clone, Default)]
+pub struct Approvals(Handle<Msg>);
+
+/// What a person says of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Yes to what it shows.
+    Approve,
+    /// Yes to this body instead.
+    Edit(Vec<u8>),
+    /// No.
+    Reject,
+    /// He did it himself.
+    Done,
+    /// He did not do it himself.
+    NotDone,
+}
+
+/// What it is sent.
+pub enum Msg {
+    /// A person says something.
+    Say {
+        /// Whose question.
+        space: Space,
+        /// Which.
+        id: String,
+        /// What.
+        word: Word,
+        /// Who.
+        by: String,
+        /// Why, if he says so.
+        reason: Option<String>,
+        /// Where the question goes as it is then.
+        reply: Reply<Result<ApprovalRow, Undecided>>,
+    },
+    /// Look what is to be done; from a timer, or from whoever changed something.
+    Wake,
+    /// A walk without a run has ended; from itself.
+    Walked {
+        /// Which action's.
+        id: ActionId,
+        /// Whether it is to be looked at only later.
+        again: bool,
+    },
+}
+
+kinds!(Msg { Say => "say", Wake => "wake", Walked => "walked" });
+
+impl Approvals {
+    /// The actor's own handle, for the tree.
+    pub fn handle(&self) -> &Handle<Msg> {
+        &self.0
+    }
+
+    /// Makes it look what is to be done.
+    pub fn wake(&self) {
+        // If it is not running, it looks when it starts.
+        drop(self.0.cast(Msg::Wake));
+    }
+
+    /// Says something of a question; durable, with who said it, when this returns. What is approved is
+    /// sent after it.
+    ///
+    /// # Errors
+    /// The inner error says what stands against it.
+    pub async fn say(
+        &self,
+        space: &Space,
+        id: &str,
+        word: Word,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<Result<ApprovalRow, Undecided>, CallError> {
+        let (space, id, by) = (space.clone(), id.to_owned(), by.to_owned());
+        let reason = reason.map(str::to_owned);
+        self.0.call(|reply| Msg::Say { space, id, word, by, reason, reply }, CALL_TIMEOUT).await
+    }
+}
+
+/// The service.
+#[derive(Clone)]
+pub struct ApprovalsService {
+    /// What every service is handed.
+    pub shared: Shared,
+    /// Walks what is approved.
+    pub gateway: Gateway,
+    /// Whose runs hear of it.
+    pub strategies: Strategies,
+    /// Tell the owner.
+    pub alerts: Alerts,
+}
+
+/// What it knows.
+pub struct State {
+    walks: JoinSet<()>,
+    /// The actions that are being walked.
+    under_way: BTreeSet<ActionId>,
+    /// Those that failed in a way that may pass, and when they are looked at again.
+    rests: Vec<(ActionId, Moment)>,
+    timer: Option<tokio::task::JoinHandle<()>>,
+    /// Wakes it when something begins to wait or is settled elsewhere.
+    listener: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.listener.abort();
+        if let Some(timer) = &self.timer {
+            timer.abort();
+        }
+    }
+}
+
+impl Component for ApprovalsService {
+    type Msg = Msg;
+    type State = State;
+
+    async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
+        let (inbox, to) = (Arc::clone(&self.shared.inbox), me.clone());
+        let listener = tokio::spawn(async move {
+            loop {
+                inbox.notified().await;
+                drop(to.cast(Msg::Wake));
+            }
+        });
+        drop(me.cast(Msg::Wake));
+        let (walks, under_way) = (JoinSet::new(), BTreeSet::new());
+        Ok(State { walks, under_way, rests: Vec::new(), timer: None, listener })
+    }
+
+    async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
+        while state.walks.try_join_next().is_some() {}
+        match msg {
+            Msg::Say { space, id, word, by, reason, reply } => {
+                let said = self.say(&space, &id, word, &by, reason.as_deref()).await?;
+                reply.send(said);
+            }
+            Msg::Wake => {}
+            Msg::Walked { id, again } => {
+                state.under_way.remove(&id);
+                if again {
+                    state.rests.push((id, self.shared.now().plus(AGAIN_AFTER)));
+                }
+            }
+        }
+        let soonest = self.look(me, state).await?;
+        arm(me, state, soonest);
+        Ok(())
+    }
+}
+
+fn arm(me: &Handle<Msg>, state: &mut State, wait: Duration) {
+    if let Some(timer) = state.timer.take() {
+        timer.abort();
+    }
+    let me = me.clone();
+    state.timer = Some(tokio::spawn(async move {
+        tokio::time::sleep(wait.clamp(Duration::from_millis(1), SLEEP_MAX)).await;
+        drop(me.cast(Msg::Wake));
+    }));
+}
+
+/// What an open change wants.
+enum Want {
+    /// To be carried out.
+    Walk,
+    /// To be ended, as nobody decided or no slot came.
+    Expire,
+    /// That its strategy hears of it.
+    Tell,
+    /// Nothing before this moment.
+    Wait(Moment),
+    /// A person's word.
+    Nothing,
+}
+
+impl ApprovalsService {
+    /// Does what is due, and says how long nothing else is.
+    async fn look(&self, me: &Handle<Msg>, state: &mut State) -> Result<Duration, Fault> {
+        let (space, now) = (Space::default_owner(), self.shared.now());
+        state.rests.retain(|(_, until)| *until > now);
+        let mut soonest = SLEEP_MAX;
+        let found = self.shared.store.scan::<ChangeRow>(&space, Span::all(), usize::MAX)?;
+        for (id, row) in found.rows {
+            let id = ActionId::new(id);
+            if state.under_way.contains(&id) {
+                continue;
+            }
+            if let Some((_, until)) = state.rests.iter().find(|(own, _)| *own == id) {
+                soonest = soonest.min(until.since(now));
+                continue;
+            }
+            match self.want(&space, &row.value, now)? {
+                Want::Walk => self.walk(me, state, &space, id),
+                Want::Expire => self.expire(&space, &id, now).await?,
+                Want::Tell => {
+                    if !self.tell(&space, &id, &row.value).await {
+                        soonest = soonest.min(BUSY_AFTER);
+                    }
+                }
+                Want::Wait(until) => soonest = soonest.min(until.since(now)),
+                Want::Nothing => {}
+            }
+        }
+        Ok(soonest)
+    }
+
+    fn want(&self, space: &Space, row: &ChangeRow, now: Moment) -> Result<Want, ReadError> {
+        let by_time = |not_before: Option<Moment>, until: Option<Moment>| match (not_before, until) {
+            (_, Some(until)) if now >= until => Want::Expire,
+            (Some(at), _) if now < at => Want::Wait(at),
+            _ => Want::Walk,
+        };
+        Ok(match &row.standing {
+            Standing::Queued { not_before, until } => by_time(Some(*not_before), Some(*until)),
+            Standing::Asked { approval, not_before } => {
+                let asked = self.shared.store.get::<ApprovalRow>(space, approval)?;
+                let Some(item) = asked.map(|row| row.value.item) else { return Ok(Want::Nothing) };
+                use mm_core::approval::State as At;
+                match (item.state, item.ends_at()) {
+                    (At::Waiting, Some(ends)) if now < ends => Want::Wait(ends),
+                    (At::Waiting, _) => Want::Expire,
+                    (At::Approved, ends) => by_time(*not_before, ends),
+                    _ => Want::Nothing,
+                }
+            }
+            Standing::Settled { telling: SettledTelling::Due, .. } => Want::Tell,
+            Standing::Settled { .. } | Standing::Sending | Standing::Ambiguous => Want::Nothing,
+        })
+    }
+
+    /// Has an action walked beside the mailbox.
+    fn walk(&self, me: &Handle<Msg>, state: &mut State, space: &Space, id: ActionId) {
+        state.under_way.insert(id.clone());
+        let (gateway, me, space) = (self.gateway.clone(), me.clone(), space.clone());
+        state.walks.spawn(inherit(async move {
+            let again = match gateway.carry_out(&space, &id).await {
+                Ok(Ok(Walked::Done(_) | Walked::Refused(_) | Walked::Pending(_))) => false,
+                // Somebody else moved it, or a service failed: what it is now stands in the store.
+                Ok(Ok(Walked::Fenced)) => true,
+                Ok(Err(why)) => {
+                    tracing::warn!(action = %id, why, "what was approved is tried again later");
+                    true
+                }
+                Err(error) => {
+                    tracing::warn!(action = %id, %error, "what was approved is looked at again later");
+                    true
+                }
+            };
+            drop(me.cast(Msg::Walked { id, again }));
+        }));
+    }
+
+    /// Starts the run that hears of a settled change; `false` if that has to wait.
+    async fn tell(&self, space: &Space, id: &ActionId, row: &ChangeRow) -> bool {
+        match self.strategies.settled(space, &row.strategy, id).await {
+            Ok(Ok(run)) => {
+                tracing::info!(action = %id, %run, "a run hears of what was settled");
+                true
+            }
+            Ok(Err(NotStarted::Busy(_))) => false,
+            // Paused, out of use or not installed: it hears of it when it runs again.
+            Ok(Err(why)) => {
+                tracing::debug!(action = %id, %why, "a settled change waits for its strategy");
+                true
+            }
+            Err(error) => {
+                tracing::debug!(action = %id, %error, "a settled change waits for its strategy's host");
+                false
+            }
+        }
+    }
+}
+
+/// What a person's word is to a question.
+fn event(word: &Word, edited: Option<Event>) -> Event {
+    match (word, edited) {
+        (Word::Edit(_), Some(edited)) => edited,
+        (Word::Approve | Word::Edit(_), _) => Event::Approve,
+        (Word::Reject, _) => Event::Reject,
+        (Word::Done, _) => Event::Done,
+        (Word::NotDone, _) => Event::NotDone,
+    }
+}

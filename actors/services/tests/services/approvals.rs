@@ -1,0 +1,362 @@
+//! The inbox: what a person says yes to is what is sent, once; his strategy hears of it, once.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mm_core::action::{Action, Method, Request};
+use mm_core::activity::{ActionRecord, Stage};
+use mm_core::approval::State as At;
+use mm_core::id::{ActionId, Space};
+use mm_core::run::{RunRecord, Trigger};
+use mm_sdk::{Act, Report};
+use mm_services::approvals::{Undecided, Word};
+use mm_services::records::{ApprovalRow, ChangeRow};
+use mm_services::testing::{Bench, Machine, Said, Script, action, pack, url};
+use mm_store::Fault;
+
+const BY: &str = "operator (uid 1000)";
+
+fn asked_post(body: &str) -> Action {
+    let request = Request::new(Method::Post, url("/ask"), body.as_bytes().to_vec()).unwrap();
+    action("ask", request.header("content-type", "text/plain").unwrap())
+}
+
+type Notes = Arc<Mutex<Vec<String>>>;
+
+fn said(act: Option<Act>) -> String {
+    match act {
+        Some(Act::Done(answer)) => format!("done {}", answer.status),
+        Some(Act::Refused(refusal)) => format!("refused: {}", refusal.why),
+        Some(Act::Pending(id)) => format!("pending {id}"),
+        None => "nothing".to_owned(),
+    }
+}
+
+/// Asks for one post when a person starts it, and notes what it hears of it later.
+fn asker(notes: &Notes, body: &'static str) -> Script {
+    let notes = notes.clone();
+    Script::new("asker", move |cx| {
+        let notes = notes.clone();
+        Box::pin(async move {
+            let line = match cx.trigger().clone() {
+                Trigger::Settled(id) => format!("settled {}", said(cx.outcome(&id).await?)),
+                _ => said(Some(cx.act("ask", asked_post(body)).await?)),
+            };
+            notes.lock().unwrap().push(line.clone());
+            Ok(Report { errors: vec![line], ..Report::default() })
+        })
+    })
+}
+
+fn take(notes: &Notes) -> Vec<String> {
+    std::mem::take(&mut *notes.lock().unwrap())
+}
+
+/// A bench whose strategy has asked.
+fn asking(seed: u64) -> (Bench, Notes) {
+    let (mut bench, notes) = (Bench::new(seed), Notes::default());
+    bench.install(asker(&notes, "hello"));
+    bench.world.answer(|request| Said::status(201, request.path()));
+    bench.live(async |machine| machine.run("asker").await);
+    assert!(take(&notes)[0].starts_with("pending "));
+    assert_eq!(bench.world.count(), 0);
+    (bench, notes)
+}
+
+fn inbox(machine: &Machine) -> Vec<(String, ApprovalRow)> {
+    machine.rows::<ApprovalRow>()
+}
+
+fn waiting(machine: &Machine) -> (String, ApprovalRow) {
+    let mut open = inbox(machine);
+    open.retain(|(_, row)| row.item.state == At::Waiting);
+    assert_eq!(open.len(), 1, "{open:?}");
+    open.remove(0)
+}
+
+async fn say(machine: &Machine, id: &str, word: Word) -> Result<ApprovalRow, Undecided> {
+    let space = Space::default_owner();
+    machine.services.approvals.say(&space, id, word, BY, Some("because")).await.unwrap()
+}
+
+async fn heard(machine: &Machine, notes: &Notes, n: usize) -> Vec<String> {
+    machine.until("the strategy has heard", || notes.lock().unwrap().len() >= n).await;
+    machine.idle("asker").await;
+    take(notes)
+}
+
+fn settled_runs(machine: &Machine) -> usize {
+    let runs = machine.rows::<RunRecord>();
+    runs.iter().filter(|(_, run)| matches!(run.trigger, Trigger::Settled(_))).count()
+}
+
+#[test]
+fn what_is_sent_is_what_was_approved_byte_for_byte_and_its_strategy_hears_of_it_once() {
+    let (mut bench, notes) = asking(1);
+    bench.live(async |machine| {
+        let (id, row) = waiting(machine);
+        assert_eq!((row.rules[0].id.as_str(), row.rules[0].clause.as_str()), ("sim/ask-post", "you may"));
+        assert_eq!(row.request.body(), b"hello");
+        assert!(machine.alerts().iter().any(|(about, _)| about == "ask/sim/ask"));
+        let approved = say(machine, &id, Word::Approve).await.unwrap();
+        assert_eq!(approved.item.state, At::Approved);
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+        let log = machine.world.log();
+        assert_eq!(log.len(), 1);
+        assert_eq!((log[0].method, log[0].url.as_str()), (row.request.method(), row.request.url().as_str()));
+        assert_eq!(log[0].headers, row.request.headers());
+        assert_eq!(log[0].body, row.request.body());
+        let (_, record) = machine.rows::<ActionRecord>().remove(0);
+        assert_eq!((record.stage, record.request_hash), (Stage::Confirmed, row.request.hash()));
+        assert_eq!(inbox(machine)[0].1.item.state, At::Sent);
+        assert_eq!(inbox(machine)[0].1.item.said[0].by, BY);
+        let audit = machine.audit_of("approval.approved");
+        assert!(audit[0].contains(BY) && audit[0].contains("because"), "{audit:?}");
+        assert!(!machine.alerts().iter().any(|(about, _)| about == "ask/sim/ask"));
+        // The same word once more is no second act.
+        assert!(matches!(say(machine, &id, Word::Approve).await, Err(Undecided::NotTaken(..))));
+    });
+    bench.live(async |machine| {
+        machine.pass(Duration::from_secs(600)).await;
+        assert_eq!((machine.world.count(), settled_runs(machine)), (1, 1));
+        assert_eq!(take(&notes), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_was_edited_is_judged_again_and_sent_as_it_was_edited() {
+    let (mut bench, notes) = asking(2);
+    let rules = bench.rules.clone();
+    bench.live(async |machine| {
+        let (id, row) = waiting(machine);
+        // Forbidden as it is written now: the rules have it, nothing is approved.
+        rules.put("sim.toml", &pack(1000, "1d").replace("verdict = \"ask\"", "verdict = \"forbid\""));
+        let refused = say(machine, &id, Word::Edit(b"better".to_vec())).await;
+        let Err(Undecided::Refused(refusal)) = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal.rules, ["sim/ask-post"]);
+        rules.put("sim.toml", &pack(1000, "1d"));
+        let edited = say(machine, &id, Word::Edit(b"better".to_vec())).await.unwrap();
+        assert_ne!(edited.item.request, row.item.request);
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+        let log = machine.world.log();
+        assert_eq!((log.len(), log[0].body.as_slice()), (1, b"better".as_slice()));
+        assert_eq!(log[0].headers, edited.request.headers());
+        // What was proposed first has become that: proposed again, it is not sent.
+        machine.run("asker").await;
+        assert_eq!(take(&notes), ["done 201"]);
+        assert_eq!(machine.world.count(), 1);
+    });
+}
+
+#[test]
+fn a_no_is_a_no_to_the_very_same_change_as_well() {
+    let (mut bench, notes) = asking(3);
+    bench.live(async |machine| {
+        let (id, _) = waiting(machine);
+        say(machine, &id, Word::Reject).await.unwrap();
+        let heard = heard(machine, &notes, 1).await;
+        assert_eq!(heard, [format!("settled refused: its owner ({BY}) said no: because")]);
+        let (_, record) = machine.rows::<ActionRecord>().remove(0);
+        assert_eq!(record.stage, Stage::Blocked);
+        machine.run("asker").await;
+        assert!(take(&notes)[0].contains("the owner said no to the very same change"));
+        assert_eq!((machine.world.count(), inbox(machine).len()), (0, 1));
+    });
+}
+
+#[test]
+fn the_same_change_has_one_open_question() {
+    let (mut bench, notes) = asking(4);
+    bench.live(async |machine| {
+        let (_, row) = waiting(machine);
+        for _ in 0..3 {
+            machine.run("asker").await;
+            assert_eq!(take(&notes), [format!("pending {}", row.action)]);
+        }
+        assert_eq!(inbox(machine).len(), 1);
+        assert_eq!(machine.audit_of("action.known").len(), 3);
+    });
+}
+
+/// The rules ask for another reason than the one it was approved under: that is another question.
+#[test]
+fn a_yes_is_worth_nothing_when_the_rules_have_changed() {
+    let (mut bench, notes) = asking(5);
+    let rules = bench.rules.clone();
+    bench.live(async |machine| {
+        let (first, _) = waiting(machine);
+        rules.put("sim.toml", &pack(1000, "1d").replace("you may", "you may, if you are kind"));
+        say(machine, &first, Word::Approve).await.unwrap();
+        machine.until("it is asked anew", || inbox(machine).len() == 2).await;
+        let (second, row) = waiting(machine);
+        assert_eq!(row.rules[0].clause, "you may, if you are kind");
+        let old = inbox(machine).into_iter().find(|(id, _)| *id == first).unwrap().1;
+        assert_eq!(old.item.state, At::Superseded);
+        assert_eq!(machine.world.count(), 0);
+        say(machine, &second, Word::Approve).await.unwrap();
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+        assert_eq!((machine.world.count(), settled_runs(machine)), (1, 1));
+    });
+}
+
+#[test]
+fn what_nobody_decides_on_ends_and_its_strategy_hears_of_it() {
+    let (mut bench, notes) = asking(6);
+    bench.live(async |machine| {
+        let (id, row) = waiting(machine);
+        machine.pass(row.item.expires.since(machine.now()) + Duration::from_secs(120)).await;
+        let heard = heard(machine, &notes, 1).await;
+        assert!(heard[0].contains("nobody decided on it in time"), "{heard:?}");
+        assert_eq!(inbox(machine)[0].1.item.state, At::Expired);
+        assert!(machine.alerts().iter().any(|(about, _)| about.starts_with("expired/")));
+        assert!(matches!(say(machine, &id, Word::Approve).await, Err(Undecided::NotTaken(..))));
+        // Nothing has happened, so it may be asked about again.
+        machine.run("asker").await;
+        assert!(take(&notes)[0].starts_with("pending "));
+        assert_eq!((inbox(machine).len(), machine.world.count()), (2, 0));
+    });
+}
+
+#[test]
+fn what_a_person_must_do_himself_waits_for_his_word_and_is_never_sent() {
+    let (mut bench, notes) = (Bench::new(7), Notes::default());
+    let by_owner = pack(1000, "1d").replace("verdict = \"ask\"", "verdict = \"ask\"\nby = \"owner\"");
+    bench.rules.put("sim.toml", &by_owner);
+    bench.install(asker(&notes, "hello"));
+    bench.live(async |machine| {
+        machine.run("asker").await;
+        take(&notes);
+        let (id, row) = waiting(machine);
+        assert!(row.item.by_owner);
+        let handed = say(machine, &id, Word::Approve).await.unwrap();
+        assert_eq!(handed.item.state, At::Handed);
+        machine.pass(Duration::from_secs(3600)).await;
+        assert_eq!(machine.world.count(), 0);
+        say(machine, &id, Word::Done).await.unwrap();
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 0"]);
+        let (_, record) = machine.rows::<ActionRecord>().remove(0);
+        assert_eq!(record.stage, Stage::Confirmed);
+        assert_eq!((machine.world.count(), settled_runs(machine)), (0, 1));
+    });
+}
+
+/// A full limit past the run's time: the change waits for its slot, and is judged again then.
+#[test]
+fn what_finds_no_slot_in_its_runs_time_is_queued_and_carried_out_later() {
+    let (mut bench, notes) = (Bench::new(8), Notes::default());
+    bench.rules.put("sim.toml", &pack(1, "1h"));
+    let out = notes.clone();
+    bench.install(Script::new("asker", move |cx| {
+        let notes = out.clone();
+        Box::pin(async move {
+            let line = match cx.trigger().clone() {
+                Trigger::Settled(id) => format!("settled {}", said(cx.outcome(&id).await?)),
+                _ => {
+                    mm_services::testing::read(cx, "read", "/a").await?;
+                    said(Some(cx.act("post", mm_services::testing::post("/post", "x")).await?))
+                }
+            };
+            notes.lock().unwrap().push(line);
+            Ok(Report::default())
+        })
+    }));
+    bench.live(async |machine| {
+        machine.run("asker").await;
+        assert!(take(&notes)[0].starts_with("pending "));
+        assert_eq!(machine.world.paths(), ["GET /a"]);
+        let (_, record) = machine.rows::<ActionRecord>().remove(0);
+        assert_eq!((record.step.as_str(), record.stage), ("post", Stage::Pending));
+        assert!(record.error.unwrap().contains("waits until"));
+    });
+    // Over a kill, too.
+    bench.live(async |machine| {
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 200"]);
+        assert_eq!(machine.world.paths(), ["GET /a", "POST /post"]);
+        assert!(inbox(machine).is_empty());
+    });
+}
+
+/// Wherever the disk dies from the yes to the word to the strategy: sent at most once, and what was
+/// approved and not sent is found again and sent; its strategy hears of it once.
+#[test]
+fn wherever_the_disk_dies_after_a_yes_it_is_sent_once_and_told_once() {
+    let (asked, notes) = asking(9);
+    let mut deaths = 0;
+    for at in 1.. {
+        let mut bench = asked.fork();
+        take(&notes);
+        let memory = bench.memory.clone();
+        let died = bench.live(async |machine| {
+            let (id, _) = waiting(machine);
+            memory.inject(Fault::DeadAt(at));
+            let space = Space::default_owner();
+            drop(machine.services.approvals.say(&space, &id, Word::Approve, BY, None).await);
+            let told = || !machine.store.is_running() || settled_over(machine);
+            machine.until("it is over", told).await;
+            !machine.store.is_running()
+        });
+        bench.live(async |machine| {
+            if inbox(machine).iter().any(|(_, row)| row.item.state == At::Waiting) {
+                // The yes was never acknowledged; the owner says it again.
+                let (id, _) = waiting(machine);
+                say(machine, &id, Word::Approve).await.unwrap();
+            }
+            let (_, row) = machine.rows::<ActionRecord>().remove(0);
+            let ambiguous = row.stage == Stage::Ambiguous;
+            if !ambiguous {
+                machine.until("it is over", || settled_over(machine)).await;
+            }
+            machine.idle("asker").await;
+            let (_, record) = machine.rows::<ActionRecord>().remove(0);
+            let sent = machine.world.count();
+            match record.stage {
+                Stage::Confirmed => assert_eq!((sent, settled_runs(machine)), (1, 1), "dead at {at}"),
+                Stage::Ambiguous => assert!(sent <= 1 && settled_runs(machine) == 0, "dead at {at}"),
+                stage => panic!("dead at {at}: {stage:?}"),
+            }
+            machine.audit();
+        });
+        if !died {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 8, "only {deaths} operations were tried");
+}
+
+fn settled_over(machine: &Machine) -> bool {
+    let runs = machine.rows::<RunRecord>();
+    runs.iter().any(|(_, run)| matches!(run.trigger, Trigger::Settled(_)) && run.outcome.is_some())
+}
+
+/// While the store takes nothing, nothing is permitted and nothing leaves.
+#[test]
+fn where_nothing_can_be_put_on_record_nothing_is_sent() {
+    let (asked, _) = asking(10);
+    let mut bench = asked.fork();
+    let memory = bench.memory.clone();
+    bench.live(async |machine| {
+        memory.inject(Fault::DeadAt(1));
+        let space = Space::default_owner();
+        let (id, _) = waiting(machine);
+        drop(machine.services.approvals.say(&space, &id, Word::Approve, BY, None).await);
+        drop(machine.services.gateway.carry_out(&space, &ActionId::new("none")).await);
+        machine.pass(Duration::from_secs(60)).await;
+    });
+    assert_eq!(bench.world.count(), 0);
+}
+
+#[test]
+fn a_question_that_is_not_there_is_said_in_a_sentence() {
+    let (mut bench, _) = asking(11);
+    bench.live(async |machine| {
+        let unknown = say(machine, "nothing", Word::Approve).await;
+        assert_eq!(unknown, Err(Undecided::Unknown("nothing".into())));
+        // By its action's id it is found as well.
+        let (_, row) = waiting(machine);
+        let taken = say(machine, row.action.as_str(), Word::Reject).await.unwrap();
+        assert_eq!(taken.item.state, At::Rejected);
+        let changes = machine.rows::<ChangeRow>();
+        assert!(changes[0].1.settled_at().is_some());
+    });
+}
