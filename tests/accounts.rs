@@ -41,6 +41,13 @@ method = ["GET"]
 url = ["https://api.example.com/*"]
 [rule.obligations]
 user_agent = "money-machine-test"
+
+[[limit]]
+kind = "*"
+scope = "platform"
+max = 100
+per = "1d"
+source = "made for a test"
 "#;
 
 fn home() -> Home {
