@@ -11,6 +11,11 @@ use crate::moment::Moment;
 const LEAST: Duration = Duration::from_secs(60);
 /// The longest that a growing cool-down gets by itself.
 const GROWN_MOST: Duration = Duration::from_secs(3_600);
+/// After so many in a row that name no time, it is given up for [`GIVEN_UP_FOR`], and a person must look:
+/// going on "may result in the banning of your integration" (the same page).
+const GIVE_UP_AFTER: u32 = 7;
+/// How long a platform that was given up is left alone before one act looks again.
+const GIVEN_UP_FOR: Duration = Duration::from_secs(86_400);
 /// The longest that a platform is believed: a header of a century is a mistake.
 const BELIEVED_MOST: Duration = Duration::from_secs(30 * 86_400);
 
@@ -20,9 +25,44 @@ pub struct CoolDown {
     until: Option<Moment>,
     seen: Moment,
     strikes: u32,
+    /// What a trusted wall clock showed when it was stored; `None` if none was trusted.
+    wall: Option<Moment>,
 }
 
 impl CoolDown {
+    /// A state of the first version of the schema, which took every wall clock at its word.
+    pub fn of_version_1(until: Option<Moment>, seen: Moment, strikes: u32) -> Self {
+        Self { until, seen, strikes, wall: Some(seen) }
+    }
+
+    /// To be called before it is stored, with what a trusted wall clock shows.
+    pub fn stored_at(&mut self, wall: Option<Moment>) {
+        self.wall = wall;
+    }
+
+    /// What a trusted wall clock showed when it was stored.
+    pub fn wall(&self) -> Option<Moment> {
+        self.wall
+    }
+
+    /// Takes up what another life stored, when `passed` has certainly passed since then and it is now
+    /// `now`: how the two lives' clocks differ is of no matter.
+    pub fn take_up(&mut self, now: Moment, passed: Duration) {
+        let then = self.seen.plus(passed);
+        self.until = self.until.map(|until| now.plus(until.since(then))).filter(|until| *until > now);
+        self.seen = now;
+    }
+
+    /// As was found out later, `passed` more had passed before it was taken up.
+    pub fn had_passed(&mut self, passed: Duration, now: Moment) {
+        self.until = self.until.map(|until| until.minus(passed)).filter(|until| *until > now);
+    }
+
+    /// Whether so many in a row said "too fast" without a time that it is given up.
+    pub fn is_given_up(&self) -> bool {
+        self.strikes >= GIVE_UP_AFTER
+    }
+
     /// Until when nothing is sent; `None` if something may be.
     pub fn until(&self, now: Moment) -> Option<Moment> {
         let mut copy = *self;
@@ -38,6 +78,7 @@ impl CoolDown {
         let grown = LEAST.saturating_mul(1 << (self.strikes - 1).min(10)).min(GROWN_MOST);
         let wait = match retry_after {
             Some(named) => named.clamp(Duration::from_secs(1), BELIEVED_MOST),
+            None if self.is_given_up() => GIVEN_UP_FOR,
             None => grown,
         };
         let until = now.plus(wait).max(self.until.unwrap_or(now));
@@ -89,17 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn without_a_named_time_it_grows_from_a_minute_to_an_hour_and_a_success_forgives() {
+    fn without_a_named_time_it_grows_from_a_minute_is_given_up_and_a_success_forgives() {
         let mut cool = CoolDown::default();
         let mut now = at(0);
         let mut waits = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..8 {
             let until = cool.on_limited(None, now);
             waits.push(until.since(now).as_secs());
             now = until;
         }
-        assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
+        assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 86_400, 86_400]);
+        assert!(cool.is_given_up());
         cool.on_success(now);
+        assert!(!cool.is_given_up());
         assert_eq!(cool.on_limited(None, now).since(now).as_secs(), 60);
     }
 
@@ -119,6 +162,24 @@ mod tests {
         cool.on_limited(Some(Duration::from_secs(100)), at(10_000));
         cool.on_success(at(10_060));
         assert_eq!(cool.until(at(0)), Some(at(40)));
+    }
+
+    #[test]
+    fn in_another_life_what_was_left_to_wait_is_left_but_for_what_has_passed() {
+        let mut cool = CoolDown::default();
+        cool.on_limited(Some(Duration::from_secs(100)), at(10_000));
+        let taken_up = |now: u64, passed: u64| {
+            let mut copy = cool;
+            copy.take_up(at(now), Duration::from_secs(passed));
+            copy.until(at(now)).map(|until| until.since(at(now)).as_secs())
+        };
+        assert_eq!(taken_up(10_000, 0), Some(100));
+        assert_eq!(taken_up(90_000, 0), Some(100), "a clock that is not trusted");
+        assert_eq!(taken_up(0, 60), Some(40), "whatever the clock shows");
+        assert_eq!(taken_up(10_000, 101), None);
+        cool.take_up(at(20_000), Duration::ZERO);
+        cool.had_passed(Duration::from_secs(30), at(20_010));
+        assert_eq!(cool.until(at(20_010)), Some(at(20_070)));
     }
 
     #[test]
