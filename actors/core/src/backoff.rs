@@ -74,7 +74,7 @@ pub struct RetryBudget {
 }
 
 /// So many retries there may be in a window, however few the acts.
-pub const RETRIES_LEAST: u32 = 3;
+pub const RETRIES_LEAST: u32 = 6;
 /// One in so many acts may be a retry.
 pub const ACTS_A_RETRY: u32 = 10;
 /// The grain of the window, and how many of them it has.
@@ -135,13 +135,13 @@ mod tests {
         let mut budget = RetryBudget::default();
         let at = Duration::from_secs;
         let tries = |budget: &mut RetryBudget, s| (0..50).filter(|_| budget.may_retry(at(s))).count();
-        assert_eq!(tries(&mut budget, 0), 3);
+        assert_eq!(tries(&mut budget, 0), 6);
         assert_eq!(tries(&mut budget, 599), 0);
-        assert_eq!(tries(&mut budget, 600), 3);
+        assert_eq!(tries(&mut budget, 600), 6);
         for _ in 0..100 {
             budget.acted(at(601));
         }
-        assert_eq!(tries(&mut budget, 602), 7, "a tenth of a hundred, three of which are used");
+        assert_eq!(tries(&mut budget, 602), 4, "a tenth of a hundred, six of which are used");
     }
 
     proptest! {

@@ -253,14 +253,21 @@ impl QuotaState {
 
     /// Whether there is room for one, without spending it.
     pub fn room(&mut self, quota: &Quota, now: Moment) -> Spend {
+        self.room_for(quota, Priority::SYSTEM, now)
+    }
+
+    /// Whether there is room for one of this priority, without spending it: the last share is not for all.
+    pub fn room_for(&mut self, quota: &Quota, priority: Priority, now: Moment) -> Spend {
         self.advance(quota, now);
-        if quota.max == 0 {
+        let most = quota.most_for(priority);
+        if most == 0 {
             return Spend::Full { retry_at: None, learned: false };
         }
-        if self.used() >= u64::from(quota.max) {
-            return Spend::Full { retry_at: self.frees_at(quota), learned: false };
+        if self.used() >= u64::from(most) {
+            return Spend::Full { retry_at: self.down_to(quota, most - 1), learned: false };
         }
-        match self.lowered.iter().filter(|lowered| lowered.left == 0).map(|lowered| lowered.until).max() {
+        let kept = quota.max - most;
+        match self.lowered.iter().filter(|lowered| lowered.left <= kept).map(|lowered| lowered.until).max() {
             Some(until) => Spend::Full { retry_at: Some(until), learned: true },
             None => Spend::Granted,
         }
@@ -272,8 +279,9 @@ impl QuotaState {
         Self { seen, rows, lowered, wall: Some(seen) }
     }
 
-    /// To be called before it is stored, with what a trusted wall clock shows.
-    pub fn stored_at(&mut self, wall: Option<Moment>) {
+    /// To be called before it is stored, with what a trusted wall clock shows at `now`.
+    pub fn stored_at(&mut self, now: Moment, wall: Option<Moment>) {
+        self.move_to(now);
         self.wall = wall;
     }
 
@@ -313,6 +321,17 @@ impl QuotaState {
         self.rows.retain(|(_, n)| *n > 0);
         self.rows.append(&mut freed);
         self.rows.sort_unstable();
+    }
+
+    /// Whether nothing is spent and nothing learnt.
+    pub fn is_blank(&self) -> bool {
+        self.rows.is_empty() && self.lowered.is_empty()
+    }
+
+    /// What headers taught and is not over: until when, and how many are left until then.
+    pub fn lowered(&self, now: Moment) -> Vec<(Moment, u32)> {
+        let all = self.lowered.iter().filter(|lowered| lowered.until > now);
+        all.map(|lowered| (lowered.until, lowered.left)).collect()
     }
 
     /// How many may be spent now.
@@ -359,20 +378,14 @@ impl QuotaState {
         self.rows.iter().map(|(_, n)| u64::from(*n)).sum()
     }
 
-    /// When enough rows have stopped counting for one more.
-    fn frees_at(&self, quota: &Quota) -> Option<Moment> {
-        let mut over = (self.used() + 1).saturating_sub(u64::from(quota.max));
-        for (at, n) in &self.rows {
-            over = over.saturating_sub(u64::from(*n));
-            if over == 0 {
-                return Some(free_after(*at, quota.per_ms));
-            }
-        }
-        None
-    }
-
     /// Moves to `now`: forgets what no longer counts; if the clock went back, moves all with it.
     fn advance(&mut self, quota: &Quota, now: Moment) {
+        self.move_to(now);
+        self.rows.retain(|(at, _)| free_after(*at, quota.per_ms) > now);
+        self.lowered.retain(|lowered| lowered.until > now);
+    }
+
+    fn move_to(&mut self, now: Moment) {
         if now < self.seen {
             let back = self.seen.since(now);
             for (at, _) in &mut self.rows {
@@ -383,8 +396,6 @@ impl QuotaState {
             }
         }
         self.seen = now;
-        self.rows.retain(|(at, _)| free_after(*at, quota.per_ms) > now);
-        self.lowered.retain(|lowered| lowered.until > now);
     }
 
     fn spend(&mut self, quota: &Quota, now: Moment) {

@@ -25,39 +25,9 @@ pub struct CoolDown {
     until: Option<Moment>,
     seen: Moment,
     strikes: u32,
-    /// What a trusted wall clock showed when it was stored; `None` if none was trusted.
-    wall: Option<Moment>,
 }
 
 impl CoolDown {
-    /// A state of the first version of the schema, which took every wall clock at its word.
-    pub fn of_version_1(until: Option<Moment>, seen: Moment, strikes: u32) -> Self {
-        Self { until, seen, strikes, wall: Some(seen) }
-    }
-
-    /// To be called before it is stored, with what a trusted wall clock shows.
-    pub fn stored_at(&mut self, wall: Option<Moment>) {
-        self.wall = wall;
-    }
-
-    /// What a trusted wall clock showed when it was stored.
-    pub fn wall(&self) -> Option<Moment> {
-        self.wall
-    }
-
-    /// Takes up what another life stored, when `passed` has certainly passed since then and it is now
-    /// `now`: how the two lives' clocks differ is of no matter.
-    pub fn take_up(&mut self, now: Moment, passed: Duration) {
-        let then = self.seen.plus(passed);
-        self.until = self.until.map(|until| now.plus(until.since(then))).filter(|until| *until > now);
-        self.seen = now;
-    }
-
-    /// As was found out later, `passed` more had passed before it was taken up.
-    pub fn had_passed(&mut self, passed: Duration, now: Moment) {
-        self.until = self.until.map(|until| until.minus(passed)).filter(|until| *until > now);
-    }
-
     /// Whether so many in a row said "too fast" without a time that it is given up.
     pub fn is_given_up(&self) -> bool {
         self.strikes >= GIVE_UP_AFTER
@@ -162,24 +132,6 @@ mod tests {
         cool.on_limited(Some(Duration::from_secs(100)), at(10_000));
         cool.on_success(at(10_060));
         assert_eq!(cool.until(at(0)), Some(at(40)));
-    }
-
-    #[test]
-    fn in_another_life_what_was_left_to_wait_is_left_but_for_what_has_passed() {
-        let mut cool = CoolDown::default();
-        cool.on_limited(Some(Duration::from_secs(100)), at(10_000));
-        let taken_up = |now: u64, passed: u64| {
-            let mut copy = cool;
-            copy.take_up(at(now), Duration::from_secs(passed));
-            copy.until(at(now)).map(|until| until.since(at(now)).as_secs())
-        };
-        assert_eq!(taken_up(10_000, 0), Some(100));
-        assert_eq!(taken_up(90_000, 0), Some(100), "a clock that is not trusted");
-        assert_eq!(taken_up(0, 60), Some(40), "whatever the clock shows");
-        assert_eq!(taken_up(10_000, 101), None);
-        cool.take_up(at(20_000), Duration::ZERO);
-        cool.had_passed(Duration::from_secs(30), at(20_010));
-        assert_eq!(cool.until(at(20_010)), Some(at(20_070)));
     }
 
     #[test]
