@@ -9,7 +9,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("tidy", &["alerts"]),
     ("audit", &[]),
     ("accounts", &[]),
-    ("limiter", &["alerts"]),
+    ("limiter", &[]),
     ("compliance", &["alerts"]),
     ("platforms", &[]),
     ("gateway", &["accounts", "alerts", "compliance", "limiter", "platforms"]),

@@ -406,12 +406,8 @@ impl Services {
                 move || AccountsService(shared.clone())
             }))
             .with(permanent("limiter", "keeps every quota, over restarts", self.limiter.handle(), {
-                let (shared, limiter, alerts) = (with(), self.limiter.clone(), self.alerts.clone());
-                move || LimiterService {
-                    shared: shared.clone(),
-                    limiter: limiter.clone(),
-                    alerts: alerts.clone(),
-                }
+                let shared = with();
+                move || LimiterService(shared.clone())
             }))
             .with(permanent("compliance", "judges actions and mints permits", self.compliance.handle(), {
                 let (shared, alerts) = (with(), self.alerts.clone());

@@ -16,6 +16,7 @@ pub(super) struct Query {
     open: Option<bool>,
     repo: Option<String>,
     commenter: Option<String>,
+    author: Option<String>,
     words: Vec<String>,
 }
 
@@ -36,6 +37,9 @@ impl Query {
                 ("type" | "is", "issue") => {}
                 ("repo", _) => query.repo = Some(value),
                 ("commenter", _) => query.commenter = Some(value),
+                // Whom nobody knows cannot be searched for.
+                ("author", name) if name.starts_with("gone-") => return None,
+                ("author", _) => query.author = Some(value),
                 _ => return None,
             }
         }
@@ -54,6 +58,7 @@ impl Query {
             && self.open.is_none_or(|open| issue.is_open(as_of_ms) == open)
             && self.repo.as_ref().is_none_or(|wanted| repo.full_name.eq_ignore_ascii_case(wanted))
             && self.commenter.as_ref().is_none_or(commented)
+            && self.author.as_ref().is_none_or(|who| issue.author().eq_ignore_ascii_case(who))
             && self.words.iter().all(|word| text.contains(word.as_str()))
     }
 }
@@ -86,6 +91,6 @@ mod tests {
         let query = Query::parse("label:\"💎 Bounty\" state:open type:issue csv").expect("known qualifiers");
         assert_eq!(query.labels, ["💎 Bounty"]);
         assert_eq!((query.open, query.words.as_slice()), (Some(true), &["csv".to_owned()][..]));
-        assert_eq!(Query::parse("label:bounty author:me"), None);
+        assert_eq!(Query::parse("label:bounty assignee:me"), None);
     }
 }

@@ -322,7 +322,7 @@ fn whoever_may_not_is_told_why() {
             "Unable to create comment because issue is locked.",
         ),
         (ask(good, "GET", "https://api.github.com/repos/no/where/issues/1", vec![]), 404, "Not Found"),
-        (ask(good, "GET", &format!("{SEARCH}%20author%3Ame"), vec![]), 422, "Validation Failed"),
+        (ask(good, "GET", &format!("{SEARCH}%20author%3Agone-octo"), vec![]), 422, "Validation Failed"),
     ] {
         assert_eq!(asked, (status, message.to_owned()));
     }

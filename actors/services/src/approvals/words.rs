@@ -5,6 +5,7 @@ use mm_core::action::BadRequest;
 use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::answer::Answer;
 use mm_core::approval::{Event, NotTaken, State as At};
+use mm_core::blank;
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, Space};
@@ -35,6 +36,9 @@ pub enum Undecided {
     /// What it was about is gone or does not open.
     #[error("what approval `{0}` is about is gone; reject it, or wait until its strategy proposes it again")]
     Gone(String),
+    /// It is a draft with a blank that only a person can fill in.
+    #[error("approval `{0}` has a blank to fill in: {1}; write it with `approvals edit {0}`")]
+    Blank(String, String),
     /// The edited request is none.
     #[error("what you wrote cannot be sent: {0}")]
     Bad(BadRequest),
@@ -91,6 +95,11 @@ impl ApprovalsService {
             };
             if let Some(edited) = edited {
                 (row.request, change.action) = (edited.request, edited.action);
+            }
+            if row.item.state == At::Approved
+                && let Some(what) = blank::in_body(row.request.body())
+            {
+                return Ok(Err(Undecided::Blank(found.id.clone(), what)));
             }
             let written = self.written(space, &found, &row, change, by, reason.as_deref(), now)?;
             match self.shared.store.commit(written).await {
