@@ -12,6 +12,7 @@ bench:
     cargo bench --bench messages
     cargo bench --bench supervision
     cargo bench --bench road
+    cargo bench --bench limiter
     cargo bench --bench feeds
     cargo bench --bench daemon
 

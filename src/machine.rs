@@ -169,6 +169,7 @@ impl Machine {
                 make: make.clone(),
                 enabled: own.enabled,
                 priority: u32::from(own.priority),
+                daily_actions_max: own.max_daily_actions,
                 schedule,
                 schedule_text,
                 place: own.config.origin("").map(ToString::to_string),

@@ -120,6 +120,8 @@ pub struct Strategy {
     /// Whether the configuration enables it; the owner's later word, in the store, outweighs it.
     pub enabled: bool,
     pub priority: u32,
+    /// At most so many of its actions in 24 hours, if the owner said so.
+    pub daily_actions_max: Option<u32>,
     /// As it was written.
     pub schedule: String,
     /// What its host says, where one runs.

@@ -62,6 +62,7 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             let config = ops.config.read().unwrap_or_else(PoisonError::into_inner);
             Ok(json!({ "config": config.0, "text": config.1 }))
         }
+        ("GET", ["queue"]) => Ok(super::limits::queue(ops).await?),
         ("GET", ["actors"]) => Ok(value(&actor::tree(tree(ops)?, ops.services.shared.now()))?),
         ("GET", ["actors", "show"]) => {
             let (tree, path) = (tree(ops)?, actor_path(&question)?);
@@ -163,6 +164,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             about: (installed.make)().about(),
             enabled: installed.enabled,
             priority: installed.priority,
+            daily_actions_max: installed.daily_actions_max,
             schedule: installed.schedule_text.clone(),
             live,
         });

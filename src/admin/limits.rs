@@ -43,6 +43,13 @@ pub(super) async fn say(
     page.unwrap_or_else(|| Err(Problem::Unknown(platform.to_owned())))
 }
 
+/// Who waits for room. A limiter that does not answer has lost its queue.
+pub(super) async fn queue(ops: &Ops) -> Result<Value, Problem> {
+    let waiting = ops.services.limiter.queue().await.map_err(|error| down(ops, &error))?;
+    let views: Vec<limit::WaitingView> = waiting.into_iter().map(Into::into).collect();
+    serde_json::to_value(views).map_err(|error| Problem::Failed(error.to_string()))
+}
+
 /// That nothing was released, and what holds instead.
 fn nothing(reader: &Reader, id: &PlatformId, lane: &Lane) -> Result<String, Problem> {
     let held = limit::breakers(reader, Some(id.as_str()))?;

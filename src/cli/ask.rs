@@ -200,6 +200,7 @@ fn reader(
         views::Strategy {
             enabled: own.enabled,
             priority: u32::from(own.priority),
+            daily_actions_max: own.max_daily_actions,
             schedule: own.schedule.unwrap_or_else(|| about.schedule.to_owned()),
             about,
             live: None,

@@ -8,7 +8,7 @@ use super::print::{self, line, minute_or, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
 use crate::views::Question;
-use crate::views::limit::{LimitPage, LimitView};
+use crate::views::limit::{LimitPage, LimitView, WaitingView};
 
 /// Shows what is left of every quota, and takes platforms out of use
 #[derive(Debug, Subcommand)]
@@ -20,10 +20,23 @@ use crate::views::limit::{LimitPage, LimitView};
 pub enum Verb {
     /// Lists all of them
     #[command(
-        long_about = "Lists every quota: how much is used and left, and when all of it is there again.",
+        long_about = "Lists every quota: how much is used and left, and when all of it is there again; who is paused because \
+            one is nearly used; and who waits for room, with when each comes if those before it come as soon as they may. \
+            The last tenth of a quota of an hour or longer is kept for what matters more: strategies of priority 1 may \
+            use half of it, the machine's own acts all.",
         after_long_help = examples("money-machine limits list\nmoney-machine limits list --json")
     )]
     List {
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Lists who waits for room
+    #[command(
+        long_about = "Lists the acts that wait for room in a quota, in the order in which they are looked at: by priority, \
+            strategies of one priority in turns, then by deadline. Whoever was passed over eight times goes first.",
+        after_long_help = examples("money-machine limits queue\nmoney-machine limits queue --json")
+    )]
+    Queue {
         #[command(flatten)]
         json: Json,
     },
@@ -94,7 +107,18 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
     match verb {
         Verb::List { json } => {
             let told = asker.read(&Question::of(&["limits"]))?;
-            if json.json { print::json(&told.body)? } else { print::out(&rows(&told.view::<Vec<_>>()?))? }
+            if json.json {
+                print::json(&told.body)?;
+            } else {
+                let waiting = asker.read(&Question::of(&["queue"]))?.view::<Vec<_>>()?;
+                let waiting =
+                    if waiting.is_empty() { String::new() } else { format!("\n{}", queue(&waiting)) };
+                print::out(&format!("{}{waiting}", rows(&told.view::<Vec<_>>()?)))?;
+            }
+        }
+        Verb::Queue { json } => {
+            let told = asker.read(&Question::of(&["queue"]))?;
+            if json.json { print::json(&told.body)? } else { print::out(&queue(&told.view::<Vec<_>>()?))? }
         }
         Verb::Show { platform, json } => {
             let told = asker.read(&Question::of(&["limits", &platform]))?;
@@ -157,17 +181,46 @@ pub(super) fn rows(limits: &[LimitView]) -> String {
             limit.used.to_string(),
             limit.left.to_string(),
             minute_or(limit.whole_at.as_ref(), "now"),
+            limit.paused.clone().unwrap_or_default(),
             line(&limit.source, 120),
         ]
     };
     let rows: Vec<Vec<String>> = limits.iter().map(row).collect();
-    table(&["platform", "limit", "used", "left", "whole at", "written in"], &rows)
+    table(&["platform", "limit", "used", "left", "whole at", "paused", "written in"], &rows)
+}
+
+pub(super) fn queue(waiting: &[WaitingView]) -> String {
+    let row = |one: &WaitingView| {
+        vec![
+            line(&one.action, 100),
+            one.priority.to_string(),
+            one.platform.clone(),
+            one.layer.clone(),
+            minute_or(one.eta.as_ref(), "never"),
+            minute_or(Some(&one.until), ""),
+            line(&one.limit, 100),
+        ]
+    };
+    let rows: Vec<Vec<String>> = waiting.iter().map(row).collect();
+    table(&["waits", "priority", "platform", "layer", "comes at", "gives up at", "for"], &rows)
 }
 
 pub(super) fn page(page: &LimitPage) -> String {
     let mut text = format!("{}: {}\n\n{}", page.platform, line(&page.about, 300), rows(&page.limits));
+    for limit in &page.limits {
+        for lowered in &limit.lowered {
+            let (quota, left) = (line(&limit.quota, 100), lowered.left);
+            text.push_str(&format!("{quota}: the platform says {left} are left until {}\n", lowered.until));
+        }
+    }
     for cool_down in &page.cool_downs {
-        text.push_str(&format!("{} is left alone until {}\n", line(&cool_down.who, 140), cool_down.until));
+        let why =
+            if cool_down.given_up { ": it said \"too fast\" again and again; look at its site" } else { "" };
+        text.push_str(&format!(
+            "{} is left alone until {}{why}\n",
+            line(&cool_down.who, 140),
+            cool_down.until
+        ));
     }
     text.push_str(&held(page));
     text

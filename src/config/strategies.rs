@@ -132,6 +132,9 @@ impl Draft<'_> {
         let outcome = match name {
             "enabled" => values::truth(node).map(|on| self.of(id).enabled = on),
             "priority" => values::number(node, 1, 1000).map(|priority| self.of(id).priority = priority),
+            "max_daily_actions" => {
+                values::number(node, 1, 1_000_000).map(|max| self.of(id).max_daily_actions = Some(max))
+            }
             "schedule" => self.schedule(node).map(|schedule| self.of(id).schedule = Some(schedule)),
             _ => return self.free(id, &key, node),
         };

@@ -129,6 +129,8 @@ pub struct Strategy {
     pub enabled: bool,
     /// 1 is the most important, 1000 the least.
     pub priority: u16,
+    /// At most so many of its actions in 24 hours; `None`: as many as all together may do.
+    pub max_daily_actions: Option<u32>,
     /// Checked by the scheduler's own parser; `None`: what the strategy proposes.
     pub schedule: Option<String>,
     /// Free-form; the strategy checks it and tells mistakes through [`Free::mistake`].
@@ -140,7 +142,14 @@ pub struct Strategy {
 impl Default for Strategy {
     /// Installed but not spoken of: off until its owner switches it on.
     fn default() -> Strategy {
-        Strategy { enabled: false, priority: 100, schedule: None, config: Free::default(), installed: false }
+        Strategy {
+            enabled: false,
+            priority: 100,
+            max_daily_actions: None,
+            schedule: None,
+            config: Free::default(),
+            installed: false,
+        }
     }
 }
 

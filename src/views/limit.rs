@@ -2,7 +2,8 @@
 
 use mm_core::breaker::Breaker;
 use mm_core::id::{PlatformId, Space};
-use mm_core::limit::{CoolDown, Quota, QuotaState};
+use mm_core::limit::{CoolDown, Priority, Quota, QuotaState};
+use mm_core::moment::Moment;
 use mm_core::rule::{LimitRule, Pack};
 use mm_services::platforms::Lane;
 use mm_store::Span;
@@ -18,7 +19,7 @@ pub struct LimitView {
     pub platform: Option<String>,
     /// The kind of act it counts; null for all.
     pub action: Option<String>,
-    /// Whom it counts for: `ip`, `platform`, `account`, `space` or `machine`.
+    /// Whom it counts for: `ip`, `platform`, `account`, `space`, `strategy` or `machine`.
     pub scope: String,
     /// At most so many in any window.
     pub max: u32,
@@ -29,8 +30,53 @@ pub struct LimitView {
     pub left: u32,
     /// When all of it is there again, if nothing more is spent; null if it is.
     pub whole_at: Option<String>,
+    /// What the platform's own headers said, where it is less.
+    pub lowered: Vec<LoweredView>,
+    /// Who is paused because it is nearly used; null if nobody is.
+    pub paused: Option<String>,
     /// Where the limit is written.
     pub source: String,
+}
+
+/// What a platform said of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoweredView {
+    /// At most so many more …
+    pub left: u32,
+    /// … until then.
+    pub until: String,
+}
+
+/// One who waits for room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingView {
+    pub action: String,
+    pub strategy: String,
+    pub platform: String,
+    /// 0 is the machine's own, then strategies, 1 first.
+    pub priority: u32,
+    /// Which limit stands in its way, and in which layer.
+    pub limit: String,
+    pub layer: String,
+    /// When it comes, as far as can be told; null if never.
+    pub eta: Option<String>,
+    /// Until when it waits.
+    pub until: String,
+}
+
+impl From<mm_services::limiter::Waiting> for WaitingView {
+    fn from(waiting: mm_services::limiter::Waiting) -> Self {
+        Self {
+            action: waiting.action.to_string(),
+            strategy: waiting.strategy,
+            platform: waiting.platform.to_string(),
+            priority: waiting.priority.0,
+            limit: waiting.limit,
+            layer: waiting.layer.as_str().to_owned(),
+            eta: waiting.eta.map(|eta| eta.to_string()),
+            until: waiting.until.to_string(),
+        }
+    }
 }
 
 /// All limits of one platform.
@@ -96,11 +142,14 @@ pub struct CoolDownView {
     /// `PLATFORM` or `PLATFORM/ACCOUNT`.
     pub who: String,
     pub until: String,
+    /// Whether it said "too fast" so often that a person should look.
+    pub given_up: bool,
 }
 
 pub(super) fn list(reader: &Reader) -> Result<Vec<LimitView>, Problem> {
     let rules = rules(reader)?;
     let mut views: Vec<LimitView> = own(reader).transpose()?.into_iter().collect();
+    views.extend(of_strategies(reader)?);
     for pack in rules.packs() {
         views.extend(of_pack(reader, pack)?);
     }
@@ -114,6 +163,30 @@ fn rules(reader: &Reader) -> Result<&mm_core::rule::RuleSet, Problem> {
 fn own(reader: &Reader) -> Option<Result<LimitView, Problem>> {
     let quota = Quota::daily_actions(reader.daily_actions_max?);
     Some(view(reader, &quota, "your configuration, limits.max_daily_actions"))
+}
+
+/// What the owner allows single strategies a day.
+fn of_strategies(reader: &Reader) -> Result<Vec<LimitView>, Problem> {
+    let capped = reader.strategies.iter().filter_map(|own| Some((own.about.name, own.daily_actions_max?)));
+    let quotas = capped.filter_map(|(name, max)| {
+        let id = name.parse().ok()?;
+        Some((Quota::daily_of_strategy(&reader.space, &id, max), name))
+    });
+    let source = |name: &str| format!("your configuration, strategies.{name}.max_daily_actions");
+    quotas.map(|(quota, name)| view(reader, &quota, &source(name))).collect()
+}
+
+/// Who stops because a quota is nearly used.
+fn paused(quota: &Quota, left: u32) -> Option<String> {
+    let used = quota.max.saturating_sub(left);
+    let stops = |priority| used >= quota.most_for(Priority(priority));
+    let who = match (left, stops(1), stops(2)) {
+        (0, ..) => "all",
+        (_, true, _) => "all strategies",
+        (_, false, true) => "strategies of a priority below 1",
+        (_, false, false) => return None,
+    };
+    Some(who.to_owned())
 }
 
 fn of_pack(reader: &Reader, pack: &Pack) -> Result<Vec<LimitView>, Problem> {
@@ -143,8 +216,14 @@ fn view(reader: &Reader, quota: &Quota, source: &str) -> Result<LimitView, Probl
         used: quota.max.saturating_sub(left),
         left,
         whole_at: (whole_at > reader.now).then(|| whole_at.to_string()),
+        lowered: state.lowered(reader.now).into_iter().map(lowered).collect(),
+        paused: paused(quota, left),
         source: source.to_owned(),
     })
+}
+
+fn lowered((until, left): (Moment, u32)) -> LoweredView {
+    LoweredView { left, until: until.to_string() }
 }
 
 pub(super) fn show(reader: &Reader, platform: &str) -> Result<LimitPage, Problem> {
@@ -195,7 +274,8 @@ fn cool_downs(reader: &Reader, platform: &str) -> Result<Vec<CoolDownView>, Prob
             let ours =
                 who == platform || who.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'));
             if let Some(until) = row.value.until(reader.now).filter(|_| ours) {
-                found.push(CoolDownView { who, until: until.to_string() });
+                let given_up = row.value.is_given_up();
+                found.push(CoolDownView { who, until: until.to_string(), given_up });
             }
         }
     }

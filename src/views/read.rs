@@ -51,6 +51,8 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["strategies"] => plain(question).and_then(|()| json(Ok(strategy::list(reader)))),
         ["strategies", name] => json(strategy::show(reader, name)),
         ["strategies", name, "quarantine"] => json(quarantine::list(reader, name)),
+        // Nobody waits in a daemon that is not there; one that is answers by itself.
+        ["queue"] => plain(question).and_then(|()| json(Ok(Vec::<limit::WaitingView>::new()))),
         ["limits"] => plain(question).and_then(|()| json(limit::list(reader))),
         ["limits", platform] => json(limit::show(reader, platform)),
         ["compliance", "check"] => json(compliance::check(reader, question)),

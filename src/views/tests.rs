@@ -255,6 +255,7 @@ pub(crate) fn reader() -> Reader {
         about,
         enabled: true,
         priority: 1,
+        daily_actions_max: None,
         schedule: "every 1h".to_owned(),
         live: None,
     });

@@ -21,8 +21,10 @@
 //! cannot be told from time passing; the machine holds effects until it trusts its clock.
 
 mod cooldown;
+mod fields;
 mod headers;
 mod queue;
+mod share;
 
 use std::fmt;
 use std::time::Duration;
@@ -30,13 +32,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::ActionKind;
-use crate::id::{AccountId, PlatformId, Space};
+use crate::id::{AccountId, PlatformId, Space, StrategyId};
 use crate::moment::Moment;
 use crate::schedule::show_span;
 
 pub use cooldown::CoolDown;
-pub use headers::{Learned, http_date, learn, parse_retry_after};
-pub use queue::{Layer, Priority};
+pub use headers::{Learned, Told, hear, http_date, learn, parse_retry_after};
+pub use queue::{Layer, OVERTAKEN_MAX, Priority, Queue, Waiter};
+pub use share::{NEARLY_PERCENT, TOP_PERCENT, WHOLE_PERCENT};
 
 /// Whom a limit counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +53,8 @@ pub enum LimitScope {
     Account,
     /// One owner space at the platform.
     Space,
+    /// One strategy, whatever the platform: the owner's own cap.
+    Strategy,
     /// Everything, whatever the platform: the owner's own cap.
     Machine,
 }
@@ -62,11 +67,12 @@ impl LimitScope {
             LimitScope::Platform => "platform",
             LimitScope::Account => "account",
             LimitScope::Space => "space",
+            LimitScope::Strategy => "strategy",
             LimitScope::Machine => "machine",
         }
     }
 
-    /// Reads the word.
+    /// Reads the word of a scope that a rule file may set limits for, or the machine's.
     pub fn from_text(text: &str) -> Option<Self> {
         use LimitScope::{Account, Ip, Machine, Platform, Space};
         [Ip, Platform, Account, Space, Machine].into_iter().find(|scope| scope.as_str() == text)
@@ -87,6 +93,8 @@ pub struct Quota {
     pub platform: Option<PlatformId>,
     /// The kind of act; `None` for all.
     pub kind: Option<ActionKind>,
+    /// The strategy that it is for; `None` for all.
+    pub strategy: Option<StrategyId>,
     /// The most acts in any window; 0 allows none at all.
     pub max: u32,
     /// The length of the window, in milliseconds.
@@ -109,14 +117,14 @@ impl Quota {
         let mut key = format!("{}/{platform}/{kind_text}/{}", scope.as_str(), show_span(per));
         let space = match scope {
             LimitScope::Ip | LimitScope::Platform | LimitScope::Machine => Space::machine(),
-            LimitScope::Space => space.clone(),
+            LimitScope::Space | LimitScope::Strategy => space.clone(),
             LimitScope::Account => {
                 key = format!("{key}/{}", account?);
                 space.clone()
             }
         };
         let (platform, kind) = (Some(platform.clone()), kind.cloned());
-        Some(Self { space, key, scope, platform, kind, max, per_ms: ms(per) })
+        Some(Self { space, key, scope, platform, kind, strategy: None, max, per_ms: ms(per) })
     }
 
     /// The owner's cap on everything: `limits.max_daily_actions`, in any 24 hours.
@@ -128,8 +136,30 @@ impl Quota {
             scope: LimitScope::Machine,
             platform: None,
             kind: None,
+            strategy: None,
             max,
             per_ms,
+        }
+    }
+
+    /// The owner's cap on one strategy: `strategies.ID.max_daily_actions`, in any 24 hours.
+    pub fn daily_of_strategy(space: &Space, strategy: &StrategyId, max: u32) -> Self {
+        Self {
+            space: space.clone(),
+            key: format!("strategy/*/*/1d/{strategy}"),
+            scope: LimitScope::Strategy,
+            strategy: Some(strategy.clone()),
+            ..Self::daily_actions(max)
+        }
+    }
+
+    /// Which layer of limits it belongs to.
+    pub fn layer(&self) -> Layer {
+        match self.scope {
+            LimitScope::Account => Layer::Account,
+            LimitScope::Ip | LimitScope::Platform | LimitScope::Space => Layer::Platform,
+            LimitScope::Strategy => Layer::Strategy,
+            LimitScope::Machine => Layer::Machine,
         }
     }
 
@@ -150,6 +180,9 @@ impl fmt::Display for Quota {
         if let Some(kind) = &self.kind {
             write!(f, " for `{kind}`")?;
         }
+        if let Some(strategy) = &self.strategy {
+            write!(f, " `{strategy}`")?;
+        }
         match &self.platform {
             Some(platform) => write!(f, " at {platform}"),
             None => Ok(()),
@@ -160,6 +193,11 @@ impl fmt::Display for Quota {
 const EXACT_ROWS: u32 = 64;
 const ROWS_MAX: usize = 130;
 const LOWERED_MAX: usize = 8;
+
+/// `at`, which was so far from `then`, as far from `now`.
+fn moved(at: Moment, then: Moment, now: Moment) -> Moment {
+    if at >= then { now.plus(at.since(then)) } else { now.minus(then.since(at)) }
+}
 
 fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
@@ -185,6 +223,8 @@ pub struct QuotaState {
     rows: Vec<(Moment, u32)>,
     /// What headers taught; all of it holds. None says less than another.
     lowered: Vec<Lowered>,
+    /// What a trusted wall clock showed when it was stored; `None` if none was trusted.
+    wall: Option<Moment>,
 }
 
 /// What becomes of a wish to spend.
@@ -213,17 +253,85 @@ impl QuotaState {
 
     /// Whether there is room for one, without spending it.
     pub fn room(&mut self, quota: &Quota, now: Moment) -> Spend {
+        self.room_for(quota, Priority::SYSTEM, now)
+    }
+
+    /// Whether there is room for one of this priority, without spending it: the last share is not for all.
+    pub fn room_for(&mut self, quota: &Quota, priority: Priority, now: Moment) -> Spend {
         self.advance(quota, now);
-        if quota.max == 0 {
+        let most = quota.most_for(priority);
+        if most == 0 {
             return Spend::Full { retry_at: None, learned: false };
         }
-        if self.used() >= u64::from(quota.max) {
-            return Spend::Full { retry_at: self.frees_at(quota), learned: false };
+        if self.used() >= u64::from(most) {
+            return Spend::Full { retry_at: self.down_to(quota, most - 1), learned: false };
         }
-        match self.lowered.iter().filter(|lowered| lowered.left == 0).map(|lowered| lowered.until).max() {
+        let kept = quota.max - most;
+        match self.lowered.iter().filter(|lowered| lowered.left <= kept).map(|lowered| lowered.until).max() {
             Some(until) => Spend::Full { retry_at: Some(until), learned: true },
             None => Spend::Granted,
         }
+    }
+
+    /// A state of the first version of the schema, which took every wall clock at its word.
+    pub fn of_version_1(seen: Moment, rows: Vec<(Moment, u32)>, lowered: Vec<(Moment, u32)>) -> Self {
+        let lowered = lowered.into_iter().map(|(until, left)| Lowered { until, left }).collect();
+        Self { seen, rows, lowered, wall: Some(seen) }
+    }
+
+    /// To be called before it is stored, with what a trusted wall clock shows at `now`.
+    pub fn stored_at(&mut self, now: Moment, wall: Option<Moment>) {
+        self.move_to(now);
+        self.wall = wall;
+    }
+
+    /// What a trusted wall clock showed when it was stored.
+    pub fn wall(&self) -> Option<Moment> {
+        self.wall
+    }
+
+    /// Takes up what another life stored, when `passed` has certainly passed since then and it is now
+    /// `now`: how the two lives' clocks differ is of no matter.
+    pub fn take_up(&mut self, now: Moment, passed: Duration) {
+        let then = self.seen.plus(passed);
+        for at in self.rows.iter_mut().map(|(at, _)| at) {
+            *at = moved(*at, then, now);
+        }
+        for lowered in &mut self.lowered {
+            lowered.until = moved(lowered.until, then, now);
+        }
+        self.seen = now;
+    }
+
+    /// As was found out later, `passed` more had passed when it was as `taken_up`: of what it held then
+    /// so much counts no longer, of what was spent since nothing. What was learnt from headers only
+    /// ends later for not knowing it then.
+    pub fn had_passed(&mut self, taken_up: &QuotaState, passed: Duration) {
+        if self.seen < taken_up.seen {
+            // The clock went back and all rows with it: nobody knows any more which is which.
+            return;
+        }
+        let mut freed = Vec::new();
+        for &(at, n) in &taken_up.rows {
+            if let Some((_, held)) = self.rows.iter_mut().find(|(own, _)| *own == at) {
+                freed.push((at.minus(passed), n.min(*held)));
+                *held = held.saturating_sub(n);
+            }
+        }
+        self.rows.retain(|(_, n)| *n > 0);
+        self.rows.append(&mut freed);
+        self.rows.sort_unstable();
+    }
+
+    /// Whether nothing is spent and nothing learnt.
+    pub fn is_blank(&self) -> bool {
+        self.rows.is_empty() && self.lowered.is_empty()
+    }
+
+    /// What headers taught and is not over: until when, and how many are left until then.
+    pub fn lowered(&self, now: Moment) -> Vec<(Moment, u32)> {
+        let all = self.lowered.iter().filter(|lowered| lowered.until > now);
+        all.map(|lowered| (lowered.until, lowered.left)).collect()
     }
 
     /// How many may be spent now.
@@ -270,20 +378,14 @@ impl QuotaState {
         self.rows.iter().map(|(_, n)| u64::from(*n)).sum()
     }
 
-    /// When enough rows have stopped counting for one more.
-    fn frees_at(&self, quota: &Quota) -> Option<Moment> {
-        let mut over = (self.used() + 1).saturating_sub(u64::from(quota.max));
-        for (at, n) in &self.rows {
-            over = over.saturating_sub(u64::from(*n));
-            if over == 0 {
-                return Some(free_after(*at, quota.per_ms));
-            }
-        }
-        None
-    }
-
     /// Moves to `now`: forgets what no longer counts; if the clock went back, moves all with it.
     fn advance(&mut self, quota: &Quota, now: Moment) {
+        self.move_to(now);
+        self.rows.retain(|(at, _)| free_after(*at, quota.per_ms) > now);
+        self.lowered.retain(|lowered| lowered.until > now);
+    }
+
+    fn move_to(&mut self, now: Moment) {
         if now < self.seen {
             let back = self.seen.since(now);
             for (at, _) in &mut self.rows {
@@ -294,8 +396,6 @@ impl QuotaState {
             }
         }
         self.seen = now;
-        self.rows.retain(|(at, _)| free_after(*at, quota.per_ms) > now);
-        self.lowered.retain(|lowered| lowered.until > now);
     }
 
     fn spend(&mut self, quota: &Quota, now: Moment) {
@@ -339,6 +439,24 @@ impl QuotaState {
 /// The first millisecond at which a row of `at` no longer counts.
 fn free_after(at: Moment, per_ms: u64) -> Moment {
     at.plus(Duration::from_millis(per_ms.saturating_add(1)))
+}
+
+/// The place of the quota that a platform's word speaks of, among those an act was charged to: the one
+/// whose kind of act bears its name, else of the same window, else the narrowest. GitHub's `core` is
+/// everything that has no name of its own.
+pub fn spoken_of(quotas: &[Quota], told: &Told) -> Option<usize> {
+    let of_platform = || quotas.iter().enumerate().filter(|(_, quota)| quota.platform.is_some());
+    let kind_is = |quota: &Quota, name: &str| quota.kind.as_ref().is_some_and(|kind| kind.as_str() == name);
+    let named = told.name.as_deref().and_then(|name| match name {
+        "core" => of_platform().find(|(_, quota)| quota.kind.is_none()),
+        name => of_platform().find(|(_, quota)| kind_is(quota, name)),
+    });
+    let window = told.window.map(ms);
+    let same_window = || of_platform().find(|(_, quota)| window == Some(quota.per_ms));
+    // By kind before all kinds, by account before all accounts, and the shorter window.
+    let narrowness = |quota: &Quota| (quota.kind.is_none(), quota.scope != LimitScope::Account, quota.per_ms);
+    let narrowest = || of_platform().min_by_key(|(_, quota)| narrowness(quota));
+    named.or_else(same_window).or_else(narrowest).map(|(place, _)| place)
 }
 
 /// Spends one of every quota, or none of any: the first that is full is named by its place.

@@ -9,7 +9,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("tidy", &["alerts"]),
     ("audit", &[]),
     ("accounts", &[]),
-    ("limiter", &[]),
+    ("limiter", &["alerts"]),
     ("compliance", &["alerts"]),
     ("platforms", &[]),
     ("gateway", &["accounts", "alerts", "compliance", "limiter", "platforms"]),

@@ -49,6 +49,8 @@ pub struct Installed {
     pub enabled: bool,
     /// 1 is the highest.
     pub priority: u32,
+    /// At most so many of its actions in 24 hours, if the owner said so.
+    pub daily_actions_max: Option<u32>,
     /// When it runs.
     pub schedule: Schedule,
     /// The schedule as it was written.

@@ -107,6 +107,7 @@ impl Bench {
             make: Arc::new(move || Box::new(script.clone())),
             enabled: true,
             priority: 1,
+            daily_actions_max: None,
             schedule: Schedule::parse(schedule, "UTC").expect("a schedule"),
             schedule_text: schedule.to_owned(),
             config: serde_json::json!({}),

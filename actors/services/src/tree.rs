@@ -406,8 +406,12 @@ impl Services {
                 move || AccountsService(shared.clone())
             }))
             .with(permanent("limiter", "keeps every quota, over restarts", self.limiter.handle(), {
-                let shared = with();
-                move || LimiterService(shared.clone())
+                let (shared, limiter, alerts) = (with(), self.limiter.clone(), self.alerts.clone());
+                move || LimiterService {
+                    shared: shared.clone(),
+                    limiter: limiter.clone(),
+                    alerts: alerts.clone(),
+                }
             }))
             .with(permanent("compliance", "judges actions and mints permits", self.compliance.handle(), {
                 let (shared, alerts) = (with(), self.alerts.clone());

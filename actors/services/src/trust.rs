@@ -36,8 +36,9 @@ struct Inner {
 
 struct State {
     trust: ClockTrust,
-    /// What was held back last, to tell the owner once.
-    told: Option<String>,
+    /// Whether the owner was told of a doubt that is not over; `None` while nobody knows what an older
+    /// life told.
+    told: Option<bool>,
     /// What the row `clock` holds, if there is one.
     row: Option<Moment>,
 }
@@ -130,12 +131,14 @@ impl Trust {
         let standing = state.trust.look(wall, self.0.clock.boot());
         let Some(alerts) = self.0.alerts.get() else { return standing };
         match &standing.doubt {
-            Some(doubt) if state.told.is_none() => {
-                let sentence = sentence(doubt);
-                alerts.raise(&Space::machine(), CLOCK, sentence.clone());
-                state.told = Some(sentence);
+            Some(doubt) if state.told != Some(true) => {
+                alerts.raise(&Space::machine(), CLOCK, sentence(doubt));
+                state.told = Some(true);
             }
-            None if state.told.take().is_some() => alerts.clear(&Space::machine(), CLOCK),
+            None if state.told == Some(true) || (standing.trusted && state.told.is_none()) => {
+                alerts.clear(&Space::machine(), CLOCK);
+                state.told = Some(false);
+            }
             _ => {}
         }
         standing

@@ -7,11 +7,13 @@ use mm_core::activity::ActionRecord;
 use mm_core::breaker::Breaker;
 use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::mark::Mark;
+use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{RunRecord, StepRecord};
 
+use crate::codec;
 use crate::key::Kind;
-use crate::record::Record;
+use crate::record::{Record, Unreadable};
 
 /// The activity log. Row id: the action's id.
 impl Record for ActionRecord {
@@ -37,7 +39,20 @@ impl Record for Opportunity {
 
 /// What is spent of quotas. Row id: the quota's key.
 impl Record for QuotaState {
-    const KIND: Kind = Kind::new("quota", 108, 1);
+    const KIND: Kind = Kind::new("quota", 108, 2);
+
+    /// Version 1 had no field `wall`.
+    fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, Unreadable> {
+        /// Seen, rows, lowered: as they stood.
+        type Old = (Moment, Vec<(Moment, u32)>, Vec<(Moment, u32)>);
+        match version {
+            1 => {
+                let (seen, rows, lowered) = codec::decode::<Old>(bytes).map_err(Unreadable::Codec)?;
+                Ok(Self::of_version_1(seen, rows, lowered))
+            }
+            version => Err(Unreadable::Old { version }),
+        }
+    }
 }
 
 /// Breakers of platforms. Row id: `PLATFORM/ACCOUNT/KIND`.

@@ -11,6 +11,11 @@ use crate::moment::Moment;
 const LEAST: Duration = Duration::from_secs(60);
 /// The longest that a growing cool-down gets by itself.
 const GROWN_MOST: Duration = Duration::from_secs(3_600);
+/// After so many in a row that name no time, it is given up for [`GIVEN_UP_FOR`], and a person must look:
+/// going on "may result in the banning of your integration" (the same page).
+const GIVE_UP_AFTER: u32 = 7;
+/// How long a platform that was given up is left alone before one act looks again.
+const GIVEN_UP_FOR: Duration = Duration::from_secs(86_400);
 /// The longest that a platform is believed: a header of a century is a mistake.
 const BELIEVED_MOST: Duration = Duration::from_secs(30 * 86_400);
 
@@ -23,6 +28,11 @@ pub struct CoolDown {
 }
 
 impl CoolDown {
+    /// Whether so many in a row said "too fast" without a time that it is given up.
+    pub fn is_given_up(&self) -> bool {
+        self.strikes >= GIVE_UP_AFTER
+    }
+
     /// Until when nothing is sent; `None` if something may be.
     pub fn until(&self, now: Moment) -> Option<Moment> {
         let mut copy = *self;
@@ -38,6 +48,7 @@ impl CoolDown {
         let grown = LEAST.saturating_mul(1 << (self.strikes - 1).min(10)).min(GROWN_MOST);
         let wait = match retry_after {
             Some(named) => named.clamp(Duration::from_secs(1), BELIEVED_MOST),
+            None if self.is_given_up() => GIVEN_UP_FOR,
             None => grown,
         };
         let until = now.plus(wait).max(self.until.unwrap_or(now));
@@ -89,17 +100,19 @@ mod tests {
     }
 
     #[test]
-    fn without_a_named_time_it_grows_from_a_minute_to_an_hour_and_a_success_forgives() {
+    fn without_a_named_time_it_grows_from_a_minute_is_given_up_and_a_success_forgives() {
         let mut cool = CoolDown::default();
         let mut now = at(0);
         let mut waits = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..8 {
             let until = cool.on_limited(None, now);
             waits.push(until.since(now).as_secs());
             now = until;
         }
-        assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
+        assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 86_400, 86_400]);
+        assert!(cool.is_given_up());
         cool.on_success(now);
+        assert!(!cool.is_given_up());
         assert_eq!(cool.on_limited(None, now).since(now).as_secs(), 60);
     }
 

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::id::StrategyId;
 
 fn quota(max: u32, per_ms: u64) -> Quota {
     Quota { max, per_ms, ..Quota::daily_actions(0) }
@@ -118,6 +119,9 @@ fn names_of_quotas_say_whom_they_count_for() {
         }
     }
     lines += &format!("{}\n", Quota::daily_actions(50));
+    let own: StrategyId = "micro-tasks".parse().unwrap();
+    let quota = Quota::daily_of_strategy(&space, &own, 7);
+    lines += &format!("{} {} = {quota}\n", quota.space, quota.key);
     expect_test::expect![[r#"
         _ ip/github/*/1m = 10 in 1m per ip at github
         _ ip/github/comment/1m = 10 in 1m per ip for `comment` at github
@@ -128,8 +132,66 @@ fn names_of_quotas_say_whom_they_count_for() {
         default space/github/*/1m = 10 in 1m per space at github
         default space/github/comment/1m = 10 in 1m per space for `comment` at github
         50 in 1d per machine
+        default strategy/*/*/1d/micro-tasks = 7 in 1d per strategy `micro-tasks`
     "#]]
     .assert_eq(&lines);
+}
+
+#[test]
+fn a_word_concerns_the_limit_it_names_else_its_window_else_the_narrowest() {
+    let platform: PlatformId = "github".parse().unwrap();
+    let (search, account) = (ActionKind::new("search"), "main".parse::<AccountId>().unwrap());
+    let of = |scope, kind, secs| {
+        let per = Duration::from_secs(secs);
+        Quota::of_platform(scope, &platform, kind, Some(&account), &Space::default_owner(), 10, per).unwrap()
+    };
+    let quotas = [
+        Quota::daily_actions(50),
+        of(LimitScope::Platform, None, 3600),
+        of(LimitScope::Account, Some(&search), 60),
+        of(LimitScope::Platform, None, 60),
+    ];
+    let place = |name: Option<&str>, window: Option<u64>| {
+        let learned = Learned { remaining: 0, reset_at: at(1) };
+        let told = Told { name: name.map(str::to_owned), window: window.map(Duration::from_secs), learned };
+        spoken_of(&quotas, &told)
+    };
+    assert_eq!(place(Some("search"), Some(3600)), Some(2), "by name");
+    assert_eq!(place(Some("core"), None), Some(1));
+    assert_eq!(place(Some("graphql"), Some(3600)), Some(1), "by window");
+    assert_eq!(place(None, Some(60)), Some(2));
+    assert_eq!(place(None, None), Some(2), "the narrowest");
+    let told = Told { name: None, window: None, learned: Learned { remaining: 0, reset_at: at(1) } };
+    assert_eq!(spoken_of(&quotas[..1], &told), None, "the owner's own cap is not the platform's");
+}
+
+/// A state that another life stored counts as it did, but for the time that has certainly passed.
+#[test]
+fn what_was_spent_in_another_life_counts_until_its_time_has_certainly_passed() {
+    let quota = quota(2, 1_000);
+    for (clock, passed, left) in
+        [(0, 0, 0), (1 << 40, 0, 0), (-500, 0, 0), (0, 999, 0), (0, 1_001, 2), (7, 500, 0)]
+    {
+        let mut state = QuotaState::default();
+        assert_eq!(state.decide(&quota, at(100)), Spend::Granted);
+        assert_eq!(state.decide(&quota, at(100)), Spend::Granted);
+        let mut state = restarted(&state);
+        state.take_up(at(100 + clock), Duration::from_millis(passed));
+        assert_eq!(state.remaining(&quota, at(100 + clock)), left, "clock {clock}, passed {passed}");
+        // What is found out later frees what was spent before, and nothing that was spent since.
+        if left == 0 {
+            let mut since = state.clone();
+            since.had_passed(&state, Duration::from_millis(2_000));
+            assert_eq!(since.remaining(&quota, at(100 + clock)), 2);
+        }
+    }
+    let (mut state, now) = (QuotaState::default(), at(5_000));
+    state.decide(&quota, at(100));
+    state.take_up(now, Duration::ZERO);
+    let taken_up = state.clone();
+    assert_eq!(state.decide(&quota, now), Spend::Granted);
+    state.had_passed(&taken_up, Duration::from_millis(10_000));
+    assert_eq!(state.remaining(&quota, now), 1, "what was spent in this life counts on");
 }
 
 proptest! {
@@ -189,6 +251,69 @@ proptest! {
             let whole_at = state.whole_at(&quota, at(now));
             prop_assert_eq!(state.remaining(&quota, whole_at), max);
         }
+    }
+
+    /// Whatever a server writes into its headers: what is left never grows by it.
+    #[test]
+    fn no_header_raises_a_budget(
+        spends in 0u32..6,
+        lines in prop::collection::vec((0usize..9, "[0-9]{1,13}|\"[a-z]{1,3}\"(;[rtqw]=-?[0-9]{1,9}){0,3}|[a-z0-9;=, \"]{0,20}"), 0..6),
+        look in 0i64..100_000,
+    ) {
+        const NAMES: [&str; 9] = [
+            "ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset",
+            "x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-resource", "x-rate-limit-remaining",
+        ];
+        let platform: PlatformId = "p".parse().unwrap();
+        let minute = Duration::from_secs(60);
+        let quota = Quota::of_platform(LimitScope::Platform, &platform, None, None, &Space::machine(), 5, minute).unwrap();
+        let mut state = QuotaState::default();
+        for _ in 0..spends {
+            state.decide(&quota, at(0));
+        }
+        let headers: Vec<_> = lines.into_iter().map(|(name, value)| (NAMES[name].to_owned(), value)).collect();
+        let before = state.clone();
+        for told in hear(&headers, at(0)) {
+            prop_assert_eq!(spoken_of(std::slice::from_ref(&quota), &told), Some(0));
+            state.learn(&quota, told.learned, at(0));
+        }
+        for later in [0, look] {
+            prop_assert!(state.remaining(&quota, at(later)) <= before.remaining(&quota, at(later)));
+        }
+    }
+
+    /// Over any number of lives whose clocks agree in nothing, each of which knows at most what has passed,
+    /// there are never more than `max` in a window of real time.
+    #[test]
+    fn over_lives_with_any_clocks_there_are_never_more_than_the_limit(
+        max in 1u32..6,
+        steps in prop::collection::vec((0i64..400, 0u8..6, -5_000i64..5_000, 0u8..3), 1..200)
+    ) {
+        let quota = quota(max, 1_000);
+        let (mut state, mut real, mut offset) = (QuotaState::default(), 0i64, 0i64);
+        let (mut stored_real, mut taken_up, mut owed, mut grants) = (0i64, state.clone(), 0i64, Vec::new());
+        for (wait, restart, clock, known) in steps {
+            real += wait;
+            if restart == 0 {
+                // The process ends; down for a while; another clock.
+                offset = clock;
+                state = restarted(&state);
+                let passed = real - stored_real;
+                let believed = if known == 0 { 0 } else { passed / i64::from(known) };
+                state.take_up(at(real + offset), Duration::from_millis(u64::try_from(believed).unwrap()));
+                (taken_up, owed) = (state.clone(), passed - believed);
+            } else if restart == 1 {
+                // What had passed before is found out.
+                state.had_passed(&taken_up, Duration::from_millis(u64::try_from(owed).unwrap()));
+                owed = 0;
+            }
+            if state.decide(&quota, at(real + offset)) == Spend::Granted {
+                grants.push(real);
+            }
+            stored_real = real;
+        }
+        let most = most_in_a_window(&grants, 1_000);
+        prop_assert!(most <= max as usize, "{most} of {max}");
     }
 
     /// Whatever headers say, and in whatever order, the budget is never larger for it.

@@ -3,7 +3,7 @@
 
 use super::parts::{read_account, read_country, read_format, read_kind, read_method, read_verdict};
 use super::table::{At, Mistakes, Table};
-use super::{Content, Example, Format, Inputs, LimitRule, Pack, Text, TextPlace};
+use super::{Content, Example, Inputs, LimitRule, Pack, Text, TextPlace};
 use crate::action::ActionKind;
 use crate::id::AccountId;
 use crate::limit::LimitScope;
@@ -164,7 +164,7 @@ pub(super) fn read_example(mut table: Table<'_>, pack: &Pack, out: &mut Mistakes
 fn read_text(table: &mut Table<'_>, pack: &Pack, kind: &ActionKind, out: &mut Mistakes<'_>) -> Text {
     let own = pack.contents.iter().find(|content| content.kinds.contains(kind));
     let format = table.text("format", out).and_then(|format| read_format(&format, "example.format", out));
-    let format = format.or(own.map(|content| content.format)).unwrap_or(Format::default());
+    let format = format.or(own.map(|content| content.format)).unwrap_or_default();
     match table.text("text", out) {
         Some((text, _)) => Text::known(format, text),
         None if own.is_some_and(|content| content.place != TextPlace::Nowhere) => {

@@ -242,7 +242,7 @@ fn read_template(
     let host = match LogicalUrl::parse(&fixed.join("x")) {
         Ok(url)
             if url.as_str() == fixed.join("x")
-                && !fixed.first().is_none_or(|f| f.matches('/').count() < 3) =>
+                && fixed.first().is_some_and(|f| f.matches('/').count() >= 3) =>
         {
             url.host().to_owned()
         }

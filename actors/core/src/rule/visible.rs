@@ -157,7 +157,7 @@ impl Reader {
         {
             let rel = tag.get("rel").unwrap_or_default();
             let rel = rel.split_whitespace().map(str::to_ascii_lowercase).collect();
-            let at = self.unseen.is_none().then(|| self.out.text.len()..self.out.text.len());
+            let at = self.unseen.is_none().then_some(self.out.text.len()..self.out.text.len());
             self.open.push(self.out.anchors.len());
             self.out.anchors.push(Anchor { href: href.to_owned(), rel: Some(rel), at });
         }

@@ -28,6 +28,8 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("integrity/", Sort::Person, "doctor"),
     ("snapshot/", Sort::Person, "strategy show {}"),
     ("audit/", Sort::Person, "audit verify"),
+    ("given-up/", Sort::Person, "limits show {}"),
+    ("quota/", Sort::Note, "limits list"),
     ("clock", Sort::Person, "doctor"),
     ("clock/", Sort::Person, "doctor"),
     ("disk", Sort::Person, "status"),

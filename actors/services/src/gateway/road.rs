@@ -25,7 +25,7 @@ use mm_core::breaker::Admit;
 use mm_core::digest::Digest;
 use mm_core::error::{Classified, ErrorClass, Signal, TransportFault, classify};
 use mm_core::id::PlatformId;
-use mm_core::limit::learn;
+use mm_core::limit::{Priority, Quota, hear};
 use mm_core::moment::Moment;
 use mm_core::rule::Verdict;
 use mm_core::run::Refusal;
@@ -39,7 +39,7 @@ use super::halt::Halt;
 use super::writing::{Draft, next_step};
 use super::{GatewayService, Kept, Origin, Proposal, Walked};
 use crate::compliance::{NoPermit, Ruling};
-use crate::limiter::{Charge, Learnt};
+use crate::limiter::{Ask, Charge, Learnt};
 use crate::platforms::{Lane, Platforms, SendFailed};
 use crate::transport::RawAnswer;
 
@@ -204,30 +204,52 @@ impl GatewayService {
     }
 
     async fn spend(&self, p: &Proposal, ruling: &Ruling) -> Result<Charge, Halt> {
+        self.trusts_its_clock(p)?;
+        let charge = self.charge(p, ruling);
+        let now = self.shared.now();
+        let ask =
+            Ask { action: p.id(), priority: self.priority(p), until: p.deadline.min(now.plus(WAIT_MAX)) };
+        not_fenced(p)?;
+        let Err(not_now) = self.limiter.acquire(&charge, ask).await? else { return Ok(charge) };
+        let why = not_now.to_string();
+        let refusal = Refusal { class: ErrorClass::RateLimit, why, rules: vec!["limit".into()] };
+        Err(match not_now.eta {
+            Some(not_before) => Halt::Later { not_before, refusal },
+            None => Halt::Refused(refusal),
+        })
+    }
+
+    /// While the clock is in doubt nothing is changed outside; it may be right again in a minute.
+    fn trusts_its_clock(&self, p: &Proposal) -> Result<(), Halt> {
+        let Some(why) = self.shared.trust.holds().filter(|_| p.is_mutating()) else { return Ok(()) };
+        let not_before = self.shared.now().plus(WAIT_MAX);
+        let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["clock".into()] };
+        Err(Halt::Later { not_before, refusal })
+    }
+
+    /// What an act is charged to: the rules' limits, what the owner allows its strategy, and all together.
+    fn charge(&self, p: &Proposal, ruling: &Ruling) -> Charge {
+        let settings = self.shared.settings();
         let mut quotas = ruling.quotas.clone();
-        quotas.push(mm_core::limit::Quota::daily_actions(self.shared.settings().daily_actions_max));
-        let charge = Charge {
+        let own = settings.strategies.get(&p.strategy).and_then(|own| own.daily_actions_max);
+        quotas.extend(own.map(|max| Quota::daily_of_strategy(&p.space, &p.strategy, max)));
+        quotas.push(Quota::daily_actions(settings.daily_actions_max));
+        Charge {
             platform: p.action.platform.clone(),
             strategy: p.strategy.to_string(),
             account: p.action.account.clone().map(|account| (p.space.clone(), account)),
             quotas,
             pause: ruling.judgement.obligations.pause_min(),
-        };
-        // A full limit is waited for here, not by trying again: no act has been tried yet.
-        loop {
-            not_fenced(p)?;
-            let Err(full) = self.limiter.reserve(&charge).await? else { return Ok(charge) };
-            let refusal =
-                Refusal { class: ErrorClass::RateLimit, why: full.to_string(), rules: vec!["limit".into()] };
-            match full.retry_at {
-                Some(at) if self.has_time(p, at) => {
-                    tracing::info!(action = %p.id(), "waiting: {full}");
-                    self.wait(p, at).await;
-                }
-                Some(not_before) => return Err(Halt::Later { not_before, refusal }),
-                None => return Err(Halt::Refused(refusal)),
-            }
         }
+    }
+
+    fn priority(&self, p: &Proposal) -> Priority {
+        let configured = self.shared.settings().strategies.get(&p.strategy).map(|own| own.priority);
+        if p.is_system() { Priority::SYSTEM } else { Priority::of_strategy(configured.unwrap_or(u32::MAX)) }
+    }
+
+    fn may_retry(&self, p: &Proposal) -> bool {
+        self.limiter.may_retry(&p.action.platform, self.shared.clock.mono())
     }
 
     async fn permit(
@@ -287,7 +309,7 @@ impl GatewayService {
         let now = self.shared.now();
         let trouble = classify(raw.signal(now));
         let learnt = Learnt {
-            headers: learn(&raw.headers, now),
+            headers: hear(&raw.headers, now),
             limited: trouble.is_some_and(|error| error.class == ErrorClass::RateLimit),
             retry_after: raw.retry_after(now),
             good: trouble.is_none(),
@@ -316,7 +338,7 @@ impl GatewayService {
             let refusal = Refusal::new(error.class, why);
             let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
             // An answer is an answer: if there is no time for another try, it is what came.
-            if self.has_time(p, not_before) {
+            if self.has_time(p, not_before) && self.may_retry(p) {
                 draft.tried(Some(reached.answer.status), &refusal.why)?;
                 return Err(Halt::Again { not_before, refusal });
             }
@@ -370,7 +392,7 @@ impl GatewayService {
         };
         draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed })?;
         let refusal = Refusal::new(class, why);
-        Ok(if retry {
+        Ok(if retry && self.may_retry(p) {
             draft.tried(None, &refusal.why)?;
             Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }
         } else {

@@ -4,8 +4,8 @@
 //! clock that is set forward refills nothing early: quota time goes on from where it was, behind the
 //! wall clock by that step. A clock set back is followed, and the states of quotas move back with it.
 //! A machine that was suspended counts late, since `CLOCK_MONOTONIC` stands still meanwhile: it then
-//! waits longer than it must, never less. What a new life of the limiter finds is taken at the wall
-//! clock's word, for no other clock goes on from one to the next.
+//! waits longer than it must, never less. A new life begins at the wall clock; what an older one stored
+//! is taken up as `held` says, so that it does not matter how the two differ.
 //!
 //! Pure: the readings come in.
 
@@ -29,11 +29,13 @@ pub(super) struct Reading {
     pub(super) wall: Moment,
     /// The monotonic clock.
     pub(super) mono: Duration,
+    /// The wall clock, if it is trusted.
+    pub(super) trusted: Option<Moment>,
 }
 
 impl QuotaTime {
     /// Quota time, as both clocks are read.
-    pub(super) fn read(&mut self, wall: Moment, mono: Duration) -> Reading {
+    pub(super) fn read(&mut self, wall: Moment, mono: Duration, trusted: Option<Moment>) -> Reading {
         let (at, since) = *self.anchor.get_or_insert((wall, mono));
         let advanced = at.plus(mono.saturating_sub(since));
         let quota = if wall < advanced {
@@ -43,7 +45,7 @@ impl QuotaTime {
             // The anchor stays: to move it at every reading would lose what is under a millisecond.
             advanced
         };
-        Reading { quota, wall, mono }
+        Reading { quota, wall, mono, trusted }
     }
 }
 
@@ -80,7 +82,7 @@ mod tests {
                     (offset, was_set) = (offset + below(200_000) as i64 - 100_000, true);
                 }
                 let wall = Moment::from_unix_ms(1_000_000_000 + offset + (real_us / 1000) as i64);
-                let read = time.read(wall, Duration::from_micros(real_us));
+                let read = time.read(wall, Duration::from_micros(real_us), None);
                 assert!(read.quota <= wall);
                 assert!(was_set || wall.since(read.quota) <= Duration::from_millis(1));
                 if let Some(before) = before {
@@ -96,8 +98,8 @@ mod tests {
     fn a_wait_in_quota_time_is_as_long_on_the_wall() {
         let mut time = QuotaTime::default();
         let at = Moment::from_unix_ms;
-        time.read(at(1_000), Duration::ZERO);
-        let read = time.read(at(100_000), Duration::from_millis(500));
+        time.read(at(1_000), Duration::ZERO, None);
+        let read = time.read(at(100_000), Duration::from_millis(500), None);
         assert_eq!(read.quota, at(1_500));
         assert_eq!(read.on_the_wall(at(2_000)), at(100_500));
         assert_eq!(read.off_the_wall(at(100_500)), at(2_000));

@@ -1,11 +1,13 @@
 //! Limits and pauses while the wall clock is set forward and back: real time counts.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mm_core::id::Space;
 use mm_core::limit::CoolDown;
+use mm_core::moment::Moment;
 use mm_core::run::Outcome;
-use mm_services::testing::{Bench, Machine, Said, Script, pack};
+use mm_services::testing::{Bench, Machine, Said, Script, pack, post};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -152,4 +154,112 @@ fn good_answers_write_no_cool_down_and_forgive_the_strikes() {
     let version = cool_down(&bench).unwrap().0;
     bench.live(async |machine| assert!(ok(machine).await));
     assert_eq!(cool_down(&bench).unwrap().0, version, "nothing new is not written");
+}
+
+/// An answer that bears the world's own time, which may be another than ours.
+fn dated(machine_at: Moment, off_s: i64) -> Said {
+    let at = Moment::from_unix_ms(machine_at.unix_ms() + off_s * 1000).to_utc().unwrap();
+    Said::status(200, "").header("date", &at.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+fn poster(seed: u64) -> Bench {
+    let mut bench = bench(seed, &pack(1000, "1d"));
+    bench.install(Script::new("poster", |cx| {
+        Box::pin(async move {
+            // Another change each time: the same one is not made twice.
+            static NTH: AtomicUsize = AtomicUsize::new(0);
+            let body = NTH.fetch_add(1, Ordering::SeqCst).to_string();
+            match cx.act("post", post("/post", &body)).await? {
+                mm_sdk::Act::Done(_) => Ok(Default::default()),
+                other => Err(mm_sdk::Fault::transient(format!("{other:?}"))),
+            }
+        })
+    }));
+    bench
+}
+
+fn posts(bench: &Bench) -> usize {
+    bench.world.paths().iter().filter(|path| path.starts_with("POST")).count()
+}
+
+#[test]
+fn a_server_whose_clock_is_off_holds_changes_until_it_agrees_and_the_owner_is_told_once() {
+    for off in [-301, 301, 86_400] {
+        let mut bench = poster(10);
+        bench.world.answer(move |request| dated(request.at, off));
+        bench.live(async |machine| {
+            assert!(ok(machine).await, "reads go on");
+            assert!(machine.services.shared.trust.holds().is_some());
+            for _ in 0..2 {
+                machine.run("poster").await;
+            }
+            let told = machine.alerts();
+            assert_eq!(told.iter().filter(|(about, _)| about == "clock").count(), 1, "{told:?}");
+        });
+        assert_eq!(posts(&bench), 0, "off by {off} s");
+        bench.world.answer(|request| dated(request.at, 200));
+        bench.live(async |machine| {
+            assert!(ok(machine).await);
+            assert_eq!(machine.services.shared.trust.holds(), None);
+            machine
+                .until("the alert is over", || !machine.alerts().iter().any(|(about, _)| about == "clock"))
+                .await;
+        });
+    }
+}
+
+#[test]
+fn a_clock_behind_the_record_holds_changes_over_restarts_until_it_is_right() {
+    let mut bench = poster(11);
+    bench.live(async |machine| {
+        assert!(ok(machine).await);
+        machine.world.jump(-86_400_000);
+    });
+    for _ in 0..2 {
+        bench.live(async |machine| {
+            let held = machine.services.shared.trust.holds().expect("it is held");
+            assert!(held.contains("which is before"), "{held}");
+            machine.run("poster").await;
+            assert!(ok(machine).await, "reads go on");
+        });
+    }
+    assert_eq!(posts(&bench), 0);
+    // A server says that it is right: what is on record was made by a clock that was wrong.
+    bench.world.answer(|request| dated(request.at, 0));
+    bench.live(async |machine| {
+        assert!(ok(machine).await);
+        assert_eq!(machine.services.shared.trust.holds(), None);
+        assert_eq!(machine.run("poster").await.outcome, Some(Outcome::Succeeded));
+    });
+    bench.live(async |machine| assert_eq!(machine.services.shared.trust.holds(), None));
+    assert!(posts(&bench) >= 1);
+}
+
+#[test]
+fn a_restart_refills_nothing_until_a_server_agrees_with_the_clock() {
+    let mut bench = bench(12, &pack(3, "1d"));
+    bench.world.answer(|request| dated(request.at, 0));
+    bench.live(async |machine| {
+        for _ in 0..3 {
+            assert!(ok(machine).await);
+        }
+        // Two days pass while nobody runs, or somebody set the clock: who can tell?
+        machine.world.jump(2 * DAY_MS);
+    });
+    bench.live(async |machine| {
+        assert!(!ok(machine).await, "nothing is refilled on the clock's word");
+        machine.services.shared.trust.heard("elsewhere.example.com", &[date(machine.now())]);
+        assert!(ok(machine).await, "now it is");
+    });
+    assert_eq!(bench.world.count(), 4);
+    bench.live(async |machine| {
+        machine.services.shared.trust.heard("elsewhere.example.com", &[date(machine.now())]);
+        assert!(ok(machine).await && ok(machine).await);
+        assert!(!ok(machine).await, "what was spent since counts");
+    });
+}
+
+fn date(at: Moment) -> (String, String) {
+    let text = at.to_utc().unwrap().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    ("date".to_owned(), text)
 }

@@ -102,3 +102,117 @@ fn a_clock_set_back_refills_nothing() {
     bench.live(async |machine| machine.run("reader").await);
     assert_eq!(bench.world.count(), 3);
 }
+
+/// Two hundred lives, each killed while a request is on its way: the server never counts more than the
+/// limit in any window of real time, whatever the lives' clocks show.
+#[test]
+fn two_hundred_restarts_never_exceed_the_limit_that_the_server_counts() {
+    let mut bench = Bench::new(7);
+    bench.rules.put("sim.toml", &pack(5, "60s"));
+    bench.install(Script::reads("reader", &["/a", "/b"]));
+    bench.world.answer(|_| Said::status(200, "").after(Duration::from_millis(300)));
+    // Real time and the server's, which no life can set.
+    let (mut real, mut arrivals) = (Duration::ZERO, Vec::new());
+    for life in 0..200i64 {
+        let before = bench.world.count();
+        let (began, passed) = bench.live(async |machine| {
+            let (began, timer) = (machine.now(), tokio::time::Instant::now());
+            drop(machine.services.strategies.start("reader", Trigger::Operator).await.unwrap());
+            if life % 3 == 0 {
+                // Killed in the middle of a request, if one comes.
+                let sent = machine.until("a request is on its way", || machine.world.count() > before);
+                drop(tokio::time::timeout(Duration::from_secs(5), sent).await);
+            } else {
+                machine.pass(Duration::from_secs(15 * (life % 7) as u64)).await;
+            }
+            let passed = timer.elapsed();
+            if life % 5 == 4 {
+                machine.world.jump([3_600_000, -3_599_000, 86_400_000][life as usize % 3]);
+            }
+            (began, passed)
+        });
+        let new = bench.world.log().split_off(before);
+        arrivals.extend(new.iter().map(|request| real + request.at.since(began)));
+        real += passed;
+    }
+    assert!(arrivals.len() > 50, "only {} requests", arrivals.len());
+    for from in &arrivals {
+        let until = *from + Duration::from_secs(60);
+        let within = arrivals.iter().filter(|at| (*from..=until).contains(*at)).count();
+        assert!(within <= 5, "{within} within a minute");
+    }
+}
+
+#[test]
+fn what_a_strategy_may_do_a_day_is_a_layer_of_its_own() {
+    let mut bench = Bench::new(8);
+    bench.install(Script::reads("reader", &["/a"]));
+    bench.install(Script::reads("other", &["/b"]));
+    bench.installed("reader").daily_actions_max = Some(2);
+    for _ in 0..3 {
+        bench.live(async |machine| machine.run("reader").await);
+    }
+    let last = bench.live(async |machine| {
+        assert_eq!(machine.run("other").await.outcome, Some(Outcome::Succeeded));
+        machine.run("reader").await
+    });
+    assert!(last.errors[0].contains("2 in 1d per strategy `reader`"), "{:?}", last.errors);
+    assert_eq!(bench.world.count(), 3);
+}
+
+#[test]
+fn a_quota_nearly_used_pauses_lower_priorities_first_is_told_once_and_is_over_when_it_is_whole() {
+    let mut bench = Bench::new(9);
+    bench.rules.put("sim.toml", &pack(10, "1h"));
+    for (name, priority) in [("low", 100), ("high", 1)] {
+        bench.install(Script::reads(name, &["/a"]));
+        bench.installed(name).priority = priority;
+    }
+    bench.live(async |machine| {
+        let mut done = [0, 0];
+        for (place, name) in [(0, "low"), (1, "high")] {
+            for _ in 0..12 {
+                done[place] += i32::from(machine.run(name).await.outcome == Some(Outcome::Succeeded));
+            }
+        }
+        assert_eq!(done, [9, 1], "the last one is not for all");
+        let about = |machine: &mm_services::testing::Machine| {
+            machine.alerts().into_iter().filter(|(about, _)| about.starts_with("quota/platform/sim")).count()
+        };
+        machine.until("it is told", || about(machine) == 1).await;
+        machine.pass(Duration::from_secs(3_700)).await;
+        machine.until("it is over", || about(machine) == 0).await;
+    });
+}
+
+/// Four strategies wait for a slow limit: each has its turn, and who cannot come in time is told so at once.
+#[test]
+fn strategies_that_wait_for_a_limit_take_turns() {
+    let mut bench = Bench::new(10);
+    bench.settings.concurrent_runs_max = 4;
+    bench.rules.put("sim.toml", &pack(1, "5s"));
+    const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+    for name in NAMES {
+        bench.install(Script::new(name, move |cx| {
+            Box::pin(async move {
+                for n in 0..2 {
+                    mm_services::testing::read(cx, &format!("s{n}"), &format!("/{name}{n}")).await?;
+                }
+                Ok(Default::default())
+            })
+        }));
+    }
+    bench.live(async |machine| {
+        for name in NAMES {
+            machine.services.strategies.start(name, Trigger::Operator).await.unwrap().unwrap();
+        }
+        machine.until("all wait", || machine.world.count() == 1).await;
+        let waiting = machine.services.limiter.queue().await.unwrap();
+        assert!(!waiting.is_empty() && waiting.iter().all(|one| one.eta.is_some()), "{waiting:?}");
+        for name in NAMES {
+            assert_eq!(machine.idle(name).await.unwrap().outcome, Some(Outcome::Succeeded));
+        }
+    });
+    let first: std::collections::BTreeSet<String> = bench.world.paths().into_iter().take(4).collect();
+    assert_eq!(first.into_iter().collect::<Vec<_>>(), ["GET /a0", "GET /b0", "GET /c0", "GET /d0"]);
+}

@@ -41,7 +41,7 @@ fn an_action_is_followed_from_its_strategy_to_the_platform_after_the_fact() {
             let way = way(machine, step);
             let steps = steps(&way);
             let order =
-                ["gateway act", "compliance judge", "limiter reserve", "compliance permit", "limiter commit"];
+                ["gateway act", "compliance judge", "limiter acquire", "compliance permit", "limiter commit"];
             let mut at = 0;
             for wanted in order {
                 let found = steps[at..].iter().position(|step| step == wanted);
