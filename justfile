@@ -13,6 +13,7 @@ bench:
     cargo bench --bench supervision
     cargo bench --bench road
     cargo bench --bench limiter
+    cargo bench --bench audit
     cargo bench --bench feeds
     cargo bench --bench daemon
 

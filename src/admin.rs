@@ -39,6 +39,7 @@
 //! | `GET /audit?from=SEQ&limit=N` | a page of the audit trail, with hashes |
 //! | `GET /audit/tail?n=N`, `GET /audit/verify?key=PUB` | its end; whether it is whole |
 //! | `GET /audit/checkpoints?after=SEQ&limit=N`, `GET /audit/hashes?at=1,2` | what was signed; single entries' hashes |
+//! | `GET /privacy?subject=TEXT`, `POST /privacy/erase` | what is stored about somebody; `{"subject": TEXT}` |
 //! | `POST /audit/rotate-key`, `/accept` | `{"reason": TEXT}`; another key signs; a trail in doubt is gone on with |
 //!
 //! Every answer is JSON. Objects carry `stamp` (`live` or `sandbox`); lists are plain arrays, so the
@@ -62,6 +63,7 @@ mod approvals;
 mod audit;
 mod connection;
 mod limits;
+mod privacy;
 mod quarantine;
 mod serve;
 mod service;

@@ -23,6 +23,7 @@ mod limits;
 mod opportunities;
 pub(crate) mod place;
 mod print;
+mod privacy;
 pub mod run;
 pub(crate) mod secret;
 mod service;
@@ -136,6 +137,8 @@ enum Verb {
     #[command(subcommand)]
     Compliance(compliance::Verb),
     #[command(subcommand)]
+    Privacy(privacy::Verb),
+    #[command(subcommand)]
     Alerts(alerts::Verb),
     #[command(subcommand)]
     Service(service::Verb),
@@ -187,6 +190,7 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Approvals(verb) => approvals::execute(&cx, verb),
         Verb::Audit(verb) => audit::execute(&cx, verb),
         Verb::Compliance(verb) => compliance::execute(&cx, verb),
+        Verb::Privacy(verb) => privacy::execute(&cx, verb),
         Verb::Alerts(verb) => alerts::execute(&cx, verb),
         Verb::Service(verb) => service::execute(&cx, verb),
         Verb::Completions(options) => completions::execute(&options),

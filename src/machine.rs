@@ -267,7 +267,18 @@ impl Machine {
         steps.over();
         let mut tasks = JoinSet::new();
         tasks.spawn(services.clone().look_after_kernel());
+        go_on_erasing(&shared);
         Ok(Running { root, services, shared, _tasks: tasks })
+    }
+}
+
+/// Goes on with what a crash cut off of an erasure. It is rare, and reads the whole store.
+fn go_on_erasing(shared: &Shared) {
+    if let Err(fault) = mm_services::privacy::resume(shared) {
+        tracing::error!(
+            why = fault.reason,
+            "an erasure that was cut off does not go on; the next start tries it"
+        );
     }
 }
 

@@ -19,6 +19,7 @@ pub mod crash;
 pub mod doctor;
 pub mod limit;
 pub mod opportunity;
+pub mod privacy;
 pub mod quarantine;
 pub mod question;
 mod read;

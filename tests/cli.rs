@@ -323,8 +323,9 @@ fn a_second_program_can_verify_an_export() {
     assert_eq!(exported.code, 0);
     let mut prev = "0".repeat(64);
     let mut entries = 0;
-    for line in exported.out.lines() {
-        let entry: Value = serde_json::from_str(line).unwrap();
+    let lines: Vec<Value> = exported.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (rest, chain): (Vec<&Value>, Vec<&Value>) = lines.iter().partition(|line| line["seq"].is_null());
+    for entry in chain {
         let text = |name: &str| entry[name].as_str().unwrap().as_bytes().to_vec();
         let number = |name: &str| entry[name].as_i64().unwrap().to_be_bytes();
         entries += 1;
@@ -352,6 +353,10 @@ fn a_second_program_can_verify_an_export() {
         (tip["tip_seq"].as_u64().unwrap(), tip["tip_hash"].as_str().unwrap()),
         (entries, prev.as_str())
     );
+    // Behind the chain: what was signed of it, and where it ends.
+    let [signed @ .., end] = rest.as_slice() else { panic!("the export has an end") };
+    assert!(!signed.is_empty() && signed.iter().all(|line| line["checkpoint"]["signature"].is_string()));
+    assert_eq!(end["tip"], serde_json::json!({ "seq": entries, "hash": prev }));
     assert_eq!(home.run("audit export --sandbox --to 2000-01-01T00:00:00Z").out, "");
 }
 

@@ -91,6 +91,7 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
         }
         ("POST", ["actors", verb]) => Ok(super::actors::say(ops, by, verb, body).await?),
         ("POST", ["actions", id, verb]) => Ok(super::actions::say(ops, by, id, verb, body).await?),
+        ("POST", ["privacy", verb]) => Ok(aside(|| super::privacy::say(ops, by, verb, body))?),
         ("POST", ["audit", verb]) => Ok(super::audit::say(ops, by, verb, body).await?),
         ("POST", ["alerts", verb]) => Ok(super::alerts::say(ops, verb, body).await?),
         ("POST", ["strategies", name, "quarantine", verb]) => {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Problem, Question, Reader, account, action, alert, approval, audit, compliance, crash, doctor, limit,
-    meant, nearest, opportunity, quarantine, status, strategy, way,
+    meant, nearest, opportunity, privacy, quarantine, status, strategy, way,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -20,6 +20,7 @@ const READS: &[&str] = &[
     "approvals",
     "audit",
     "compliance",
+    "privacy",
     "alerts",
     "crashes",
     "actors",
@@ -62,6 +63,7 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["compliance", "rules"] => json(compliance::list(reader, question)),
         ["compliance", "rules", "lint"] => plain(question).and_then(|()| json(compliance::lint(reader))),
         ["compliance", "rules", "test"] => plain(question).and_then(|()| json(compliance::test(reader))),
+        ["privacy"] => json(privacy::read(reader, question)),
         ["audit"] => json(audit::page(reader, question)),
         ["audit", "tail"] => json(audit::tail(reader, question)),
         ["audit", "verify"] => json(audit::verify(reader, question)),

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 
 use crate::alerts::{Alerts, Command};
 use crate::audit::{AnchorSettings, append, checkpoints, last_anchored};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, SystemAction, Walked};
 use crate::message::kinds;
 use crate::records::AnchorRow;
 use crate::shared::Shared;
@@ -42,6 +42,8 @@ const FAILS_FOR: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 /// The longest wait.
 const LAST_WAIT: Duration = Duration::from_secs(3600);
+/// The longest that a webhook may take.
+const WEBHOOK_WITHIN: Duration = Duration::from_secs(90);
 /// The platform that a webhook of the owner's is to the rules: a pack of his own, `owner-webhook.toml`.
 pub const WEBHOOK_PLATFORM: &str = "owner-webhook";
 /// The kind of its acts.
@@ -271,9 +273,20 @@ impl AnchorService {
     }
 
     async fn post(&self, url: &str, newest: &Signed) -> Result<(), String> {
-        let _action = webhook(url, newest)?;
-        let _ = &self.gateway;
-        Err("the road takes no system actions yet".to_owned())
+        let system = SystemAction {
+            space: self.shared.machine(),
+            service: "anchor",
+            step: format!("webhook-{}", newest.checkpoint.seq),
+            action: webhook(url, newest)?,
+            within: WEBHOOK_WITHIN,
+        };
+        let walked = self.gateway.system(system).await.map_err(|error| error.to_string())??;
+        match walked {
+            Walked::Done(answer) if (200..300).contains(&answer.status) => Ok(()),
+            Walked::Done(answer) => Err(format!("the webhook answered with status {}", answer.status)),
+            Walked::Refused(refusal) => Err(refusal.why),
+            Walked::Pending(_) | Walked::Fenced => Err("the webhook's turn has not come".to_owned()),
+        }
     }
 
     /// Keeps what became of it. This is no entry of the trail: an anchor would be news to the next one.

@@ -21,6 +21,7 @@ pub mod kernel;
 pub mod limiter;
 mod message;
 pub mod platforms;
+pub mod privacy;
 pub mod reconciler;
 pub mod records;
 pub mod resources;

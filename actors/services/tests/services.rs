@@ -48,6 +48,8 @@ mod oauth;
 mod outcomes;
 #[path = "services/permits.rs"]
 mod permits;
+#[path = "services/privacy.rs"]
+mod privacy;
 #[path = "services/quarantine.rs"]
 mod quarantine;
 #[path = "services/reconciler.rs"]
@@ -74,6 +76,8 @@ mod telling;
 mod tidying;
 #[path = "services/told.rs"]
 mod told;
+#[path = "services/trail.rs"]
+mod trail;
 #[path = "services/tree.rs"]
 mod tree;
 #[path = "services/vault.rs"]

@@ -171,6 +171,21 @@ impl Store {
         Ok(all)
     }
 
+    /// Removes answers, whatever refers to them.
+    ///
+    /// # Errors
+    /// [`CommitError`]; what was removed before the error stays removed.
+    pub fn remove_answers(&self, digests: &[Digest]) -> Result<Pruned, CommitError> {
+        let writer = self.answer_writer()?;
+        let mut all = Pruned::default();
+        for chunk in digests.chunks(PRUNE_CHUNK) {
+            let AnswerResult(pruned) = writer.answers_blocking(AnswerJob::Remove(chunk.to_vec()))?;
+            all.answers += pruned.answers;
+            all.bytes += pruned.bytes;
+        }
+        Ok(all)
+    }
+
     fn old_answers(&self, keep: &BTreeSet<Digest>, before: Moment) -> Result<Vec<Digest>, ReadError> {
         let txn = self.begin_read()?;
         let table = txn.open_table(ANSWERS_USED).map_err(StorageFault::from)?;

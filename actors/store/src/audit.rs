@@ -2,6 +2,8 @@
 //!
 //! The writer links entries ([`crate::apply`]); nothing here changes any.
 
+#[cfg(feature = "testing")]
+mod forge;
 mod verify;
 
 use mm_core::audit::{Entry, Payload, Tip};
@@ -14,6 +16,8 @@ use crate::frame;
 use crate::store::Store;
 use crate::tables::{self, AUDIT, AUDIT_PAYLOAD, META, schema};
 
+#[cfg(feature = "testing")]
+pub use forge::Forgery;
 pub use verify::Report;
 
 /// Entries that one read transaction sees.

@@ -51,12 +51,15 @@ mod record;
 mod records;
 mod snapshot;
 mod store;
+mod subject;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use answers::Pruned;
+#[cfg(feature = "testing")]
+pub use audit::Forgery;
 pub use audit::{AuditPage, AuditRow, ERASED_KIND, PayloadState, Report};
 pub use change::{Change, Expect, NewEntry};
 pub use dir::{BootBook, Boots, DATABASE_FILE, DataDir, DirError, FailedBoot, Stamp};
@@ -67,6 +70,7 @@ pub use read::{Damaged, Dumped, Scanned, Span};
 pub use record::{Record, Row, Unreadable};
 pub use snapshot::{Loaded, SNAPSHOT_GENERATIONS, Snapshot};
 pub use store::{Backend, Committed, Mode, OnFatal, Options, Store};
+pub use subject::{RawPage, RawRow};
 
 /// The store format this version reads and writes.
 pub const FORMAT: u32 = 1;

@@ -1,0 +1,252 @@
+//! The audit trail in the hands of somebody who can write to the store's file: what `audit verify` finds,
+//! with a checkpoint, an anchor and a key, and that a second verifier written from the documents finds the
+//! same. Real stores, the real binary, and Python where it is there.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use mm_core::audit::anchor::Line;
+use mm_core::audit::checkpoint::{Seed, Signer};
+use mm_core::id::Space;
+use mm_core::moment::Moment;
+use mm_services::audit::checkpoints;
+use mm_store::{Change, Forgery, NewEntry, Options, Stamp, Store};
+use money_machine::seams::SystemEntropy;
+
+/// Entries of every store here; the last checkpoint is on `SIGNED`.
+const ENTRIES: u64 = 12;
+const SIGNED: u64 = 10;
+
+struct Trail {
+    dir: tempfile::TempDir,
+    signer: Signer,
+}
+
+impl Trail {
+    /// A whole trail: two checkpoints, both anchored, some entries after them, and an erased payload.
+    fn new() -> Trail {
+        let trail = Trail { dir: tempfile::tempdir().unwrap(), signer: Signer::of(&Seed::new([7; 32])) };
+        let store = trail.store();
+        trail.append(&store, 1..=5);
+        trail.sign(&store);
+        trail.append(&store, 6..=8);
+        let erase = Change::new().erase_payload(3, Moment::from_unix_ms(9), &Space::machine()).unwrap();
+        store.commit_blocking(erase).unwrap();
+        trail.append(&store, SIGNED..=SIGNED);
+        trail.sign(&store);
+        trail.append(&store, SIGNED + 1..=ENTRIES);
+        store.close().unwrap();
+        trail
+    }
+
+    fn store(&self) -> Store {
+        std::fs::create_dir_all(self.dir.path().join("data")).unwrap();
+        let entropy = Arc::new(SystemEntropy::new());
+        Store::open(Options::in_dir(self.dir.path().join("data"), Stamp::Live, entropy)).unwrap()
+    }
+
+    fn append(&self, store: &Store, seqs: std::ops::RangeInclusive<u64>) {
+        for n in seqs {
+            let payload = serde_json::json!({ "n": n, "text": "ä \" \\ \u{1f600}" });
+            let at = Moment::from_unix_ms(n as i64);
+            let entry = NewEntry::new(at, &Space::default_owner(), "test.happened", &payload).unwrap();
+            store.commit_blocking(Change::new().audit(entry)).unwrap();
+        }
+    }
+
+    fn sign(&self, store: &Store) {
+        let (last, tip) = (checkpoints::latest(store).unwrap(), store.audit_tip().unwrap());
+        let at = Moment::from_unix_ms(1_700_000_000_000);
+        let signed = checkpoints::sign(store, last.as_ref(), tip, at, &self.signer).unwrap();
+        store.commit_blocking(checkpoints::keep(&signed).unwrap()).unwrap();
+        let mut anchors = std::fs::read_to_string(self.anchors()).unwrap_or_default();
+        anchors += &(Line::from(&signed).text() + "\n");
+        std::fs::write(self.anchors(), anchors).unwrap();
+    }
+
+    fn anchors(&self) -> PathBuf {
+        self.dir.path().join("anchors")
+    }
+
+    fn forged(forgery: Forgery) -> Trail {
+        let trail = Trail::new();
+        let store = trail.store();
+        store.forge(forgery);
+        store.close().unwrap();
+        trail
+    }
+
+    fn run(&self, line: &str) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_money-machine"));
+        command.args(line.split_whitespace()).arg("--data-dir").arg(self.dir.path().join("data"));
+        command.env_clear().env("HOME", self.dir.path()).env("XDG_RUNTIME_DIR", self.dir.path());
+        let Output { status, stdout, .. } = command.stdin(Stdio::null()).output().unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap())
+    }
+
+    /// What the program says, with a code: by itself, with the anchors, and with the key as well.
+    fn verdicts(&self) -> [(Option<i32>, String); 3] {
+        let (anchors, key) = (self.anchors().display().to_string(), self.signer.public());
+        let lines = [
+            "audit verify".to_owned(),
+            format!("audit verify --anchor {anchors}"),
+            format!("audit verify --anchor {anchors} --key {key}"),
+        ];
+        lines.map(|line| self.run(&line))
+    }
+
+    /// The second verifier's verdicts on the export, in the same order.
+    fn second(&self) -> Option<[(Option<i32>, String); 3]> {
+        let export = self.dir.path().join("export.jsonl");
+        std::fs::write(&export, self.run("audit export").1).unwrap();
+        let (anchors, key) = (self.anchors().display().to_string(), self.signer.public().to_string());
+        let arguments = [vec![], vec!["--anchor", &anchors], vec!["--anchor", &anchors, "--key", &key]];
+        arguments
+            .map(|arguments| python(&export, &arguments))
+            .into_iter()
+            .collect::<Option<Vec<_>>>()?
+            .try_into()
+            .ok()
+    }
+}
+
+/// Runs the second verifier; `None` where there is no Python that could.
+fn python(export: &Path, arguments: &[&str]) -> Option<(Option<i32>, String)> {
+    let able = Command::new("python3").args(["-c", "import cryptography"]).output();
+    if !able.is_ok_and(|able| able.status.success()) {
+        eprintln!("SKIPPED: the second verifier needs python3 and its package `cryptography`");
+        return None;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_audit.py");
+    let Output { status, stdout, stderr } =
+        Command::new("python3").arg(script).arg(export).args(arguments).output().unwrap();
+    let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+    assert!(!said.contains("Traceback"), "{said}");
+    Some((status.code(), said))
+}
+
+/// Both verifiers end with these codes, and what is found holds `says`.
+fn check(trail: &Trail, what: &str, codes: [i32; 3], says: &str) {
+    let verdicts = trail.verdicts();
+    let found: Vec<_> = verdicts.iter().map(|(code, _)| code.unwrap()).collect();
+    assert_eq!(found, codes, "{what}: {verdicts:?}");
+    assert!(verdicts[2].1.contains(says), "{what}: {}", verdicts[2].1);
+    assert!(verdicts.iter().all(|(_, text)| text.contains("This does not prove:")), "{what}");
+    if let Some(second) = trail.second() {
+        let found: Vec<_> = second.iter().map(|(code, _)| code.unwrap()).collect();
+        assert_eq!(found, codes, "the second verifier on {what}: {second:?}");
+    }
+}
+
+#[test]
+fn a_whole_trail_is_whole_to_both() {
+    check(&Trail::new(), "a whole trail", [0, 0, 0], "whole: 12 entries");
+}
+
+#[test]
+fn what_was_changed_removed_put_elsewhere_or_cut_is_found_without_any_help() {
+    for (forgery, says) in [
+        (Forgery::Payload(4), "the payload of audit entry 4 was changed"),
+        (Forgery::Payload(ENTRIES), "the payload of audit entry 12 was changed"),
+        (Forgery::Kind(4), "audit entry 5 does not follow entry 4"),
+        (Forgery::Remove(1), "audit entry 1 is missing"),
+        (Forgery::Remove(6), "audit entry 6 is missing"),
+        (Forgery::Swap(5, 7), "does not follow"),
+        (Forgery::CutAfter(ENTRIES - 1), "the chain ends at entry 11"),
+        (Forgery::CutAfter(4), "the chain ends at entry 4"),
+    ] {
+        check(&Trail::forged(forgery), &format!("{forgery:?}"), [1, 1, 1], says);
+    }
+}
+
+#[test]
+fn a_chain_that_is_whole_again_is_found_by_what_was_signed() {
+    for (forgery, says) in [
+        (Forgery::CutCleanlyAfter(SIGNED - 1), "has seen entry 10, and the chain ends at entry 9"),
+        (Forgery::RemakeFrom(SIGNED), "entry 10 is another than the checkpoint"),
+        (Forgery::RemakeFrom(4), "entry 5 is another than the checkpoint"),
+        (Forgery::RemakeFrom(1), "is of another store"),
+    ] {
+        check(&Trail::forged(forgery), &format!("{forgery:?}"), [1, 1, 1], says);
+    }
+}
+
+#[test]
+fn without_its_checkpoints_only_an_anchor_finds_it() {
+    for (forgery, says) in [
+        (Forgery::CutCleanlyAfter(SIGNED - 1), "the anchor of"),
+        (Forgery::RemakeFrom(4), "entry 5 is another than the anchor"),
+        (Forgery::RemakeFrom(1), "the anchor on entry 5 is of another store"),
+    ] {
+        let trail = Trail::forged(forgery);
+        let store = trail.store();
+        store.forge(Forgery::ForgetCheckpoints);
+        store.close().unwrap();
+        check(&trail, &format!("{forgery:?} without checkpoints"), [0, 1, 1], says);
+    }
+}
+
+#[test]
+fn a_store_that_was_put_back_is_whole_and_only_its_anchor_shows_it() {
+    let trail = Trail { dir: tempfile::tempdir().unwrap(), signer: Signer::of(&Seed::new([7; 32])) };
+    let store = trail.store();
+    trail.append(&store, 1..=5);
+    trail.sign(&store);
+    store.close().unwrap();
+    let (file, old) = (trail.dir.path().join("data/store.redb"), trail.dir.path().join("old"));
+    std::fs::copy(&file, &old).unwrap();
+    let store = trail.store();
+    trail.append(&store, 6..=8);
+    trail.sign(&store);
+    store.close().unwrap();
+    check(&trail, "the store as it is", [0, 0, 0], "whole: 8 entries");
+    std::fs::copy(&old, &file).unwrap();
+    check(&trail, "the store as it was", [0, 1, 1], "put back to an older state");
+}
+
+#[test]
+fn what_no_checkpoint_covers_yet_can_be_cut_off_and_that_is_said() {
+    let trail = Trail::forged(Forgery::CutCleanlyAfter(SIGNED + 1));
+    check(&trail, "a clean cut after the last anchor", [0, 0, 0], "about the last 1 entries");
+}
+
+#[test]
+fn a_thief_of_the_store_alone_cannot_sign() {
+    let mut trail = Trail::forged(Forgery::RemakeFrom(4));
+    let noted = trail.signer.public();
+    let store = trail.store();
+    store.forge(Forgery::ForgetCheckpoints);
+    // He makes checkpoints of his own, and anchors.
+    std::fs::remove_file(trail.anchors()).unwrap();
+    trail.signer = Signer::of(&Seed::new([8; 32]));
+    trail.sign(&store);
+    store.close().unwrap();
+    check(&trail, "the thief's own key", [0, 0, 0], "whole");
+    let (code, said) = trail.run(&format!("audit verify --key {noted}"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("which the key you gave does not stand for"), "{said}");
+    let export = trail.dir.path().join("export.jsonl");
+    if let Some((code, said)) = python(&export, &["--key", &noted.to_string()]) {
+        assert_eq!(code, Some(1), "{said}");
+    }
+}
+
+#[test]
+fn anchors_that_were_meddled_with_are_no_anchors() {
+    for (what, change) in [
+        (
+            "another hash",
+            (|text: &str| text.replacen("\"hash\":\"", "\"hash\":\"00", 1)) as fn(&str) -> String,
+        ),
+        ("another number", |text| text.replacen("\"seq\":5", "\"seq\":6", 1)),
+        ("a torn line", |text| text[..text.len() - 40].to_owned()),
+        ("no JSON", |text| format!("{text}hello\n")),
+    ] {
+        let trail = Trail::new();
+        let text = std::fs::read_to_string(trail.anchors()).unwrap();
+        std::fs::write(trail.anchors(), change(&text)).unwrap();
+        check(&trail, what, [0, 1, 1], "BROKEN");
+    }
+}

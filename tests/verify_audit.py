@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""A second verifier of money-machine's audit trail, written from docs/audit.md alone.
+
+    money-machine audit export > audit.jsonl
+    python3 verify_audit.py audit.jsonl [--anchor FILE] [--key PUBLIC_KEY]
+
+Needs Python 3.9 and the package `cryptography`. It reads the files it is given and nothing else; it
+prints every fault and ends with 1 if there is one.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+ZERO = "0" * 64
+faults = []
+
+
+def fault(text):
+    faults.append(text)
+
+
+def framed(*fields):
+    """Each field behind its length in eight big-endian bytes."""
+    return b"".join(len(field).to_bytes(8, "big") + field for field in fields)
+
+
+def number(value):
+    return value.to_bytes(8, "big", signed=True)
+
+
+def sha256(message):
+    return hashlib.sha256(message).hexdigest()
+
+
+def signed_by(key, message, signature):
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(bytes.fromhex(signature), message)
+        return True
+    except (InvalidSignature, ValueError):
+        return False
+
+
+def entry_hash(entry):
+    return sha256(framed(
+        b"mm-audit-entry-1", number(entry["seq"]), number(entry["epoch"]), number(entry["at_ms"]),
+        entry["space"].encode(), entry["kind"].encode(), bytes.fromhex(entry["commitment"]),
+        bytes.fromhex(entry["prev"])))
+
+
+def commitment(entry):
+    return sha256(framed(b"mm-audit-payload-1", bytes.fromhex(entry["salt"]), entry["payload"].encode()))
+
+
+def checkpoint_message(line):
+    return framed(
+        b"mm-audit-checkpoint-1", number(line["seq"]), bytes.fromhex(line["hash"]), number(line["epoch"]),
+        number(line["at_ms"]), bytes.fromhex(line["previous"]), bytes.fromhex(line["store"]))
+
+
+def read_export(path):
+    entries, checkpoints, tip = [], [], None
+    for text in open(path, encoding="utf-8"):
+        line = json.loads(text)
+        if "seq" in line:
+            entries.append(line)
+        elif "checkpoint" in line:
+            checkpoints.append(line["checkpoint"])
+        elif "tip" in line:
+            tip = line["tip"]
+    return entries, checkpoints, tip
+
+
+def read_anchors(path):
+    anchors = []
+    for nth, text in enumerate(open(path, encoding="utf-8", errors="replace"), 1):
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+            checkpoint_message(line), bytes.fromhex(line["key"] + line["signature"])
+            anchors.append(line)
+        except (ValueError, KeyError, TypeError, OverflowError):
+            fault(f"line {nth} of the anchors cannot be read")
+    return anchors
+
+
+def payload(entry):
+    try:
+        return json.loads(entry["payload"] or "null")
+    except ValueError:
+        return None
+
+
+def check_chain(entries, tip):
+    """Links, hashes, payloads and the end. Gives the hashes by number."""
+    hashes, seq, prev = {}, 0, ZERO
+    erasures = {entry["seq"]: payload(entry) for entry in entries if entry["kind"] == "audit.payload-erased"}
+    for entry in entries:
+        here = entry["seq"]
+        if here != seq + 1:
+            fault(f"entry {seq + 1} is missing; entry {here} stands in its place")
+        elif entry["prev"] != prev:
+            fault(f"entry {here} does not follow the one before")
+        if entry_hash(entry) != entry["hash"]:
+            fault(f"entry {here} has another hash than it says")
+        state = entry["payload_state"]
+        if state == "there" and commitment(entry) != entry["commitment"]:
+            fault(f"the payload of entry {here} was changed")
+        elif state == "erased":
+            record = erasures.get(entry["erased_by"])
+            if not isinstance(record, dict) or record.get("seq") != here:
+                fault(f"the payload of entry {here} is gone without a record of its erasure")
+        elif state != "there":
+            fault(f"the payload of entry {here} is {state}")
+        seq, prev = here, entry_hash(entry)
+        hashes[seq] = prev
+    if tip is None:
+        fault("the export has no end: it was cut")
+    elif (tip["seq"], tip["hash"]) != (seq, prev):
+        fault(f"the chain ends at entry {seq}, and its recorded end is entry {tip['seq']}")
+    return hashes
+
+
+def tied_keys(key, store, entries):
+    """The keys that `key` stands for: those that signed announcements tie to it."""
+    links = []
+    for entry in entries:
+        said = payload(entry) if entry["kind"] == "audit.key-changed" else None
+        if isinstance(said, dict) and said.get("signature"):
+            message = framed(b"mm-audit-key-1", bytes.fromhex(store), bytes.fromhex(said["key"]))
+            if signed_by(said["before"], message, said["signature"]):
+                links.append({said["before"], said["key"]})
+    keys, before = {key}, 0
+    while len(keys) != before:
+        before = len(keys)
+        for link in links:
+            if keys & link:
+                keys |= link
+    return keys
+
+
+def check_signed(what, line, hashes, store, keys):
+    """A checkpoint or an anchor against the chain; its fault, if it has one."""
+    seq, last = line["seq"], max(hashes, default=0)
+    if not signed_by(line["key"], checkpoint_message(line), line["signature"]):
+        return f"the signature of the {what} on entry {seq} does not hold"
+    if line["store"] != store:
+        return f"the {what} on entry {seq} is of another store"
+    if seq > last:
+        return f"the {what} has seen entry {seq}, and the chain ends at entry {last}"
+    if seq in hashes and hashes[seq] != line["hash"]:
+        return f"entry {seq} is another than the {what} has seen"
+    if keys and line["key"] not in keys:
+        return f"the {what} on entry {seq} is signed by another key"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Verifies an export of money-machine's audit trail.")
+    parser.add_argument("export")
+    parser.add_argument("--anchor", help="a file of anchors")
+    parser.add_argument("--key", help="the public key that must have signed, in hex")
+    options = parser.parse_args()
+    entries, checkpoints, tip = read_export(options.export)
+    hashes = check_chain(entries, tip)
+    store = hashes.get(1, ZERO)
+    keys = tied_keys(options.key, store, entries) if options.key else None
+    before = ZERO
+    for line in checkpoints:
+        wrong = check_signed("checkpoint", line, hashes, store, keys)
+        if wrong:
+            fault(wrong)
+        if line["previous"] != before:
+            fault(f"the checkpoint on entry {line['seq']} does not follow the one before")
+        before = sha256(checkpoint_message(line))
+    given_up = {(payload(entry) or {}).get("checkpoint")
+                for entry in entries if entry["kind"] == "audit.anchor-given-up"}
+    for line in read_anchors(options.anchor) if options.anchor else []:
+        wrong = check_signed("anchor", line, hashes, store, keys)
+        if wrong and sha256(checkpoint_message(line)) not in given_up:
+            fault(wrong)
+    for text in faults:
+        print(text)
+    print(f"{'BROKEN' if faults else 'whole'}: {len(entries)} entries, {len(checkpoints)} checkpoints")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
