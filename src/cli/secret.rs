@@ -45,8 +45,8 @@ impl Drop for Quiet {
     }
 }
 
-/// Reads up to a line end, past every buffer that would keep a copy.
-fn line() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// Reads up to a line end, or to one of `also`, which stays; past every buffer that would keep a copy.
+fn line(also: &[u8]) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(BYTES_MAX));
     let mut byte = Zeroizing::new([0u8; 1]);
     loop {
@@ -61,6 +61,9 @@ fn line() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
             b'\n' => return Ok(Some(line)),
             _ if line.len() == BYTES_MAX => return Err(io::Error::other("the line is too long")),
             other => line.push(other),
+        }
+        if also.contains(&byte[0]) {
+            return Ok(Some(line));
         }
     }
 }
@@ -81,10 +84,11 @@ pub fn can_ask() -> bool {
 /// # Errors
 /// If nothing was typed, or the answer was Ctrl-C.
 pub fn ask(prompt: &str) -> io::Result<Secret> {
+    // Quiet first: what is typed at once must not be echoed, nor thrown away.
+    let _quiet = Quiet::begin()?;
     eprint!("{prompt}: ");
     io::stderr().flush()?;
-    let _quiet = Quiet::begin()?;
-    let line = line()?.unwrap_or_default();
+    let line = line(&NO)?.unwrap_or_default();
     if line.is_empty() || line.iter().any(|byte| NO.contains(byte)) {
         return Err(io::Error::other("nothing was typed"));
     }
@@ -102,13 +106,13 @@ pub fn read(names: &[&str]) -> Result<Vec<Secret>, Failure> {
     }
     let mut secrets = Vec::new();
     for name in names {
-        let line = line().map_err(failed)?.filter(|line| !line.is_empty());
+        let line = line(&[]).map_err(failed)?.filter(|line| !line.is_empty());
         let line = line.ok_or_else(|| {
             refuse(format!("no {name} came in on stdin: pipe {} there, a line each", names.join(", ")))
         })?;
         secrets.push(secret(&line).map_err(failed)?);
     }
-    if line().map_err(failed)?.is_some_and(|line| !line.is_empty()) {
+    if line(&[]).map_err(failed)?.is_some_and(|line| !line.is_empty()) {
         return Err(refuse(format!("more came in on stdin than {}", names.join(", "))));
     }
     Ok(secrets)
