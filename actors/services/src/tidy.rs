@@ -18,7 +18,7 @@ use mm_supervision::{Component, Fault, Handle, Inspect};
 use serde_json::json;
 
 use crate::alerts::Alerts;
-use crate::records::{AlertRow, StrategyRow, WayRow};
+use crate::records::{AlertRow, DecisionRow, StrategyRow, WayRow};
 use crate::shared::Shared;
 
 /// The first pass begins so long after the start: not while the first runs want the store.
@@ -108,9 +108,10 @@ impl TidyService {
                 settled && action.updated_at < old
             })
             .await?;
-            // A way is of no use without its action.
-            self.remove::<WayRow>(&space, |id, _| matches!(store.get::<ActionRecord>(&space, id), Ok(None)))
-                .await?;
+            // Neither a way nor a decision is of use without its action.
+            let without = |id: &str| matches!(store.get::<ActionRecord>(&space, id), Ok(None));
+            self.remove::<WayRow>(&space, |id, _| without(id)).await?;
+            self.remove::<DecisionRow>(&space, |id, _| without(id)).await?;
             let strategies = store.scan::<StrategyRow>(&space, Span::all(), usize::MAX)?;
             let last: BTreeSet<String> =
                 strategies.into_values().filter_map(|row| row.last_run).map(|run| run.to_string()).collect();

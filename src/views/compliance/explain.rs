@@ -22,7 +22,7 @@ pub struct ExplainView {
     pub inputs: InputsView,
     /// The version of the rules of that day.
     pub rules_version: String,
-    /// The approval that answered, if one did.
+    /// The approval that answered, if one did: the beginning of the hash of what was approved, and who said yes.
     pub approval: Option<String>,
     /// The act itself, if it is on record.
     pub activity: Option<ActivityView>,

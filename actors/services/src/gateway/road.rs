@@ -131,6 +131,9 @@ impl GatewayService {
         let ruling = self.judge(p, draft).await?; // 1
         let request = self.seal(p, &ruling).await?;
         let approval = self.approve(p, &ruling, &request)?; // 2
+        if let Some(yes) = &approval {
+            draft.approved(yes);
+        }
         no_blanks(p)?;
         let mut turn = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3

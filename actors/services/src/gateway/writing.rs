@@ -6,9 +6,10 @@
 use mm_core::action::Request;
 use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::answer::Answer;
+use mm_core::approval::Approved;
 use mm_core::digest::Digest;
 use mm_core::error::{Classified, ErrorClass};
-use mm_core::id::ActionId;
+use mm_core::id::{ActionId, Space};
 use mm_core::mark::Mark;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord};
@@ -23,7 +24,9 @@ use super::marks::Seen;
 use super::{CUT_OFF, GatewayService, Origin, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::limiter::Charge;
-use crate::records::{ChangeRow, HOPS_KEPT, LookUpRow, OpenRow, SettledTelling, Standing, WayRow};
+use crate::records::{
+    ChangeRow, DecisionRow, HOPS_KEPT, LookUpRow, OpenRow, SettledTelling, Standing, WayRow,
+};
 
 /// The longest sentence that a record keeps.
 const SENTENCE_CHARS_MAX: usize = 1000;
@@ -44,6 +47,8 @@ pub(super) struct Draft {
     seen: Seen,
     /// The whole change, once it is kept.
     change: Option<ChangeRow>,
+    /// What compliance decided, until it is on record.
+    decision: Option<DecisionRow>,
 }
 
 impl Draft {
@@ -82,6 +87,7 @@ impl Draft {
             way: Vec::new(),
             seen: Seen::default(),
             change: None,
+            decision: None,
         }
     }
 
@@ -94,6 +100,22 @@ impl Draft {
     pub(super) fn judged(&mut self, ruling: &Ruling) {
         self.record.checks = ruling.judgement.checks();
         self.rules = ruling.rules;
+        self.decision = Some(DecisionRow::of(ruling));
+    }
+
+    /// Its owner's yes answers what was decided: whose, and to which bytes.
+    pub(super) fn approved(&mut self, yes: &Approved) {
+        if let Some(decision) = &mut self.decision {
+            decision.approval = Some(format!("{} by {}", yes.request().short(16), yes.by()));
+        }
+    }
+
+    /// The change that puts on record what was decided, unless it is there already.
+    fn decided(&mut self, space: &Space) -> Result<Change, Fault> {
+        Ok(match self.decision.take() {
+            Some(decision) => Change::new().put(space, self.record.id.as_str(), &decision)?,
+            None => Change::new(),
+        })
     }
 
     /// Notes how a try ended that is not the last word; it is audited with the next change.
@@ -250,6 +272,7 @@ impl GatewayService {
             .put(&p.space, id.as_str(), &draft.record)?
             .put(&p.space, id.as_str(), &OpenRow { mutating, since: now })?
             .and(self.last_try(p, draft)?)
+            .and(draft.decided(&p.space)?)
             .audit(NewEntry::new(now, &p.space, "action.permitted", &payload)?);
         if mutating {
             // Should it be the last that is heard of it, it can be followed up to here.
@@ -375,7 +398,7 @@ impl GatewayService {
     /// The record with its way and its audit entry; the open row goes.
     pub(super) fn ending(&self, p: &Proposal, draft: &mut Draft, end: &End) -> Result<Change, Fault> {
         let way = draft.way();
-        let settled = self.kept_end(p, draft, end)?;
+        let settled = self.kept_end(p, draft, end)?.and(draft.decided(&p.space)?);
         let record = &draft.record;
         let payload = json!({
             "action": record.id.as_str(),

@@ -29,7 +29,8 @@ pub struct DecisionRow {
     pub obligations: Obligations,
     /// Whether a person must do it on the platform itself.
     pub by_owner: bool,
-    /// The approval that answered an `ask`, if one did.
+    /// The approval that answered an `ask`, if one did: the beginning of the hash of what was approved, and
+    /// who said yes.
     pub approval: Option<String>,
 }
 

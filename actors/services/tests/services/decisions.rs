@@ -1,8 +1,9 @@
 //! Rules are kept for as long as decisions name them, and those that are due for review are told.
 
 use mm_core::id::Space;
+use mm_sdk::Report;
 use mm_services::records::{AlertRow, DecisionRow, RuleSetRow};
-use mm_services::testing::{Bench, Script, get, pack};
+use mm_services::testing::{Bench, Script, action, get, pack, post};
 use mm_store::{Record, Span, Store};
 
 const FILE: &str = "sim.toml";
@@ -52,6 +53,39 @@ fn a_ruling_holds_all_that_it_was_made_from() {
         assert_eq!((again.verdict, again.rule_ids()), (row.verdict, ruling.judgement.rule_ids()));
         assert_eq!(again.digest(), ruling.judgement.digest());
     });
+}
+
+#[test]
+fn what_was_decided_on_each_action_is_on_record_and_made_again_it_is_the_same() {
+    let mut bench = Bench::new(45);
+    bench.install(Script::new("acts", |cx| {
+        Box::pin(async move {
+            // Permitted, asked and forbidden.
+            drop(cx.act("read", get("/a")).await?);
+            drop(cx.act("post", post("/post", "x")).await?);
+            drop(cx.act("ask", action("ask", get("/b").request)).await?);
+            drop(cx.act("elsewhere", post("/elsewhere", "x")).await?);
+            Ok(Report::default())
+        })
+    }));
+    bench.live(async |machine| machine.run("acts").await);
+    let store = bench.look();
+    let kept = rows::<RuleSetRow>(&store);
+    let owner = Space::default_owner();
+    let decided = store.scan::<DecisionRow>(&owner, Span::all(), usize::MAX).unwrap();
+    let mut verdicts = Vec::new();
+    for (id, row) in decided.rows {
+        let row = row.value;
+        let (_, rules) = kept.iter().find(|(version, _)| *version == row.rules.to_string()).unwrap();
+        let again = row.inputs.judge(&rules.rules().unwrap());
+        let ids: Vec<&String> = row.deciding.iter().map(|rule| &rule.id).collect();
+        assert_eq!((again.verdict, again.rule_ids().iter().collect()), (row.verdict, ids), "{id}");
+        verdicts.push((id.rsplit('.').next().unwrap().to_owned(), row.verdict.as_str()));
+    }
+    let said = |step: &str, verdict: &'static str| (step.to_owned(), verdict);
+    let expected =
+        [said("ask", "ask"), said("elsewhere", "forbid"), said("post", "permit"), said("read", "permit")];
+    assert_eq!(verdicts, expected);
 }
 
 #[test]

@@ -83,8 +83,8 @@ fn more_than_one_chunk_is_tidied_in_one_pass() {
         assert_eq!(machine.rows::<ActionRecord>(), vec![]);
         assert_eq!(
             machine.audit_of("tidy.done").len(),
-            5,
-            "two chunks of actions and of their ways, and the answer"
+            7,
+            "two chunks of actions, of their ways and of the decisions on them, and the answer"
         );
     });
 }
