@@ -349,6 +349,14 @@ impl MasterKeys for SystemKeys {
             .map_err(|error| format!("{} could not be put in place: {error}", beside.display()))?;
         Ok(true)
     }
+
+    fn settle(&self) -> Result<(), String> {
+        if self.has_credential() || !self.has_file() {
+            return Ok(());
+        }
+        sync_folder(&self.file)
+            .map_err(|error| format!("the folder of {} could not be synced: {error}", self.file.display()))
+    }
 }
 
 #[cfg(test)]

@@ -27,12 +27,13 @@ use mm_core::vault::{Slot, has_slot as slot_in};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
 use zeroize::Zeroizing;
 
+use crate::health;
 use crate::message::kinds;
-use crate::records::{AccountRow, AccountStanding};
+use crate::records::{AccountKind, AccountRow, AccountStanding};
 use crate::shared::{CALL_TIMEOUT, Shared};
 
 pub use book::{NewAccount, NotDone, Secrets};
-pub use keys::{Found, KeySource, MasterKeys, MemoryKeys, NewKey};
+pub use keys::{Found, KeySource, MasterKeys, MemoryKeys, NewKey, Swaps};
 pub use making::{MasterChanged, Unchanged};
 pub use standings::{Standings, Who};
 pub use vault::{Locked, Opened, Vault, open_all};
@@ -361,7 +362,17 @@ impl Component for AccountsService {
             }
             Msg::Trouble { which, status } => {
                 tracing::warn!(platform = %which.platform, account = %which.account, status, "a credential was not taken");
-                shared.standings.doubt(&(which.space, which.platform, which.account));
+                let row = self.row(&which)?.map(|(row, _)| row);
+                let who = (which.space, which.platform, which.account);
+                if row.is_some_and(|row| status == 401 && is_fixed(&row.kind) && !health::is_seen(&row)) {
+                    let why = format!(
+                        "the account {}/{} is held: the platform does not take its credential (status 401); make a new \
+                         one there, then `account rotate`",
+                        who.1, who.2
+                    );
+                    shared.standings.set(&who, AccountStanding::AuthFailed, &why);
+                }
+                shared.standings.doubt(&who);
             }
             Msg::Refreshed { which, answer, reply } => {
                 let kept = self.refreshed(state, &which, *answer).await?;
@@ -388,7 +399,9 @@ impl Component for AccountsService {
                 let done = book::rotate(shared, &space, &platform, &account, &secrets).await;
                 if done.is_ok() {
                     state.failed.remove(&which_of(&space, &platform, &account));
-                    shared.standings.doubt(&(space, platform, account));
+                    let who = (space, platform, account);
+                    shared.standings.set(&who, AccountStanding::Unknown, "");
+                    shared.standings.doubt(&who);
                 }
                 reply.send(done);
             }
@@ -416,6 +429,11 @@ impl Component for AccountsService {
             ("tokens being refreshed", state.refreshing.len().to_string()),
         ]
     }
+}
+
+/// Whether its secret is the same until its owner changes it.
+fn is_fixed(kind: &AccountKind) -> bool {
+    !matches!(kind, AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. })
 }
 
 fn which_of(space: &Space, platform: &PlatformId, account: &AccountId) -> Which {
@@ -483,7 +501,7 @@ impl AccountsService {
         answer: Result<Answer, String>,
     ) -> Result<Result<(), String>, Fault> {
         let shared = &self.0;
-        let Some((row, version)) = self.row(which)? else {
+        let Some((row, _)) = self.row(which)? else {
             return Ok(Err("the account was removed meanwhile".to_owned()));
         };
         let meant = match &answer {
@@ -510,14 +528,19 @@ impl AccountsService {
         };
         let mut values = vec![(book::ACCESS, &tokens.access, Some(tokens.expires_at))];
         values.extend(tokens.refresh.as_ref().map(|refresh| (book::REFRESH, refresh, None)));
-        let kept =
-            book::replace(shared, &which.space, (row, version), &values, "account.token-refreshed", "system");
-        match kept.await {
+        let whose = (&which.platform, &which.account);
+        match book::keep_tokens(shared, &which.space, whose, &values).await {
             Ok(()) => {
                 state.failed.remove(which);
                 Ok(Ok(()))
             }
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => {
+                // The refresh token that is left may be spent: sending it again and again is how a grant
+                // is lost altogether.
+                let why = format!("the token that the platform gave could not be kept: {error}");
+                self.put_off(state, which, 8, &why);
+                Ok(Err(why))
+            }
         }
     }
 

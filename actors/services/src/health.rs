@@ -31,6 +31,11 @@ use crate::shared::Shared;
 
 use look::Found;
 
+/// Whether looks can see how an account stands. Where they cannot, its use is all that says it.
+pub(crate) fn is_seen(row: &AccountRow) -> bool {
+    checks::own(row).is_some()
+}
+
 /// Between two looks at an account that nobody doubts.
 const EVERY: Duration = Duration::from_secs(6 * 3600);
 /// After a look that led nowhere; doubled with each, up to [`EVERY`].
@@ -59,6 +64,8 @@ pub enum Msg {
     Found {
         /// Whose account.
         which: Which,
+        /// The version of its row of health when the look began.
+        since: Option<u64>,
         /// What was found.
         found: Box<Found>,
     },
@@ -110,7 +117,7 @@ impl Component for HealthService {
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
         for (which, row, _) in self.accounts()? {
-            if let Some(health) = self.health(&which)? {
+            if let Some((health, _)) = self.health(&which)? {
                 self.shared.standings.set(&who(&which), health.standing, &told(&row, &health));
             }
         }
@@ -129,9 +136,9 @@ impl Component for HealthService {
                 let now = self.shared.now();
                 for (which, row, _) in self.accounts()? {
                     let due = state.doubted.remove(&which)
-                        || self.health(&which)?.is_none_or(|health| is_due(&health, now));
+                        || self.health(&which)?.is_none_or(|(health, _)| is_due(&health, now));
                     if due {
-                        self.begin(me, state, &which, row);
+                        self.begin(me, state, &which, row)?;
                     }
                 }
                 self.sleep(me, state)?;
@@ -141,16 +148,20 @@ impl Component for HealthService {
                     reply.send(Err(format!("there is no account {}/{}", which.platform, which.account)));
                 }
                 Some((row, _)) => {
-                    self.begin(me, state, &which, row);
+                    self.begin(me, state, &which, row)?;
                     state.at.entry(which).or_default().push(reply);
                 }
             },
-            Msg::Found { which, found } => {
-                let kept = self.found(&which, *found).await;
+            Msg::Found { which, since, found } => {
+                let kept = self.found(&which, since, *found).await;
                 for reply in state.at.remove(&which).unwrap_or_default() {
                     reply.send(kept.as_ref().map(|_| ()).map_err(|fault| fault.reason.clone()));
                 }
-                kept?;
+                // A doubt that came up during the look is answered by it, but for new secrets.
+                if !kept? {
+                    state.doubted.insert(which);
+                    drop(me.cast(Msg::Due));
+                }
                 self.sleep(me, state)?;
             }
         }
@@ -193,23 +204,32 @@ impl HealthService {
         Ok(row.map(|row| (row.value, row.version)))
     }
 
-    fn health(&self, which: &Which) -> Result<Option<HealthRow>, Fault> {
+    fn health(&self, which: &Which) -> Result<Option<(HealthRow, u64)>, Fault> {
         let id = AccountRow::row_id(&which.platform, &which.account);
-        Ok(self.shared.store.get::<HealthRow>(&which.space, &id)?.map(|row| row.value))
+        let row = self.shared.store.get::<HealthRow>(&which.space, &id)?;
+        Ok(row.map(|row| (row.value, row.version)))
     }
 
     /// Begins to look at an account, unless somebody is at it.
-    fn begin(&self, me: &Handle<Msg>, state: &mut State, which: &Which, row: AccountRow) {
+    fn begin(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        which: &Which,
+        row: AccountRow,
+    ) -> Result<(), Fault> {
         if state.at.contains_key(which) {
-            return;
+            return Ok(());
         }
+        let since = self.health(which)?.map(|(_, version)| version);
         state.at.insert(which.clone(), Vec::new());
         let (service, me, which) = (self.clone(), me.clone(), which.clone());
         state.looks.spawn(async move {
             let looked = AssertUnwindSafe(service.look(&which, &row)).catch_unwind().await;
             let found = looked.unwrap_or_else(|_| Found::nowhere("the look ended in a panic; this is a bug"));
-            drop(me.cast(Msg::Found { which, found: Box::new(found) }));
+            drop(me.cast(Msg::Found { which, since, found: Box::new(found) }));
         });
+        Ok(())
     }
 
     /// Wakes the actor when the next look is due, or one is asked for.
@@ -220,7 +240,7 @@ impl HealthService {
             if state.at.contains_key(&which) {
                 continue;
             }
-            let next = self.health(&which)?.map_or(now, |health| health.next_at);
+            let next = self.health(&which)?.map_or(now, |(health, _)| health.next_at);
             wait = wait.min(next.since(now).max(Duration::from_secs(1)));
         }
         let (me, standings) = (me.clone(), self.shared.standings.clone());
@@ -234,14 +254,19 @@ impl HealthService {
         Ok(())
     }
 
-    /// Writes down what a look found, and does what follows from it.
-    async fn found(&self, which: &Which, found: Found) -> Result<(), Fault> {
+    /// Writes down what a look found, and does what follows from it. `false` if it was found of secrets
+    /// that were replaced meanwhile: then nothing is, and another look is due.
+    async fn found(&self, which: &Which, since: Option<u64>, found: Found) -> Result<bool, Fault> {
         let Some((account, version)) = self.account(which)? else {
             self.shared.standings.forget(&who(which));
-            return Ok(());
+            return Ok(true);
         };
+        let before = self.health(which)?;
+        if before.as_ref().map(|(_, version)| *version) != since {
+            return Ok(false);
+        }
+        let before = before.map(|(row, _)| row).unwrap_or_default();
         let id = AccountRow::row_id(&which.platform, &which.account);
-        let before = self.health(which)?.unwrap_or_default();
         let row = after(&before, &found, self.shared.now());
         let payload = json!({ "account": id, "standing": row.standing.as_str(), "found": row.sentence });
         // An account that was removed meanwhile must not come back as a row of its health.
@@ -259,12 +284,12 @@ impl HealthService {
         match self.shared.store.commit(change).await {
             Ok(_) => {}
             // It was changed at this very moment: whoever did asks for a look.
-            Err(CommitError::Refused { .. }) => return Ok(()),
+            Err(CommitError::Refused { .. }) => return Ok(true),
             Err(error) => return Err(error.into()),
         }
         self.shared.standings.set(&who(which), row.standing, &told(&account, &row));
         self.tell(which, &before, &row);
-        Ok(())
+        Ok(true)
     }
 
     /// One alert when an account is not well, and its end when it is again.
@@ -275,7 +300,8 @@ impl HealthService {
             let sentence =
                 format!("the account {id} needs you, and what depends on it waits: {}", row.sentence);
             self.alerts.raise(&which.space, about, sentence);
-        } else if row.standing == AccountStanding::Healthy && before.standing != AccountStanding::Healthy {
+        } else if !row.standing.is_bad() && before.standing != AccountStanding::Healthy {
+            // Also where nothing is known but that the secrets are new.
             self.alerts.clear(&which.space, about);
         }
         let soon =

@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mm_core::answer::Answer;
 use mm_core::error::{Signal, TransportFault, said, wall};
 use mm_core::limit::{learn, parse_retry_after};
 use mm_core::moment::Moment;
@@ -48,6 +49,13 @@ pub struct RawAnswer {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl From<&Answer> for RawAnswer {
+    fn from(answer: &Answer) -> Self {
+        let Answer { status, headers, body, .. } = answer.clone();
+        Self { status, headers, body }
+    }
 }
 
 impl RawAnswer {

@@ -8,7 +8,7 @@ use mm_core::id::{AccountId, PlatformId, Space};
 use mm_core::moment::Moment;
 use mm_core::secret::Secret;
 use mm_core::vault::{Slot, base64};
-use mm_store::{Change, Key, NewEntry, Span, Store};
+use mm_store::{Change, CommitError, Key, NewEntry, Span, Store};
 use mm_supervision::Fault;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::NotSealed;
 use super::making::Unchanged;
 use super::vault::{Locked, Place};
-use crate::records::{AccountKind, AccountRow, CredentialRow, FieldRow, HealthRow};
+use crate::records::{AccountKind, AccountRow, AccountStanding, CredentialRow, FieldRow, HealthRow};
 use crate::shared::Shared;
 
 /// The access token of an OAuth account: got by the machine, never typed.
@@ -29,6 +29,8 @@ const BASIC: &str = "basic";
 const SECRET_BYTES_MIN: usize = 6;
 /// No header takes more.
 const SECRET_BYTES_MAX: usize = 4096;
+/// Writers of one account's row are few, and each is done at once.
+const KEEP_TRIES: u32 = 5;
 
 impl AccountKind {
     /// The names of the secrets that its owner types in.
@@ -165,6 +167,9 @@ fn sealed(
         let place = place(space, row, field, *version);
         let plain = secret.expose().as_bytes();
         let (key, sealed) = shared.vault.seal(&place.about(), plain, shared.entropy.as_ref())?;
+        if shared.vault.open(&place.about(), &sealed)?.as_slice() != plain {
+            return Err(Unchanged::Store("what was sealed does not open as what it was".into()).into());
+        }
         let credential = CredentialRow { key, sealed, at: shared.now() };
         change = change.put(space, &place.row_id(), &credential).map_err(Fault::from)?;
     }
@@ -212,33 +217,92 @@ pub(super) async fn rotate(
     replace(shared, space, (row, version), &values, "account.rotated", "owner").await
 }
 
-/// Puts new values in the place of old ones, or makes them: written beside them first, read again and
-/// opened, and only then the ones that count. What ends before that leaves the old ones in force.
-pub(super) async fn replace(
+/// Values as they come: a field's name, what it holds, and until when.
+pub(super) type Values<'a> = [(&'a str, &'a Secret, Option<Moment>)];
+
+/// The values with the versions that they get.
+fn numbered<'a>(row: &AccountRow, values: &Values<'a>) -> Vec<(&'a str, u64, &'a Secret)> {
+    let next = |name: &str| row.field(name).map_or(1, |field| field.version + 1);
+    values.iter().map(|(name, secret, _)| (*name, next(name), *secret)).collect()
+}
+
+/// Puts new values in the place of old ones: written beside them first, read again and opened, and only
+/// then the ones that count. What ends before that leaves the old ones in force.
+async fn replace(
     shared: &Shared,
     space: &Space,
-    (mut row, version): (AccountRow, u64),
-    values: &[(&str, &Secret, Option<Moment>)],
+    (row, version): (AccountRow, u64),
+    values: &Values<'_>,
     kind: &str,
     by: &str,
 ) -> Result<(), NotDone> {
+    let next = numbered(&row, values);
     let id = shown(&row.platform, &row.account);
-    let next: Vec<(&str, u64, &Secret)> = values
-        .iter()
-        .map(|(name, secret, _)| (*name, row.field(name).map_or(1, |field| field.version + 1), *secret))
-        .collect();
     let beside = sealed(shared, space, &row, &next, Change::new())?;
     shared.store.commit(beside).await.map_err(Fault::from)?;
-    let mut change =
-        Change::new().expect_version(Key::of::<AccountRow>(space, &id).map_err(Fault::from)?, version);
-    let now = shared.now();
-    for ((name, number, secret), (_, _, expires_at)) in next.iter().zip(values) {
-        let place = place(space, &row, name, *number);
-        let again =
-            read(shared, &place)?.ok_or_else(|| Unchanged::Store("what was written is not there".into()))?;
+    for (name, number, secret) in &next {
+        let again = read(shared, &place(space, &row, name, *number))?
+            .ok_or_else(|| Unchanged::Store("what was written is not there".into()))?;
         if again.as_slice() != secret.expose().as_bytes() {
             return Err(Unchanged::Store("what was read again is not what was written".into()).into());
         }
+    }
+    let (change, payload) = pointed(shared, space, (row, version), values, Change::new(), by)?;
+    // What was found of the old secrets says nothing of the new ones, nor does a look that is under way.
+    let health = shared.store.get::<HealthRow>(space, &id).map_err(Fault::from)?;
+    let health = HealthRow {
+        standing: AccountStanding::Unknown,
+        since: shared.now(),
+        next_at: shared.now(),
+        sentence: "its secrets are new, and nothing was found of them yet".to_owned(),
+        failures: 0,
+        ..health.map(|row| row.value).unwrap_or_default()
+    };
+    let change = change.put(space, &id, &health).map_err(Fault::from)?;
+    commit(shared, space, change, kind, &payload).await
+}
+
+/// Keeps tokens that a platform gave: the values and the row that points to them in one change. A new
+/// refresh token exists nowhere else, and the old one is spent with it: what lies beside could be swept
+/// away. A row that somebody else wrote meanwhile is read again.
+pub(super) async fn keep_tokens(
+    shared: &Shared,
+    space: &Space,
+    (platform, account): (&PlatformId, &AccountId),
+    values: &Values<'_>,
+) -> Result<(), NotDone> {
+    let id = shown(platform, account);
+    let mut tries = 0;
+    loop {
+        let (row, version) =
+            row(&shared.store, space, platform, account)?.ok_or_else(|| NotDone::Unknown(id.clone()))?;
+        let change = sealed(shared, space, &row, &numbered(&row, values), Change::new())?;
+        let (change, payload) = pointed(shared, space, (row, version), values, change, "system")?;
+        let entry =
+            NewEntry::new(shared.now(), space, "account.token-refreshed", &payload).map_err(Fault::from)?;
+        tries += 1;
+        match shared.store.commit(change.audit(entry)).await {
+            Ok(_) => return Ok(()),
+            Err(CommitError::Refused { .. }) if tries < KEEP_TRIES => {}
+            Err(error) => return Err(Fault::from(error).into()),
+        }
+    }
+}
+
+/// `change` with the row that points to new values, and without the old ones; with what is told of it.
+fn pointed(
+    shared: &Shared,
+    space: &Space,
+    (mut row, version): (AccountRow, u64),
+    values: &Values<'_>,
+    mut change: Change,
+    by: &str,
+) -> Result<(Change, serde_json::Value), NotDone> {
+    let (id, now) = (shown(&row.platform, &row.account), shared.now());
+    let next = numbered(&row, values);
+    change = change.expect_version(Key::of::<AccountRow>(space, &id).map_err(Fault::from)?, version);
+    for ((name, number, _), (_, _, expires_at)) in next.iter().zip(values) {
+        let place = place(space, &row, name, *number);
         let field =
             FieldRow { name: (*name).to_owned(), version: *number, since: now, expires_at: *expires_at };
         match row.fields.iter_mut().find(|field| field.name == *name) {
@@ -253,8 +317,7 @@ pub(super) async fn replace(
     row.updated_at = now;
     let fields: Vec<_> = next.iter().map(|(name, version, _)| format!("{name}@{version}")).collect();
     let change = change.put(space, &id, &row).map_err(Fault::from)?;
-    let payload = json!({ "account": id, "fields": fields, "by": by });
-    commit(shared, space, change, kind, &payload).await
+    Ok((change, json!({ "account": id, "fields": fields, "by": by })))
 }
 
 /// Removes an account with all its values, and what was known of its health.

@@ -70,8 +70,17 @@ pub trait MasterKeys: Send + Sync {
     /// one.
     ///
     /// # Errors
-    /// If it could not be done; the old one is still in place.
+    /// If it could not be done, or not surely; the source then has one of the two.
     fn swap(&self, new: &NewKey) -> Result<bool, String>;
+
+    /// Makes sure that the key in use stays in its place over a power failure, also where a swap was cut
+    /// off: the old key's wraps go next.
+    ///
+    /// # Errors
+    /// If that is not sure; then nothing may go.
+    fn settle(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// A master key in memory, for simulated machines: its clones are the same key file, which outlives a life
@@ -83,12 +92,30 @@ pub struct MemoryKeys(Arc<Mutex<InMemory>>);
 struct InMemory {
     key: Option<Key>,
     beside: Option<Key>,
+    swaps: Swaps,
+}
+
+/// What comes of a swap of simulated keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Swaps {
+    /// The new key is in place.
+    #[default]
+    Done,
+    /// The new key is in place, and the disk says that it is not sure.
+    Unsure,
+    /// Its owner has to put it there.
+    ByOwner,
 }
 
 impl MemoryKeys {
     /// Another key in the place of the one in use, as if somebody had put a wrong file there.
     pub fn put(&self, key: Option<Key>) {
         self.lock().key = key;
+    }
+
+    /// What comes of a swap from now on.
+    pub fn swaps(&self, swaps: Swaps) {
+        self.lock().swaps = swaps;
     }
 
     /// The key in use.
@@ -136,8 +163,14 @@ impl MasterKeys for MemoryKeys {
 
     fn swap(&self, new: &NewKey) -> Result<bool, String> {
         let mut held = self.lock();
+        if held.swaps == Swaps::ByOwner {
+            return Ok(false);
+        }
         held.key = Some(new.key.clone());
         held.beside = None;
-        Ok(true)
+        match held.swaps {
+            Swaps::Unsure => Err("the folder could not be synced".to_owned()),
+            _ => Ok(true),
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! one change; everything is read again and opened with it; only then it takes the old one's place, and
 //! the old wraps go, in one change.
 
+use std::sync::atomic::Ordering;
+
 use mm_core::id::Space;
 use mm_core::secret::Secret;
 use mm_core::vault::{Key, RecoveryKey};
@@ -119,15 +121,25 @@ impl Vault {
         Ok(key_row(store, &Space::machine(), RECOVERY)?.is_some())
     }
 
-    /// Changes the master key. `given` is the new key or passphrase where its source cannot make one.
+    /// Changes the master key. `given` is the new key or passphrase where its source cannot make one. What
+    /// an earlier change has left half done is ended first: the key that its source has now must be the
+    /// one that stays.
     ///
     /// # Errors
-    /// [`Unchanged`]; whatever it says, the key in use still opens everything.
+    /// [`Unchanged`]; whatever it says, the key that its source has still opens everything.
     pub async fn change_master(
         &self,
         shared: &Shared,
         given: Option<&Secret>,
     ) -> Result<MasterChanged, Unchanged> {
+        self.unlock(&shared.store)?;
+        self.settle_master(shared).await?;
+        if self.awaited.load(Ordering::SeqCst) && self.master_waits(&shared.store)? {
+            // Its owner may have put the new key there already: it must not be dropped behind his back.
+            let why = "a change of the master key waits for a restart: with the new key in place that ends \
+                       the change, with the old one another can be begun";
+            return Err(Unchanged::Source(why.to_owned()));
+        }
         let ring = self.ring()?;
         let new = self.keys.next(given, shared.entropy.as_ref()).map_err(Unchanged::Source)?;
         self.lay_beside(shared, &ring, &new).await?;
@@ -137,6 +149,8 @@ impl Vault {
         if swapped {
             self.unlock(&shared.store)?;
             self.settle_master(shared).await?;
+        } else {
+            self.awaited.store(true, Ordering::SeqCst);
         }
         Ok(MasterChanged { opened, source: new.source, swapped })
     }
@@ -168,6 +182,8 @@ impl Vault {
             // The old key is still in place: the change waits for its owner, or is begun anew.
             return Ok(());
         }
+        // A power failure must not bring the old key back once its wraps are gone.
+        self.keys.settle().map_err(Unchanged::Source)?;
         open_all(&shared.store, &ring.master)?;
         let change =
             Change::new().put(&machine, MASTER, &next).map_err(Fault::from)?.delete(row_key(&machine, NEXT)?);

@@ -4,6 +4,7 @@
 
 use mm_core::action::{Action, ActionKind, Method, Request};
 use mm_core::answer::Answer;
+use mm_core::error::{ErrorClass, classify};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::secret::Secret;
@@ -166,12 +167,20 @@ pub(super) fn meant(shared: &Shared, space: &Space, row: &AccountRow, answer: &A
             | "bad_refresh_token"
             | "incorrect_client_credentials",
         ) => Meant::Invalid(format!("the platform says {error}")),
-        (401 | 403, _) => Meant::Invalid(format!("the platform answers with status {}", answer.status)),
+        (401 | 403, _) if is_refusal(answer, bytes) => {
+            Meant::Invalid(format!("the platform answers with status {}", answer.status))
+        }
         (200, "") => tokens(read, answer.at),
         (status, _) => {
             Meant::Later(format!("the platform answers with status {status} {error}").trim().to_owned())
         }
     }
+}
+
+/// Whether a 401 or 403 is about the credential: a 403 may also say "too fast".
+fn is_refusal(answer: &Answer, body: &[u8]) -> bool {
+    let (at, answer) = (answer.at, RawAnswer { body: body.to_vec(), ..RawAnswer::from(answer) });
+    classify(answer.signal(at)).is_some_and(|found| found.class == ErrorClass::Auth)
 }
 
 fn tokens(read: Option<Body>, at: Moment) -> Meant {

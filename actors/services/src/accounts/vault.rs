@@ -5,6 +5,7 @@
 //! and changes nothing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use mm_core::id::Space;
@@ -91,12 +92,14 @@ pub(super) struct Ring {
 pub struct Vault {
     pub(super) keys: Arc<dyn MasterKeys>,
     open: Arc<RwLock<Option<Arc<Ring>>>>,
+    /// Whether this life has begun a change of the master key that waits for its owner.
+    pub(super) awaited: Arc<AtomicBool>,
 }
 
 impl Vault {
     /// A vault that is still locked.
     pub fn new(keys: Arc<dyn MasterKeys>) -> Self {
-        Self { keys, open: Arc::default() }
+        Self { keys, open: Arc::default(), awaited: Arc::default() }
     }
 
     /// Where its master key can come from.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mm_core::action::Action;
 use mm_core::answer::Answer;
+use mm_core::error::{ErrorClass, classify};
 use mm_core::moment::Moment;
 use mm_core::run::Refusal;
 
@@ -11,6 +12,7 @@ use super::{HealthService, checks};
 use crate::accounts::Which;
 use crate::gateway::{SystemAction, Walked};
 use crate::records::{AccountRow, AccountStanding};
+use crate::transport::RawAnswer;
 
 /// One act of a look.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -56,6 +58,9 @@ impl HealthService {
     /// Looks at an account.
     pub(super) async fn look(&self, which: &Which, row: &AccountRow) -> Found {
         let Some(own) = checks::own(row) else {
+            if let Some(bad) = self.known_bad(which) {
+                return bad;
+            }
             let sentence = format!(
                 "no read of {} is known that shows it; trouble is seen when the account is used",
                 row.platform
@@ -68,11 +73,21 @@ impl HealthService {
         };
         match first.status {
             200..=299 => well(&first),
-            401 | 403 | 404 | 410 => self.second(which, row, own, first.status).await,
+            401 | 403 | 404 | 410 if is_bad_news(&first) => self.second(which, row, own, first.status).await,
             status => {
                 Found::nowhere(&format!("the platform answers with status {status}, which says nothing"))
             }
         }
+    }
+
+    /// What the use of an account has shown, where no look can: only new secrets end it.
+    fn known_bad(&self, which: &Which) -> Option<Found> {
+        let standing = self.shared.standings.of(&super::who(which));
+        let told = self.shared.standings.refuses(&which.space, &which.platform, &which.account)?;
+        let row = self.health(which).ok().flatten().map(|(row, _)| row);
+        // What was written down is not wrapped in another sentence each time.
+        let kept = row.filter(|row| row.standing == standing).map(|row| row.sentence);
+        Some(Found { final_word: true, ..Found::bad(standing, kept.unwrap_or(told)) })
     }
 
     /// The first look was not taken. Is it the credential, or the account?
@@ -100,7 +115,7 @@ impl HealthService {
         tokio::time::sleep(PAUSE).await;
         match self.ask(which, "second-look", own).await.map(|answer| (answer.status, answer)) {
             Ok((200..=299, answer)) => well(&answer),
-            Ok((401 | 403, _)) => failed(", twice"),
+            Ok((401 | 403, answer)) if is_bad_news(&answer) => failed(", twice"),
             Ok((again @ (404 | 410), _)) => gone(&format!("status {again}, twice")),
             // The breaker of such acts has opened over the first one: nobody may ask again so soon.
             Err(_) if matches!(status, 401 | 403) => failed(", and it was not asked again so soon"),
@@ -124,7 +139,7 @@ impl HealthService {
         let step = format!("{step}-{}-{}", which.platform, which.account);
         let space = which.space.clone();
         let asked = SystemAction { space, service: "health", step, action, within: WITHIN };
-        let nothing = |why: String| Refusal::new(mm_core::error::ErrorClass::Transient, why);
+        let nothing = |why: String| Refusal::new(ErrorClass::Transient, why);
         match self.gateway.system(asked).await {
             Ok(Ok(Walked::Done(answer))) => Ok(answer),
             Ok(Ok(Walked::Refused(refusal))) => Err(refusal),
@@ -134,6 +149,13 @@ impl HealthService {
             Err(error) => Err(nothing(error.to_string())),
         }
     }
+}
+
+/// Whether an answer is about the credential or the account. A 403 is also how platforms say "too fast",
+/// and that says nothing of either.
+fn is_bad_news(answer: &Answer) -> bool {
+    let class = classify(RawAnswer::from(answer).signal(answer.at)).map(|found| found.class);
+    class == Some(ErrorClass::Auth) || matches!(answer.status, 404 | 410)
 }
 
 /// What an answer that took the credential says of it.
@@ -179,6 +201,20 @@ fn ends(text: &str) -> Option<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_that_is_reached_says_nothing_about_the_credential() {
+        let answer = |status: u16, headers: &[(&str, &str)]| {
+            let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            Answer { status, headers, body: Vec::new(), at: Moment::default() }
+        };
+        let spent =
+            [("x-ratelimit-limit", "60"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "600")];
+        assert!(!is_bad_news(&answer(403, &[("retry-after", "600")])));
+        assert!(!is_bad_news(&answer(403, &spent)));
+        assert!(is_bad_news(&answer(403, &[])) && is_bad_news(&answer(401, &spent)));
+        assert!(is_bad_news(&answer(404, &[])) && is_bad_news(&answer(410, &[])));
+    }
 
     #[test]
     fn an_answer_says_scopes_quota_end_and_name() {

@@ -144,3 +144,18 @@ fn a_grant_that_is_refused_marks_the_account_and_is_not_asked_for_again() {
         assert!(tokens(machine).len() <= 2, "{}", tokens(machine).len());
     });
 }
+
+#[test]
+fn a_limit_at_the_token_endpoint_says_nothing_about_the_grant() {
+    let mut bench = bench();
+    bench.world.answer(|request| match request.path() {
+        "/token" => Said::status(403, "slow down").header("retry-after", "600"),
+        _ => Said::status(200, "{}"),
+    });
+    bench.live(async |machine| {
+        add(machine, refresh(), Some("octocat"), &[("refresh-token", "CANARY-refresh-first")]).await;
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Failed));
+        let who = (main_account().space, main_account().platform, main_account().account);
+        assert_eq!(machine.services.shared.standings.of(&who), AccountStanding::Unknown);
+    });
+}

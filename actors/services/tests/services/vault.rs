@@ -6,7 +6,7 @@ use mm_core::run::Outcome;
 use mm_core::secret::Secret;
 use mm_core::vault::{Key, RecoveryKey};
 use mm_sdk::{Act, Report};
-use mm_services::accounts::{Opened, Secrets, open_all};
+use mm_services::accounts::{Opened, Secrets, Swaps, open_all};
 use mm_services::records::{AccountKind, AccountRow, CredentialRow, KeyRow};
 use mm_services::testing::{Bench, Machine, Said, Script, add_account, get, rows};
 use mm_store::{Change, Fault};
@@ -193,6 +193,47 @@ fn after_a_change_of_the_master_key_the_old_one_opens_nothing() {
         assert!(row.wraps.iter().all(|wrap| wrap.by != old.id()));
     }
     bench.live(async |machine| assert_eq!(uses(machine).await, OLD));
+}
+
+#[test]
+fn a_change_of_the_master_key_that_was_cut_off_is_ended_before_another_begins() {
+    let mut bench = bench();
+    let keys = bench.keys.clone();
+    bench.live(async |machine| {
+        keys.swaps(Swaps::Unsure);
+        assert!(machine.services.accounts.change_master(None).await.unwrap().is_err());
+        // The new key is in place by now, and the change is not ended: it opens everything before and after.
+        let laid = keys.key().unwrap();
+        assert!(open_all(&machine.store, &laid).is_ok());
+        keys.swaps(Swaps::ByOwner);
+        machine.services.accounts.change_master(None).await.unwrap().unwrap();
+        assert_eq!(keys.key().unwrap().id(), laid.id());
+        assert!(open_all(&machine.store, &laid).is_ok(), "the key at its source opens nothing");
+    });
+    bench.live(async |machine| assert_eq!(uses(machine).await, OLD));
+}
+
+#[test]
+fn no_other_change_of_the_master_key_begins_while_one_waits_for_its_owner() {
+    let mut bench = bench();
+    let keys = bench.keys.clone();
+    keys.swaps(Swaps::ByOwner);
+    let wraps = |machine: &Machine| {
+        let rows = rows::<KeyRow>(&machine.store);
+        rows.into_iter().map(|(_, row)| row.wraps).collect::<Vec<_>>()
+    };
+    bench.live(async |machine| {
+        assert!(!machine.services.accounts.change_master(None).await.unwrap().unwrap().swapped);
+        let before = wraps(machine);
+        let refused = machine.services.accounts.change_master(None).await.unwrap();
+        assert!(refused.is_err_and(|error| error.to_string().contains("waits for a restart")));
+        assert_eq!(wraps(machine), before, "the key that its owner was given still opens the vault");
+    });
+    // Started with the old key: its owner has given the change up.
+    bench.live(async |machine| {
+        assert!(machine.services.accounts.change_master(None).await.unwrap().is_ok());
+        assert_eq!(uses(machine).await, OLD);
+    });
 }
 
 #[test]
