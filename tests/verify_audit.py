@@ -113,7 +113,8 @@ def check_chain(entries, tip):
             fault(f"the payload of entry {here} was changed")
         elif state == "erased":
             record = erasures.get(entry["erased_by"])
-            if not isinstance(record, dict) or record.get("seq") != here:
+            later = (entry["erased_by"] or 0) > here
+            if not later or not isinstance(record, dict) or record.get("seq") != here:
                 fault(f"the payload of entry {here} is gone without a record of its erasure")
         elif state != "there":
             fault(f"the payload of entry {here} is {state}")
@@ -126,21 +127,29 @@ def check_chain(entries, tip):
     return hashes
 
 
-def tied_keys(key, store, entries):
-    """The keys that `key` stands for: those that signed announcements tie to it."""
+def covered(seq, keys, sound):
+    """Whether a sound checkpoint by one of the keys covers an entry."""
+    return any(key in keys and at >= seq for key, at in sound)
+
+
+def tied_keys(key, store, entries, sound):
+    """The keys that `key` stands for: those it has signed announcements of, and so on; and a key before
+    it where one of these has signed a checkpoint that covers the announcement."""
     links = []
     for entry in entries:
         said = payload(entry) if entry["kind"] == "audit.key-changed" else None
         if isinstance(said, dict) and said.get("signature"):
             message = framed(b"mm-audit-key-1", bytes.fromhex(store), bytes.fromhex(said["key"]))
             if signed_by(said["before"], message, said["signature"]):
-                links.append({said["before"], said["key"]})
-    keys, before = {key}, 0
-    while len(keys) != before:
-        before = len(keys)
-        for link in links:
-            if keys & link:
-                keys |= link
+                links.append((entry["seq"], said["before"], said["key"]))
+    keys, count = {key}, 0
+    while len(keys) != count:
+        count = len(keys)
+        for seq, before, after in links:
+            if before in keys:
+                keys.add(after)
+            if after in keys and covered(seq, keys, sound):
+                keys.add(before)
     return keys
 
 
@@ -169,7 +178,9 @@ def main():
     entries, checkpoints, tip = read_export(options.export)
     hashes = check_chain(entries, tip)
     store = hashes.get(1, ZERO)
-    keys = tied_keys(options.key, store, entries) if options.key else None
+    sound = [(line["key"], line["seq"]) for line in checkpoints
+             if not check_signed("", line, hashes, store, None) and line["seq"] in hashes]
+    keys = tied_keys(options.key, store, entries, sound) if options.key else None
     before = ZERO
     for line in checkpoints:
         wrong = check_signed("checkpoint", line, hashes, store, keys)
@@ -179,7 +190,8 @@ def main():
             fault(f"the checkpoint on entry {line['seq']} does not follow the one before")
         before = sha256(checkpoint_message(line))
     given_up = {(payload(entry) or {}).get("checkpoint")
-                for entry in entries if entry["kind"] == "audit.anchor-given-up"}
+                for entry in entries if entry["kind"] == "audit.anchor-given-up"
+                and (not keys or covered(entry["seq"], keys, sound))}
     for line in read_anchors(options.anchor) if options.anchor else []:
         wrong = check_signed("anchor", line, hashes, store, keys)
         if wrong and sha256(checkpoint_message(line)) not in given_up:

@@ -57,22 +57,41 @@ impl KeyChange {
     }
 }
 
-/// The keys that `known` stands for: itself, and those tied to it by signed announcements. (A key's holder
-/// stands for the chain it signs, and so for what the chain says of the keys before.)
-pub fn tied(known: PublicKey, store: Digest, changes: &[KeyChange]) -> BTreeSet<PublicKey> {
-    let links: Vec<_> = changes.iter().filter_map(|change| change.link(store)).collect();
+/// An announcement, and the number of the entry that holds it.
+pub type Announced = (u64, KeyChange);
+
+/// The keys that `known` stands for: itself, those that it has signed announcements of, and so on; and the
+/// keys before it, where one of all these has signed a checkpoint that covers the announcement. (That a
+/// key has signed `known` says nothing by itself: whoever can write the store can have any key of his sign
+/// it.) `sound` are the checkpoints that hold for the chain: whose, and on which entry.
+pub fn tied(
+    known: PublicKey,
+    store: Digest,
+    changes: &[Announced],
+    sound: &[(PublicKey, u64)],
+) -> BTreeSet<PublicKey> {
+    let links: Vec<_> =
+        changes.iter().filter_map(|(at, change)| change.link(store).map(|link| (*at, link))).collect();
     let mut keys = BTreeSet::from([known]);
     loop {
-        let before = keys.len();
-        for (one, other) in &links {
-            if keys.contains(one) || keys.contains(other) {
-                keys.extend([*one, *other]);
+        let count = keys.len();
+        for (at, (before, key)) in &links {
+            if keys.contains(before) {
+                keys.insert(*key);
+            }
+            if keys.contains(key) && covered(*at, &keys, sound) {
+                keys.insert(*before);
             }
         }
-        if keys.len() == before {
+        if keys.len() == count {
             return keys;
         }
     }
+}
+
+/// Whether a sound checkpoint by one of `keys` covers the entry at `at`.
+pub fn covered(at: u64, keys: &BTreeSet<PublicKey>, sound: &[(PublicKey, u64)]) -> bool {
+    sound.iter().any(|(key, seq)| keys.contains(key) && *seq >= at)
 }
 
 /// Bytes as hex digits.
@@ -100,18 +119,36 @@ mod tests {
         let [a, b, c, d] = [1, 2, 3, 4].map(|n| Signer::of(&Seed::new([n; 32])));
         let store = Digest::of(b"store");
         let changes = [
-            KeyChange::signed(store, b.public(), &a, "yearly"),
-            KeyChange::signed(store, c.public(), &b, "yearly"),
-            KeyChange::unsigned(d.public(), c.public(), "lost"),
+            (10, KeyChange::signed(store, b.public(), &a, "yearly")),
+            (20, KeyChange::signed(store, c.public(), &b, "yearly")),
+            (30, KeyChange::unsigned(d.public(), c.public(), "lost")),
         ];
-        let tied_to = |key: &Signer| tied(key.public(), store, &changes);
+        let sound = [(b.public(), 15), (c.public(), 25), (d.public(), 35)];
+        let tied_to = |key: &Signer| tied(key.public(), store, &changes, &sound);
         let first_three = BTreeSet::from([a.public(), b.public(), c.public()]);
         for key in [&a, &b, &c] {
             assert_eq!(tied_to(key), first_three);
         }
         assert_eq!(tied_to(&d), BTreeSet::from([d.public()]));
-        let elsewhere = tied(a.public(), Digest::of(b"another store"), &changes);
+        let elsewhere = tied(a.public(), Digest::of(b"another store"), &changes, &sound);
         assert_eq!(elsewhere, BTreeSet::from([a.public()]), "an announcement is for one store");
+    }
+
+    /// Whoever can write the store announces the owner's key as one that took the place of his own.
+    #[test]
+    fn a_key_that_merely_signed_the_known_one_does_not_stand_for_it() {
+        let [owner, forger] = [1, 2].map(|n| Signer::of(&Seed::new([n; 32])));
+        let store = Digest::of(b"store");
+        let forged = [(40, KeyChange::signed(store, owner.public(), &forger, "yearly"))];
+        for sound in [
+            vec![],
+            vec![(forger.public(), 50)],
+            // What the owner's key has signed ends before the forged entry.
+            vec![(owner.public(), 39), (forger.public(), 50)],
+        ] {
+            let keys = tied(owner.public(), store, &forged, &sound);
+            assert_eq!(keys, BTreeSet::from([owner.public()]));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mm_core::audit::anchor::{ACCEPTED_KIND, Chain, Doubt, GivenUp};
 use mm_core::audit::checkpoint::{PublicKey, Signed};
-use mm_core::audit::keys::{KEY_KIND, KeyChange, tied};
+use mm_core::audit::keys::{Announced, KEY_KIND, KeyChange, covered, tied};
 use mm_core::audit::{Broken, Tip};
 use mm_core::digest::Digest;
 use mm_core::id::Space;
@@ -70,15 +70,18 @@ pub fn verify_by(store: &Store, key: Option<PublicKey>) -> Result<Verified, Read
     let report = store.audit_verify_seeing(1, |entry, payload| {
         let Some(payload) = payload else { return };
         match entry.kind.as_str() {
-            KEY_KIND => changes.extend(serde_json::from_slice::<KeyChange>(&payload.bytes).ok()),
+            KEY_KIND => {
+                let said = serde_json::from_slice::<KeyChange>(&payload.bytes).ok();
+                changes.extend(said.map(|change| (entry.seq, change)));
+            }
             ACCEPTED_KIND => {
-                given_up.extend(serde_json::from_slice(&payload.bytes).ok().map(|said| (entry.at, said)));
+                let said = serde_json::from_slice(&payload.bytes).ok();
+                given_up.extend(said.map(|said| (entry.seq, entry.at, said)));
             }
             _ => {}
         }
     })?;
     let id = store_id(store)?;
-    let tied = key.map(|key| tied(key, id, &changes)).unwrap_or_default();
     let mut found = Verified {
         entries: report.entries,
         erased: report.erased,
@@ -89,22 +92,36 @@ pub fn verify_by(store: &Store, key: Option<PublicKey>) -> Result<Verified, Read
         checkpoints: (rows.rows.len() + rows.damaged.len()) as u64,
         last: None,
         keys: Vec::new(),
-        tied,
-        changes,
-        given_up,
+        tied: BTreeSet::new(),
+        changes: changes.iter().map(|(_, change): &Announced| change.clone()).collect(),
+        given_up: Vec::new(),
     };
     let signed: Vec<Signed> = rows.into_values().map(|row| row.signed).collect();
-    found.check(store, signed, key.is_some())?;
+    let seqs: Vec<u64> = signed.iter().map(|signed| signed.checkpoint.seq).collect();
+    let signed: Vec<(Signed, Option<Digest>)> = signed.into_iter().zip(store.audit_hashes(&seqs)?).collect();
+    let sound = found.sound(&signed);
+    found.tied = key.map(|key| tied(key, id, &changes, &sound)).unwrap_or_default();
+    // An entry that nobody who counts has signed gives up nothing.
+    given_up.retain(|(seq, _, _)| key.is_none() || covered(*seq, &found.tied, &sound));
+    found.given_up = given_up.into_iter().map(|(_, at, said)| (at, said)).collect();
+    found.check(signed, key.is_some());
     Ok(found)
 }
 
 impl Verified {
-    fn check(&mut self, store: &Store, signed: Vec<Signed>, by_key: bool) -> Result<(), ReadError> {
-        let seqs: Vec<u64> = signed.iter().map(|signed| signed.checkpoint.seq).collect();
-        let hashes = store.audit_hashes(&seqs)?;
+    /// The checkpoints that hold for the chain: whose, and on which entry.
+    fn sound(&self, signed: &[(Signed, Option<Digest>)]) -> Vec<(PublicKey, u64)> {
+        let chain = Chain { tip: self.tip, store: self.store };
+        let holds = |(signed, hash): &&(Signed, Option<Digest>)| {
+            hash.is_some() && chain.doubts("checkpoint", signed, *hash).is_none()
+        };
+        signed.iter().filter(holds).map(|(signed, _)| (signed.key, signed.checkpoint.seq)).collect()
+    }
+
+    fn check(&mut self, signed: Vec<(Signed, Option<Digest>)>, by_key: bool) {
         let chain = Chain { tip: self.tip, store: self.store };
         let mut before = Digest::default();
-        for (signed, hash) in signed.into_iter().zip(hashes) {
+        for (signed, hash) in signed {
             let seq = signed.checkpoint.seq;
             self.doubts.extend(chain.doubts("checkpoint", &signed, hash));
             if signed.checkpoint.previous != before {
@@ -119,6 +136,5 @@ impl Verified {
             before = signed.checkpoint.digest();
             self.last = Some(signed);
         }
-        Ok(())
     }
 }
