@@ -195,6 +195,8 @@ impl Gateway {
     }
 }
 
+/// How the run of the machine's own acts begins.
+const SYSTEM_RUN: &str = "system-";
 /// So much later than its own deadline a walk has answered.
 const ANSWER_AFTER: Duration = Duration::from_secs(70);
 
@@ -306,7 +308,7 @@ impl GatewayService {
         Proposal {
             space,
             strategy: strategy.expect("a service's name is a slug"),
-            run: RunId::new(format!("system-{}-{nth}", self.shared.store.epoch())),
+            run: RunId::new(format!("{SYSTEM_RUN}{}-{nth}", self.shared.store.epoch())),
             origin: Origin::System,
             step,
             first_hash: action.hash(),

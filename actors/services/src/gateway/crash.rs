@@ -12,7 +12,7 @@ use mm_supervision::Fault;
 use serde_json::json;
 
 use super::proposal::{Origin, Proposal};
-use super::{CUT_OFF, GatewayService, marks, writing};
+use super::{CUT_OFF, GatewayService, SYSTEM_RUN, marks, writing};
 use crate::records::{ChangeRow, LookUpRow, OpenRow, Standing};
 
 impl GatewayService {
@@ -98,7 +98,9 @@ impl GatewayService {
             let payload = json!({ "action": id, "why": sentence });
             change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
             change = change.and(self.settled_change(&record)?);
-            if stage == Stage::Ambiguous {
+            // What the machine does for itself its service tells of, and repeats.
+            let own = record.run.as_str().starts_with(SYSTEM_RUN);
+            if stage == Stage::Ambiguous && !own {
                 self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
                 change = change.put(space, id, &LookUpRow::since(now))?;
                 self.shared.settings().reconcilers.wake();

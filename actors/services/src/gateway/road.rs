@@ -358,7 +358,7 @@ impl GatewayService {
                 return Err(Halt::Refused(Refusal::new(class, why)));
             }
         };
-        self.record(p, draft, &reached.answer, trouble, next.is_some()).await?;
+        self.record(p, draft, &reached.answer, trouble, next.as_ref()).await?;
         Ok((reached.answer, next))
     }
 
@@ -524,8 +524,8 @@ enum Leads {
 
 /// Where an answer redirects to, if it does. 303 after a change is the usual "done, see there"
 /// (RFC 9110, 15.4.4) and is an answer. 307 and 308 ask for the same change elsewhere (15.4.8 and 9):
-/// on the same host it is judged again; what goes to another host is for the owner. 301 and 302 do not
-/// say whether the change was made.
+/// on the same host it is judged again; what goes to another host is for the owner. 301 and 302, and
+/// whatever else of the kind leads nowhere, do not say whether the change was made.
 fn leads(hop: &Proposal, answer: &Answer) -> Leads {
     let (from, mutating) = (hop.action.request.url(), hop.is_mutating());
     let redirects = match answer.status {
@@ -533,8 +533,17 @@ fn leads(hop: &Proposal, answer: &Answer) -> Leads {
         303 => !mutating,
         _ => false,
     };
-    let Some(location) = answer.header("location").filter(|_| redirects) else { return Leads::Nowhere };
     let astray = |why| Leads::Astray { class: ErrorClass::Fatal, why };
+    let Some(location) = answer.header("location").filter(|_| redirects) else {
+        return match answer.status {
+            300..=399 if mutating && answer.status != 303 => astray(format!(
+                "{from} answers a request that changes something with status {}, which leads nowhere; whether it \
+                 happened is to be seen there",
+                answer.status
+            )),
+            _ => Leads::Nowhere,
+        };
+    };
     match from.join(location) {
         Ok(to) if !mutating => Leads::On(to),
         Ok(to) if matches!(answer.status, 307 | 308) && to.host() == from.host() => Leads::On(to),
