@@ -290,11 +290,12 @@ impl Component for GatewayService {
 impl GatewayService {
     /// Walks; a panic on the way ends the walk alone.
     async fn guarded(&self, proposal: &Proposal) -> Result<Walked, String> {
-        match AssertUnwindSafe(self.walk(proposal)).catch_unwind().await {
+        let mut hop = proposal.clone();
+        match AssertUnwindSafe(self.walk(&mut hop)).catch_unwind().await {
             Ok(walked) => walked.map_err(|fault| fault.to_string()),
             Err(_) => {
-                tracing::error!(action = %proposal.id(), "a walk down the road ended in a panic");
-                self.settle_quietly(proposal, true).await;
+                tracing::error!(action = %hop.id(), "a walk down the road ended in a panic");
+                self.settle_quietly(&hop, true).await;
                 Err("the road ended in a panic; this is a bug, report it with the log".to_owned())
             }
         }

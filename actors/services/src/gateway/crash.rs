@@ -30,10 +30,6 @@ impl GatewayService {
 
     /// A walk that the machine itself could not finish: what it left open is settled now, as far as
     /// it is known, and not only at the next start.
-    pub(super) async fn settle_what_broke(&self, p: &Proposal, draft: &writing::Draft) {
-        self.settle_quietly(p, draft.may_have_left()).await;
-    }
-
     pub(super) async fn settle_quietly(&self, p: &Proposal, may_have_left: bool) {
         let mutating = p.is_mutating();
         let id = p.id();

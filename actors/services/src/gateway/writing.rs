@@ -166,6 +166,9 @@ impl Draft {
 
     /// Says that it waits, and for what.
     pub(super) fn waits(&mut self, why: String, now: Moment) -> Result<(), Fault> {
+        if self.record.stage == Stage::Failed {
+            self.stage(Stage::Planned)?;
+        }
         self.stage(Stage::Pending)?;
         self.record.updated_at = now;
         self.record.error = Some(why.chars().take(SENTENCE_CHARS_MAX).collect());
@@ -303,7 +306,7 @@ impl GatewayService {
             StepOutcome::Done { status: answer.status, headers: answer.headers.clone(), body, at: answer.at };
         draft.stage(stage)?;
         self.tell_if_ambiguous(p, draft);
-        let end = next.map_or(End::With(outcome), |_| End::Redirects);
+        let end = next.map_or(End::With(outcome), |next| End::Redirects(next.clone()));
         let change = self.end(p, draft, &end)?;
         tracing::trace!(point = "gateway.record", action = %p.id(), "point");
         match committed(self.shared.store.commit(self.fenced(p)?.and(change)).await.map(|_| ())) {
@@ -381,7 +384,7 @@ impl GatewayService {
         Ok(ending.and(match end {
             End::With(outcome) => step_row(p, &draft.record.id, outcome.clone())?,
             // A hop's own answer is no outcome of the step; the last hop's is, under the step's name.
-            End::Redirects => no_step_row(p)?,
+            End::Redirects(_) => no_step_row(p)?,
         }))
     }
 
@@ -480,8 +483,8 @@ pub(super) fn stage_of(mutating: bool, status: u16, trouble: Option<Classified>)
 pub(super) enum End {
     /// With what its step is told.
     With(StepOutcome),
-    /// By leading to another action.
-    Redirects,
+    /// By leading to another action, there.
+    Redirects(LogicalUrl),
 }
 
 /// The journal's row of a proposal's step; only a run has a journal.

@@ -123,3 +123,57 @@ fn an_act_of_the_machines_own_that_may_have_happened_is_no_question_to_the_owner
         unasked(machine);
     });
 }
+
+/// Panics at the `nth` answer that is about to be put on record.
+struct PanicAt {
+    left: std::sync::atomic::AtomicI32,
+}
+
+struct IsRecord(bool);
+
+impl tracing::field::Visit for IsRecord {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0 |= field.name() == "point" && format!("{value:?}").contains("gateway.record");
+    }
+}
+
+impl tracing::Subscriber for PanicAt {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut seen = IsRecord(false);
+        event.record(&mut seen);
+        let last = std::sync::atomic::Ordering::SeqCst;
+        assert!(!(seen.0 && self.left.fetch_sub(1, last) == 1), "as told");
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// Whichever hop the road panics at, that hop is settled, and at once.
+#[test]
+fn a_panic_at_any_hop_settles_the_hop_that_it_met() {
+    for nth in [1, 2] {
+        let mut bench = bench(4, || Said::status(201, "made"));
+        bench.world.answer(|request| match request.path() {
+            "/post" => Said::redirect(307, "/post2"),
+            path => Said::status(201, path),
+        });
+        let subscriber = PanicAt { left: nth.into() };
+        let _guard = tracing::subscriber::set_default(subscriber);
+        bench.live(async |machine| {
+            machine.run("poster").await;
+            assert_eq!(machine.rows::<OpenRow>().len(), 0, "at hop {nth}");
+            let records = machine.rows::<ActionRecord>();
+            assert_eq!(records.len() as i32, nth);
+            assert_eq!(records.last().unwrap().1.stage, Stage::Ambiguous, "at hop {nth}");
+            assert_eq!(machine.rows::<LookUpRow>().len(), 1, "at hop {nth}");
+        });
+    }
+}
