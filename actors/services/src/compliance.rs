@@ -38,6 +38,9 @@ pub struct Ruling {
     pub rules: Digest,
     /// All that was judged.
     pub inputs: Inputs,
+    /// Whether there were no rules to judge by, since they could not be read: then nothing is permitted, and
+    /// nothing was said of the act itself.
+    pub unreadable: bool,
 }
 
 /// Why there is no permit.
@@ -265,7 +268,7 @@ impl ComplianceService {
             rule.reason = rule.reason.replace(mm_core::rule::RULES_FOLDER, &self.shared.rules.place());
         }
         let quotas = rules.quotas(&action.platform, &action.kind, action.account.as_ref(), space);
-        Ruling { judgement, quotas, rules: rules.version(), inputs }
+        Ruling { judgement, quotas, rules: rules.version(), inputs, unreadable: trouble.is_some() }
     }
 
     /// Reads the rule files again if they differ, and puts on record which rules are in force.

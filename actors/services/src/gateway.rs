@@ -195,6 +195,8 @@ impl Gateway {
     }
 }
 
+/// How the run of the machine's own acts begins.
+const SYSTEM_RUN: &str = "system-";
 /// So much later than its own deadline a walk has answered.
 const ANSWER_AFTER: Duration = Duration::from_secs(70);
 
@@ -288,11 +290,12 @@ impl Component for GatewayService {
 impl GatewayService {
     /// Walks; a panic on the way ends the walk alone.
     async fn guarded(&self, proposal: &Proposal) -> Result<Walked, String> {
-        match AssertUnwindSafe(self.walk(proposal)).catch_unwind().await {
+        let mut hop = proposal.clone();
+        match AssertUnwindSafe(self.walk(&mut hop)).catch_unwind().await {
             Ok(walked) => walked.map_err(|fault| fault.to_string()),
             Err(_) => {
-                tracing::error!(action = %proposal.id(), "a walk down the road ended in a panic");
-                self.settle_quietly(proposal, true).await;
+                tracing::error!(action = %hop.id(), "a walk down the road ended in a panic");
+                self.settle_quietly(&hop, true).await;
                 Err("the road ended in a panic; this is a bug, report it with the log".to_owned())
             }
         }
@@ -306,7 +309,7 @@ impl GatewayService {
         Proposal {
             space,
             strategy: strategy.expect("a service's name is a slug"),
-            run: RunId::new(format!("system-{}-{nth}", self.shared.store.epoch())),
+            run: RunId::new(format!("{SYSTEM_RUN}{}-{nth}", self.shared.store.epoch())),
             origin: Origin::System,
             step,
             first_hash: action.hash(),

@@ -26,6 +26,8 @@ mod damage;
 mod decisions;
 #[path = "services/determinism.rs"]
 mod determinism;
+#[path = "services/ends.rs"]
+mod ends;
 #[path = "services/errors.rs"]
 mod errors;
 #[path = "services/golden.rs"]

@@ -7,6 +7,7 @@ use mm_core::action::Request;
 use mm_core::answer::Answer;
 use mm_core::approval::{Approval, Event};
 use mm_core::digest::Digest;
+use mm_core::error::ErrorClass;
 use mm_core::id::ActionId;
 use mm_core::mark::Marked;
 use mm_core::moment::Moment;
@@ -108,11 +109,16 @@ impl GatewayService {
     ) -> Result<Change, Fault> {
         let (id, seen) = (p.id(), draft.seen());
         let key = Key::new(&p.space, ChangeRow::KIND, id.as_str())?;
-        let mut rests = self.fenced(p)?.and(self.as_seen(p, seen)?);
+        let mut rests = self.fenced(p)?;
+        // Once its own intent is on record, row and mark are as that left them.
+        let untouched = draft.kept().is_none();
+        if untouched {
+            rests = rests.and(self.as_seen(p, seen)?);
+        }
         let row = match self.shared.store.get::<ChangeRow>(&p.space, id.as_str())? {
             Some(row) => {
                 let version = match &p.origin {
-                    Origin::Kept(Kept { version: Some(version), .. }) => *version,
+                    Origin::Kept(Kept { version: Some(version), .. }) if untouched => *version,
                     _ => row.version,
                 };
                 rests = rests.expect_version(key, version);
@@ -219,8 +225,11 @@ impl GatewayService {
         refusal: Refusal,
     ) -> Result<Walked, Fault> {
         let now = self.shared.now();
-        let until = self.useful_until(p, now)?;
-        let kept = matches!(p.origin, Origin::Kept(_));
+        let usual = || p.action.until.unwrap_or_else(|| now.plus(mm_core::approval::EXPIRES_AFTER));
+        let (kept, until) = match &p.origin {
+            Origin::Kept(kept) => (true, kept.until),
+            Origin::Run { .. } | Origin::System => (false, usual()),
+        };
         if p.is_system() || !(p.is_mutating() || kept) {
             return self.refuse(p, draft, refusal).await;
         }
@@ -229,29 +238,25 @@ impl GatewayService {
             return self.refuse(p, draft, Refusal { why, ..refusal }).await;
         }
         let standing = match &p.origin {
-            Origin::Kept(Kept { question: Some((approval, _)), .. }) => {
+            // Its intent has used the yes up: it is judged, and asked about, anew.
+            Origin::Kept(Kept { question: Some((approval, _)), .. }) if draft.kept().is_none() => {
                 Standing::Asked { approval: approval.clone(), not_before: Some(not_before) }
             }
             _ => Standing::Queued { not_before, until },
         };
         draft.waits(format!("waits until {not_before}: {}", refusal.why), now)?;
         let change = self.held(p, &mut draft, standing, now)?;
-        self.hold(p, change, || ()).await
-    }
-
-    /// Until when an action is of use.
-    fn useful_until(&self, p: &Proposal, now: Moment) -> Result<Moment, Fault> {
-        let usual = || now.plus(mm_core::approval::EXPIRES_AFTER);
-        let store = &self.shared.store;
-        let kept = store.get::<ChangeRow>(&p.space, p.id().as_str())?.map(|row| row.value.standing);
-        Ok(match kept {
-            Some(Standing::Queued { until, .. }) => until,
-            Some(Standing::Asked { approval, .. }) => {
-                let item = store.get::<ApprovalRow>(&p.space, &approval)?.map(|row| row.value.item);
-                item.and_then(|item| item.ends_at()).unwrap_or_else(usual)
+        self.hold(p, change, || {
+            if refusal.class == ErrorClass::Compliance {
+                let about = format!("blocked/{}/{}", p.action.platform, p.action.kind);
+                self.alerts.raise(
+                    &p.space,
+                    about,
+                    format!("an action of {} waits: {}", p.strategy, refusal.why),
+                );
             }
-            _ => p.action.until.unwrap_or_else(usual),
         })
+        .await
     }
 }
 

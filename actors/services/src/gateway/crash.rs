@@ -12,7 +12,7 @@ use mm_supervision::Fault;
 use serde_json::json;
 
 use super::proposal::{Origin, Proposal};
-use super::{CUT_OFF, GatewayService, marks, writing};
+use super::{CUT_OFF, GatewayService, SYSTEM_RUN, marks, writing};
 use crate::records::{ChangeRow, LookUpRow, OpenRow, Standing};
 
 impl GatewayService {
@@ -30,10 +30,6 @@ impl GatewayService {
 
     /// A walk that the machine itself could not finish: what it left open is settled now, as far as
     /// it is known, and not only at the next start.
-    pub(super) async fn settle_what_broke(&self, p: &Proposal, draft: &writing::Draft) {
-        self.settle_quietly(p, draft.may_have_left()).await;
-    }
-
     pub(super) async fn settle_quietly(&self, p: &Proposal, may_have_left: bool) {
         let mutating = p.is_mutating();
         let id = p.id();
@@ -98,7 +94,9 @@ impl GatewayService {
             let payload = json!({ "action": id, "why": sentence });
             change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
             change = change.and(self.settled_change(&record)?);
-            if stage == Stage::Ambiguous {
+            // What the machine does for itself its service tells of, and repeats.
+            let own = record.run.as_str().starts_with(SYSTEM_RUN);
+            if stage == Stage::Ambiguous && !own {
                 self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
                 change = change.put(space, id, &LookUpRow::since(now))?;
                 self.shared.settings().reconcilers.wake();

@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use mm_core::action::{Action, Request};
 use mm_core::activity::Stage;
-use mm_core::approval::Event;
+use mm_core::approval::{EXPIRES_AFTER, Event};
 use mm_core::id::{ActionId, RunId, Space, StrategyId};
 use mm_core::mark::{Mark, Marked};
 use mm_core::moment::Moment;
 use mm_core::rule::{Judgement, Verdict};
 use mm_core::run::{Refusal, StepOutcome};
+use mm_core::url::LogicalUrl;
 use mm_store::{Change, Key, Record};
 use mm_supervision::Fault;
 
 use super::halt::Halt;
 use super::proposal::{Kept, Origin};
+use super::road::derive;
 use super::writing::{Draft, End, next_id};
 use super::{Fence, GatewayService, Proposal, asking, marks};
 use crate::records::{ApprovalRow, ChangeRow, SettledTelling, Standing};
@@ -41,13 +43,15 @@ impl GatewayService {
         let store = &self.shared.store;
         let Some(row) = store.get::<ChangeRow>(space, id.as_str())? else { return Ok(None) };
         let (version, row) = (row.version, row.value);
-        let (question, approval) = match &row.standing {
+        let usual = || self.shared.now().plus(EXPIRES_AFTER);
+        let (question, approval, until) = match &row.standing {
             Standing::Asked { approval, .. } => {
                 let Some(asked) = store.get::<ApprovalRow>(space, approval)? else { return Ok(None) };
                 let Some(yes) = asked.value.item.answer(id) else { return Ok(None) };
-                (Some((approval.clone(), asked.version)), Some(yes))
+                let until = asked.value.item.ends_at().unwrap_or_else(usual);
+                (Some((approval.clone(), asked.version)), Some(yes), until)
             }
-            Standing::Queued { .. } => (None, None),
+            Standing::Queued { until, .. } => (None, None, *until),
             _ => return Ok(None),
         };
         let known_as = row.known_as;
@@ -55,7 +59,7 @@ impl GatewayService {
             space: space.clone(),
             strategy: row.strategy,
             run: row.run,
-            origin: Origin::Kept(Kept { known_as, version: Some(version), question, approval }),
+            origin: Origin::Kept(Kept { known_as, version: Some(version), question, approval, until }),
             step: row.step,
             action: row.action,
             first_hash: row.first_hash,
@@ -73,7 +77,8 @@ impl GatewayService {
         action: Action,
     ) -> Result<Result<Considered, Refusal>, Fault> {
         let (run, step) = id.as_str().split_once('.').unwrap_or((id.as_str(), ""));
-        let kept = Kept { known_as: id.clone(), version: None, question: None, approval: None };
+        let until = self.shared.now().plus(EXPIRES_AFTER);
+        let kept = Kept { known_as: id.clone(), version: None, question: None, approval: None, until };
         let proposal = Proposal {
             space,
             strategy,
@@ -92,7 +97,7 @@ impl GatewayService {
         }
         match self.seal(&proposal, &ruling).await {
             Ok(request) => Ok(Ok(Considered { judgement: ruling.judgement, request })),
-            Err(Halt::Refused(refusal)) => Ok(Err(refusal)),
+            Err(Halt::Refused(refusal) | Halt::Later { refusal, .. }) => Ok(Err(refusal)),
             Err(Halt::Broken(fault)) => Err(fault),
             Err(_) => Ok(Err(super::refused("it cannot be sent now"))),
         }
@@ -166,7 +171,30 @@ impl GatewayService {
             // What only reads may be read again.
             false => self.unmark(p)?,
         });
+        if let (End::Redirects(to), Origin::Kept(kept)) = (end, &p.origin) {
+            change = change.and(self.moved(p, kept, to, record.updated_at)?);
+        }
         Ok(change.put(&p.space, record.id.as_str(), &ChangeRow { standing, ..row })?)
+    }
+
+    /// What a redirect made of something kept, in the change that ends the action before it: it is never
+    /// lost between the two. Until this walk's deadline it is this walk's.
+    fn moved(&self, p: &Proposal, kept: &Kept, to: &LogicalUrl, now: Moment) -> Result<Change, Fault> {
+        let next = derive(p, to.clone());
+        let standing = Standing::Queued { not_before: p.deadline, until: kept.until };
+        let row = asking::whole(&next, standing, now);
+        let key = Key::new(&p.space, ChangeRow::KIND, next.id().as_str())?;
+        Ok(Change::new().expect_absent(key).put(&p.space, next.id().as_str(), &row)?)
+    }
+
+    /// The hop that a redirect made, with the row that keeps it.
+    pub(super) fn with_row(&self, mut next: Proposal) -> Result<Proposal, Fault> {
+        let id = next.id();
+        if let Origin::Kept(kept) = &mut next.origin {
+            kept.version =
+                self.shared.store.version(&Key::new(&next.space, ChangeRow::KIND, id.as_str())?)?;
+        }
+        Ok(next)
     }
 
     fn unmark(&self, p: &Proposal) -> Result<Change, Fault> {
@@ -184,7 +212,7 @@ fn ended(p: &Proposal, draft: &Draft, end: &End, row: &ChangeRow) -> (Marked, St
     let telling = if row.held { SettledTelling::Due } else { SettledTelling::NotNeeded };
     match end {
         // It was not made here; another action makes it there, or does not.
-        End::Redirects => {
+        End::Redirects(_) => {
             let outcome = StepOutcome::Pending(next_id(p));
             let telling = SettledTelling::NotNeeded;
             (Marked::NotDone, Standing::Settled { at, outcome, telling }, None)

@@ -72,13 +72,15 @@ pub enum Origin {
 pub struct Kept {
     /// What its strategy knows it as.
     pub known_as: ActionId,
-    /// The version of its change's row: whoever changed that meanwhile was first. `None` for what a
-    /// redirect made of it.
+    /// The version of its change's row: whoever changed that meanwhile was first. `None` for what is not
+    /// on record.
     pub version: Option<u64>,
     /// The question about it: its row's id, and the version at which it says yes.
     pub question: Option<(String, u64)>,
     /// The yes.
     pub approval: Option<Approved>,
+    /// It is of no use after this, however often it is tried.
+    pub until: Moment,
 }
 
 /// Where the road led.

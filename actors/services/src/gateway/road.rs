@@ -36,7 +36,7 @@ use mm_permit::{Permit, Refused};
 use mm_supervision::Fault;
 
 use super::halt::Halt;
-use super::writing::{Draft, next_step};
+use super::writing::{Draft, next_step, stage_of};
 use super::{GatewayService, Kept, Origin, Proposal, Walked};
 use crate::compliance::{NoPermit, Ruling};
 use crate::limiter::{Ask, Charge, Learnt};
@@ -47,8 +47,8 @@ use crate::transport::RawAnswer;
 const TRIES_MAX: u32 = 3;
 /// Redirects followed, each an action of its own.
 const HOPS_MAX: u32 = 5;
-/// An isolated breaker is looked at again so much later.
-const BREAKER_LOOK: Duration = Duration::from_secs(300);
+/// What stands in the way of something kept is looked at again so much later.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// The longest wait on the road for a slot.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -76,18 +76,19 @@ struct Reached {
 }
 
 impl GatewayService {
-    /// Walks one action, with its retries and redirects, to its end on record.
-    pub(super) async fn walk(&self, proposal: &Proposal) -> Result<Walked, Fault> {
-        let mut hop = proposal.clone();
+    /// Walks one action, with its retries and redirects, to its end on record. `hop` is the action that is
+    /// under way, whatever ends the walk.
+    pub(super) async fn walk(&self, hop: &mut Proposal) -> Result<Walked, Fault> {
+        let first = hop.action.request.url().clone();
         for hops in 0..=HOPS_MAX {
-            hop = self.with_robots(hop).await?;
-            let (walked, next) = self.walk_hop(&hop, hops).await?;
+            *hop = self.with_robots(hop.clone()).await?;
+            let (walked, next) = self.walk_hop(hop, hops).await?;
             let Some(next) = next else { return Ok(walked) };
-            hop = derive(&hop, next);
+            *hop = self.with_row(derive(hop, next))?;
         }
-        let why = format!("{} redirects more than {HOPS_MAX} times", proposal.action.request.url());
+        let why = format!("{first} redirects more than {HOPS_MAX} times");
         let refusal = Refusal::new(ErrorClass::Fatal, why);
-        self.refuse(&hop, Draft::of(&hop, self.shared.now(), HOPS_MAX), refusal).await
+        self.refuse(hop, Draft::of(hop, self.shared.now(), HOPS_MAX), refusal).await
     }
 
     /// Walks one hop; gives where it leads on to, if it does.
@@ -100,27 +101,46 @@ impl GatewayService {
                 Ok((answer, next)) => return Ok((Walked::Done(answer), next)),
                 Err(halt) => halt,
             };
-            let walked = match halt {
-                Halt::Fenced => {
-                    self.settle_what_a_run_left(hop).await?;
-                    Walked::Fenced
-                }
-                Halt::Broken(fault) => {
-                    self.settle_what_broke(hop, &draft).await;
-                    return Err(fault);
-                }
-                Halt::Refused(refusal) => self.refuse(hop, draft, refusal).await?,
-                Halt::Asked(asked) => self.ask(hop, draft, &asked.0, asked.1).await?,
-                Halt::Known(first, outcome) => self.known(hop, first, outcome).await?,
-                Halt::Later { not_before, refusal } => self.later(hop, draft, not_before, refusal).await?,
+            let halt = match halt {
                 Halt::Again { not_before, refusal } => {
                     if tried < TRIES_MAX && self.wait(hop, not_before).await {
                         continue;
                     }
-                    self.refuse(hop, draft, refusal).await?
+                    // A change that was not begun may go well another time; a read was tried.
+                    if draft.tries() == 0 { self.hindered(hop, refusal) } else { Halt::Refused(refusal) }
                 }
+                halt => halt,
             };
-            return Ok((walked, None));
+            let may_have_left = draft.may_have_left();
+            let walked = self.halted(hop, draft, halt).await;
+            if walked.is_err() {
+                self.settle_quietly(hop, may_have_left).await;
+            }
+            return Ok((walked?, None));
+        }
+    }
+
+    /// Puts on record why there is no answer.
+    async fn halted(&self, hop: &Proposal, draft: Draft, halt: Halt) -> Result<Walked, Fault> {
+        match halt {
+            Halt::Fenced => {
+                self.settle_what_a_run_left(hop).await?;
+                Ok(Walked::Fenced)
+            }
+            Halt::Broken(fault) => Err(fault),
+            Halt::Asked(asked) => self.ask(hop, draft, &asked.0, asked.1).await,
+            Halt::Known(first, outcome) => self.known(hop, first, outcome).await,
+            Halt::Later { not_before, refusal } => self.later(hop, draft, not_before, refusal).await,
+            Halt::Refused(refusal) | Halt::Again { refusal, .. } => self.refuse(hop, draft, refusal).await,
+        }
+    }
+
+    /// What stands in the way and passes by itself, or by its owner's hand. What is kept waits for that and
+    /// is judged again then; a run is told.
+    pub(super) fn hindered(&self, p: &Proposal, refusal: Refusal) -> Halt {
+        match &p.origin {
+            Origin::Kept(_) => Halt::Later { not_before: self.shared.now().plus(LOOK_AGAIN), refusal },
+            Origin::Run { .. } | Origin::System => Halt::Refused(refusal),
         }
     }
 
@@ -156,12 +176,19 @@ impl GatewayService {
         Ok(())
     }
 
+    fn forbidden(&self, p: &Proposal, ruling: &Ruling) -> Halt {
+        let (why, rules) = (ruling.judgement.why(), ruling.judgement.rule_ids());
+        let refusal = Refusal { class: ErrorClass::Compliance, why, rules };
+        // Rules that do not open say nothing of the act itself.
+        if ruling.unreadable { self.hindered(p, refusal) } else { Halt::Refused(refusal) }
+    }
+
     async fn judge(&self, p: &Proposal, draft: &mut Draft) -> Result<Ruling, Halt> {
         let ruling = self.compliance.judge(&p.action, &p.space).await?;
         draft.judged(&ruling);
         match ruling.judgement.verdict {
             Verdict::Permit | Verdict::Ask => Ok(ruling),
-            Verdict::Forbid => Err(forbidden(&ruling)),
+            Verdict::Forbid => Err(self.forbidden(p, &ruling)),
         }
     }
 
@@ -195,13 +222,10 @@ impl GatewayService {
             Admit::No { until, why } => {
                 let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
                 // The breaker's own time passes without us: a run does not wait for it.
-                match &p.origin {
-                    Origin::Kept(_) => {
-                        let not_before = until.unwrap_or_else(|| self.shared.now().plus(BREAKER_LOOK));
-                        Err(Halt::Later { not_before, refusal })
-                    }
-                    Origin::Run { .. } | Origin::System => Err(Halt::Refused(refusal)),
-                }
+                Err(match (self.hindered(p, refusal), until) {
+                    (Halt::Later { refusal, .. }, Some(not_before)) => Halt::Later { not_before, refusal },
+                    (halt, _) => halt,
+                })
             }
         }
     }
@@ -272,7 +296,7 @@ impl GatewayService {
                 draft.judged(&ruling);
                 match ruling.judgement.verdict {
                     Verdict::Ask if !p.is_system() => Err(Halt::Asked(Box::new((*ruling, request.clone())))),
-                    _ => Err(forbidden(&ruling)),
+                    _ => Err(self.forbidden(p, &ruling)),
                 }
             }
             // Nothing has left: the try starts over with the rules that are now in force.
@@ -282,8 +306,9 @@ impl GatewayService {
                 Err(Halt::Again { not_before: self.shared.now(), refusal })
             }
             Err(refused) => {
-                let why = Fault::from(refused).reason;
-                Err(Halt::Refused(Refusal::new(ErrorClass::Compliance, why)))
+                let held = matches!(refused, NoPermit::Held(_));
+                let refusal = Refusal::new(ErrorClass::Compliance, Fault::from(refused).reason);
+                Err(if held { self.hindered(p, refusal) } else { Halt::Refused(refusal) })
             }
         }
     }
@@ -337,8 +362,7 @@ impl GatewayService {
             && !p.is_mutating()
             && draft.tries() < TRIES_MAX
         {
-            let why = format!("{} answered with status {}", p.action.request.url(), reached.answer.status);
-            let refusal = Refusal::new(error.class, why);
+            let refusal = answered(p, &reached.answer, error);
             let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
             // An answer is an answer: if there is no time for another try, it is what came.
             if self.has_time(p, not_before) && self.may_retry(p) {
@@ -352,6 +376,17 @@ impl GatewayService {
         {
             self.accounts.trouble(&p.space, &p.action.platform, account, reached.answer.status);
         }
+        if let Some((error, wait)) = reached.trouble
+            && p.is_mutating()
+            && matches!(error.class, ErrorClass::RateLimit | ErrorClass::Transient)
+            && stage_of(true, reached.answer.status, trouble) == Stage::Failed
+            && let Halt::Later { not_before, refusal } = self.hindered(p, answered(p, &reached.answer, error))
+        {
+            draft.answered(&reached.answer);
+            draft.tried(Some(reached.answer.status), &refusal.why)?;
+            let not_before = wait.map_or(not_before, |wait| now.plus(wait));
+            return Err(Halt::Later { not_before, refusal });
+        }
         let next = match leads(p, &reached.answer) {
             Leads::Nowhere => None,
             Leads::On(next) => Some(next),
@@ -361,7 +396,7 @@ impl GatewayService {
                 return Err(Halt::Refused(Refusal::new(class, why)));
             }
         };
-        self.record(p, draft, &reached.answer, trouble, next.is_some()).await?;
+        self.record(p, draft, &reached.answer, trouble, next.as_ref()).await?;
         Ok((reached.answer, next))
     }
 
@@ -398,6 +433,12 @@ impl GatewayService {
         Ok(if retry && self.may_retry(p) {
             draft.tried(None, &refusal.why)?;
             Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }
+        } else if mutating && !may_have_left && class == ErrorClass::Transient {
+            let halt = self.hindered(p, refusal);
+            if let Halt::Later { refusal, .. } = &halt {
+                draft.tried(None, &refusal.why)?;
+            }
+            halt
         } else {
             Halt::Refused(refusal)
         })
@@ -475,14 +516,6 @@ fn lane(p: &Proposal) -> Lane {
     }
 }
 
-fn forbidden(ruling: &Ruling) -> Halt {
-    Halt::Refused(Refusal {
-        class: ErrorClass::Compliance,
-        why: ruling.judgement.why(),
-        rules: ruling.judgement.rule_ids(),
-    })
-}
-
 /// Nobody is asked about what the machine does for itself.
 fn unasked(ruling: &Ruling) -> Halt {
     let why = format!(
@@ -500,6 +533,11 @@ fn reached(raw: RawAnswer, now: Moment) -> Reached {
     };
     let answer = Answer { status: raw.status, headers: raw.headers, body: raw.body, at: now };
     Reached { answer, trouble }
+}
+
+fn answered(p: &Proposal, answer: &Answer, error: Classified) -> Refusal {
+    let why = format!("{} answered with status {}", p.action.request.url(), answer.status);
+    Refusal::new(error.class, why)
 }
 
 /// A transport fault as a sentence that says what helps.
@@ -527,8 +565,8 @@ enum Leads {
 
 /// Where an answer redirects to, if it does. 303 after a change is the usual "done, see there"
 /// (RFC 9110, 15.4.4) and is an answer. 307 and 308 ask for the same change elsewhere (15.4.8 and 9):
-/// on the same host it is judged again; what goes to another host is for the owner. 301 and 302 do not
-/// say whether the change was made.
+/// on the same host it is judged again; what goes to another host is for the owner. 301 and 302, and
+/// whatever else of the kind leads nowhere, do not say whether the change was made.
 fn leads(hop: &Proposal, answer: &Answer) -> Leads {
     let (from, mutating) = (hop.action.request.url(), hop.is_mutating());
     let redirects = match answer.status {
@@ -536,8 +574,17 @@ fn leads(hop: &Proposal, answer: &Answer) -> Leads {
         303 => !mutating,
         _ => false,
     };
-    let Some(location) = answer.header("location").filter(|_| redirects) else { return Leads::Nowhere };
     let astray = |why| Leads::Astray { class: ErrorClass::Fatal, why };
+    let Some(location) = answer.header("location").filter(|_| redirects) else {
+        return match answer.status {
+            300..=399 if mutating && answer.status != 303 => astray(format!(
+                "{from} answers a request that changes something with status {}, which leads nowhere; whether it \
+                 happened is to be seen there",
+                answer.status
+            )),
+            _ => Leads::Nowhere,
+        };
+    };
     match from.join(location) {
         Ok(to) if !mutating => Leads::On(to),
         Ok(to) if matches!(answer.status, 307 | 308) && to.host() == from.host() => Leads::On(to),
@@ -559,7 +606,7 @@ fn leads(hop: &Proposal, answer: &Answer) -> Leads {
 
 /// The derived action of a redirect: judged, permitted, charged and recorded like any other. An account
 /// is not taken along to another host.
-fn derive(hop: &Proposal, url: LogicalUrl) -> Proposal {
+pub(super) fn derive(hop: &Proposal, url: LogicalUrl) -> Proposal {
     let mut action = hop.action.clone();
     if url.host() != hop.action.request.url().host() {
         action.account = None;
@@ -567,9 +614,9 @@ fn derive(hop: &Proposal, url: LogicalUrl) -> Proposal {
     action.request = hop.action.request.moved_to(url);
     let origin = match &hop.origin {
         // The yes was to another request, and the row is another action's.
-        Origin::Kept(Kept { known_as, .. }) => {
-            let known_as = known_as.clone();
-            Origin::Kept(Kept { known_as, version: None, question: None, approval: None })
+        Origin::Kept(Kept { known_as, until, .. }) => {
+            let (known_as, until) = (known_as.clone(), *until);
+            Origin::Kept(Kept { known_as, until, version: None, question: None, approval: None })
         }
         origin => origin.clone(),
     };

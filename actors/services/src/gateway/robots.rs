@@ -80,7 +80,7 @@ impl GatewayService {
             action,
             within,
         };
-        let walked = Box::pin(self.walk(&self.system(system))).await?;
+        let walked = Box::pin(self.walk(&mut self.system(system))).await?;
         let at = self.shared.now();
         Ok(match walked {
             Walked::Done(answer) => {

@@ -63,7 +63,7 @@ impl GatewayService {
         }
         self.accounts.secrets(&p.space, slots).await?.map_err(|missing| {
             let why = missing.to_string();
-            Halt::Refused(Refusal::new(ErrorClass::Auth, why))
+            self.hindered(p, Refusal::new(ErrorClass::Auth, why))
         })
     }
 
@@ -71,7 +71,7 @@ impl GatewayService {
     fn refuse_unhealthy(&self, p: &Proposal, account: &AccountId) -> Result<(), Halt> {
         let why = self.shared.standings.refuses(&p.space, &p.action.platform, account);
         match why.filter(|_| !p.is_system()) {
-            Some(why) => Err(Halt::Refused(Refusal::new(ErrorClass::Auth, why))),
+            Some(why) => Err(self.hindered(p, Refusal::new(ErrorClass::Auth, why))),
             None => Ok(()),
         }
     }
@@ -81,7 +81,7 @@ impl GatewayService {
         let platform = &p.action.platform;
         for refreshed in [false, true] {
             let presented = self.accounts.present(&p.space, platform, account).await?;
-            let missing = |why: String| Halt::Refused(Refusal::new(ErrorClass::Auth, why));
+            let missing = |why: String| self.hindered(p, Refusal::new(ErrorClass::Auth, why));
             match presented.map_err(|none| missing(none.to_string()))? {
                 Presented::Headers(headers) => return Ok(headers),
                 Presented::NeedsRefresh(_) if refreshed => {
@@ -100,7 +100,7 @@ impl GatewayService {
         let step = format!("{}-{account}", p.action.platform);
         let system = SystemAction { space: p.space.clone(), service: "refresh", step, action, within };
         let tell = |why: &str| self.accounts.not_refreshed(&p.space, &p.action.platform, account, why);
-        let walked = Box::pin(self.walk(&self.system(system))).await;
+        let walked = Box::pin(self.walk(&mut self.system(system))).await;
         let why = match walked.inspect_err(|fault| tell(&fault.reason))? {
             Walked::Done(answer) => {
                 match self.accounts.refreshed(&p.space, &p.action.platform, account, answer).await? {
@@ -119,7 +119,7 @@ impl GatewayService {
             }
         };
         let why = format!("the token of `{account}` could not be refreshed: {why}");
-        Err(Halt::Refused(Refusal::new(ErrorClass::Auth, why)))
+        Err(self.hindered(p, Refusal::new(ErrorClass::Auth, why)))
     }
 }
 

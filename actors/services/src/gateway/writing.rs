@@ -14,6 +14,7 @@ use mm_core::mark::Mark;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord};
 use mm_core::untrusted::Untrusted;
+use mm_core::url::LogicalUrl;
 use mm_permit::Permit;
 use mm_store::{Change, CommitError, Key, NewEntry, Record};
 use mm_supervision::{Fault, Hop, take_hops_here};
@@ -187,6 +188,9 @@ impl Draft {
 
     /// Says that it waits, and for what.
     pub(super) fn waits(&mut self, why: String, now: Moment) -> Result<(), Fault> {
+        if self.record.stage == Stage::Failed {
+            self.stage(Stage::Planned)?;
+        }
         self.stage(Stage::Pending)?;
         self.record.updated_at = now;
         self.record.error = Some(why.chars().take(SENTENCE_CHARS_MAX).collect());
@@ -301,7 +305,7 @@ impl GatewayService {
         draft: &mut Draft,
         answer: &Answer,
         trouble: Option<Classified>,
-        redirects: bool,
+        next: Option<&LogicalUrl>,
     ) -> Result<(), Halt> {
         let body = self.keep_body(answer).await?;
         let record = &mut draft.record;
@@ -310,16 +314,22 @@ impl GatewayService {
         record.answer_status = Some(answer.status);
         record.answer_bytes = answer.body.len() as u64;
         record.answer = (!answer.body.is_empty()).then_some(body);
-        let stage = stage_of(&record.method, answer.status, trouble.is_some());
-        record.error = trouble.map(|error| {
-            format!("{} answered with status {} ({})", record.url, answer.status, error.class.as_str())
-        });
+        // A change that is sent on was not made here (RFC 9110, 15.4.8 and 15.4.9).
+        let moved = next.filter(|_| p.is_mutating());
+        let stage = match moved {
+            Some(_) => Stage::Failed,
+            None => stage_of(p.is_mutating(), answer.status, trouble),
+        };
+        record.error = trouble
+            .map(|error| {
+                format!("{} answered with status {} ({})", record.url, answer.status, error.class.as_str())
+            })
+            .or_else(|| moved.map(|to| format!("{} redirects to {}", record.url, to.shown())));
         let outcome =
             StepOutcome::Done { status: answer.status, headers: answer.headers.clone(), body, at: answer.at };
         draft.stage(stage)?;
-        draft.sending = false;
         self.tell_if_ambiguous(p, draft);
-        let end = if redirects { End::Redirects } else { End::With(outcome) };
+        let end = next.map_or(End::With(outcome), |next| End::Redirects(next.clone()));
         let change = self.end(p, draft, &end)?;
         tracing::trace!(point = "gateway.record", action = %p.id(), "point");
         match committed(self.shared.store.commit(self.fenced(p)?.and(change)).await.map(|_| ())) {
@@ -327,9 +337,11 @@ impl GatewayService {
             Err(Halt::Fenced) => {
                 let alone = self.ending(p, draft, &end)?;
                 self.shared.store.commit(alone).await?;
+                draft.sending = false;
                 Err(Halt::Fenced)
             }
-            other => other,
+            // Until its end is on record it may have left, whatever becomes of the writing.
+            other => other.inspect(|()| draft.sending = false),
         }
     }
 
@@ -380,6 +392,10 @@ impl GatewayService {
     /// What may or may not have happened is the owner's to look up, and he must know of it.
     fn tell_if_ambiguous(&self, p: &Proposal, draft: &Draft) {
         let ActionRecord { id, stage: Stage::Ambiguous, error, .. } = &draft.record else { return };
+        // What the machine does for itself its service tells of, and repeats.
+        if p.is_system() {
+            return;
+        }
         let why = error.as_deref().unwrap_or("no answer came");
         let sentence = format!("action {id} may or may not have happened; look at the platform: {why}");
         self.alerts.raise(&p.space, format!("ambiguous/{id}"), sentence);
@@ -391,7 +407,7 @@ impl GatewayService {
         Ok(ending.and(match end {
             End::With(outcome) => step_row(p, &draft.record.id, outcome.clone())?,
             // A hop's own answer is no outcome of the step; the last hop's is, under the step's name.
-            End::Redirects => no_step_row(p)?,
+            End::Redirects(_) => no_step_row(p)?,
         }))
     }
 
@@ -416,7 +432,7 @@ impl GatewayService {
             .delete(Key::new(&p.space, OpenRow::KIND, record.id.as_str())?)
             .and(settled)
             .audit(NewEntry::new(record.updated_at, &p.space, &kind, &payload)?);
-        if record.stage == Stage::Ambiguous {
+        if record.stage == Stage::Ambiguous && !p.is_system() {
             self.shared.settings().reconcilers.wake();
             return Ok(change.put(&p.space, record.id.as_str(), &LookUpRow::since(record.updated_at))?);
         }
@@ -473,14 +489,16 @@ impl GatewayService {
     }
 }
 
-/// Where an answered action stands. An error of the server's own, or a time-out it tells of, does not
-/// say that a change did not happen.
-fn stage_of(method: &str, status: u16, trouble: bool) -> Stage {
-    let mutating = !matches!(method, "GET" | "HEAD");
-    match status {
-        _ if !trouble => Stage::Confirmed,
-        408 | 500..=599 if mutating => Stage::Ambiguous,
-        _ => Stage::Failed,
+/// Where an answered action stands. An error of the server's own, a time-out it tells of, and trouble in
+/// the body of an answer that says it went well do not say that a change did not happen. 421, 423 and 425
+/// do: it was not begun (RFC 9110, 15.5.20; RFC 4918, 11.3; RFC 8470, 5.2).
+pub(super) fn stage_of(mutating: bool, status: u16, trouble: Option<Classified>) -> Stage {
+    match (trouble, status) {
+        (None, _) => Stage::Confirmed,
+        (Some(_), 200..=299 | 408 | 500..=599) if mutating => Stage::Ambiguous,
+        (Some(_), 421 | 423 | 425) => Stage::Failed,
+        (Some(error), _) if mutating && error.class == ErrorClass::Transient => Stage::Ambiguous,
+        (Some(_), _) => Stage::Failed,
     }
 }
 
@@ -488,8 +506,8 @@ fn stage_of(method: &str, status: u16, trouble: bool) -> Stage {
 pub(super) enum End {
     /// With what its step is told.
     With(StepOutcome),
-    /// By leading to another action.
-    Redirects,
+    /// By leading to another action, there.
+    Redirects(LogicalUrl),
 }
 
 /// The journal's row of a proposal's step; only a run has a journal.

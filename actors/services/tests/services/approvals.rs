@@ -6,6 +6,7 @@ use std::time::Duration;
 use mm_core::action::{Action, Method, Request};
 use mm_core::activity::{ActionRecord, Stage};
 use mm_core::approval::State as At;
+use mm_core::error::TransportFault;
 use mm_core::id::{ActionId, Space};
 use mm_core::run::{RunRecord, Trigger};
 use mm_sdk::{Act, Report};
@@ -359,4 +360,157 @@ fn a_question_that_is_not_there_is_said_in_a_sentence() {
         let changes = machine.rows::<ChangeRow>();
         assert!(changes[0].1.settled_at().is_some());
     });
+}
+
+/// Refuses the first yes by what passes, then is well.
+fn approved_meets(machine: &Machine, first: Said) {
+    let so_far = machine.world.count();
+    machine.world.answer(move |request| match request.nth {
+        nth if nth == so_far => first.clone(),
+        _ => Said::status(201, request.path()),
+    });
+}
+
+/// The network is away, or the platform says "too fast", just when what was approved is sent: it provably
+/// did not happen, so it is asked about anew and not dropped.
+#[test]
+fn what_an_obstacle_kept_from_happening_is_asked_about_anew_and_sent_once() {
+    for (nth, first) in [
+        Said::fault(TransportFault::Dns),
+        Said::fault(TransportFault::Connect),
+        Said::status(429, "").header("retry-after", "120"),
+        Said::status(403, "").header("retry-after", "120"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (mut bench, notes) = asking(20 + nth as u64);
+        bench.live(async |machine| {
+            approved_meets(machine, first.clone());
+            let (id, row) = waiting(machine);
+            say(machine, &id, Word::Approve).await.unwrap();
+            machine.until("it is asked anew", || inbox(machine).len() == 2).await;
+            assert_eq!(take(&notes), Vec::<String>::new(), "{first:?}: nothing is over");
+            let (_, record) = machine.rows::<ActionRecord>().remove(0);
+            assert_eq!(record.stage, Stage::Pending, "{first:?}");
+            assert_eq!(machine.audit_of("action.tried").len(), 1, "{first:?}");
+            let (second, again) = waiting(machine);
+            assert_eq!((&again.action, &again.request), (&row.action, &row.request));
+            // Proposed meanwhile, it is the same question.
+            machine.run("asker").await;
+            assert_eq!(take(&notes), [format!("pending {}", row.action)]);
+            say(machine, &second, Word::Approve).await.unwrap();
+            assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+            assert_eq!((machine.world.count(), settled_runs(machine)), (2, 1), "{first:?}");
+        });
+    }
+}
+
+/// A typo in a rule file for a while says nothing of what was approved: the yes stays good, and is used.
+#[test]
+fn a_yes_waits_while_the_rules_cannot_be_read() {
+    let (mut bench, notes) = asking(30);
+    let rules = bench.rules.clone();
+    bench.live(async |machine| {
+        let (id, _) = waiting(machine);
+        rules.unreadable(Some("a typo"));
+        say(machine, &id, Word::Approve).await.unwrap();
+        machine.pass(Duration::from_secs(1200)).await;
+        assert_eq!((machine.world.count(), inbox(machine)[0].1.item.state), (0, At::Approved));
+        assert!(machine.alerts().iter().any(|(about, _)| about == "blocked/sim/ask"));
+        rules.unreadable(None);
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+        assert_eq!((machine.world.count(), inbox(machine).len()), (1, 1));
+    });
+}
+
+/// It waits no longer than the yes is good for.
+#[test]
+fn an_obstacle_that_does_not_pass_ends_what_was_approved_in_its_time() {
+    let (mut bench, notes) = asking(31);
+    let rules = bench.rules.clone();
+    bench.live(async |machine| {
+        let (id, _) = waiting(machine);
+        rules.unreadable(Some("a typo"));
+        say(machine, &id, Word::Approve).await.unwrap();
+        machine.pass(mm_core::approval::EXPIRES_AFTER + Duration::from_secs(600)).await;
+        let heard = heard(machine, &notes, 1).await;
+        assert!(heard[0].starts_with("settled refused"), "{heard:?}");
+        assert_eq!((machine.world.count(), settled_runs(machine)), (0, 1));
+    });
+}
+
+/// What was approved is redirected to where nothing is permitted: its strategy hears of it.
+#[test]
+fn an_approved_change_that_is_redirected_is_asked_about_or_told_and_never_lost() {
+    let (mut bench, notes) = asking(32);
+    bench.live(async |machine| {
+        machine.world.answer(|request| match request.path() {
+            "/ask" => Said::redirect(307, "/elsewhere"),
+            path => Said::status(201, path),
+        });
+        let (id, _) = waiting(machine);
+        say(machine, &id, Word::Approve).await.unwrap();
+        let heard = heard(machine, &notes, 1).await;
+        assert!(heard[0].contains("no rule"), "{heard:?}");
+        assert_eq!(machine.world.paths(), ["POST /ask"]);
+        assert!(machine.rows::<ChangeRow>().iter().all(|(_, row)| row.settled_at().is_some()));
+    });
+    let (mut bench, notes) = asking(33);
+    bench.live(async |machine| {
+        machine.world.answer(|request| match request.path() {
+            "/ask" => Said::redirect(308, "/ask2"),
+            path => Said::status(201, path),
+        });
+        let (id, row) = waiting(machine);
+        say(machine, &id, Word::Approve).await.unwrap();
+        machine.until("it is asked there", || inbox(machine).len() == 2).await;
+        let (second, moved) = waiting(machine);
+        assert!(moved.request.url().as_str().ends_with("/ask2"));
+        assert_eq!(moved.request.body(), row.request.body());
+        say(machine, &second, Word::Approve).await.unwrap();
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+        assert_eq!(machine.world.paths(), ["POST /ask", "POST /ask2"]);
+    });
+}
+
+/// Wherever the disk dies while an approved change is redirected: its strategy hears its end, or a person
+/// is asked, and each place is asked at most once.
+#[test]
+fn wherever_the_disk_dies_a_redirected_change_is_not_lost() {
+    let (asked, notes) = asking(34);
+    let mut deaths = 0;
+    for at in 1.. {
+        let mut bench = asked.fork();
+        take(&notes);
+        bench.world.answer(|request| match request.path() {
+            "/ask" => Said::redirect(307, "/elsewhere"),
+            path => Said::status(201, path),
+        });
+        let memory = bench.memory.clone();
+        let died = bench.live(async |machine| {
+            let (id, _) = waiting(machine);
+            memory.inject(Fault::DeadAt(at));
+            let space = Space::default_owner();
+            drop(machine.services.approvals.say(&space, &id, Word::Approve, BY, None).await);
+            let told = || !machine.store.is_running() || settled_over(machine);
+            machine.until("it is over", told).await;
+            !machine.store.is_running()
+        });
+        bench.live(async |machine| {
+            if inbox(machine).iter().any(|(_, row)| row.item.state == At::Waiting) {
+                let (id, _) = waiting(machine);
+                say(machine, &id, Word::Approve).await.unwrap();
+            }
+            let ambiguous =
+                || machine.rows::<ActionRecord>().iter().any(|(_, row)| row.stage == Stage::Ambiguous);
+            machine.until("it is over", || ambiguous() || settled_over(machine)).await;
+            assert!(machine.world.count() <= 1, "dead at {at}");
+        });
+        if !died {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 8, "only {deaths} operations were tried");
 }

@@ -148,11 +148,41 @@ fn a_change_that_is_sent_on_within_its_host_is_judged_again() {
             assert_eq!(log[0].body, log[1].body);
             assert_eq!(machine.audit_of("action.permitted").len(), 2);
             assert_eq!(machine.alerts(), []);
+            // It was not made where it was sent first, and no record says so.
+            let records = machine.rows::<ActionRecord>();
+            let [(_, first), (_, hop)] = records.as_slice() else { panic!("{records:?}") };
+            assert_eq!((first.stage, first.answer_status), (Stage::Failed, Some(status)));
+            assert!(first.error.as_ref().is_some_and(|error| error.contains("redirects to")), "{first:?}");
+            assert_eq!((hop.stage, hop.answer_status), (Stage::Confirmed, Some(201)));
+            assert_eq!(machine.audit_of("action.confirmed").len(), 1);
         });
         // The rules permit no such post.
         posted(status, "/elsewhere", async |machine, said| {
             assert!(said.contains("no rule"), "{said}");
             assert_eq!(machine.world.paths(), ["POST /post"]);
+        });
+    }
+}
+
+/// An answer of the kind that leads nowhere does not say that the change was made.
+#[test]
+fn a_change_that_is_redirected_to_nowhere_may_have_happened() {
+    for status in [300, 301, 302, 304, 305, 306, 307, 308] {
+        let mut bench = Bench::new(5);
+        bench.install(Script::new("poster", |cx| {
+            Box::pin(async move {
+                let act = cx.act("p", post("/post", "x")).await?;
+                let Act::Refused(refusal) = act else { panic!("{act:?}") };
+                Ok(Report { errors: vec![refusal.why], ..Report::default() })
+            })
+        }));
+        bench.world.answer(move |_| Said::status(status, ""));
+        bench.live(async |machine| {
+            let said = machine.run("poster").await.errors.remove(0);
+            assert!(said.contains("which leads nowhere"), "{status}: {said}");
+            let (_, record) = machine.rows::<ActionRecord>().remove(0);
+            assert_eq!((record.stage, record.answer_status), (Stage::Ambiguous, Some(status)));
+            assert!(machine.audit_of("action.confirmed").is_empty(), "{status}");
         });
     }
 }
