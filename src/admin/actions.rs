@@ -27,7 +27,7 @@ pub(super) async fn say(ops: &Ops, by: &str, id: &str, verb: &str, body: &Value)
     if !sound {
         return Err(unknown());
     }
-    let settlement = Settlement { happened, how, by: by.to_owned(), answer: None };
+    let settlement = Settlement { happened, how, by: by.to_owned() };
     for space in [Space::default_owner(), Space::machine()] {
         let settled = ops.services.settling().settle(&space, &ActionId::new(id), &settlement).await;
         match settled.map_err(|fault| Problem::Failed(fault.reason))? {

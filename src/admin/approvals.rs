@@ -45,8 +45,11 @@ fn wrong(undecided: &Undecided) -> Problem {
         Undecided::Unknown(_) => Problem::Unknown(sentence),
         Undecided::Bad(_) => Problem::Bad(sentence),
         Undecided::Unjudged(_) => Problem::Down(sentence),
-        Undecided::NotTaken(..) | Undecided::Gone(_) | Undecided::Refused(_) | Undecided::Blank(..) => {
-            Problem::Refused(sentence)
-        }
+        Undecided::NotTaken(..)
+        | Undecided::Gone(_)
+        | Undecided::Refused(_)
+        | Undecided::Taken(_)
+        | Undecided::Several(..)
+        | Undecided::Blank(..) => Problem::Refused(sentence),
     }
 }

@@ -9,7 +9,7 @@
 //! One server that disagrees is enough for a doubt. It is outvoted by two others that agree, if more
 //! agree than disagree: then its clock is the wrong one. A server's word is kept as its distance from
 //! time since boot, which nobody can set, so a wall clock that is set afterwards is judged by words
-//! that were heard before; and one that is mended is trusted again at once.
+//! that were heard in the hour before; and one that is mended is trusted again at once.
 //!
 //! Pure: all readings come in. It is not stored; what outlives it is [`ClockTrust::latest`].
 
@@ -26,6 +26,8 @@ pub const AGREES_WITHIN: Duration = Duration::from_secs(5 * 60);
 pub const STEADY_FOR: Duration = Duration::from_secs(15 * 60);
 /// The wall clock may be behind what is on record by so much: clocks are slewed by milliseconds.
 const BEHIND_MAX: Duration = Duration::from_secs(1);
+/// A server's word is worth nothing after so long: it may have been wrong, and been mended.
+const WORD_LASTS: Duration = Duration::from_secs(3600);
 /// Servers whose word is kept.
 const SERVERS_MAX: usize = 64;
 
@@ -141,7 +143,9 @@ impl ClockTrust {
     /// How many servers agree, and the one that is furthest off, unless it is outvoted.
     fn vote(&self, wall: Moment, boot: Duration) -> (usize, Option<(String, i64)>) {
         let ahead = |(date, at): &(Moment, Duration)| apart(wall, date.plus(boot.saturating_sub(*at)));
-        let all: Vec<(&String, i64)> = self.words.iter().map(|(name, word)| (name, ahead(word))).collect();
+        let fresh = |word: &(Moment, Duration)| boot.saturating_sub(word.1) <= WORD_LASTS;
+        let words = self.words.iter().filter(|(_, word)| fresh(word));
+        let all: Vec<(&String, i64)> = words.map(|(name, word)| (name, ahead(word))).collect();
         let off = all.iter().filter(|(_, ahead)| ahead.unsigned_abs() > within_ms());
         let worst = off.clone().max_by_key(|(_, ahead)| ahead.unsigned_abs());
         let (against, agree) = (off.clone().count(), all.len() - off.count());
@@ -233,6 +237,14 @@ mod tests {
         assert_eq!(trust.look(at(1), boot(1)), Standing { trusted: true, doubt: None });
         trust.heard("liar too", at(HOUR), boot(2));
         assert!(trust.look(at(2), boot(2)).doubt.is_some(), "two against two");
+    }
+
+    #[test]
+    fn a_word_is_forgotten_after_an_hour() {
+        let mut trust = ClockTrust::default();
+        trust.heard("liar", at(2 * HOUR), boot(0));
+        assert!(trust.look(at(HOUR), boot(3_600)).doubt.is_some());
+        assert_eq!(trust.look(at(HOUR + 1), boot(3_601)).doubt, None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mm_core::approval::Event;
+use mm_core::approval::{EXPIRES_AFTER, Event};
 use mm_core::id::{ActionId, Space};
 use mm_core::moment::Moment;
 use mm_store::{ReadError, Span};
@@ -33,6 +33,9 @@ pub use words::Undecided;
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// What did not work is tried again so much later.
 const AGAIN_AFTER: Duration = Duration::from_secs(15);
+/// What is not to be looked at for longer than anything waits was put off by a clock that was wrong: it is
+/// judged again, and no more often than this.
+const PROBE_AFTER: Duration = Duration::from_secs(3600);
 /// A strategy that is busy is told when it should be done.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
@@ -203,6 +206,8 @@ fn arm(me: &Handle<Msg>, state: &mut State, wait: Duration) {
 enum Want {
     /// To be carried out.
     Walk,
+    /// To be carried out if it can be: when it was put off, the clock was wrong.
+    Probe,
     /// To be ended, as nobody decided or no slot came.
     Expire,
     /// That its strategy hears of it.
@@ -217,7 +222,7 @@ impl ApprovalsService {
     /// Does what is due, and says how long nothing else is.
     async fn look(&self, me: &Handle<Msg>, state: &mut State) -> Result<Duration, Fault> {
         let (space, now) = (Space::default_owner(), self.shared.now());
-        state.rests.retain(|(_, until)| *until > now);
+        state.rests.retain(|(_, until)| *until > now && until.since(now) <= PROBE_AFTER);
         let mut soonest = SLEEP_MAX;
         let found = self.shared.store.scan::<ChangeRow>(&space, Span::all(), usize::MAX)?;
         for (id, row) in found.rows {
@@ -231,6 +236,10 @@ impl ApprovalsService {
             }
             match self.want(&space, &row.value, now)? {
                 Want::Walk => self.walk(me, state, &space, id),
+                Want::Probe => {
+                    state.rests.push((id.clone(), now.plus(PROBE_AFTER)));
+                    self.walk(me, state, &space, id);
+                }
                 Want::Expire => self.expire(&space, &id, now).await?,
                 Want::Tell => {
                     if !self.tell(&space, &id, &row.value).await {
@@ -245,8 +254,14 @@ impl ApprovalsService {
     }
 
     fn want(&self, space: &Space, row: &ChangeRow, now: Moment) -> Result<Want, ReadError> {
+        // Time has passed only if the clock that says so is trusted.
+        let over = || match self.shared.trust.wall() {
+            Some(_) => Want::Expire,
+            None => Want::Wait(now.plus(SLEEP_MAX)),
+        };
         let by_time = |not_before: Option<Moment>, until: Option<Moment>| match (not_before, until) {
-            (_, Some(until)) if now >= until => Want::Expire,
+            (_, Some(until)) if now >= until => over(),
+            (Some(at), _) if at > now.plus(EXPIRES_AFTER) => Want::Probe,
             (Some(at), _) if now < at => Want::Wait(at),
             _ => Want::Walk,
         };
@@ -258,7 +273,7 @@ impl ApprovalsService {
                 use mm_core::approval::State as At;
                 match (item.state, item.ends_at()) {
                     (At::Waiting, Some(ends)) if now < ends => Want::Wait(ends),
-                    (At::Waiting, _) => Want::Expire,
+                    (At::Waiting, _) => over(),
                     (At::Approved, ends) => by_time(*not_before, ends),
                     _ => Want::Nothing,
                 }

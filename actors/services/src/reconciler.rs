@@ -224,24 +224,22 @@ impl ReconcilerService {
             };
             match looker.find(&sent, &ask, &answer, self.shared.now()) {
                 Finding::More(next) => ask = *next,
-                found => return Ok(self.weigh(case, looker, found, answer)),
+                found => return Ok(self.weigh(case, looker, found)),
             }
         }
         Ok(Seen::Later(format!("it is not on the first {READS_MAX} pages")))
     }
 
-    fn weigh(&self, case: &Case, looker: &Arc<dyn Looker>, found: Finding, answer: Answer) -> Seen {
+    fn weigh(&self, case: &Case, looker: &Arc<dyn Looker>, found: Finding) -> Seen {
         let by = "reconciler".to_owned();
         match found {
-            Finding::Happened(how) => {
-                Seen::Settled(Settlement { happened: true, how, by, answer: Some(answer) })
-            }
+            Finding::Happened(how) => Seen::Settled(Settlement { happened: true, how, by }),
             Finding::DidNot if self.shared.now() < case.row.since.plus(looker.quiet()) => {
                 Seen::Later("it is not there, but may still be on its way".to_owned())
             }
             Finding::DidNot => {
                 let how = format!("{} does not show it", case.record.platform);
-                Seen::Settled(Settlement { happened: false, how, by, answer: None })
+                Seen::Settled(Settlement { happened: false, how, by })
             }
             Finding::Unknown(why) => Seen::Later(Untrusted::new(why.as_str()).line(300)),
             Finding::More(_) => Seen::Later("it is on another page".to_owned()),

@@ -81,15 +81,17 @@ impl Trust {
         self.seen(&mut state).doubt.map(|doubt| sentence(&doubt))
     }
 
-    /// A server answered. `headers` are the answer's, names in lower case. An answer from a cache is
-    /// as old as its `Age` says (RFC 9111, 5.1).
+    /// A server answered. `headers` are the answer's, names in lower case. An answer from a cache (with an
+    /// `Age`, RFC 9111, 5.1) says nothing of the time.
     pub fn heard(&self, server: &str, headers: &[(String, String)]) {
         let of = |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.trim());
         let Some(date) = of("date").and_then(http_date) else { return };
-        let age = of("age").and_then(|age| age.parse::<u32>().ok()).unwrap_or(0);
+        if of("age").is_some_and(|age| age != "0") {
+            return;
+        }
         let mut state = self.lock();
         let boot = self.0.clock.boot();
-        state.trust.heard(server, date.plus(std::time::Duration::from_secs(u64::from(age))), boot);
+        state.trust.heard(server, date, boot);
         self.seen(&mut state);
     }
 

@@ -189,6 +189,48 @@ async fn an_accepted_bounty_is_claimed_once_with_a_blank_for_the_plan() {
     assert_eq!(proposed, 1);
 }
 
+/// Somebody saw that it is there, or its owner wrote it himself: no answer of GitHub's is known.
+#[tokio::test]
+async fn a_comment_that_is_known_to_be_there_is_told_as_made() {
+    let (mut world, waits) = claimed().await;
+    let unseen =
+        Answer { status: Answer::UNSEEN, headers: Vec::new(), body: Vec::new(), at: Moment::default() };
+    world.bench.settle(waits, Act::Done(unseen));
+    let (_, drafts) = world.run().await;
+    assert_eq!(drafts.alerts, [], "nobody is told to write it again");
+    let attempt = &details(&drafts.opportunities[0])["attempt"];
+    assert_eq!(attempt["state"], "there");
+    assert_eq!(attempt["url"], "https://github.com/acme/widget/issues/7");
+}
+
+#[tokio::test]
+async fn a_question_that_ended_by_itself_is_asked_anew_from_fresh_reads() {
+    let (mut world, waits) = claimed().await;
+    let asked = |world: &World| {
+        let asked = world.bench.asked().iter().filter(|action| action.kind.as_str() == "comment").cloned();
+        asked.collect::<Vec<_>>()
+    };
+    assert!(asked(&world)[0].until.is_some(), "what it was judged by does not hold for ever");
+    let expired = Refusal::new(ErrorClass::Transient, "nobody decided on it in time");
+    world.bench.settle(waits, Act::Refused(expired));
+    world.later(25);
+    world.run().await;
+    assert_eq!(asked(&world).len(), 2);
+    assert!(asked(&world)[1].until > asked(&world)[0].until);
+}
+
+/// A world in which a comment waits for its owner.
+async fn claimed() -> (World, ActionId) {
+    let mut world = World::new();
+    world.put(Issue::new(7).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    world.bench.decide(accepted(&drafts.opportunities[0]));
+    let waits = ActionId::new("1-2.attempt-1007-x");
+    world.bench.act_is(&format!("{API}/repos/acme/widget/issues/7/comments"), Act::Pending(waits.clone()));
+    world.run().await;
+    (world, waits)
+}
+
 #[tokio::test]
 async fn a_refused_comment_is_not_proposed_again_and_is_told_once() {
     let mut world = World::new();

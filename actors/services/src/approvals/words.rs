@@ -42,6 +42,12 @@ pub enum Undecided {
     /// The edited request is none.
     #[error("what you wrote cannot be sent: {0}")]
     Bad(BadRequest),
+    /// Another action made, or may have made, or waits with, the change that was written.
+    #[error("what you wrote is not sent: {0}; write something else, or reject it")]
+    Taken(String),
+    /// An action's id, where the question that was shown is wanted.
+    #[error("action `{0}` was asked about more than once; look at `approvals show {1}` and say it of that")]
+    Several(ActionId, String),
     /// The rules forbid what was written, or it cannot be sent.
     #[error("what you wrote is not sent: {}", .0.why)]
     Refused(Refusal),
@@ -77,6 +83,10 @@ impl ApprovalsService {
                 Err(undecided) => return Ok(Err(undecided)),
             };
             let now = self.shared.now();
+            let yes = matches!(word, Word::Approve | Word::Edit(_));
+            if yes && found.id != id && self.questions(space, &found.row.action)? > 1 {
+                return Ok(Err(Undecided::Several(found.row.action, found.id)));
+            }
             let not_taken = |why| Undecided::NotTaken(found.id.clone(), why);
             // Looked at first: what takes no word is not judged anew for it.
             let probe = found.row.item.after(&event(&word, None), by, None, now);
@@ -93,15 +103,16 @@ impl ApprovalsService {
                 Ok(item) => item,
                 Err(why) => return Ok(Err(not_taken(why))),
             };
+            let mut rests = Change::new();
             if let Some(edited) = edited {
-                (row.request, change.action) = (edited.request, edited.action);
+                (row.request, change.action, rests) = (edited.request, edited.action, edited.free);
             }
             if row.item.state == At::Approved
                 && let Some(what) = blank::in_body(row.request.body())
             {
                 return Ok(Err(Undecided::Blank(found.id.clone(), what)));
             }
-            let written = self.written(space, &found, &row, change, by, reason.as_deref(), now)?;
+            let written = self.written(space, &found, &row, change, by, reason.as_deref(), now)?.and(rests);
             match self.shared.store.commit(written).await {
                 Ok(_) => {
                     self.told(space, &found.row);
@@ -143,6 +154,12 @@ impl ApprovalsService {
         }))
     }
 
+    /// How many questions an action has had.
+    fn questions(&self, space: &Space, action: &ActionId) -> Result<usize, Fault> {
+        let found = self.shared.store.scan::<ApprovalRow>(space, mm_store::Span::all(), usize::MAX)?;
+        Ok(found.into_values().filter(|row| row.action == *action).count())
+    }
+
     /// What a person wrote instead, judged.
     async fn edited(
         &self,
@@ -156,6 +173,10 @@ impl ApprovalsService {
             Err(bad) => return Ok(Err(Undecided::Bad(bad))),
         };
         let (strategy, id) = (&found.change.strategy, &found.row.action);
+        let free = match marks::free(&self.shared.store, space, strategy, action.hash(), id)? {
+            Ok(free) => free,
+            Err(why) => return Ok(Err(Undecided::Taken(why))),
+        };
         let considered = match self.gateway.consider(space, strategy, id, action.clone()).await {
             Ok(Ok(Ok(considered))) => considered,
             Ok(Ok(Err(refusal))) => return Ok(Err(Undecided::Refused(refusal))),
@@ -168,7 +189,7 @@ impl ApprovalsService {
         }
         let event =
             Event::Edit { request: considered.request.asked_hash(), ruling: considered.judgement.digest() };
-        Ok(Ok(Some(Edited { action, request: considered.request, event })))
+        Ok(Ok(Some(Edited { action, request: considered.request, event, free })))
     }
 
     /// The one change of a word.
@@ -306,6 +327,8 @@ struct Edited {
     action: mm_core::action::Action,
     request: mm_core::action::Request,
     event: Event,
+    /// Expects that nobody else makes the very same change meanwhile.
+    free: Change,
 }
 
 /// How a wait ends without a walk.

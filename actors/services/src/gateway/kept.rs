@@ -167,6 +167,12 @@ impl GatewayService {
         };
         let (state, standing, outcome) = ended(p, draft, end, &row);
         change = change.and(match p.is_mutating() {
+            // Nothing was sent: another action may have made the very same change.
+            true if draft.kept().is_none() => {
+                let (id, hashes, at) = (p.id(), [p.action.hash(), p.first_hash], record.updated_at);
+                let mark = Mark { action: id, state, at, outcome: outcome.clone() };
+                marks::put_own(&self.shared.store, &p.space, &p.strategy, &hashes, &mark)?
+            }
             true => self.marked(p, state, outcome.as_ref(), record.updated_at)?,
             // What only reads may be read again.
             false => self.unmark(p)?,

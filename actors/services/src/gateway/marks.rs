@@ -5,11 +5,11 @@
 
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
-use mm_core::id::{Space, StrategyId};
+use mm_core::id::{ActionId, Space, StrategyId};
 use mm_core::mark::{Again, Mark, Marked};
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, StepOutcome};
-use mm_store::{Change, Expect, Key, Record};
+use mm_store::{Change, Expect, Key, Record, Store};
 use mm_supervision::Fault;
 
 use super::halt::Halt;
@@ -70,6 +70,51 @@ impl GatewayService {
         let hashes = [p.action.hash(), p.first_hash];
         put(&p.space, &p.strategy, &hashes, &Mark { action: p.id(), state, at, outcome: outcome.cloned() })
     }
+}
+
+/// As [`put`], of the change of an action that was not sent: only the marks that are that action's own, as
+/// they are now. What another action did, or may have done, it says nothing of.
+pub(crate) fn put_own(
+    store: &Store,
+    space: &Space,
+    strategy: &StrategyId,
+    hashes: &[Digest],
+    mark: &Mark,
+) -> Result<Change, Fault> {
+    let mut ids: Vec<String> = hashes.iter().map(|hash| row_id(strategy, *hash)).collect();
+    ids.dedup();
+    let mut change = Change::new();
+    for id in ids {
+        let Some(row) = store.get::<Mark>(space, &id)? else { continue };
+        if row.value.action == mark.action {
+            change = change
+                .expect_version(Key::new(space, Mark::KIND, &id)?, row.version)
+                .put(space, &id, mark)?;
+        }
+    }
+    Ok(change)
+}
+
+/// What expects that `by` may make the change of `hash`, as its mark is now.
+///
+/// # Errors
+/// The inner error is the sentence that says why it may not.
+pub(crate) fn free(
+    store: &Store,
+    space: &Space,
+    strategy: &StrategyId,
+    hash: Digest,
+    by: &ActionId,
+) -> Result<Result<Change, String>, Fault> {
+    let id = row_id(strategy, hash);
+    let key = Key::new(space, Mark::KIND, &id)?;
+    let Some(row) = store.get::<Mark>(space, &id)? else { return Ok(Ok(Change::new().expect_absent(key))) };
+    Ok(match row.value.again(by) {
+        Again::Go => Ok(Change::new().expect_version(key, row.version)),
+        Again::Pending(first) => Err(format!("action {first} waits with the very same change")),
+        Again::Recorded(_) => Err(format!("action {} made the very same change", row.value.action)),
+        Again::Refuse(why) => Err(why),
+    })
 }
 
 /// Puts `mark` for each of `hashes`.

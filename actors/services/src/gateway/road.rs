@@ -333,7 +333,10 @@ impl GatewayService {
 
     fn learn(&self, p: &Proposal, charge: &Charge, sent: &Result<RawAnswer, SendFailed>) {
         let Ok(raw) = sent else { return };
-        self.shared.trust.heard(p.action.request.url().host(), &raw.headers);
+        // A page is anybody's: only the servers of a reviewed API are asked for the time.
+        if p.action.kind.as_str() != super::robots::PAGE {
+            self.shared.trust.heard(p.action.request.url().host(), &raw.headers);
+        }
         let now = self.shared.now();
         let trouble = classify(raw.signal(now));
         let learnt = Learnt {

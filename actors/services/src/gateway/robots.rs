@@ -19,7 +19,7 @@ use super::{GatewayService, Proposal, SystemAction, Walked};
 use crate::records::RobotsRow;
 
 /// The kind of act that reads a page.
-const PAGE: &str = "fetch-page";
+pub(super) const PAGE: &str = "fetch-page";
 /// The kind of act that reads a robots.txt.
 const FILE: &str = "robots-txt";
 /// The fact.

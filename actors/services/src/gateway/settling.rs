@@ -33,9 +33,6 @@ pub struct Settlement {
     pub how: String,
     /// Who looked: `reconciler`, or the owner.
     pub by: String,
-    /// The answer that showed it, where one did: what the strategy is given in the place of the one that
-    /// was lost.
-    pub answer: Option<Answer>,
 }
 
 /// Why nothing was settled.
@@ -77,7 +74,7 @@ impl Settling {
                 return Ok(Err(NotSettled::Known(id.clone(), row.value.stage.as_str())));
             }
             let record = self.record(row.value, settlement);
-            let outcome = self.outcome(&record, settlement).await?;
+            let outcome = outcome(&record);
             let key = Key::new(space, ActionRecord::KIND, id.as_str())?;
             let change = self.change(&record, outcome, settlement)?.expect_version(key, row.version);
             match self.shared.store.commit(change).await {
@@ -103,20 +100,6 @@ impl Settling {
         let rule = format!("look-up by {}", settlement.by);
         checks.push(Check { rule, verdict: verdict.to_owned(), reason: how });
         ActionRecord { stage, error, checks, updated_at: self.shared.now(), ..record }
-    }
-
-    /// What whoever proposed it, or proposes it again, is given.
-    async fn outcome(&self, record: &ActionRecord, settlement: &Settlement) -> Result<StepOutcome, Fault> {
-        if let Some(error) = &record.error {
-            return Ok(StepOutcome::Refused(Refusal::new(ErrorClass::Transient, error.clone())));
-        }
-        let at = record.updated_at;
-        let Some(answer) = &settlement.answer else {
-            let body = Digest::of(b"");
-            return Ok(StepOutcome::Done { status: 200, headers: Vec::new(), body, at });
-        };
-        let body = self.shared.store.put_answer(&answer.body, answer.at).await?;
-        Ok(StepOutcome::Done { status: answer.status, headers: answer.headers.clone(), body, at })
     }
 
     fn change(
@@ -161,4 +144,14 @@ impl Settling {
             self.alerts.clear(&record.space, format!("{about}/{}", record.id));
         }
     }
+}
+
+/// What whoever proposed it, or proposes it again, is given. The answer to the change is lost, and what a
+/// look-up was answered is none to it: what happened is [`Answer::UNSEEN`].
+fn outcome(record: &ActionRecord) -> StepOutcome {
+    if let Some(error) = &record.error {
+        return StepOutcome::Refused(Refusal::new(ErrorClass::Transient, error.clone()));
+    }
+    let (status, body) = (Answer::UNSEEN, Digest::of(b""));
+    StepOutcome::Done { status, headers: Vec::new(), body, at: record.updated_at }
 }

@@ -191,6 +191,9 @@ fn a_yes_is_worth_nothing_when_the_rules_have_changed() {
         machine.until("it is asked anew", || inbox(machine).len() == 2).await;
         let (second, row) = waiting(machine);
         assert_eq!(row.rules[0].clause, "you may, if you are kind");
+        // Said once more by the action's id, the yes would be to what nobody was shown.
+        let by_action = say(machine, row.action.as_str(), Word::Approve).await;
+        assert_eq!(by_action, Err(Undecided::Several(row.action.clone(), second.clone())));
         let old = inbox(machine).into_iter().find(|(id, _)| *id == first).unwrap().1;
         assert_eq!(old.item.state, At::Superseded);
         assert_eq!(machine.world.count(), 0);
@@ -215,6 +218,61 @@ fn what_nobody_decides_on_ends_and_its_strategy_hears_of_it() {
         machine.run("asker").await;
         assert!(take(&notes)[0].starts_with("pending "));
         assert_eq!((inbox(machine).len(), machine.world.count()), (2, 0));
+    });
+}
+
+/// Two questions of one strategy, of two bodies for one place: neither becomes the other by an edit.
+#[test]
+fn an_edit_into_what_another_action_waits_with_is_refused_and_leaves_its_mark() {
+    let (mut bench, notes) = (Bench::new(12), Notes::default());
+    let out = notes.clone();
+    bench.install(Script::new("asker", move |cx| {
+        let notes = out.clone();
+        Box::pin(async move {
+            if let Trigger::Settled(id) = cx.trigger().clone() {
+                notes.lock().unwrap().push(said(cx.outcome(&id).await?));
+                return Ok(Report::default());
+            }
+            for body in ["one", "two"] {
+                cx.act(body, asked_post(body)).await?;
+            }
+            Ok(Report::default())
+        })
+    }));
+    bench.world.answer(|request| Said::status(201, request.path()));
+    bench.live(async |machine| {
+        machine.run("asker").await;
+        let open = inbox(machine);
+        let of = |body: &[u8]| open.iter().find(|(_, row)| row.request.body() == body).unwrap().0.clone();
+        let (one, two) = (of(b"one"), of(b"two"));
+        let taken = say(machine, &two, Word::Edit(b"one".to_vec())).await;
+        assert!(matches!(taken, Err(Undecided::Taken(_))), "{taken:?}");
+        say(machine, &one, Word::Approve).await.unwrap();
+        assert_eq!(heard(machine, &notes, 1).await, ["done 201"]);
+        let taken = say(machine, &two, Word::Edit(b"one".to_vec())).await;
+        assert!(matches!(taken, Err(Undecided::Taken(_))), "{taken:?}");
+        say(machine, &two, Word::Edit(b"three".to_vec())).await.unwrap();
+        assert_eq!(heard(machine, &notes, 1).await, ["done 201"]);
+        let bodies: Vec<Vec<u8>> = machine.world.log().iter().map(|sent| sent.body.clone()).collect();
+        assert_eq!(bodies, [b"one".to_vec(), b"three".to_vec()]);
+    });
+}
+
+#[test]
+fn nothing_expires_by_a_clock_that_a_server_is_against() {
+    let (mut bench, notes) = asking(13);
+    bench.live(async |machine| {
+        let now = machine.now();
+        let date = now.to_utc().unwrap().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        machine.services.shared.trust.heard("api.example.com", &[("date".to_owned(), date)]);
+        machine.world.jump(4 * 24 * 3_600_000);
+        machine.services.approvals.wake();
+        machine.pass(Duration::from_secs(90)).await;
+        machine.world.jump(-4 * 24 * 3_600_000);
+        machine.pass(Duration::from_secs(90)).await;
+        let (id, _) = waiting(machine);
+        say(machine, &id, Word::Approve).await.unwrap();
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
     });
 }
 

@@ -182,7 +182,7 @@ async fn settle(machine: &Machine, looker: &Looker) {
             Finding::DidNot => false,
             other => panic!("{other:?}"),
         };
-        let settlement = Settlement { happened, how: "looked".into(), by: "reconciler".into(), answer: None };
+        let settlement = Settlement { happened, how: "looked".into(), by: "reconciler".into() };
         let id = ActionId::new(id);
         machine.services.settling().settle(&space, &id, &settlement).await.unwrap().unwrap();
     }

@@ -1,7 +1,7 @@
 //! Whether a comment whose answer was lost is there: the own comments on its issue are looked up.
 //!
-//! First the account's name is asked for, then the comments since shortly before it was sent, page by
-//! page. A comment of that author with the same text is the one. None on all pages, looked for well after
+//! First the account's name is asked for, then the comments since a day before it was sent, page by
+//! page. A comment of that author with the same text is the one, if it is no older than what was sent. None on all pages, looked for well after
 //! it was sent, means that it did not happen. Anything else is unknown: a text of that author that only
 //! resembles it may be ours, edited by somebody, and a person must look.
 
@@ -19,6 +19,9 @@ use super::shape::{self, Comment};
 
 /// A comment sent by us may bear a time so long before ours: two clocks are compared.
 const SKEW: Duration = Duration::from_secs(300);
+
+/// So far back is looked: the clock may have been wrong when it was sent, and was set since.
+const LOOK_BACK: Duration = Duration::from_secs(24 * 3600);
 
 /// What was sent may still be on its way for so long. The permit of a request ends far sooner.
 const SAFE_AFTER: Duration = Duration::from_secs(120);
@@ -93,7 +96,7 @@ fn name_found(sent: &Sent, asked: &Action, answer: &Answer, now: Moment) -> Find
     let Some(url) = place_of(sent) else {
         return Finding::Unknown("what was sent is no comment on an issue".to_owned());
     };
-    let since = sent.at.minus(SKEW);
+    let since = sent.at.minus(LOOK_BACK);
     // A time in whole seconds, rounded down, has no character that a query must encode but `:`, which it may hold.
     let since = Moment::from_unix_ms(since.unix_ms().div_euclid(1000) * 1000);
     let url = checked(&format!("{}?since={since}&per_page=100", url.as_str()));
@@ -114,10 +117,15 @@ fn comments_found(sent: &Sent, asked: &Action, login: &str, answer: &Answer, now
         return Finding::Unknown("the text that was sent cannot be read".to_owned());
     };
     let since = sent.at.minus(SKEW);
-    let own: Vec<&Comment> =
-        comments.iter().filter(|comment| comment.author.is(login) && comment.created_at >= since).collect();
+    let all: Vec<&Comment> = comments.iter().filter(|comment| comment.author.is(login)).collect();
+    let own: Vec<&Comment> = all.iter().copied().filter(|comment| comment.created_at >= since).collect();
     if let Some(found) = own.iter().find(|comment| same_text(comment.body.read(), &text)) {
         return Finding::Happened(format!("comment {} of {}", found.id, found.created_at));
+    }
+    if let Some(older) = all.iter().find(|comment| same_text(comment.body.read(), &text)) {
+        let (id, at) = (older.id, older.created_at);
+        let why = format!("comment {id} says the same and is of {at}, before it was sent by the clock here");
+        return Finding::Unknown(why);
     }
     if let Some(alike) = own.iter().find(|comment| same_start(comment.body.read(), &text)) {
         let why =

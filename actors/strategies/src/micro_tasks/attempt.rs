@@ -2,11 +2,14 @@
 //!
 //! It is proposed for an opportunity that the owner has accepted, after everything was read once more.
 //! The draft has a blank for his plan; it waits in the inbox until he has filled it in and approved it.
-//! One that settled is not proposed again: whether it may be is for him to say.
+//! One that settled is not proposed again: whether it may be is for him to say. One that ended because its
+//! time passed, or that provably never arrived, is: from what is read then.
 
 use std::time::Duration;
 
-use mm_sdk::{Act, Action, ActionId, Answer, Context, Decided, Interrupt, Refusal, Untrusted, blank};
+use mm_sdk::{
+    Act, Action, ActionId, Answer, Context, Decided, ErrorClass, Interrupt, Moment, Refusal, Untrusted, blank,
+};
 
 use super::assess::Known;
 use super::board::Board;
@@ -15,6 +18,9 @@ use super::watch::Round;
 use crate::github::answer::{one, understood};
 use crate::github::shape::Comment;
 use crate::github::{IssuePlace, Seen};
+
+/// What was read before a comment was proposed is good for so long; after it, it is read and proposed anew.
+const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// What became of an attempt is asked for so long.
 const ASKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -50,6 +56,12 @@ impl Round<'_> {
         let Some(attempt) = self.snapshot.attempts.get_mut(&id) else { return };
         let stage = match act {
             Act::Pending(_) => return,
+            // Nobody said no, and nothing was made: it is proposed anew, from fresh reads.
+            Act::Refused(Refusal { class: ErrorClass::Transient | ErrorClass::RateLimit, .. }) => {
+                self.snapshot.attempts.remove(&id);
+                self.redraw.insert(id);
+                return;
+            }
             Act::Done(answer) => {
                 stage_of(&answer, &attempt.place, &self.github.comment(&attempt.place, "", ""))
             }
@@ -95,7 +107,7 @@ impl Round<'_> {
         if facts.policy.is_none() || facts.comments.is_none() || facts.owner.is_none() {
             return Ok(());
         }
-        let action = self.proposal(&place, board, &facts);
+        let action = self.proposal(&place, board, &facts, cx.now());
         let asked = action.clone();
         let (action, stage) = match cx.act(&format!("attempt-{id}"), action).await? {
             Act::Pending(action) => (Some(action), Stage::Waiting),
@@ -103,7 +115,7 @@ impl Round<'_> {
             Act::Refused(Refusal { why, class, .. }) => {
                 let why = Untrusted::new(why).line(200);
                 self.report.errors.push(format!("the comment on {place} was not taken: {why}"));
-                if class == mm_sdk::ErrorClass::Transient || class == mm_sdk::ErrorClass::RateLimit {
+                if class == ErrorClass::Transient || class == ErrorClass::RateLimit {
                     return Ok(());
                 }
                 (None, Stage::Over(why))
@@ -126,9 +138,10 @@ impl Round<'_> {
     }
 
     /// The comment with what rules ask for and what the owner should read.
-    fn proposal(&self, place: &IssuePlace, board: Board, facts: &Known<'_>) -> Action {
+    fn proposal(&self, place: &IssuePlace, board: Board, facts: &Known<'_>, now: Moment) -> Action {
         let purpose = format!("say on {place} that you work on it ({})", board.name());
         let mut action = self.github.comment(place, &text(board, place.number), &purpose);
+        action.until = Some(now.plus(GOOD_FOR));
         if let Some(policy) = facts.policy {
             action.facts.insert("repository-policy".to_owned(), policy.stance.as_str().to_owned());
             action.notes = policy.notes();
@@ -156,6 +169,10 @@ pub(super) fn text(board: Board, number: u64) -> String {
 
 /// What GitHub's answer to the comment means.
 fn stage_of(answer: &Answer, place: &IssuePlace, asked: &Action) -> Stage {
+    if answer.is_unseen() {
+        // It was made, and nobody saw the answer that gives its number.
+        return Stage::There(0);
+    }
     if answer.status == 201 {
         let made = Answer { status: 200, ..answer.clone() };
         return match understood(asked, &made, one::<Comment>("a comment")) {

@@ -114,6 +114,8 @@ fn stage(attempt: &Attempt) -> Value {
         Stage::Waiting => {
             json!({ "state": "waiting", "action": attempt.action.as_ref().map(mm_sdk::ActionId::as_str) })
         }
+        // It is there; its number is not known.
+        Stage::There(0) => json!({ "state": "there", "url": attempt.place.page() }),
         Stage::There(comment) => {
             json!({ "state": "there", "url": format!("{}#issuecomment-{comment}", attempt.place.page()) })
         }
