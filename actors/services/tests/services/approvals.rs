@@ -230,7 +230,8 @@ fn an_edit_into_what_another_action_waits_with_is_refused_and_leaves_its_mark() 
         let notes = out.clone();
         Box::pin(async move {
             if let Trigger::Settled(id) = cx.trigger().clone() {
-                notes.lock().unwrap().push(said(cx.outcome(&id).await?));
+                let told = said(cx.outcome(&id).await?);
+                notes.lock().unwrap().push(told);
                 return Ok(Report::default());
             }
             for body in ["one", "two"] {
