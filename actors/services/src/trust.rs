@@ -20,8 +20,10 @@ use mm_store::{Change, Store};
 use crate::alerts::Alerts;
 use crate::records::TrustRow;
 
-/// The row's id, and what the alert is about.
+/// The row's id.
 const CLOCK: &str = "clock";
+/// What the alert is about.
+const ALERT: &str = "wall-clock";
 
 /// Clones are the same one.
 #[derive(Clone)]
@@ -134,11 +136,11 @@ impl Trust {
         let Some(alerts) = self.0.alerts.get() else { return standing };
         match &standing.doubt {
             Some(doubt) if state.told != Some(true) => {
-                alerts.raise(&Space::machine(), CLOCK, sentence(doubt));
+                alerts.raise(&Space::machine(), ALERT, sentence(doubt));
                 state.told = Some(true);
             }
             None if state.told == Some(true) || (standing.trusted && state.told.is_none()) => {
-                alerts.clear(&Space::machine(), CLOCK);
+                alerts.clear(&Space::machine(), ALERT);
                 state.told = Some(false);
             }
             _ => {}

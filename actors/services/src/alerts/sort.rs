@@ -30,7 +30,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("audit/", Sort::Person, "audit verify"),
     ("given-up/", Sort::Person, "limits show {}"),
     ("quota/", Sort::Note, "limits list"),
-    ("clock", Sort::Person, "doctor"),
+    ("wall-clock", Sort::Person, "doctor"),
     ("clock/", Sort::Person, "doctor"),
     ("disk", Sort::Person, "status"),
     ("run-failed/", Sort::Note, "strategy show {}"),

@@ -194,7 +194,7 @@ fn a_server_whose_clock_is_off_holds_changes_until_it_agrees_and_the_owner_is_to
                 machine.run("poster").await;
             }
             let told = machine.alerts();
-            assert_eq!(told.iter().filter(|(about, _)| about == "clock").count(), 1, "{told:?}");
+            assert_eq!(told.iter().filter(|(about, _)| about == "wall-clock").count(), 1, "{told:?}");
         });
         assert_eq!(posts(&bench), 0, "off by {off} s");
         bench.world.answer(|request| dated(request.at, 200));
@@ -202,7 +202,9 @@ fn a_server_whose_clock_is_off_holds_changes_until_it_agrees_and_the_owner_is_to
             assert!(ok(machine).await);
             assert_eq!(machine.services.shared.trust.holds(), None);
             machine
-                .until("the alert is over", || !machine.alerts().iter().any(|(about, _)| about == "clock"))
+                .until("the alert is over", || {
+                    !machine.alerts().iter().any(|(about, _)| about == "wall-clock")
+                })
                 .await;
         });
     }
