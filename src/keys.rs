@@ -112,7 +112,7 @@ impl SystemKeys {
         std::fs::symlink_metadata(&self.file).is_ok()
     }
 
-    fn from_credential(&self) -> Result<Option<Found>, String> {
+    fn in_credential(&self) -> Result<Option<Found>, String> {
         let Some(path) = self.credential.as_ref().filter(|path| path.exists()) else { return Ok(None) };
         let source = format!("systemd's credential {CREDENTIAL}");
         let bytes = File::open(path).and_then(read_all);
@@ -121,7 +121,7 @@ impl SystemKeys {
         Ok(Some(Found { keys: vec![key], source }))
     }
 
-    fn from_file(&self) -> Result<Option<Found>, String> {
+    fn in_file(&self) -> Result<Option<Found>, String> {
         let path = &self.file;
         let source = format!("the key file {}", path.display());
         let file = match OpenOptions::new().read(true).custom_flags(NOFOLLOW_NONBLOCK).open(path) {
@@ -137,7 +137,7 @@ impl SystemKeys {
         Ok(Some(Found { keys: vec![key], source }))
     }
 
-    fn from_passphrase(&self, known: &[Derivation]) -> Result<Option<Found>, String> {
+    fn of_passphrase(&self, known: &[Derivation]) -> Result<Option<Found>, String> {
         let mut held = self.held();
         let Some(passphrase) = held.passphrase.clone() else { return Ok(None) };
         let mut keys = Vec::new();
@@ -261,27 +261,27 @@ impl MasterKeys for SystemKeys {
         let given = self.held().passphrase.is_some() || self.passphrase_file.is_some();
         let source = |name, found, used, refused| KeySource { name, found, used, refused };
         vec![
-            source("systemd credential", credential, has_credential, refused(self.from_credential())),
-            source("key file", file, !has_credential && has_file, refused(self.from_file())),
+            source("systemd credential", credential, has_credential, refused(self.in_credential())),
+            source("key file", file, !has_credential && has_file, refused(self.in_file())),
             source("passphrase", passphrase, !has_credential && !has_file && given, None),
             source("keyring", "not built in, and untested: it needs a D-Bus session".to_owned(), false, None),
         ]
     }
 
     fn find(&self, known: &[Derivation]) -> Result<Option<Found>, String> {
-        if let Some(found) = self.from_credential()? {
+        if let Some(found) = self.in_credential()? {
             return Ok(Some(found));
         }
-        match self.from_file()? {
+        match self.in_file()? {
             Some(found) => Ok(Some(found)),
-            None => self.from_passphrase(known),
+            None => self.of_passphrase(known),
         }
     }
 
     fn make(&self, entropy: &dyn Entropy) -> Result<NewKey, String> {
-        let there = match self.from_credential()? {
+        let there = match self.in_credential()? {
             Some(found) => Some(found),
-            None => self.from_file()?,
+            None => self.in_file()?,
         };
         if let Some(Found { keys, source }) = there {
             let key = keys.into_iter().next().ok_or("the source of the master key is empty")?;
