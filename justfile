@@ -21,6 +21,7 @@ bench:
 # Built for debugging on purpose: its assertions (also redb's) are on.
 soak:
     MONEY_MACHINE_TEST_KILLS=1000 cargo test --test kill -- --nocapture
+    MONEY_MACHINE_TEST_CRASHES=10000 cargo test --release -p money-machine-services --test services road:: -- --nocapture
     MONEY_MACHINE_TEST_SEEDS=25 cargo test --test simulation more_storms -- --nocapture
 
 # Licences and advisories (needs cargo-deny and a local advisory database).

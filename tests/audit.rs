@@ -12,7 +12,7 @@ use mm_core::audit::checkpoint::{Seed, Signer};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_services::audit::checkpoints;
-use mm_store::{Change, Forgery, NewEntry, Options, Stamp, Store};
+use mm_store::{Change, DataDir, Forgery, NewEntry, Options, Stamp, Store};
 use money_machine::seams::SystemEntropy;
 
 /// Entries of every store here; the last checkpoint is on `SIGNED`.
@@ -42,9 +42,10 @@ impl Trail {
     }
 
     fn store(&self) -> Store {
-        std::fs::create_dir_all(self.dir.path().join("data")).unwrap();
-        let entropy = Arc::new(SystemEntropy::new());
-        Store::open(Options::in_dir(self.dir.path().join("data"), Stamp::Live, entropy)).unwrap()
+        let data = self.dir.path().join("data");
+        // As a daemon leaves it: with its locks, which the program looks for.
+        DataDir::open_for_daemon(&data, Stamp::Live, std::process::id()).unwrap().close();
+        Store::open(Options::in_dir(data, Stamp::Live, Arc::new(SystemEntropy::new()))).unwrap()
     }
 
     fn append(&self, store: &Store, seqs: std::ops::RangeInclusive<u64>) {
@@ -82,7 +83,9 @@ impl Trail {
         let mut command = Command::new(env!("CARGO_BIN_EXE_money-machine"));
         command.args(line.split_whitespace()).arg("--data-dir").arg(self.dir.path().join("data"));
         command.env_clear().env("HOME", self.dir.path()).env("XDG_RUNTIME_DIR", self.dir.path());
-        let Output { status, stdout, .. } = command.stdin(Stdio::null()).output().unwrap();
+        let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+        // What is said beside the data is for whoever reads why this test failed.
+        eprint!("{}", String::from_utf8_lossy(&stderr));
         (status.code(), String::from_utf8(stdout).unwrap())
     }
 

@@ -29,8 +29,8 @@ mod words;
 
 pub use words::Undecided;
 
-/// No sleep is longer: a stepped clock or a suspended machine is noticed.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+/// While something waits for its time, no sleep is longer: a stepped clock or a suspended machine is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(300);
 /// What did not work is tried again so much later.
 const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// What is not to be looked at for longer than anything waits was put off by a clock that was wrong: it is
@@ -191,10 +191,12 @@ impl Component for ApprovalsService {
     }
 }
 
-fn arm(me: &Handle<Msg>, state: &mut State, wait: Duration) {
+/// Wakes it again after `wait`; where nothing waits for its time, whoever begins to wait wakes it.
+fn arm(me: &Handle<Msg>, state: &mut State, wait: Option<Duration>) {
     if let Some(timer) = state.timer.take() {
         timer.abort();
     }
+    let Some(wait) = wait else { return };
     let me = me.clone();
     state.timer = Some(tokio::spawn(async move {
         tokio::time::sleep(wait.clamp(Duration::from_millis(1), SLEEP_MAX)).await;
@@ -219,11 +221,12 @@ enum Want {
 }
 
 impl ApprovalsService {
-    /// Does what is due, and says how long nothing else is.
-    async fn look(&self, me: &Handle<Msg>, state: &mut State) -> Result<Duration, Fault> {
+    /// Does what is due, and says how long nothing else is; `None` if nothing waits for its time.
+    async fn look(&self, me: &Handle<Msg>, state: &mut State) -> Result<Option<Duration>, Fault> {
         let (space, now) = (Space::default_owner(), self.shared.now());
         state.rests.retain(|(_, until)| *until > now && until.since(now) <= PROBE_AFTER);
-        let mut soonest = SLEEP_MAX;
+        let mut waits: Option<Duration> = None;
+        let mut sooner = |wait: Duration| waits = Some(waits.map_or(wait, |other| other.min(wait)));
         let found = self.shared.store.scan::<ChangeRow>(&space, Span::all(), usize::MAX)?;
         for (id, row) in found.rows {
             let id = ActionId::new(id);
@@ -231,7 +234,7 @@ impl ApprovalsService {
                 continue;
             }
             if let Some((_, until)) = state.rests.iter().find(|(own, _)| *own == id) {
-                soonest = soonest.min(until.since(now));
+                sooner(until.since(now));
                 continue;
             }
             match self.want(&space, &row.value, now)? {
@@ -242,15 +245,13 @@ impl ApprovalsService {
                 }
                 Want::Expire => self.expire(&space, &id, now).await?,
                 Want::Tell => {
-                    if !self.tell(&space, &id, &row.value).await {
-                        soonest = soonest.min(BUSY_AFTER);
-                    }
+                    sooner(self.tell(&space, &id, &row.value).await);
                 }
-                Want::Wait(until) => soonest = soonest.min(until.since(now)),
+                Want::Wait(until) => sooner(until.since(now)),
                 Want::Nothing => {}
             }
         }
-        Ok(soonest)
+        Ok(waits)
     }
 
     fn want(&self, space: &Space, row: &ChangeRow, now: Moment) -> Result<Want, ReadError> {
@@ -305,22 +306,22 @@ impl ApprovalsService {
         }));
     }
 
-    /// Starts the run that hears of a settled change; `false` if that has to wait.
-    async fn tell(&self, space: &Space, id: &ActionId, row: &ChangeRow) -> bool {
+    /// Starts the run that hears of a settled change; gives when to look whether it has.
+    async fn tell(&self, space: &Space, id: &ActionId, row: &ChangeRow) -> Duration {
         match self.strategies.settled(space, &row.strategy, id).await {
             Ok(Ok(run)) => {
                 tracing::info!(action = %id, %run, "a run hears of what was settled");
-                true
+                SLEEP_MAX
             }
-            Ok(Err(NotStarted::Busy(_))) => false,
+            Ok(Err(NotStarted::Busy(_))) => BUSY_AFTER,
             // Paused, out of use or not installed: it hears of it when it runs again.
             Ok(Err(why)) => {
                 tracing::debug!(action = %id, %why, "a settled change waits for its strategy");
-                true
+                SLEEP_MAX
             }
             Err(error) => {
                 tracing::debug!(action = %id, %error, "a settled change waits for its strategy's host");
-                false
+                BUSY_AFTER
             }
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mm_core::activity::{ActionRecord, Stage};
 use mm_core::digest::Digest;
 use mm_core::id::Space;
+use mm_core::mark::Mark;
 use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{RunRecord, StepOutcome, StepRecord};
@@ -18,7 +19,7 @@ use mm_supervision::{Component, Fault, Handle, Inspect};
 use serde_json::json;
 
 use crate::alerts::Alerts;
-use crate::records::{AlertRow, DecisionRow, StrategyRow, WayRow};
+use crate::records::{AlertRow, ApprovalRow, ChangeRow, DecisionRow, StrategyRow, WayRow};
 use crate::shared::Shared;
 
 /// The first pass begins so long after the start: not while the first runs want the store.
@@ -30,6 +31,8 @@ pub const EVERY: Duration = Duration::from_secs(DAY_S);
 pub const ANSWERS_KEPT: Duration = Duration::from_secs(30 * DAY_S);
 /// Actions and runs are kept so long: half a year is longer than a payout takes to be disputed.
 pub const RECORDS_KEPT: Duration = Duration::from_secs(180 * DAY_S);
+/// Whole changes are kept so long after their end: what became of one is asked for that long.
+pub const CHANGES_KEPT: Duration = Duration::from_secs(30 * DAY_S);
 /// What a strategy told its owner itself is over after so long: it has no way to take it back.
 pub const TOLD_FOR: Duration = Duration::from_secs(14 * DAY_S);
 /// Rows read, and so at most removed, in one change: some milliseconds, in which nobody else writes.
@@ -106,6 +109,14 @@ impl TidyService {
                     Stage::Planned | Stage::Sending | Stage::Pending | Stage::Ambiguous
                 );
                 settled && action.updated_at < old
+            })
+            .await?;
+            // What is open, and what a strategy has yet to hear of, stays however old it is.
+            let ended = self.shared.now().minus(CHANGES_KEPT);
+            self.remove::<ChangeRow>(&space, |_, row| row.is_over(ended)).await?;
+            self.remove::<ApprovalRow>(&space, |_, row| {
+                let said = row.item.said.last().map_or(row.item.asked_at, |said| said.at);
+                !row.item.state.is_open() && said < old
             })
             .await?;
             // Neither a way nor a decision is of use without its action.
@@ -198,6 +209,13 @@ fn prune(store: &Store, before: Moment) -> Result<Pruned, Tangled> {
         keep.extend(steps.into_values().filter_map(|step| match step.outcome {
             StepOutcome::Done { body, .. } => Some(body),
             StepOutcome::Refused(_) | StepOutcome::Pending(_) => None,
+        }));
+        let changes = store.scan::<ChangeRow>(&space, Span::all(), usize::MAX)?;
+        keep.extend(changes.into_values().filter_map(|row| row.answer()));
+        let marks = store.scan::<Mark>(&space, Span::all(), usize::MAX)?;
+        keep.extend(marks.into_values().filter_map(|mark| match mark.outcome {
+            Some(StepOutcome::Done { body, .. }) => Some(body),
+            _ => None,
         }));
     }
     Ok(store.prune_answers(&keep, before)?)

@@ -88,6 +88,22 @@ impl ChangeRow {
         }
     }
 
+    /// Whether it ended before `by` and everybody who is to hear of it has.
+    pub fn is_over(&self, by: Moment) -> bool {
+        match &self.standing {
+            Standing::Settled { at, telling, .. } => *at < by && *telling != SettledTelling::Due,
+            _ => false,
+        }
+    }
+
+    /// The recorded body of the answer to it, if one came.
+    pub fn answer(&self) -> Option<Digest> {
+        match &self.standing {
+            Standing::Settled { outcome: StepOutcome::Done { body, .. }, .. } => Some(*body),
+            _ => None,
+        }
+    }
+
     /// What came of it, if something has by `by`.
     pub fn outcome_by(&self, by: Moment) -> Option<&StepOutcome> {
         match &self.standing {

@@ -88,6 +88,10 @@ fn keeps(bench: &Bench, says: impl Fn(&str) -> Result<Said, Said> + Send + Sync 
 fn poster(body: &'static str) -> Script {
     Script::new("poster", move |cx| {
         Box::pin(async move {
+            // A run that only hears what became of an earlier change proposes nothing.
+            if matches!(cx.trigger(), mm_core::run::Trigger::Settled(_)) {
+                return Ok(Report::default());
+            }
             let told = match cx.act("p", post("/post", body)).await? {
                 Act::Done(answer) => format!("done {}", String::from_utf8_lossy(&answer.body)),
                 Act::Refused(refusal) => format!("refused: {}", refusal.why),
@@ -336,6 +340,10 @@ fn a_look_up_that_is_forbidden_changes_nothing_and_is_tried_again() {
 fn counter() -> Script {
     Script::new("counter", |cx| {
         Box::pin(async move {
+            // A run that only hears what became of an earlier change proposes nothing.
+            if matches!(cx.trigger(), mm_core::run::Trigger::Settled(_)) {
+                return Ok(Report::default());
+            }
             let nth = cx.snapshot().map_or(0, <[u8]>::len);
             cx.act("p", post("/post", &format!("line {nth}"))).await?;
             cx.keep(1, vec![0; nth + 1]);
