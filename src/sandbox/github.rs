@@ -278,24 +278,23 @@ impl Github {
             return error(422, "Only the first 1000 search results are available", ABOUT);
         }
         let as_of_ms = now_ms - world::SEARCH_LAGS_MS;
-        let mut rows = Vec::new();
-        for issue in world::issues(seed, as_of_ms) {
-            let repo = world::repo(seed, issue.repo, now_ms);
-            let comments = self.comments(&repo, &issue, as_of_ms);
-            if query.takes(&repo, &issue, &comments, as_of_ms) {
-                rows.push(json::found(&repo, &issue, &comments, as_of_ms));
-            }
-        }
+        let with_repo = |issue: Issue| (world::repo(seed, issue.repo, now_ms), issue);
+        let comments = |repo: &Repo, issue: &Issue| self.comments(repo, issue, as_of_ms);
+        let mut all: Vec<(Repo, Issue)> = world::issues(seed, as_of_ms).map(with_repo).collect();
+        all.retain(|(repo, issue)| query.takes(repo, issue, || comments(repo, issue), as_of_ms));
         if route::query(url, "order").as_deref() == Some("asc") {
-            rows.reverse();
+            all.reverse();
         }
-        let total = rows.len();
+        let total = all.len();
         let (from, to) = page(url, total.min(search::RESULTS_MAX));
+        let shown = all.get(from..to).unwrap_or_default().iter();
+        let row = |(repo, issue): &(Repo, Issue)| json::found(repo, issue, &comments(repo, issue), as_of_ms);
+        let rows: Vec<Value> = shown.map(row).collect();
         let found = json!({
             "total_count": total,
             "incomplete_results": false,
             "search_type": "lexical",
-            "items": rows.get(from..to).unwrap_or_default(),
+            "items": rows,
         });
         // A search has no entity tag: it cannot be asked for conditionally.
         let said = answer(200, &found).with_header("cache-control", "no-cache");

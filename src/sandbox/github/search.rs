@@ -47,19 +47,28 @@ impl Query {
     }
 
     /// Whether an issue, as the index knows it, is one of those.
-    pub(super) fn takes(&self, repo: &Repo, issue: &Issue, comments: &[Comment], as_of_ms: i64) -> bool {
+    pub(super) fn takes(
+        &self,
+        repo: &Repo,
+        issue: &Issue,
+        comments: impl Fn() -> Vec<Comment>,
+        as_of_ms: i64,
+    ) -> bool {
         let labels = issue.labels();
         let has = |wanted: &String| labels.iter().any(|label| label.eq_ignore_ascii_case(wanted));
-        let (title, body) = issue.text();
-        let text = format!("{title} {body}").to_lowercase();
-        let commented = |who: &String| comments.iter().any(|comment| comment.login.eq_ignore_ascii_case(who));
+        let holds = |word: &String| {
+            let (title, body) = issue.text();
+            format!("{title} {body}").to_lowercase().contains(word.as_str())
+        };
+        let commented =
+            |who: &String| comments().iter().any(|comment| comment.login.eq_ignore_ascii_case(who));
         !issue.is_deleted(as_of_ms)
             && self.labels.iter().all(has)
             && self.open.is_none_or(|open| issue.is_open(as_of_ms) == open)
             && self.repo.as_ref().is_none_or(|wanted| repo.full_name.eq_ignore_ascii_case(wanted))
             && self.commenter.as_ref().is_none_or(commented)
             && self.author.as_ref().is_none_or(|who| issue.author().eq_ignore_ascii_case(who))
-            && self.words.iter().all(|word| text.contains(word.as_str()))
+            && self.words.iter().all(holds)
     }
 }
 
