@@ -138,6 +138,13 @@ impl LogicalUrl {
         rest.split('?').next().unwrap_or(rest)
     }
 
+    /// The same without its query.
+    #[must_use]
+    pub fn without_query(&self) -> Self {
+        let bare = self.text.split('?').next().unwrap_or_default();
+        Self { text: bare.to_owned(), host_end: self.host_end }
+    }
+
     /// For logs and records: without the query, which may hold a secret.
     pub fn shown(&self) -> String {
         let bare = self.text.split('?').next().unwrap_or_default();

@@ -115,6 +115,7 @@ impl Compliance {
     ///
     /// # Errors
     /// The outer error if the service did not answer, the inner if there is no permit.
+    #[expect(clippy::too_many_arguments, reason = "a permit is bound to each of these, and to nothing else")]
     pub async fn permit(
         &self,
         action: &Action,

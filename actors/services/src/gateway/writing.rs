@@ -101,7 +101,12 @@ impl Draft {
     pub(super) fn judged(&mut self, ruling: &Ruling) {
         self.record.checks = ruling.judgement.checks();
         self.rules = ruling.rules;
-        self.decision = Some(DecisionRow::of(ruling));
+        let mut decision = DecisionRow::of(ruling);
+        if self.record.parent.is_some() {
+            // Where a redirect leads its platform says, and a query of its choice may hold a secret.
+            decision.inputs.url = decision.inputs.url.without_query();
+        }
+        self.decision = Some(decision);
     }
 
     /// Its owner's yes answers what was decided: whose, and to which bytes.

@@ -45,7 +45,7 @@ pub(super) enum Because<'a> {
     /// The ticks that start it.
     Ticks(&'a TickOrder),
     /// That its strategy was told of a settled action.
-    Settled(Told),
+    Settled(Box<Told>),
 }
 
 /// A settled action that a run is to hear of.
@@ -217,7 +217,7 @@ impl Host {
             Err(why) => return Ok(Err(why)),
         };
         let told = Told { action: action.clone(), version: row.version, row: row.value };
-        Ok(Ok(self.start(me, state, trigger, generation, Because::Settled(told)).await?))
+        Ok(Ok(self.start(me, state, trigger, generation, Because::Settled(Box::new(told))).await?))
     }
 
     /// Puts a run that is on record onto a thread.
