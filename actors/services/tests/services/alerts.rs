@@ -85,7 +85,10 @@ fn what_has_been_over_for_ninety_days_is_forgotten_daily_and_at_start() {
         machine.world.jump(91 * 86_400_000);
     });
     bench.live(async |machine| {
-        machine.until("it is forgotten", || rows(machine).len() == 1).await;
+        // By then the rules are due for review, and that is told.
+        let left =
+            || rows(machine).into_iter().filter(|(about, _)| !about.starts_with("rules/stale/")).count();
+        machine.until("it is forgotten", || left() == 1).await;
     });
 }
 

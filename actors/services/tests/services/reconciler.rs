@@ -141,7 +141,7 @@ fn a_change_whose_answer_was_lost_is_found_and_not_sent_again() {
         );
         // Proposed again, it is what it was.
         let again = machine.run("poster").await;
-        assert_eq!(again.errors, ["done "]);
+        assert_eq!(again.errors, ["done"]);
         assert_eq!(posts(machine), 1);
     });
     assert_eq!(oracle.lock().unwrap().get("hello"), Some(&1));
