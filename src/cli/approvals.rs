@@ -295,6 +295,7 @@ fn edited(asker: &Asker<'_>, id: &Id) -> Result<String, Failure> {
         .request
         .body
         .ok_or_else(|| refuse("the body is no text; write the new one to a file and name it with --body"))?;
+    #[expect(clippy::disallowed_methods, reason = "an editor is named by the environment alone")]
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).ok();
     let editor = editor.filter(|_| std::io::stdin().is_terminal()).ok_or_else(|| {
         refuse(

@@ -196,8 +196,10 @@ fn json_line(value: &impl Serialize) -> Result<String, Failure> {
     Ok(text + "\n")
 }
 
-/// Every checkpoint, the end of the chain after them, and the stamp.
-fn checkpoints(asker: &Asker<'_>) -> Result<(Vec<Line>, (u64, String), String), Failure> {
+/// Every checkpoint, the end of the chain after them (number and hash), and the stamp.
+type Checkpoints = (Vec<Line>, (u64, String), String);
+
+fn checkpoints(asker: &Asker<'_>) -> Result<Checkpoints, Failure> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let told = asker.read(&Question::of(&["audit", "checkpoints"]).with("after", after))?;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use mm_core::action::{Action, Method, Request};
 use mm_core::activity::{ActionRecord, Stage};
@@ -102,7 +101,7 @@ async fn work(machine: &Machine, deadly: u64) {
     drop(machine.services.strategies.start("worker", Trigger::Operator).await);
     let quiet = || !machine.store.is_running() || !busy(machine);
     machine.until("it is quiet or dead", quiet).await;
-    if !machine.store.is_running() || deadly % 3 == 0 {
+    if !machine.store.is_running() || deadly.is_multiple_of(3) {
         return;
     }
     for (id, row) in machine.rows::<ApprovalRow>() {
@@ -234,6 +233,7 @@ fn check(machine: &Machine, effects: &Effects, seed: u64) {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a long run is asked for from outside")]
 fn over_any_number_of_crashes_nothing_happens_twice_and_every_doubt_is_settled() {
     let wanted = std::env::var("MONEY_MACHINE_TEST_CRASHES").ok().and_then(|text| text.parse().ok());
     let wanted: u32 = wanted.unwrap_or(600);
@@ -243,11 +243,9 @@ fn over_any_number_of_crashes_nothing_happens_twice_and_every_doubt_is_settled()
         return;
     }
     let (mut deaths, mut seed) = (0, 1);
-    let began = std::time::Instant::now();
     while deaths < wanted {
         deaths += one(seed);
         seed += 1;
     }
-    eprintln!("{deaths} crashes in {seed} machines, {:?}", began.elapsed());
-    assert!(Duration::ZERO < began.elapsed());
+    eprintln!("{deaths} crashes in {seed} machines");
 }
