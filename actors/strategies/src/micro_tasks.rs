@@ -16,8 +16,8 @@
 //! | [`assess`] | all that together: refused, or worth how much |
 //! | [`memory`] | what outlives a run |
 //! | [`draft`] | in what words it is told |
-//! | [`look`], [`search`], [`rules`] | the reads |
-//! | [`attempt`] | the comment |
+//! | `look`, `search`, `rules` | the reads |
+//! | `attempt` | the comment |
 //!
 //! ## Design notes
 //!

@@ -52,7 +52,7 @@ pub struct Told {
 
 /// Reads all that headers say of limits. Names are in lower case. The dialects:
 ///
-/// - IETF's `RateLimit` and `RateLimit-Policy` (structured fields, [`super::fields`]);
+/// - IETF's `RateLimit` and `RateLimit-Policy` (structured fields, `limit::fields`);
 /// - `RateLimit-Remaining`, `-Reset` and `-Limit` of its drafts up to 06: seconds to go;
 /// - `X-RateLimit-Remaining` and `-Reset`: a reset over one thousand million is a time since 1970 in
 ///   seconds (GitHub), or in milliseconds over a hundred times that; a smaller one is seconds to go
