@@ -89,6 +89,24 @@ struct Open {
 }
 
 impl Open {
+    /// The open action that a row belongs to, if any. One that cannot be told counts as open.
+    fn action(&self, row: &RawRow) -> Option<String> {
+        let id = row.key.id();
+        if row.key.kind() != ApprovalRow::KIND.name {
+            return self.actions.contains(id).then(|| id.to_owned());
+        }
+        // A question has an id of its own. What it shows is what a yes sends: the two go together.
+        match row.decode::<ApprovalRow>() {
+            Some(asked) => {
+                let action = asked.action.to_string();
+                (asked.item.state.is_open() || self.actions.contains(&action)).then_some(action)
+            }
+            None => Some(id.to_owned()),
+        }
+    }
+}
+
+impl Open {
     fn of(store: &Store) -> Result<Self, Fault> {
         let (mut actions, mut answers) = (BTreeSet::new(), BTreeSet::new());
         for space in store.spaces()? {
@@ -120,8 +138,8 @@ enum Doom {
 
 fn doom(row: &RawRow, subject: &Subject, open: &Open) -> Doom {
     let (kind, id) = (row.key.kind(), row.key.id());
-    if open.actions.contains(id) {
-        return Doom::Stays(format!("{kind} `{id}`: the action is open; settle or reject it first"));
+    if let Some(action) = open.action(row) {
+        return Doom::Stays(format!("{kind} `{id}`: action `{action}` is open; settle or reject it first"));
     }
     match kind {
         "account" | "credential" | "key" => {

@@ -1,11 +1,14 @@
 //! What is stored about somebody: found wherever it stands, erased so that the chain verifies and nothing is
 //! found any more, also when the process is cut off in the middle.
 
+use mm_core::action::{Method, Request};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
+use mm_sdk::Report;
+use mm_services::approvals::Word;
 use mm_services::privacy::{Subject, erase, find, resume};
-use mm_services::records::{AlertRow, ErasureRow, SilenceRow};
-use mm_services::testing::{Bench, Machine};
+use mm_services::records::{AlertRow, ApprovalRow, ErasureRow, SilenceRow};
+use mm_services::testing::{Bench, Machine, Script, action, url};
 use mm_store::{Change, Fault, NewEntry, Span, Store};
 
 const ADA: &str = "Ada.Ünal@example.org";
@@ -99,4 +102,43 @@ fn an_erasure_that_is_cut_off_anywhere_goes_on_at_the_next_start() {
         }
     }
     assert!(cut_off > 3, "{cut_off}");
+}
+
+/// Asks for one post that names her.
+fn asker() -> Script {
+    Script::new("asker", |cx| {
+        Box::pin(async move {
+            let request =
+                Request::new(Method::Post, url("/ask"), format!("dear {ADA}").into_bytes()).unwrap();
+            let request = request.header("content-type", "text/plain").unwrap();
+            cx.act("ask", action("ask", request)).await?;
+            Ok(Report::default())
+        })
+    })
+}
+
+#[test]
+fn a_question_stays_as_it_was_asked_while_a_yes_would_still_send_it() {
+    let mut bench = Bench::new(3);
+    bench.install(asker());
+    bench.live(async |machine: &Machine| {
+        machine.run("asker").await;
+        let asked = machine.rows::<ApprovalRow>();
+        assert_eq!(asked.len(), 1);
+        let shared = &machine.services.shared;
+        let erased = erase(shared, &subject(), "operator").unwrap();
+        assert!(erased.kept.iter().any(|kept| kept.starts_with("approval ")), "{erased:?}");
+        assert_eq!(machine.rows::<ApprovalRow>(), asked);
+        let (id, shown) = &asked[0];
+        let space = Space::default_owner();
+        machine.services.approvals.say(&space, id, Word::Approve, "operator", None).await.unwrap().unwrap();
+        machine.until("it is sent", || machine.world.count() == 1).await;
+        assert_eq!(machine.world.log()[0].body, shown.request.body(), "what was shown is what is sent");
+        machine.idle("asker").await;
+        let over = || find(&machine.store, &subject()).unwrap().iter().all(|found| found.stays.is_none());
+        machine.until("it is over", over).await;
+        erase(shared, &subject(), "operator").unwrap();
+        assert_eq!(find(&machine.store, &subject()).unwrap(), []);
+        assert_ne!(machine.rows::<ApprovalRow>(), asked);
+    });
 }
