@@ -216,3 +216,103 @@ fn a_platform_that_is_down_says_nothing_about_an_account() {
         assert_eq!(alert(machine), None);
     });
 }
+
+#[test]
+fn a_limit_that_a_look_meets_says_nothing_about_an_account() {
+    let mut bench = bench();
+    bench.world.answer(|_| Said::status(200, "{}"));
+    bench.live(async |machine| {
+        add(machine, AccountKind::Bearer, Some("octocat"), &[("token", "CANARY1")]).await;
+        machine.until("it is well", || health(machine).standing == AccountStanding::Healthy).await;
+        machine.world.answer(|request| match request.path() {
+            "/user" => Said::status(403, "secondary rate limit").header("retry-after", "3600"),
+            _ => Said::status(200, "{}"),
+        });
+        machine.services.health.look(main_account()).await.unwrap().unwrap();
+        assert_eq!(health(machine).standing, AccountStanding::Healthy);
+        assert_eq!(alert(machine), None);
+        assert!(
+            !machine.world.paths().iter().any(|path| path.contains("/search")),
+            "there is no second look"
+        );
+    });
+}
+
+/// On a platform without a read that shows it, the first refusal holds the account, and new secrets free it.
+#[test]
+fn where_no_look_can_see_it_a_refused_credential_holds_until_it_is_changed() {
+    let mut bench = Bench::new(23);
+    bench.install(Script::new("worker", |cx| {
+        Box::pin(async move {
+            let action = mm_services::testing::get("/a").with_account("main".parse().unwrap());
+            match cx.act("read", action).await? {
+                Act::Done(answer) if answer.status == 200 => Ok(Report::default()),
+                other => Err(mm_sdk::Fault::transient(format!("{other:?}"))),
+            }
+        })
+    }));
+    bench.world.answer(|request| {
+        let old = request.headers.iter().any(|(_, value)| value == "Bearer CANARY1");
+        Said::status(if old { 401 } else { 200 }, "")
+    });
+    let alerts = |machine: &Machine| {
+        let rows = machine.rows::<mm_services::records::AlertRow>();
+        rows.into_iter()
+            .find(|(about, _)| about == "account/sim/main")
+            .map(|(_, row)| (row.times, row.cleared_at))
+    };
+    let row = |machine: &Machine| health(machine).standing;
+    bench.live(async |machine| {
+        mm_services::testing::add_account(machine, "main", AccountKind::Bearer, &[("token", "CANARY1")])
+            .await;
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Failed));
+        machine.until("it is held", || row(machine) == AccountStanding::AuthFailed).await;
+        machine.until("its owner is told", || alerts(machine) == Some((1, None))).await;
+    });
+    for _ in 0..2 {
+        bench.live(async |machine| {
+            let run = machine.run("worker").await;
+            assert!(run.errors.join(" ").contains("is held"), "{:?}", run.errors);
+            // A look by the clock or by hand sees nothing else.
+            machine.pass(Duration::from_secs(7 * 3600)).await;
+            machine.services.health.look(machine.account("main")).await.unwrap().unwrap();
+            assert_eq!(row(machine), AccountStanding::AuthFailed);
+            assert!(health(machine).sentence.matches("is held").count() <= 1, "{}", health(machine).sentence);
+            assert_eq!(alerts(machine), Some((1, None)));
+            assert_eq!(machine.world.count(), 1);
+        });
+    }
+    bench.live(async |machine| {
+        let secrets = [("token".to_owned(), Secret::new("CANARY2".to_owned()))].into();
+        machine.services.accounts.rotate(machine.account("main"), secrets).await.unwrap().unwrap();
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Succeeded));
+        machine.until("the alert is over", || alerts(machine).is_some_and(|(_, over)| over.is_some())).await;
+    });
+}
+
+/// What a look finds of old secrets says nothing of the new ones.
+#[test]
+fn new_secrets_that_come_in_the_middle_of_a_look_are_looked_at_by_themselves() {
+    // While the first look is asked, and in the pause before the second.
+    for after in [Duration::from_secs(5), Duration::from_secs(20)] {
+        let mut bench = bench();
+        bench.world.answer(|request| {
+            let old = request.headers.iter().any(|(_, value)| value == "Bearer CANARY1");
+            Said::status(if old { 401 } else { 200 }, r#"{"login":"octocat"}"#).after(Duration::from_secs(10))
+        });
+        bench.live(async |machine| {
+            add(machine, AccountKind::Bearer, None, &[("token", "CANARY1")]).await;
+            machine.until("the look is on its way", || machine.world.count() == 1).await;
+            machine.pass(after).await;
+            let secrets = [("token".to_owned(), Secret::new("CANARY2".to_owned()))].into();
+            machine.services.accounts.rotate(main_account(), secrets).await.unwrap().unwrap();
+            machine
+                .until("it is looked at again", || health(machine).standing != AccountStanding::Unknown)
+                .await;
+            assert_eq!(health(machine).standing, AccountStanding::Healthy);
+            machine.pass(Duration::from_secs(3600)).await;
+            assert_eq!((health(machine).standing, alert(machine)), (AccountStanding::Healthy, None));
+            assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Succeeded));
+        });
+    }
+}

@@ -1,11 +1,13 @@
 //! Tokens that the machine gets itself: once for all who need one, sealed before anybody keeps the answer,
 //! and never hammered for.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mm_core::run::{Outcome, Trigger};
-use mm_services::records::{AccountKind, AccountStanding};
-use mm_services::testing::{Bench, Machine, Request, Said};
+use mm_core::run::{Outcome, RunRecord, Trigger};
+use mm_services::records::{AccountKind, AccountRow, AccountStanding, CredentialRow};
+use mm_services::testing::{Bench, Machine, Request, Said, rows};
+use mm_store::Fault;
 
 use super::health::{add, bench, main_account, worker};
 
@@ -158,4 +160,45 @@ fn a_limit_at_the_token_endpoint_says_nothing_about_the_grant() {
         let who = (main_account().space, main_account().platform, main_account().account);
         assert_eq!(machine.services.shared.standings.of(&who), AccountStanding::Unknown);
     });
+}
+
+/// A refresh token is spent with the answer: a kill at any write leaves the old one, or the new one in its
+/// place, and never one that nothing points to.
+#[test]
+fn new_tokens_are_kept_whole_with_what_points_to_them_or_not_at_all() {
+    let mut whole = bench();
+    platform(&whole);
+    whole.live(async |machine| {
+        add(machine, refresh(), Some("octocat"), &[("refresh-token", "CANARY-refresh-first")]).await;
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Succeeded));
+        machine.pass(Duration::from_secs(3600)).await;
+    });
+    let mut versions = BTreeSet::new();
+    for at in 1.. {
+        let mut bench = whole.fork();
+        let memory = bench.memory.clone();
+        let died = bench.live(async |machine| {
+            memory.inject(Fault::DeadAt(at));
+            drop(machine.services.strategies.start("worker", Trigger::Operator).await);
+            let runs = || machine.rows::<RunRecord>();
+            let over = || {
+                !machine.store.is_running()
+                    || runs().iter().filter(|(_, run)| run.outcome.is_some()).count() > 1
+            };
+            machine.until("the run or the disk is over", over).await;
+            !machine.store.is_running()
+        });
+        let left = bench.look();
+        let account = rows::<AccountRow>(&left).pop().unwrap().1;
+        let fields =
+            account.fields.iter().map(|field| format!("github/main/{}@{}", field.name, field.version));
+        let fields: BTreeSet<_> = fields.collect();
+        let values: BTreeSet<_> = rows::<CredentialRow>(&left).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(fields.len(), values.len(), "dead at {at}: {fields:?} {values:?}");
+        versions.insert(account.field("refresh-token").unwrap().version);
+        if !died {
+            break;
+        }
+    }
+    assert_eq!(versions.into_iter().collect::<Vec<_>>(), [2, 3], "some died before it, and some after");
 }

@@ -6,7 +6,7 @@ use mm_core::run::Outcome;
 use mm_core::secret::Secret;
 use mm_core::vault::{Key, RecoveryKey};
 use mm_sdk::{Act, Report};
-use mm_services::accounts::{Opened, Secrets, Swaps, open_all};
+use mm_services::accounts::{MemoryKeys, Opened, Secrets, Swaps, open_all};
 use mm_services::records::{AccountKind, AccountRow, CredentialRow, KeyRow};
 use mm_services::testing::{Bench, Machine, Said, Script, add_account, get, rows};
 use mm_store::{Change, Fault};
@@ -124,14 +124,14 @@ fn values_that_were_swapped_in_the_store_open_nothing() {
 }
 
 /// A rotation is stopped at every write to the disk, by a kill and by a power failure.
-fn stopped_everywhere(rotation: impl AsyncFn(&Machine) -> bool, check: impl Fn(&str, bool)) {
+fn stopped_everywhere(rotation: impl AsyncFn(&Machine, &MemoryKeys) -> bool, check: impl Fn(&str, bool)) {
     let whole = bench();
     let operations = {
         let mut trial = whole.fork();
-        let memory = trial.memory.clone();
+        let (memory, keys) = (trial.memory.clone(), trial.keys.clone());
         trial.live(async |machine| {
             let before = memory.ops();
-            assert!(rotation(machine).await);
+            assert!(rotation(machine, &keys).await);
             memory.ops() - before
         })
     };
@@ -140,10 +140,10 @@ fn stopped_everywhere(rotation: impl AsyncFn(&Machine) -> bool, check: impl Fn(&
     for power in [false, true] {
         for at in 1..=operations {
             let mut bench = whole.fork();
-            let memory = bench.memory.clone();
+            let (memory, keys) = (bench.memory.clone(), bench.keys.clone());
             let done = bench.live(async |machine| {
                 memory.inject(Fault::DeadAt(at));
-                let done = rotation(machine).await;
+                let done = rotation(machine, &keys).await;
                 if power {
                     memory.power_loss(at);
                 }
@@ -164,7 +164,7 @@ fn stopped_everywhere(rotation: impl AsyncFn(&Machine) -> bool, check: impl Fn(&
 #[test]
 fn a_rotation_of_a_credential_stopped_at_any_write_leaves_the_old_or_the_new_one() {
     stopped_everywhere(
-        async |machine| rotate(machine, NEW).await,
+        async |machine, _| rotate(machine, NEW).await,
         |used, done| {
             assert!(used == NEW || (used == OLD && !done), "{used} {done}");
         },
@@ -173,9 +173,45 @@ fn a_rotation_of_a_credential_stopped_at_any_write_leaves_the_old_or_the_new_one
 
 #[test]
 fn a_change_of_the_master_key_stopped_at_any_write_leaves_a_vault_that_opens() {
-    let change =
-        async |machine: &Machine| matches!(machine.services.accounts.change_master(None).await, Ok(Ok(_)));
-    stopped_everywhere(change, |used, _| assert_eq!(used, OLD));
+    stopped_everywhere(async |machine, _| change(machine).await, |used, _| assert_eq!(used, OLD));
+}
+
+async fn change(machine: &Machine) -> bool {
+    matches!(machine.services.accounts.change_master(None).await, Ok(Ok(_)))
+}
+
+/// The first one puts its key in place and is not ended: the second one ends it, and begins its own.
+#[test]
+fn a_second_change_after_one_that_was_cut_off_leaves_a_vault_that_opens_wherever_it_stops() {
+    let twice = async |machine: &Machine, keys: &MemoryKeys| {
+        keys.swaps(Swaps::Unsure);
+        let first = change(machine).await;
+        keys.swaps(Swaps::Done);
+        change(machine).await && !first
+    };
+    stopped_everywhere(twice, |used, _| assert_eq!(used, OLD));
+}
+
+/// The disk fails once, somewhere, and the owner tries again in the same life.
+#[test]
+fn a_change_of_the_master_key_is_tried_again_after_any_error_of_the_disk() {
+    let whole = bench();
+    for (at, fault) in (1..40).flat_map(|n| [(n, Fault::Write(n)), (n, Fault::Sync(n))]) {
+        let mut bench = whole.fork();
+        let memory = bench.memory.clone();
+        bench.live(async |machine| {
+            memory.inject(fault);
+            for _ in 0..3 {
+                change(machine).await;
+            }
+        });
+        let key = bench.keys.key().unwrap();
+        assert_eq!(open_all(&bench.look(), &key).unwrap(), Opened { keys: 2, values: 1 }, "failed at {at}");
+        bench.live(async |machine| {
+            assert_eq!(uses(machine).await, OLD);
+            assert!(change(machine).await);
+        });
+    }
 }
 
 #[test]
