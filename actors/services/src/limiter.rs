@@ -264,7 +264,9 @@ pub struct LimiterService {
 pub struct State {
     time: QuotaTime,
     rows: Rows,
-    paces: BTreeMap<PlatformId, Pace>,
+    /// One for each quota that is paced, and each platform that lives on it: whoever has a quota of his own
+    /// is not slowed by others.
+    paces: BTreeMap<(PlatformId, RowKey), Pace>,
     queue: Queue<Wish>,
     /// The quotas that the owner was told are nearly used.
     told: BTreeMap<RowKey, Quota>,

@@ -12,15 +12,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The pace of the shortest of `quotas`; `None` if none of them needs one.
-    pub(super) fn rate_of(quotas: &[Quota]) -> Option<(u32, u64)> {
-        let quota = quotas.iter().filter(|quota| quota.max > 0).min_by_key(|quota| quota.per_ms)?;
-        Some((quota.max, quota.per_ms))
+    /// Which of `quotas` is paced: the shortest, and of those the smallest. `None` if none needs it.
+    pub(super) fn paced(quotas: &[Quota]) -> Option<&Quota> {
+        quotas.iter().filter(|quota| quota.max > 0).min_by_key(|quota| (quota.per_ms, quota.max))
     }
 
     /// A tenth of the quota may go at once (but ten at least); the rest follows evenly.
-    pub(super) fn of(rate: (u32, u64)) -> Self {
-        let (max, per_ms) = rate;
+    pub(super) fn of(quota: &Quota) -> Self {
+        let (max, per_ms) = (quota.max, quota.per_ms);
         let burst = (max / 10).max(10).min(max) as usize;
         // The even share of one tick; ticks are at least 10 ms, so that large quotas do not spin.
         let tick_ms = (per_ms / u64::from(max)).clamp(10, 60_000);
@@ -32,13 +31,13 @@ impl Pace {
             .refill(refill)
             .interval(Duration::from_millis(tick_ms))
             .build();
-        Self { rate, bucket }
+        Self { rate: (max, per_ms), bucket }
     }
 
     /// How long to wait for the next drop, if there is none now. A changed rate begins anew.
-    pub(super) fn wait(&mut self, rate: (u32, u64)) -> Option<Duration> {
-        if self.rate != rate {
-            *self = Self::of(rate);
+    pub(super) fn wait(&mut self, quota: &Quota) -> Option<Duration> {
+        if self.rate != (quota.max, quota.per_ms) {
+            *self = Self::of(quota);
         }
         (!self.bucket.try_acquire(1)).then(|| self.bucket.interval())
     }

@@ -60,7 +60,8 @@ impl State {
 
     /// How long to wait for the next drop, if there is none now.
     fn pace(&mut self, charge: &Charge) -> Option<Duration> {
-        let rate = Pace::rate_of(&charge.quotas)?;
-        self.paces.entry(charge.platform.clone()).or_insert_with(|| Pace::of(rate)).wait(rate)
+        let quota = Pace::paced(&charge.quotas)?;
+        let paced = (charge.platform.clone(), key(quota));
+        self.paces.entry(paced).or_insert_with(|| Pace::of(quota)).wait(quota)
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mm_core::activity::ActionRecord;
 use mm_core::run::{Outcome, Trigger};
-use mm_services::testing::{Bench, Said, Script, pack};
+use mm_services::records::AccountKind;
+use mm_services::testing::{Bench, Said, Script, add_account, get, pack};
 
 fn three_a_day(seed: u64) -> Bench {
     let mut bench = Bench::new(seed);
@@ -215,4 +216,61 @@ fn strategies_that_wait_for_a_limit_take_turns() {
     });
     let first: std::collections::BTreeSet<String> = bench.world.paths().into_iter().take(4).collect();
     assert_eq!(first.into_iter().collect::<Vec<_>>(), ["GET /a0", "GET /b0", "GET /c0", "GET /d0"]);
+}
+
+/// When the requests came, in milliseconds after the first, by the account that they came with.
+fn arrivals(bench: &Bench, token: &str) -> Vec<u128> {
+    let with = |request: &mm_services::testing::Request| {
+        request.headers.iter().any(|(_, value)| value.contains(token))
+    };
+    let log: Vec<_> = bench.world.log().into_iter().filter(with).collect();
+    log.iter().map(|request| request.at.since(log[0].at).as_millis()).collect()
+}
+
+/// The first ten go at once and the others evenly, so that the sixty of a minute are spent before it is
+/// over; the next one comes when the window lets it. One account's quota is not slowed by another's.
+#[test]
+fn sixty_a_minute_are_reached_by_each_account_and_never_exceeded() {
+    let mut bench = Bench::new(12);
+    bench.settings.daily_actions_max = 100_000;
+    bench.rules.put("sim.toml", &pack(60, "1m").replace("scope = \"platform\"", "scope = \"account\""));
+    const NAMES: [&str; 2] = ["main", "second"];
+    for name in NAMES {
+        let reads = Script::new(name, move |cx| {
+            Box::pin(async move {
+                for n in 0..150 {
+                    let action = get(&format!("/{n}")).with_account(name.parse().unwrap());
+                    match cx.act(&format!("s{n}"), action).await? {
+                        mm_sdk::Act::Done(_) => {}
+                        other => return Err(mm_sdk::Fault::transient(format!("{other:?}"))),
+                    }
+                }
+                Ok(Default::default())
+            })
+        });
+        bench.install(reads.deadline(Duration::from_secs(3_600)));
+    }
+    bench.live(async |machine| {
+        for name in NAMES {
+            add_account(machine, name, AccountKind::Bearer, &[("token", &format!("CANARY-{name}"))]).await;
+            machine.services.strategies.start(name, Trigger::Operator).await.unwrap().unwrap();
+        }
+        for name in NAMES {
+            let run = machine.idle(name).await.unwrap();
+            assert_eq!(run.outcome, Some(Outcome::Succeeded), "{:?}", run.errors);
+        }
+    });
+    for name in NAMES {
+        let at = arrivals(&bench, name);
+        assert_eq!((at.len(), at[9]), (150, 0), "{name}");
+        assert!(at[10] >= 1_000 && at[59] <= 52_000, "{name}: {at:?}");
+        assert!(
+            at[60] > 60_000 && at[60] <= 60_100,
+            "{name}: the next comes when the window lets it: {at:?}"
+        );
+        for (place, from) in at.iter().enumerate() {
+            let within = at[place..].iter().filter(|one| **one - from <= 60_000).count();
+            assert!(within <= 60, "{name}: {within} within a minute");
+        }
+    }
 }
