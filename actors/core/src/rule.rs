@@ -11,6 +11,8 @@
 //! - *Forbid wins over ask, ask over permit*, whatever the order of rules or files.
 //! - *A law never permits.* A rule of a `law-*` file may forbid, ask or oblige; the permit must come
 //!   from the platform's own file, so that an unknown platform is never permitted by a general rule.
+//! - *What lifts the default deny names URLs.* A rule without them may forbid or tighten what another rule
+//!   speaks of, but an `ask` that speaks wherever a word stands in a text opens no path by itself.
 //! - *Unknown is not met, and unknown is not excluded.* Where the owner's country, a fact or the text is
 //!   not known, a permit that needs it does not hold, and an ask, a forbid or a law that names it does.
 //! - *Duties are checked, not trusted.* What a rule obliges a published text to hold is looked for in the
@@ -152,6 +154,12 @@ impl Rule {
     /// Whether it is older than its review allows at `at`.
     pub fn is_stale(&self, at: Moment) -> bool {
         at.since(self.reviewed) > Duration::from_secs(REVIEW_DAYS * 86_400)
+    }
+
+    /// Whether the default deny gives way where it speaks: it is the platform's own, and names the URLs it
+    /// speaks of or forbids.
+    fn opens(&self) -> bool {
+        self.platform.is_some() && (self.verdict == Verdict::Forbid || !self.conditions.urls.is_empty())
     }
 }
 

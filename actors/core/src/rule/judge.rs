@@ -161,8 +161,8 @@ pub(super) fn judge_traced<'r>(
             if !pack.hosts.iter().any(|host| host == judged.url.host()) {
                 said.push(wrong_host(pack, judged));
             }
-            if matched.iter().all(|rule| rule.platform.is_none()) {
-                said.push(no_rule(pack, judged, unspoken));
+            if !matched.iter().any(|rule| rule.opens()) {
+                said.push(no_rule(pack, judged, unspoken, &matched));
             }
             pack.hosts.clone()
         }
@@ -205,9 +205,11 @@ fn wrong_host(pack: &Pack, judged: &Judged<'_>) -> DecidingRule {
     DecidingRule::engine("host", Verdict::Forbid, reason)
 }
 
-fn no_rule(pack: &Pack, judged: &Judged<'_>, unspoken: Verdict) -> DecidingRule {
+fn no_rule(pack: &Pack, judged: &Judged<'_>, unspoken: Verdict, matched: &[&Rule]) -> DecidingRule {
+    let wide = matched.iter().find(|rule| rule.platform.is_some());
+    let wide = wide.map(|rule| format!(" (`{}` asks, but names no URL)", rule.id)).unwrap_or_default();
     let reason = format!(
-        "no rule of `{RULES_FOLDER}/{}` speaks of `{}` by {} at {}{}; add a rule such as `{}/{}` there if it is \
+        "no rule of `{RULES_FOLDER}/{}` speaks of `{}` by {} at {}{}{wide}; add a rule such as `{}/{}` there if it is \
          allowed",
         pack.file,
         judged.kind,

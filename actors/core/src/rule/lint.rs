@@ -64,6 +64,10 @@ fn lint_rule(rule: &Rule, now: Moment, lints: &mut Vec<Lint>) {
     if now < rule.reviewed {
         say("its review lies in the future".to_owned());
     }
+    if rule.verdict == Verdict::Ask && rule.platform.is_some() && !rule.opens() {
+        say("it asks and names no URL, so it only tightens what other rules speak of; name the URLs"
+            .to_owned());
+    }
     // A law permits nothing.
     if rule.verdict != Verdict::Permit || rule.platform.is_none() {
         return;

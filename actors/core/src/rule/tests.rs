@@ -127,6 +127,33 @@ fn what_no_rule_speaks_of_and_a_foreign_host_are_told_with_the_file() {
     "#]].assert_eq(&text);
 }
 
+/// An ask that speaks wherever a word stands in a text opens no path of the platform.
+#[test]
+fn an_ask_without_urls_tightens_what_others_permit_and_lifts_no_default_deny() {
+    let ask = whole("a", "read").replace("https://api.example.com/*", "https://api.example.com/in/*")
+        + "[[rule]]\nid = \"word\"\naction = \"read\"\nverdict = \"ask\"\nreason = \"r\"\nsource = \"s\"\n\
+           clause = \"c\"\ncertainty = \"primary\"\nreviewed = 2026-11-22\n\
+           [rule.conditions]\ntext = { contains = \"/try\" }\n";
+    let rules = parse(&[("a.toml", &ask)]).unwrap();
+    let judge = |path: &str, text: Text| {
+        let url = LogicalUrl::parse(&format!("https://api.example.com/{path}")).unwrap();
+        told(&Inputs { text, ..keyless("a", &url) }.judge(&rules))
+    };
+    let word = Text::known(Format::Plain, "/try".to_owned());
+    let said = judge("in/x", word.clone()) + &judge("out", word) + &judge("out", Text::Unknown("t".into()));
+    expect![[r#"
+        ask
+          ask word: r
+        forbid
+          forbid engine/no-rule: no rule of `config/rules/a.toml` speaks of `read` by GET at https://api.example.com/out (`word` asks, but names no URL); add a rule such as `a/read` there if it is allowed
+        forbid
+          forbid engine/no-rule: no rule of `config/rules/a.toml` speaks of `read` by GET at https://api.example.com/out (`word` asks, but names no URL); add a rule such as `a/read` there if it is allowed
+    "#]].assert_eq(&said);
+    let lints: Vec<String> =
+        rules.lint("2026-11-22T00:00:00Z".parse().unwrap()).iter().map(Lint::to_string).collect();
+    assert!(lints.iter().any(|lint| lint.contains("word: it asks and names no URL")), "{lints:?}");
+}
+
 #[test]
 fn a_permit_reviewed_more_than_180_days_ago_asks_and_a_replayed_past_is_not_old() {
     let rules = parse(&[(FILE, PACK)]).unwrap();

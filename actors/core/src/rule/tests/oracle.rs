@@ -177,7 +177,9 @@ fn expected(rules: &[Words], act: &Act) -> (&'static str, Vec<String>) {
         if !act.url.starts_with("https://api.example.com/") {
             said.push(("forbid", "engine/host".to_owned()));
         }
-        if !rules.iter().any(|words| !words.law && says(words, act).is_some()) {
+        // Of the platform's own rules only those that name their URLs say that something may be done at all.
+        let opens = |words: &Words| !words.law && (words.verdict == "forbid" || !words.url.is_empty());
+        if !rules.iter().any(|words| opens(words) && says(words, act).is_some()) {
             said.push((unspoken, "engine/no-rule".to_owned()));
         }
     }
