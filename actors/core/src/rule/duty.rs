@@ -27,22 +27,29 @@ pub(super) fn check(rule: &Rule, text: &Text, page: Option<&Page>) -> Kept {
     };
     let hosts: Vec<String> = rule.conditions.text.links_to.iter().chain(&duty.link_to).cloned().collect();
     let links: Vec<&Link> = page.links_to(&hosts).collect();
-    let mut missing = Vec::new();
-    for sentence in &duty.disclosures {
-        missing.extend(disclosed(page, &links, std::slice::from_ref(sentence), true));
-    }
-    for phrases in &duty.disclosures_any {
-        missing.extend(disclosed(page, &links, phrases, false));
+    let (mut missing, mut open) = (Vec::new(), Vec::new());
+    let sentences = duty.disclosures.iter().map(|sentence| (std::slice::from_ref(sentence), true));
+    let choices = duty.disclosures_any.iter().map(|phrases| (phrases.as_slice(), false));
+    for (phrases, exact) in sentences.chain(choices) {
+        match disclosed(page, &links, phrases, exact) {
+            Kept::Yes => {}
+            Kept::Unknown(why) => open.push(why),
+            Kept::No(why) => missing.push(why),
+        }
     }
     if !duty.link_to.is_empty() && !page.links_to(&duty.link_to).any(Link::is_seen) {
         missing.push(format!("the text has no link to {}", duty.link_to.join(" or ")));
     }
     missing.extend(links.iter().filter_map(|link| of_link(rule, link)));
-    if missing.is_empty() {
-        return Kept::Yes;
+    let told = |mut whys: Vec<String>| {
+        whys.dedup();
+        format!("{} (rule `{}`: {})", whys.join("; "), rule.id, rule.reason)
+    };
+    match (missing.is_empty(), open.is_empty()) {
+        (false, _) => Kept::No(told(missing)),
+        (true, false) => Kept::Unknown(told(open)),
+        (true, true) => Kept::Yes,
     }
-    missing.dedup();
-    Kept::No(format!("{} (rule `{}`: {})", missing.join("; "), rule.id, rule.reason))
 }
 
 fn unknown(rule: &Rule, why: &str) -> Kept {
@@ -53,15 +60,30 @@ fn unknown(rule: &Rule, why: &str) -> Kept {
     ))
 }
 
-/// What is missing of a disclosure: one of `phrases`, near each of the links.
-fn disclosed(page: &Page, links: &[&Link], phrases: &[String], exact: bool) -> Option<String> {
+/// Whether a disclosure is made: one of `phrases`, near each of the links.
+fn disclosed(page: &Page, links: &[&Link], phrases: &[String], exact: bool) -> Kept {
     let places: Vec<_> = phrases.iter().flat_map(|phrase| page.seen(phrase, exact)).collect();
     let wanted = phrases.join("” or “");
     if places.is_empty() {
-        return Some(format!("the text does not show “{wanted}”"));
+        return Kept::No(format!("the text does not show “{wanted}”"));
     }
-    let far = links.iter().find(|link| !page.is_near(link, &places))?;
-    Some(format!("“{wanted}” does not stand near the link to {}", far.host))
+    let mut kept = Kept::Yes;
+    for link in links {
+        match page.is_near(link, &places) {
+            Some(true) => {}
+            Some(false) => {
+                return Kept::No(format!("“{wanted}” does not stand near the link to {}", link.host));
+            }
+            None => {
+                kept = Kept::Unknown(format!(
+                    "whether “{wanted}” stands near the link to {} is not known, since it is written where readers do \
+                     not see it; write the link into the text",
+                    link.host
+                ));
+            }
+        }
+    }
+    kept
 }
 
 /// What is missing of one link.

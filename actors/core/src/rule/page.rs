@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::condition::TextConditions;
 use super::text::{Format, Text};
-use super::visible::{self, Visible};
+use super::visible::{self, Place, Visible};
+use crate::untrusted::is_deceptive;
 
 /// How many visible characters may stand between a disclosure and its link. The law says "difficult to
 /// miss" and names no number; this is ours, about a paragraph.
@@ -20,8 +21,8 @@ pub(super) struct Link {
     pub query: Vec<String>,
     /// The values of its `rel`, where it is an anchor of HTML.
     pub rel: Option<Vec<String>>,
-    /// Where it stands in the visible text, if it is seen.
-    at: Option<Range<usize>>,
+    /// Where readers meet it.
+    place: Place,
 }
 
 /// A text, read.
@@ -48,14 +49,28 @@ impl Page {
 
     fn read(format: Format, text: &str) -> Self {
         let Visible { text: visible, anchors } = visible::read(format, text);
-        let from_anchor = |anchor: visible::Anchor| link(&anchor.href, anchor.rel, anchor.at);
-        let mut links: Vec<Link> = anchors.into_iter().filter_map(from_anchor).collect();
-        links.extend(bare(&visible).filter_map(|(url, at)| link(url, None, Some(at))));
+        let place = |place: Place| match place {
+            Place::Seen(at) if is_long(&visible, &at) => Place::Unknown,
+            place => place,
+        };
+        let mut written: Vec<String> = anchors.iter().map(|anchor| begins_as(&anchor.href)).collect();
+        let mut links: Vec<Link> = anchors
+            .into_iter()
+            .filter_map(|anchor| link(&anchor.href, anchor.rel, place(anchor.place)))
+            .collect();
+        for (url, at) in bare(&visible, "") {
+            written.push(begins_as(url));
+            links.extend(link(url, None, Place::Seen(at)));
+        }
         // What is written in a way that we do not see may be seen by others.
         let decoded =
             if format == Format::Plain { Cow::Borrowed(text) } else { Cow::Owned(visible::decoded(text)) };
-        for (url, _) in bare(&decoded) {
-            links.extend(link(url, None, None).filter(|link| links.iter().all(|own| own.host != link.host)));
+        let plain: String = decoded.chars().filter(|c| c.is_whitespace() || !is_deceptive(*c)).collect();
+        for (url, _) in bare(&plain, BRACKETS) {
+            match written.iter().position(|own| own == url) {
+                Some(own) => drop(written.swap_remove(own)),
+                None => links.extend(link(url, None, Place::Unknown)),
+            }
         }
         Self {
             format,
@@ -97,24 +112,31 @@ impl Page {
         if exact { found(&self.visible, &phrase) } else { found(&self.folded, &phrase.to_ascii_lowercase()) }
     }
 
-    /// Whether one of the places is near the link. A link that is not seen is near to none and needs none.
-    pub fn is_near(&self, link: &Link, places: &[Range<usize>]) -> bool {
-        let Some(at) = &link.at else { return true };
-        places.iter().any(|place| {
+    /// Whether one of the places is near the link; `None` if nobody knows where it is met.
+    pub fn is_near(&self, link: &Link, places: &[Range<usize>]) -> Option<bool> {
+        let at = match &link.place {
+            Place::Seen(at) => at,
+            Place::Unknown => return None,
+            Place::Nowhere => return Some(true),
+        };
+        Some(places.iter().any(|place| {
             let gap = if place.end <= at.start { place.end..at.start } else { at.end..place.start };
             // They lie in each other, or their distance is counted.
-            gap.start >= gap.end
-                || (gap.len() <= 4 * NEAR_CHARS
-                    && self.visible.get(gap).is_some_and(|gap| gap.chars().count() <= NEAR_CHARS))
-        })
+            gap.start >= gap.end || !is_long(&self.visible, &gap)
+        }))
     }
 }
 
 impl Link {
     /// Whether readers see it.
     pub fn is_seen(&self) -> bool {
-        self.at.is_some()
+        matches!(self.place, Place::Seen(_))
     }
+}
+
+/// Whether this part of a text is longer than what is near.
+fn is_long(text: &str, part: &Range<usize>) -> bool {
+    part.len() > 4 * NEAR_CHARS || text.get(part.clone()).is_none_or(|part| part.chars().count() > NEAR_CHARS)
 }
 
 fn leads_to(link: &Link, hosts: &[String]) -> bool {
@@ -125,7 +147,7 @@ fn leads_to(link: &Link, hosts: &[String]) -> bool {
 }
 
 /// A target as a link; `None` if it leads to no other host.
-fn link(target: &str, rel: Option<Vec<String>>, at: Option<Range<usize>>) -> Option<Link> {
+fn link(target: &str, rel: Option<Vec<String>>, place: Place) -> Option<Link> {
     let target = target.trim();
     let absolute = match target.get(..4).map(str::to_ascii_lowercase).as_deref() {
         Some("www.") => Cow::Owned(format!("https://{target}")),
@@ -136,11 +158,19 @@ fn link(target: &str, rel: Option<Vec<String>>, at: Option<Range<usize>>) -> Opt
     let host = url.host_str()?.trim_end_matches('.').to_owned();
     let query =
         url.query_pairs().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.into()).collect();
-    Some(Link { host, query, rel, at })
+    Some(Link { host, query, rel, place })
 }
 
-/// The URLs that stand in a text as they are, and where.
-fn bare(text: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
+/// What may stand between two URLs of Markdown.
+const BRACKETS: &str = "()[]";
+
+/// How [`bare`] finds a target in the whole text.
+fn begins_as(target: &str) -> String {
+    bare(target, BRACKETS).next().map_or(target, |(url, _)| url).to_owned()
+}
+
+/// The URLs that stand in a text as they are, and where. One ends at each of `ends`, among others.
+fn bare<'t>(text: &'t str, ends: &'static str) -> impl Iterator<Item = (&'t str, Range<usize>)> {
     const BEGINS: [&str; 3] = ["https://", "http://", "www."];
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -148,8 +178,9 @@ fn bare(text: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
             let rest = text.get(from..)?;
             let at = from + rest.char_indices().map(|(at, _)| at).find(|&at| begins(rest, at, &BEGINS))?;
             let url = text.get(at..)?;
-            let end =
-                url.find(|c: char| c.is_whitespace() || "<>\"'`\\{}|^".contains(c)).unwrap_or(url.len());
+            let end = url
+                .find(|c: char| c.is_whitespace() || "<>\"'`\\{}|^".contains(c) || ends.contains(c))
+                .unwrap_or(url.len());
             let url = url.get(..end)?.trim_end_matches([')', ']', '.', ',', ';', ':', '!', '?', '*', '_']);
             from = at + url.len().max(1);
             if text.is_char_boundary(from) && !url.is_empty() {
@@ -268,7 +299,7 @@ mod tests {
                 format!("AD{gap} https://x.example")
             };
             let page = page(Format::Plain, &text);
-            page.is_near(&page.links[0], &page.seen("AD", true))
+            page.is_near(&page.links[0], &page.seen("AD", true)).unwrap()
         };
         for after in [true, false] {
             assert!(near(NEAR_CHARS - 1, after) && !near(NEAR_CHARS, after));

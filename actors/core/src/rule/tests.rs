@@ -8,6 +8,7 @@ use crate::action::Method;
 use crate::url::LogicalUrl;
 
 mod facts;
+mod nearness;
 mod oracle;
 mod schema;
 

@@ -9,15 +9,32 @@ use std::ops::Range;
 use super::text::Format;
 use crate::untrusted::is_deceptive;
 
-/// An `<a href>` of HTML, or an inline link of Markdown.
+mod markdown;
+mod tags;
+
+pub(super) use tags::decoded;
+use tags::{Tag, entity};
+
+/// Where something stands in the visible text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Here.
+    Seen(Range<usize>),
+    /// Readers may meet it, and we do not know where: it is hidden, or another place leads to it.
+    Unknown,
+    /// It is looked at and not followed: the source of a picture.
+    Nowhere,
+}
+
+/// A link: an `<a href>` of HTML, one of Markdown, or the source of a picture.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Anchor {
     /// The target as it is written.
     pub href: String,
     /// The values of its `rel`; `None` in Markdown, which has none.
     pub rel: Option<Vec<String>>,
-    /// Where it stands in the visible text; `None` if it is not seen.
-    pub at: Option<Range<usize>>,
+    /// Where it stands in the visible text.
+    pub place: Place,
 }
 
 /// A text as its readers see it.
@@ -28,9 +45,6 @@ pub(super) struct Visible {
     pub anchors: Vec<Anchor>,
 }
 
-/// Elements whose content is not seen, or only after a click.
-const UNSEEN: [&str; 10] =
-    ["script", "style", "template", "noscript", "details", "dialog", "head", "title", "iframe", "datalist"];
 /// Elements that do not part words.
 const INLINE: [&str; 18] = [
     "a", "abbr", "b", "cite", "code", "del", "em", "font", "i", "ins", "mark", "q", "s", "small", "span",
@@ -38,13 +52,9 @@ const INLINE: [&str; 18] = [
 ];
 /// Elements without content.
 const VOID: [&str; 8] = ["br", "hr", "img", "input", "link", "meta", "source", "wbr"];
-/// Ways of style that hide an element, without spaces.
-const HIDING: [&str; 6] =
-    ["display:none", "visibility:hidden", "font-size:0", "opacity:0", "height:0", "clip-path"];
-
 /// Reads a text.
 pub(super) fn read(format: Format, text: &str) -> Visible {
-    let mut reader = Reader { out: Visible::default(), unseen: None, open: Vec::new(), bracket: None };
+    let mut reader = Reader { out: Visible::default(), unseen: None, open: Vec::new(), brackets: Vec::new() };
     match format {
         Format::Plain => text.chars().for_each(|c| reader.push(c)),
         Format::Html => reader.walk(text, false),
@@ -64,8 +74,8 @@ struct Reader {
     unseen: Option<(String, usize)>,
     /// The anchors that are open, by index.
     open: Vec<usize>,
-    /// Where the last `[` of Markdown stands.
-    bracket: Option<usize>,
+    /// Where the `[` of Markdown that are open stand.
+    brackets: Vec<usize>,
 }
 
 impl Reader {
@@ -95,7 +105,12 @@ impl Reader {
             if used == 0 {
                 self.push(c);
             }
-            line_begins = c == '\n' || (line_begins && c == ' ');
+            if c == '\n' && line_begins {
+                // No link goes on in another paragraph.
+                self.brackets.clear();
+            }
+            // Quotes and lists hold definitions, too.
+            line_begins = c == '\n' || (line_begins && " \t\r>-+*.)0123456789".contains(c));
             rest = rest.get(used.max(c.len_utf8())..).unwrap_or_default();
         }
     }
@@ -103,26 +118,49 @@ impl Reader {
     /// What of Markdown is no text; the bytes it took, 0 for none.
     fn markdown(&mut self, rest: &str, line_begins: bool) -> usize {
         match rest.as_bytes() {
-            // Emphasis and code marks part no words and are not seen.
-            [b'*' | b'`', ..] => 1,
-            // A definition, `[name]: target`, is not seen.
-            [b'[', ..] if line_begins && is_definition(rest) => rest.find('\n').unwrap_or(rest.len()),
-            [b'!', b'[', ..] => image(rest).unwrap_or(0),
+            [b'\\', mark, ..] if mark.is_ascii_punctuation() => {
+                self.push(char::from(*mark));
+                2
+            }
+            [b'`', ..] => self.code(rest),
+            // Marks of emphasis part no words and are not seen.
+            [b'*', ..] => 1,
+            [b'[', ..] if line_begins && let Some((target, used)) = markdown::definition(rest) => {
+                // Whatever names it may stand anywhere.
+                self.link(target, Place::Unknown);
+                used
+            }
+            [b'!', b'[', ..] if let Some((source, used)) = markdown::picture(rest) => {
+                self.link(source, Place::Nowhere);
+                used
+            }
             [b'[', ..] => {
-                self.bracket = self.unseen.is_none().then_some(self.out.text.len());
+                self.brackets.push(self.out.text.len());
                 1
             }
-            [b']', b'(', ..] => self.inline_link(rest).unwrap_or(1),
-            [b']', ..] => 1,
+            [b']', ..] => self.close_bracket(rest),
             _ => 0,
         }
     }
 
-    fn inline_link(&mut self, rest: &str) -> Option<usize> {
-        let (target, used) = target(rest.get(1..)?)?;
-        let at = self.bracket.take().map(|from| from..self.out.text.len());
-        self.out.anchors.push(Anchor { href: target.to_owned(), rel: None, at });
-        Some(1 + used)
+    fn code(&mut self, rest: &str) -> usize {
+        let Some((code, used)) = markdown::code(rest) else {
+            return rest.len() - rest.trim_start_matches('`').len();
+        };
+        code.chars().for_each(|c| self.push(c));
+        used
+    }
+
+    fn close_bracket(&mut self, rest: &str) -> usize {
+        let from = self.brackets.pop();
+        let Some((target, used)) = rest.get(1..).and_then(markdown::target) else { return 1 };
+        let seen = from.filter(|_| self.unseen.is_none());
+        self.link(target, seen.map_or(Place::Unknown, |from| Place::Seen(from..self.out.text.len())));
+        1 + used
+    }
+
+    fn link(&mut self, href: String, place: Place) {
+        self.out.anchors.push(Anchor { href, rel: None, place });
     }
 
     fn entity(&mut self, rest: &str) -> usize {
@@ -157,9 +195,13 @@ impl Reader {
         {
             let rel = tag.get("rel").unwrap_or_default();
             let rel = rel.split_whitespace().map(str::to_ascii_lowercase).collect();
-            let at = self.unseen.is_none().then_some(self.out.text.len()..self.out.text.len());
+            let here = self.out.text.len();
+            let place = if self.unseen.is_none() { Place::Seen(here..here) } else { Place::Unknown };
             self.open.push(self.out.anchors.len());
-            self.out.anchors.push(Anchor { href: href.to_owned(), rel: Some(rel), at });
+            self.out.anchors.push(Anchor { href: href.to_owned(), rel: Some(rel), place });
+        }
+        if let Some(source) = tag.get("src").filter(|_| tag.name == "img") {
+            self.link(source.to_owned(), Place::Nowhere);
         }
         if VOID.contains(&tag.name.as_str()) {
             return;
@@ -189,7 +231,7 @@ impl Reader {
     fn close_anchor(&mut self) {
         let end = self.out.text.len();
         if let Some(anchor) = self.open.pop().and_then(|at| self.out.anchors.get_mut(at))
-            && let Some(at) = &mut anchor.at
+            && let Place::Seen(at) = &mut anchor.place
         {
             at.end = end;
         }
@@ -201,143 +243,6 @@ impl Reader {
         }
         self.out
     }
-}
-
-/// A tag of HTML.
-struct Tag {
-    name: String,
-    closes: bool,
-    attributes: Vec<(String, String)>,
-    bytes: usize,
-}
-
-impl Tag {
-    /// Reads the tag at the beginning of `rest`. One that does not end hides all that follows.
-    fn read(rest: &str) -> Option<Self> {
-        let closes = rest.starts_with("</");
-        let from = if closes { 2 } else { 1 };
-        let inner = rest.get(from..)?;
-        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(inner.len());
-        let name = inner.get(..end)?.to_ascii_lowercase();
-        let after = inner.get(end..)?;
-        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !begins
-            || !(after.is_empty() || after.starts_with(|c: char| c.is_whitespace() || "/>".contains(c)))
-        {
-            return None;
-        }
-        let (attributes, used) = attributes(after);
-        Some(Self { name, closes, attributes, bytes: from + end + used })
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        // Browsers take the first of two attributes of one name.
-        self.attributes.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
-    }
-
-    fn is_unseen(&self) -> bool {
-        if UNSEEN.contains(&self.name.as_str()) && !(self.name == "details" && self.get("open").is_some()) {
-            return true;
-        }
-        let style: String = self.get("style").unwrap_or_default().split_whitespace().collect();
-        let style = style.to_ascii_lowercase();
-        self.get("hidden").is_some() || HIDING.iter().any(|way| style.contains(way))
-    }
-}
-
-/// The attributes up to the tag's `>`, and the bytes they took with it.
-fn attributes(text: &str) -> (Vec<(String, String)>, usize) {
-    let mut found = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        if rest.is_empty() {
-            return (found, text.len());
-        }
-        if let Some(after) = rest.strip_prefix('>') {
-            return (found, text.len() - after.len());
-        }
-        let end = rest.find(|c: char| c.is_whitespace() || "=>/".contains(c)).unwrap_or(rest.len());
-        // A lone `=` is taken for a name, as browsers do.
-        let end = if end == 0 { 1 } else { end };
-        let (name, after) = rest.split_at(end);
-        let (value, after) = value(after);
-        found.push((name.to_ascii_lowercase(), decoded(value)));
-        rest = after;
-    }
-}
-
-/// The value after a name, if there is one, and what follows it.
-fn value(rest: &str) -> (&str, &str) {
-    let Some(after) = rest.trim_start().strip_prefix('=') else { return ("", rest) };
-    let after = after.trim_start();
-    for quote in ['"', '\''] {
-        if let Some(inner) = after.strip_prefix(quote) {
-            return inner.split_once(quote).unwrap_or((inner, ""));
-        }
-    }
-    after.split_at(after.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(after.len()))
-}
-
-/// A text with its entities replaced.
-pub(super) fn decoded(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let (c, used) = entity(rest).unwrap_or((c, c.len_utf8()));
-        out.push(c);
-        rest = rest.get(used..).unwrap_or_default();
-    }
-    out
-}
-
-/// The character of the entity at the beginning of `rest`, and its length.
-fn entity(rest: &str) -> Option<(char, usize)> {
-    let inner = rest.strip_prefix('&')?;
-    let end = inner.bytes().take(12).position(|byte| byte == b';')?;
-    let name = inner.get(..end)?;
-    let c = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => ' ',
-        "colon" => ':',
-        "sol" => '/',
-        "period" => '.',
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)?
-        }
-    };
-    Some((c, end + 2))
-}
-
-/// Whether `[…]:` stands at the beginning of `rest`.
-fn is_definition(rest: &str) -> bool {
-    let line = rest.lines().next().unwrap_or_default();
-    line.find(']').is_some_and(|end| line.get(end + 1..).is_some_and(|after| after.starts_with(':')))
-}
-
-/// The bytes of `![alt](target)` at the beginning of `rest`.
-fn image(rest: &str) -> Option<usize> {
-    let close = rest.find(']')?;
-    let (_, used) = target(rest.get(close + 1..)?)?;
-    Some(close + 1 + used)
-}
-
-/// The target in `(target "title")` at the beginning of `rest`, and the bytes of all of it.
-fn target(rest: &str) -> Option<(&str, usize)> {
-    let inner = rest.strip_prefix('(')?;
-    let end = inner.find(')')?;
-    let within = inner.get(..end)?.trim();
-    let target = within.split_whitespace().next().unwrap_or_default();
-    Some((target.trim_start_matches('<').trim_end_matches('>'), end + 2))
 }
 
 #[cfg(test)]
@@ -395,10 +300,16 @@ mod tests {
         );
         let rel = vec!["sponsored".to_owned(), "nofollow".to_owned()];
         let href = "https://x.example/?a=1&b".to_owned();
-        assert_eq!(read.anchors, [Anchor { href, rel: Some(rel), at: Some(2..6) }]);
+        assert_eq!(read.anchors, [Anchor { href, rel: Some(rel), place: Place::Seen(2..6) }]);
         let hidden = super::read(Format::Html, "<div hidden><a href=//x.example>x</a></div>");
-        assert_eq!(hidden.anchors, [Anchor { href: "//x.example".into(), rel: Some(vec![]), at: None }]);
+        assert_eq!(
+            hidden.anchors,
+            [Anchor { href: "//x.example".into(), rel: Some(vec![]), place: Place::Unknown }]
+        );
         let inline = super::read(Format::Markdown, "a [link](https://x.example/).");
-        assert_eq!(inline.anchors, [Anchor { href: "https://x.example/".into(), rel: None, at: Some(2..6) }]);
+        assert_eq!(
+            inline.anchors,
+            [Anchor { href: "https://x.example/".into(), rel: None, place: Place::Seen(2..6) }]
+        );
     }
 }
