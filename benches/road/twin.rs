@@ -5,12 +5,14 @@
 //! answer's body (kept outside the group, without a sync of its own).
 
 use mm_core::activity::ActionRecord;
+use mm_core::digest::Digest;
 use mm_core::id::Space;
 use mm_core::limit::QuotaState;
+use mm_core::mark::Mark;
 use mm_core::moment::Moment;
 use mm_core::run::{RunRecord, StepRecord};
 use mm_services::gateway::Proposal;
-use mm_services::records::OpenRow;
+use mm_services::records::{ChangeRow, DecisionRow, LastActRow, OpenRow, WayRow};
 use mm_store::{Change, Key, NewEntry, PayloadState, Record, Span, Store};
 
 use super::setup::{Bench, Disk};
@@ -22,7 +24,12 @@ pub struct Twin {
     run_id: String,
     run_version: u64,
     record: ActionRecord,
+    way: WayRow,
     step: StepRecord,
+    mark: Mark,
+    kept: ChangeRow,
+    decision: DecisionRow,
+    last_act: LastActRow,
     quotas: Vec<(String, QuotaState)>,
     permitted: Vec<u8>,
     confirmed: Vec<u8>,
@@ -37,17 +44,19 @@ impl Twin {
         let id = like.id();
         let quotas = from.scan::<QuotaState>(&Space::machine(), Span::all(), usize::MAX).unwrap();
         assert_eq!(quotas.rows.len(), 2, "the pack's limit and the owner's cap");
+        let platform = like.action.platform.as_str();
         Self {
             disk,
             space: run.space.clone(),
             run_id: run.id.as_str().to_owned(),
             run_version,
-            record: from.get::<ActionRecord>(&run.space, id.as_str()).unwrap().unwrap().value,
-            step: from
-                .get::<StepRecord>(&run.space, &StepRecord::row_id(&run.id, &like.step))
-                .unwrap()
-                .unwrap()
-                .value,
+            record: row(from, &run.space, id.as_str()),
+            way: row(from, &run.space, id.as_str()),
+            step: row(from, &run.space, &StepRecord::row_id(&run.id, &like.step)),
+            mark: row(from, &run.space, &mark_id(&like.action.hash().to_string())),
+            kept: row(from, &run.space, id.as_str()),
+            decision: row(from, &run.space, id.as_str()),
+            last_act: row(from, &Space::machine(), platform),
             quotas: quotas.rows.into_iter().map(|(id, row)| (id, row.value)).collect(),
             permitted: payload(from, "action.permitted"),
             confirmed: payload(from, "action.confirmed"),
@@ -64,7 +73,13 @@ impl Twin {
             .unwrap()
             .put(&self.space, &id, &open)
             .unwrap()
-            .audit(self.entry("action.permitted", &self.permitted));
+            .put(&self.space, &id, &self.decision)
+            .unwrap()
+            .audit(self.entry("action.permitted", &self.permitted))
+            .expect_absent(self.mark_key(nth))
+            .and(self.told(nth))
+            .put(&Space::machine(), &self.record.platform, &self.last_act)
+            .unwrap();
         for (key, held) in &self.quotas {
             change = change.put(&Space::machine(), key, held).unwrap();
         }
@@ -79,8 +94,25 @@ impl Twin {
             .unwrap()
             .delete(Key::new(&self.space, OpenRow::KIND, &id).unwrap())
             .audit(self.entry("action.confirmed", &self.confirmed))
+            .and(self.told(nth))
+    }
+
+    /// What both changes hold: its way, its step, its mark, and the change that is kept whole.
+    fn told(&self, nth: u64) -> Change {
+        let id = self.id(nth);
+        Change::new()
+            .put(&self.space, &id, &self.way)
+            .unwrap()
             .put(&self.space, &format!("{}/post-{nth:08}", self.run_id), &self.step)
             .unwrap()
+            .put(&self.space, self.mark_key(nth).id(), &self.mark)
+            .unwrap()
+            .put(&self.space, &id, &self.kept)
+            .unwrap()
+    }
+
+    fn mark_key(&self, nth: u64) -> Key {
+        Key::new(&self.space, Mark::KIND, &mark_id(&Digest::of(&nth.to_le_bytes()).to_string())).unwrap()
     }
 
     fn id(&self, nth: u64) -> String {
@@ -96,6 +128,16 @@ impl Twin {
         let at = Moment::from_unix_ms(self.record.at.unix_ms());
         NewEntry { at, space: self.space.clone(), kind: kind.to_owned(), payload: payload.to_vec() }
     }
+}
+
+/// The row id of a mark.
+fn mark_id(hash: &str) -> String {
+    format!("bench/{hash}")
+}
+
+/// A row that the road has left.
+fn row<R: Record>(store: &Store, space: &Space, id: &str) -> R {
+    store.get::<R>(space, id).unwrap().expect("the road has written one").value
 }
 
 /// The payload of the last audit entry of a kind.
