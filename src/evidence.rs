@@ -17,9 +17,6 @@ use mm_services::audit::{AnchorFile, SigningKeys, Which};
 
 /// The key's file in a data directory, where the configuration names no other.
 pub const KEY_FILE: &str = "audit.key";
-/// So much of the end of an anchor file is looked at for its last line; a line has some 600 bytes.
-const TAIL_BYTES: u64 = 16 << 10;
-
 /// The files of the key that signs.
 pub struct KeyFiles {
     current: PathBuf,
@@ -122,15 +119,17 @@ impl AnchorFile for AnchorLines {
         appended().map_err(|error| wrong(path, "append to", &error))
     }
 
-    fn last(&self, path: &Path) -> Result<Option<String>, String> {
-        let end = match File::open(path).and_then(|mut file| tail(&mut file, TAIL_BYTES)) {
+    fn newest(&self, path: &Path, bytes: u64) -> Result<Vec<String>, String> {
+        // One byte more shows whether the first line of the end is a whole one.
+        let end = match File::open(path).and_then(|mut file| tail(&mut file, bytes.saturating_add(1))) {
             Ok(end) => end,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(wrong(path, "read", &error)),
         };
         let text = String::from_utf8_lossy(&end);
-        let whole = text.rfind('\n').and_then(|end| text.get(..end)).unwrap_or_default();
-        Ok(whole.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned))
+        let cut = if end.len() as u64 > bytes { text.find('\n').unwrap_or(text.len()) } else { 0 };
+        let whole = text.rfind('\n').and_then(|end| text.get(cut..end)).unwrap_or_default();
+        Ok(whole.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
     }
 }
 
@@ -175,13 +174,19 @@ mod tests {
     fn the_last_line_is_one_that_was_ended() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("anchors");
-        assert_eq!(AnchorLines.last(&path).unwrap(), None);
+        let newest = |bytes| AnchorLines.newest(&path, bytes).unwrap();
+        assert!(newest(u64::MAX).is_empty());
         AnchorLines.append(&path, "one").unwrap();
         std::fs::write(&path, "one\ntw").unwrap();
-        assert_eq!(AnchorLines.last(&path).unwrap().as_deref(), Some("one"));
+        assert_eq!(newest(u64::MAX), ["one"]);
         AnchorLines.append(&path, "three").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntw\nthree\n");
-        assert_eq!(AnchorLines.last(&path).unwrap().as_deref(), Some("three"));
+        assert_eq!(newest(u64::MAX), ["one", "tw", "three"]);
+        assert_eq!(
+            (newest(9), newest(8), newest(6)),
+            (vec!["tw".into(), "three".into()], vec!["three".into()], vec!["three".into()])
+        );
+        assert!(newest(5).is_empty(), "no part of a line is taken for one");
         let away = dir.path().join("away").join("anchors");
         assert!(AnchorLines.append(&away, "x").unwrap_err().contains("away/anchors"));
     }

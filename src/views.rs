@@ -74,8 +74,21 @@ pub struct Reader {
 pub struct Anchored {
     /// Whether there is any place that checkpoints are told to.
     pub configured: bool,
-    /// The last line of the anchor file, or why it cannot be read; none where none is configured or written.
-    pub line: Option<Result<String, String>>,
+    /// The newest lines of the anchor file; none where none is configured or written.
+    pub lines: Vec<String>,
+    /// Why they cannot be read, if so.
+    pub unread: Option<String>,
+}
+
+impl Anchored {
+    /// What was read of them.
+    pub fn of(configured: bool, read: Result<Vec<String>, String>) -> Self {
+        let (lines, unread) = match read {
+            Ok(lines) => (lines, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        Self { configured, lines, unread }
+    }
 }
 
 /// Where a machine lives.

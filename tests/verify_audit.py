@@ -18,19 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ZERO = "0" * 64
 faults = []
-
-
-def fault(text):
-    faults.append(text)
+fault = faults.append
 
 
 def framed(*fields):
-    """Each field behind its length in eight big-endian bytes."""
+    """Each field behind its length in eight big-endian bytes; a number has eight such bytes itself."""
+    fields = [field.to_bytes(8, "big", signed=True) if isinstance(field, int) else field for field in fields]
     return b"".join(len(field).to_bytes(8, "big") + field for field in fields)
-
-
-def number(value):
-    return value.to_bytes(8, "big", signed=True)
 
 
 def sha256(message):
@@ -47,9 +41,8 @@ def signed_by(key, message, signature):
 
 def entry_hash(entry):
     return sha256(framed(
-        b"mm-audit-entry-1", number(entry["seq"]), number(entry["epoch"]), number(entry["at_ms"]),
-        entry["space"].encode(), entry["kind"].encode(), bytes.fromhex(entry["commitment"]),
-        bytes.fromhex(entry["prev"])))
+        b"mm-audit-entry-1", entry["seq"], entry["epoch"], entry["at_ms"], entry["space"].encode(),
+        entry["kind"].encode(), bytes.fromhex(entry["commitment"]), bytes.fromhex(entry["prev"])))
 
 
 def commitment(entry):
@@ -58,14 +51,13 @@ def commitment(entry):
 
 def checkpoint_message(line):
     return framed(
-        b"mm-audit-checkpoint-1", number(line["seq"]), bytes.fromhex(line["hash"]), number(line["epoch"]),
-        number(line["at_ms"]), bytes.fromhex(line["previous"]), bytes.fromhex(line["store"]))
+        b"mm-audit-checkpoint-1", line["seq"], bytes.fromhex(line["hash"]), line["epoch"], line["at_ms"],
+        bytes.fromhex(line["previous"]), bytes.fromhex(line["store"]))
 
 
 def read_export(path):
     entries, checkpoints, tip = [], [], None
-    for text in open(path, encoding="utf-8"):
-        line = json.loads(text)
+    for line in map(json.loads, open(path, encoding="utf-8")):
         if "seq" in line:
             entries.append(line)
         elif "checkpoint" in line:
@@ -90,10 +82,12 @@ def read_anchors(path):
 
 
 def payload(entry):
+    """The payload, which is an object; an empty one where it is none."""
     try:
-        return json.loads(entry["payload"] or "null")
+        said = json.loads(entry["payload"] or "null")
     except ValueError:
-        return None
+        said = None
+    return said if isinstance(said, dict) else {}
 
 
 def check_chain(entries, tip):
@@ -106,20 +100,19 @@ def check_chain(entries, tip):
             fault(f"entry {seq + 1} is missing; entry {here} stands in its place")
         elif entry["prev"] != prev:
             fault(f"entry {here} does not follow the one before")
-        if entry_hash(entry) != entry["hash"]:
+        hashes[here] = entry_hash(entry)
+        if hashes[here] != entry["hash"]:
             fault(f"entry {here} has another hash than it says")
         state = entry["payload_state"]
         if state == "there" and commitment(entry) != entry["commitment"]:
             fault(f"the payload of entry {here} was changed")
         elif state == "erased":
-            record = erasures.get(entry["erased_by"])
-            later = (entry["erased_by"] or 0) > here
-            if not later or not isinstance(record, dict) or record.get("seq") != here:
+            by = entry["erased_by"] or 0
+            if by <= here or erasures.get(by, {}).get("seq") != here:
                 fault(f"the payload of entry {here} is gone without a record of its erasure")
         elif state != "there":
             fault(f"the payload of entry {here} is {state}")
-        seq, prev = here, entry_hash(entry)
-        hashes[seq] = prev
+        seq, prev = here, hashes[here]
     if tip is None:
         fault("the export has no end: it was cut")
     elif (tip["seq"], tip["hash"]) != (seq, prev):
@@ -136,12 +129,14 @@ def tied_keys(key, store, entries, sound):
     """The keys that `key` stands for: those it has signed announcements of, and so on; and a key before
     it where one of these has signed a checkpoint that covers the announcement."""
     links = []
-    for entry in entries:
-        said = payload(entry) if entry["kind"] == "audit.key-changed" else None
-        if isinstance(said, dict) and said.get("signature"):
+    for entry in (entry for entry in entries if entry["kind"] == "audit.key-changed"):
+        said = payload(entry)
+        try:
             message = framed(b"mm-audit-key-1", bytes.fromhex(store), bytes.fromhex(said["key"]))
             if signed_by(said["before"], message, said["signature"]):
                 links.append((entry["seq"], said["before"], said["key"]))
+        except (KeyError, TypeError, ValueError):
+            pass  # Signed by nobody: the key before was lost.
     keys, count = {key}, 0
     while len(keys) != count:
         count = len(keys)
@@ -166,7 +161,6 @@ def check_signed(what, line, hashes, store, keys):
         return f"entry {seq} is another than the {what} has seen"
     if keys and line["key"] not in keys:
         return f"the {what} on entry {seq} is signed by another key"
-    return None
 
 
 def main():
@@ -189,9 +183,9 @@ def main():
         if line["previous"] != before:
             fault(f"the checkpoint on entry {line['seq']} does not follow the one before")
         before = sha256(checkpoint_message(line))
-    given_up = {(payload(entry) or {}).get("checkpoint")
-                for entry in entries if entry["kind"] == "audit.anchor-given-up"
-                and (not keys or covered(entry["seq"], keys, sound))}
+    who = keys or {line["key"] for line in checkpoints[-1:]}
+    given_up = {digest for entry in entries if entry["kind"] == "audit.anchor-given-up"
+                and covered(entry["seq"], who, sound) for digest in payload(entry).get("checkpoints", [])}
     for line in read_anchors(options.anchor) if options.anchor else []:
         wrong = check_signed("anchor", line, hashes, store, keys)
         if wrong and sha256(checkpoint_message(line)) not in given_up:

@@ -190,10 +190,10 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
         daily_actions_max: Some(shared.settings().daily_actions_max),
         vault: shared.vault.clone(),
         disk_free_bytes: usage.disk_free_bytes,
-        anchored: Anchored {
-            configured: shared.settings().audit.anchor.is_any(),
-            line: mm_services::audit::last_anchored(shared).await.transpose(),
-        },
+        anchored: Anchored::of(
+            shared.settings().audit.anchor.is_any(),
+            mm_services::audit::anchored(shared).await,
+        ),
         daemon: Some(Daemon {
             pid: ops.info.pid,
             started: ops.info.started,

@@ -228,13 +228,14 @@ fn reader(
     }
 }
 
-/// What the file of anchors says last.
+/// What the file of anchors says.
 fn anchored(config: Option<&Loaded>) -> Anchored {
     let Some(settings) = config.map(|loaded| loaded.config.audit.settings().anchor) else {
         return Anchored::default();
     };
-    let line = settings.file.as_deref().and_then(|path| AnchorLines.last(path).transpose());
-    Anchored { configured: settings.is_any(), line }
+    let lines =
+        settings.file.as_deref().map(|path| AnchorLines.newest(path, mm_services::audit::NEWEST_BYTES));
+    Anchored::of(settings.is_any(), lines.unwrap_or(Ok(Vec::new())))
 }
 
 /// What the configuration adds to a judgement; without one, the stricter.

@@ -236,7 +236,7 @@ impl From<Verified> for VerifyView {
             keys: found.keys.iter().map(ToString::to_string).collect(),
             tied: found.tied.iter().map(ToString::to_string).collect(),
             notes: notes(&found),
-            given_up: found.given_up.iter().filter_map(|(_, said)| said.checkpoint.clone()).collect(),
+            given_up: found.given_up.iter().flat_map(|(_, said)| said.checkpoints.clone()).collect(),
             broken: broken.chain(doubts).collect(),
         }
     }

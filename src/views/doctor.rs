@@ -166,8 +166,7 @@ fn audit(reader: &Reader) -> CheckView {
 fn anchors(reader: &Reader) -> Vec<CheckView> {
     const NAME: &str = "anchors";
     let mut checks = Vec::new();
-    let line = reader.anchored.line.as_ref().and_then(|line| line.as_deref().ok());
-    let found = mm_services::audit::standing::look(&reader.store, line).map(|found| found.held);
+    let found = mm_services::audit::standing::look(&reader.store, &reader.anchored.lines, None);
     let held = match (&reader.daemon, found) {
         (Some(daemon), _) if daemon.held.is_some() => daemon.held.clone(),
         (_, Ok(held)) => held,
@@ -177,7 +176,7 @@ fn anchors(reader: &Reader) -> Vec<CheckView> {
         let todo = "`audit verify` shows more; find out who wrote to the store before you go on";
         checks.push(CheckView::fail(NAME, why, todo));
     }
-    if let Some(Err(why)) = &reader.anchored.line {
+    if let Some(why) = &reader.anchored.unread {
         let todo = "bring its disk back; until then a store that was put back would not be noticed";
         checks.push(CheckView::warn(NAME, why.clone(), todo));
     }

@@ -26,7 +26,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::alerts::{Alerts, Command};
-use crate::audit::{AnchorSettings, append, checkpoints, last_anchored};
+use crate::audit::{AnchorSettings, anchored, append, checkpoints};
 use crate::gateway::{Gateway, SystemAction, Walked};
 use crate::message::kinds;
 use crate::records::AnchorRow;
@@ -247,7 +247,7 @@ impl AnchorService {
     async fn tell(&self, place: &Place, row: &AnchorRow, newest: &Signed) -> Result<(), String> {
         match place {
             Place::File(path) => {
-                if row.told > 0 && last_anchored(&self.shared).await?.is_none() {
+                if row.told > 0 && anchored(&self.shared).await?.is_empty() {
                     let sentence = format!(
                         "the anchors that were written to {} are gone; if you did not put them away, somebody else did",
                         path.display()

@@ -8,31 +8,32 @@
 //! Without a key nothing is signed and everything else goes on; it is said, and tried again. A chain that
 //! is not what it should be holds every permit ([`Standing::held`]).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mm_core::audit::anchor::{ACCEPTED_KIND, GivenUp, Line};
+use mm_core::audit::anchor::Line;
 use mm_core::audit::checkpoint::{PublicKey, Signed, Signer};
-use mm_store::{AuditPage, Change, NewEntry};
+use mm_core::id::Space;
+use mm_store::AuditPage;
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use tokio::runtime::RuntimeFlavor;
 use tokio::task::JoinSet;
 
 use crate::message::kinds;
+use crate::records::AnchorRow;
 use crate::shared::{CALL_TIMEOUT, Shared};
 
+mod accepting;
 pub mod checkpoints;
 mod evidence;
 pub mod standing;
 mod verify;
 
 pub use evidence::{
-    AnchorCommand, AnchorFile, AnchorSettings, AuditSettings, Evidence, InMemory, SigningKeys, Standing,
-    Which,
+    AnchorCommand, AnchorFile, AnchorSettings, AuditSettings, Evidence, InMemory, NEWEST_BYTES, SigningKeys,
+    Standing, Which,
 };
 pub use verify::{Verified, verify, verify_by};
-
-use standing::Found;
 
 /// Some entries are read in no time; it may be restarting.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -132,10 +133,11 @@ pub struct AuditService(pub Shared);
 pub struct State {
     /// The key that signs; `None` while there is none that may be used.
     signer: Option<Signer>,
-    /// What the start found.
-    found: Found,
     /// The last checkpoint.
     last: Option<Signed>,
+    /// The anchor file that the chain was held against. Another one than is configured, or one that could not
+    /// be read, has yet to be looked at.
+    looked: Option<PathBuf>,
     /// The timer, which ends with this life of the service.
     timer: JoinSet<()>,
 }
@@ -145,10 +147,13 @@ impl Component for AuditService {
     type State = State;
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
-        let found = self.look_at_it().await?;
+        let looked = self.look_at_it().await?;
         let last = checkpoints::latest(&self.0.store)?;
-        let mut state = State { signer: None, found, last, timer: JoinSet::new() };
-        self.find_key(&mut state).await?;
+        let mut state = State { signer: None, last, looked, timer: JoinSet::new() };
+        // A key that is found may sign, or be announced: nothing is added to what is in doubt.
+        if self.0.evidence.standing.held().is_none() {
+            self.find_key(&mut state).await?;
+        }
         drop(me.cast(Msg::Look));
         Ok(state)
     }
@@ -160,6 +165,7 @@ impl Component for AuditService {
             }
             Msg::Look => {
                 again(me, state);
+                self.look_again(state).await?;
                 self.sign_if_due(state).await?;
             }
             Msg::Sign { reply } => drop(reply.send(self.sign(state).await?)),
@@ -171,7 +177,7 @@ impl Component for AuditService {
 
     fn status(&self, state: &State) -> Vec<(&'static str, String)> {
         let key = state.signer.as_ref().map_or("none".to_owned(), |signer| signer.public().to_string());
-        vec![("key", key), ("held", state.found.held.is_some().to_string())]
+        vec![("key", key), ("held", self.0.evidence.standing.held().is_some().to_string())]
     }
 }
 
@@ -185,21 +191,46 @@ fn again(me: &Handle<Msg>, state: &mut State) {
     });
 }
 
-/// The last line of the configured anchor file, if there is one.
+/// The newest lines of the configured anchor file; none if none is configured.
 ///
 /// # Errors
 /// One sentence that names the file.
-pub async fn last_anchored(shared: &Shared) -> Result<Option<String>, String> {
-    let Some(path) = shared.settings().audit.anchor.file.clone() else { return Ok(None) };
-    let file = shared.evidence.file.clone();
-    aside(move || file.last(&path)).await
+pub async fn anchored(shared: &Shared) -> Result<Vec<String>, String> {
+    match shared.settings().audit.anchor.file.clone() {
+        Some(path) => lines(shared, path, NEWEST_BYTES).await,
+        None => Ok(Vec::new()),
+    }
 }
 
-/// Appends a checkpoint to the file of anchors.
+async fn lines(shared: &Shared, path: PathBuf, bytes: u64) -> Result<Vec<String>, String> {
+    let file = shared.evidence.file.clone();
+    aside(move || file.newest(&path, bytes)).await
+}
+
+/// Appends the newest checkpoint to the file of anchors, unless what stands there speaks against the chain:
+/// behind a newer line that would hide it.
 ///
 /// # Errors
-/// One sentence that names the file.
+/// One sentence that names the file, or says what speaks against the chain; every permit is held then.
 pub(crate) async fn append(shared: &Shared, path: &Path, signed: &Signed) -> Result<(), String> {
+    let lines = lines(shared, path.to_owned(), NEWEST_BYTES).await?;
+    let against = standing::against(&shared.store, &lines, signed.checkpoint.seq);
+    if let Some(why) = against.map_err(|error| Fault::from(error).reason)? {
+        hold(shared, Some(standing::held(&why)));
+        return Err(why);
+    }
+    write(shared, path, signed).await
+}
+
+/// Holds every permit, or none.
+fn hold(shared: &Shared, why: Option<String>) {
+    if let Some(why) = &why {
+        tracing::error!(why, "no permit is made");
+    }
+    shared.evidence.standing.hold(why);
+}
+
+async fn write(shared: &Shared, path: &Path, signed: &Signed) -> Result<(), String> {
     let (file, path, line) = (shared.evidence.file.clone(), path.to_owned(), Line::from(signed).text());
     aside(move || file.append(&path, &line)).await
 }
@@ -241,20 +272,43 @@ pub async fn at_stop(shared: &Shared) {
 }
 
 impl AuditService {
-    /// Holds the chain against its last checkpoint and the last anchor, before anything is permitted.
-    async fn look_at_it(&self) -> Result<Found, Fault> {
-        let evidence = &self.0.evidence;
-        let anchored = last_anchored(&self.0).await;
-        if let Err(why) = &anchored {
-            // It may lie on a disk that is away: nothing is known then, and the anchor service tells of it.
-            tracing::warn!(why, "the audit trail cannot be held against its anchor");
+    /// Holds the chain against its last checkpoint and the newest anchors, before anything is permitted. Gives
+    /// the file that was looked at.
+    async fn look_at_it(&self) -> Result<Option<PathBuf>, Fault> {
+        let (lines, looked) = self.anchors().await?;
+        let keys = checkpoints::known(&*self.0.evidence.keys);
+        hold(&self.0, standing::look(&self.0.store, &lines, Some(&keys))?);
+        Ok(looked)
+    }
+
+    /// The newest anchors and their file; no file if it cannot be read, or holds nothing though something was
+    /// told to it: its disk may be away. The anchor service tells of that.
+    async fn anchors(&self) -> Result<(Vec<String>, Option<PathBuf>), Fault> {
+        let Some(path) = self.0.settings().audit.anchor.file.clone() else { return Ok((Vec::new(), None)) };
+        let row = self.0.store.get::<AnchorRow>(&Space::machine(), "file")?;
+        let why = match anchored(&self.0).await {
+            Ok(lines) if !lines.is_empty() || row.is_none_or(|row| row.value.told == 0) => {
+                return Ok((lines, Some(path)));
+            }
+            Ok(_) => "the anchors are not there".to_owned(),
+            Err(why) => why,
+        };
+        tracing::warn!(why, "the audit trail cannot be held against its anchors yet");
+        Ok((Vec::new(), None))
+    }
+
+    /// Looks at an anchor file that could not be read before, or was configured meanwhile.
+    async fn look_again(&self, state: &mut State) -> Result<(), Fault> {
+        if self.0.evidence.standing.held().is_some() || state.looked == self.0.settings().audit.anchor.file {
+            return Ok(());
         }
-        let found = standing::look(&self.0.store, anchored.ok().flatten().as_deref())?;
-        if let Some(why) = &found.held {
-            tracing::error!(why, "no permit is made");
+        let (lines, looked) = self.anchors().await?;
+        let vouched = checkpoints::latest(&self.0.store)?.map_or(0, |last| last.checkpoint.seq);
+        if let Some(why) = standing::against(&self.0.store, &lines, vouched)? {
+            hold(&self.0, Some(standing::held(&why)));
         }
-        evidence.standing.hold(found.held.clone());
-        Ok(found)
+        state.looked = looked;
+        Ok(())
     }
 
     async fn find_key(&self, state: &mut State) -> Result<(), Fault> {
@@ -279,8 +333,9 @@ impl AuditService {
 
     /// A chain that is in doubt is not signed: that would make good what nobody has looked at.
     async fn sign(&self, state: &mut State) -> Result<Result<Option<Signed>, String>, Fault> {
-        if let Some(why) = &state.found.held {
-            return Ok(Err(why.clone()));
+        self.look_again(state).await?;
+        if let Some(why) = self.0.evidence.standing.held() {
+            return Ok(Err(why));
         }
         if state.signer.is_none() {
             self.find_key(state).await?;
@@ -321,29 +376,33 @@ impl AuditService {
         reason: &str,
         by: &str,
     ) -> Result<Result<String, String>, Fault> {
-        let Some(held) = state.found.held.clone() else {
+        let (standing, file) = (&self.0.evidence.standing, self.0.settings().audit.anchor.file.clone());
+        let Some(held) = standing.held() else {
             return Ok(Err("nothing speaks against the audit trail; permits are made".to_owned()));
+        };
+        let lines = match file.clone() {
+            Some(path) => lines(&self.0, path, u64::MAX).await,
+            None => Ok(Vec::new()),
+        };
+        let lines = match lines {
+            Ok(lines) => lines,
+            Err(why) => return Ok(Err(why)),
         };
         if state.signer.is_none() {
             self.find_key(state).await?;
         }
-        let Some(signer) = &state.signer else {
-            return Ok(Err(self.0.evidence.standing.unsigned().unwrap_or_default()));
-        };
-        let checkpoint = state.found.anchor.as_ref().map(|signed| signed.checkpoint.digest().to_string());
-        let said = GivenUp { held: held.clone(), checkpoint, reason: reason.to_owned(), by: by.to_owned() };
-        let entry = NewEntry::new(self.0.now(), &self.0.machine(), ACCEPTED_KIND, &said)?;
-        self.0.store.commit(Change::new().audit(entry)).await?;
+        let Some(signer) = &state.signer else { return Ok(Err(standing.unsigned().unwrap_or_default())) };
+        let word = accepting::Word { held: &held, reason, by };
+        let change = accepting::give_up(&self.0.store, &lines, &word, self.0.now(), &self.0.machine())?;
+        self.0.store.commit(change).await?;
         let signed = checkpoints::make(&self.0, signer).await?;
-        if let (Some(path), Some(signed)) = (&self.0.settings().audit.anchor.file, &signed)
-            && let Err(why) = append(&self.0, path, signed).await
+        if let (Some(path), Some(signed)) = (&file, &signed)
+            && let Err(why) = write(&self.0, path, signed).await
         {
-            // The old line would hold the next start again.
             return Ok(Err(why));
         }
-        state.last = signed;
-        state.found = Found::default();
-        self.0.evidence.standing.hold(None);
+        (state.last, state.looked) = (signed, file);
+        hold(&self.0, None);
         Ok(Ok(held))
     }
 }

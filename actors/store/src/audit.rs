@@ -154,7 +154,15 @@ impl Store {
     /// # Errors
     /// [`ReadError`] if the database fails.
     pub fn audit_of_kind(&self, kind: &str) -> Result<Vec<AuditRow>, ReadError> {
-        let (mut found, mut from) = (Vec::new(), 1);
+        self.audit_of_kind_after(kind, 0)
+    }
+
+    /// The same after entry `after`; it reads the chain from there on.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the database fails.
+    pub fn audit_of_kind_after(&self, kind: &str, after: u64) -> Result<Vec<AuditRow>, ReadError> {
+        let (mut found, mut from) = (Vec::new(), after.saturating_add(1));
         loop {
             let page = self.audit_range(from, CHUNK)?;
             let rows = page.rows.len() + page.damaged.len();

@@ -20,8 +20,8 @@ pub const ACCEPTED_KIND: &str = "audit.anchor-given-up";
 pub struct GivenUp {
     /// What was wrong, in a sentence.
     pub held: String,
-    /// The digest of the anchored checkpoint that speaks against the chain, hex; none if it is something else.
-    pub checkpoint: Option<String>,
+    /// The digests of the checkpoints that speak against the chain, hex; none if it is something else.
+    pub checkpoints: Vec<String>,
     /// Why the owner goes on.
     pub reason: String,
     /// Who said so.

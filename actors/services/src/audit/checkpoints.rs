@@ -3,6 +3,8 @@
 //! A key that takes another's place is announced on the chain before it signs. While a change of keys is
 //! under way there are two files; a crash in between leaves either the old key, or the new one announced.
 
+use std::collections::BTreeSet;
+
 use mm_core::audit::Tip;
 use mm_core::audit::checkpoint::{Checkpoint, PublicKey, SEED_BYTES, Seed, Signed, Signer};
 use mm_core::audit::keys::{KEY_KIND, KeyChange};
@@ -12,7 +14,7 @@ use mm_core::moment::Moment;
 use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Span, Store};
 use mm_supervision::Fault;
 
-use super::evidence::{AuditSettings, Which};
+use super::evidence::{AuditSettings, SigningKeys, Which};
 use crate::records::CheckpointRow;
 use crate::shared::Shared;
 
@@ -99,6 +101,7 @@ pub(super) async fn signer(shared: &Shared) -> Result<Result<Signer, String>, Fa
         Err(why) => return Ok(Err(why)),
     };
     let last = latest(&shared.store)?.map(|signed| signed.key);
+    let beside = next.is_some();
     let settled = settle_next(shared, current, next)?;
     let (seed, why) = match settled {
         Err(why) => return Ok(Err(why)),
@@ -110,13 +113,24 @@ pub(super) async fn signer(shared: &Shared) -> Result<Result<Signer, String>, Fa
     };
     let signer = Signer::of(&seed);
     match last {
-        Some(last) if last != signer.public() => announce_lost(shared, &signer, last, why).await?,
+        Some(last) if last != signer.public() => {
+            announce_lost(shared, &signer, last, why).await?;
+            // At once: until it has signed, nothing tells the next start whose the last checkpoint is.
+            make(shared, &signer).await?;
+        }
         _ => {}
     }
-    Ok(Ok(signer))
+    let forgotten = if beside { keys.forget_next() } else { Ok(()) };
+    Ok(forgotten.map(|()| signer))
 }
 
-/// Ends a change of keys that a crash cut off: forward if the new key is announced, else back.
+/// The public halves of the keys that lie in their place; none where they must not be used.
+pub(super) fn known(keys: &dyn SigningKeys) -> BTreeSet<PublicKey> {
+    let seeds = [Which::Current, Which::Next].into_iter().filter_map(|which| keys.read(which).ok().flatten());
+    seeds.map(|seed| Signer::of(&seed).public()).collect()
+}
+
+/// The key that signs after a change of keys that a crash cut off: the new one if it is announced.
 fn settle_next(
     shared: &Shared,
     current: Option<Seed>,
@@ -124,15 +138,10 @@ fn settle_next(
 ) -> Result<Result<Option<Seed>, String>, Fault> {
     let Some(next) = next else { return Ok(Ok(current)) };
     let keys = &shared.evidence.keys;
-    let seed = if is_announced(&shared.store, Signer::of(&next).public())? {
-        if let Err(why) = keys.keep(Which::Current, &next) {
-            return Ok(Err(why));
-        }
-        Some(next)
-    } else {
-        current
-    };
-    Ok(keys.forget_next().map(|()| seed))
+    if !is_announced(&shared.store, Signer::of(&next).public())? {
+        return Ok(Ok(current));
+    }
+    Ok(keys.keep(Which::Current, &next).map(|()| Some(next)))
 }
 
 fn new_seed(shared: &Shared) -> Result<Seed, String> {
@@ -196,6 +205,8 @@ pub(super) async fn rotate(
     let signer = Signer::of(&seed);
     let change = KeyChange::signed(store_id(&shared.store)?, signer.public(), before, reason);
     announce(shared, &change).await?;
+    // Before it is the only one: what it has signed shows that the one before was this machine's.
+    make(shared, &signer).await?;
     let swapped = keys.keep(Which::Current, &seed).and_then(|()| keys.forget_next());
     Ok(swapped.map(|()| signer))
 }

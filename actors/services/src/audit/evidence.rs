@@ -12,6 +12,10 @@ use tokio::sync::Notify;
 
 use crate::alerts::Command;
 
+/// So much of the end of an anchor file is held against the chain by a start, and before every line that is
+/// added: some 400 lines. `audit verify` reads all of it.
+pub const NEWEST_BYTES: u64 = 256 << 10;
+
 /// The `[audit]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSettings {
@@ -92,11 +96,12 @@ pub trait AnchorFile: Send + Sync {
     /// # Errors
     /// One sentence that names the file.
     fn append(&self, path: &Path, line: &str) -> Result<(), String>;
-    /// The last line that ends as a line does; `None` if there is no file, or nothing in it.
+    /// The lines that end as lines do and lie in the last `bytes`, the oldest of them first; none if there is
+    /// no file, or nothing in it.
     ///
     /// # Errors
     /// One sentence that names the file.
-    fn last(&self, path: &Path) -> Result<Option<String>, String>;
+    fn newest(&self, path: &Path, bytes: u64) -> Result<Vec<String>, String>;
 }
 
 /// Starts the program that anchors are handed to.
@@ -203,6 +208,11 @@ impl InMemory {
         self.lock().handed.clone()
     }
 
+    /// Puts these lines in the place of a file's.
+    pub fn write(&self, path: &Path, lines: Vec<String>) {
+        self.lock().files.insert(path.to_owned(), lines);
+    }
+
     /// From now on file and program fail, with this sentence; or work again.
     pub fn fail(&self, why: Option<&str>) {
         self.lock().failing = why.map(str::to_owned);
@@ -254,8 +264,15 @@ impl AnchorFile for InMemory {
         Ok(())
     }
 
-    fn last(&self, path: &Path) -> Result<Option<String>, String> {
-        Ok(self.works()?.files.get(path).and_then(|lines| lines.last().cloned()))
+    fn newest(&self, path: &Path, bytes: u64) -> Result<Vec<String>, String> {
+        let lines = self.works()?.files.get(path).cloned().unwrap_or_default();
+        let mut left = bytes;
+        let fits = |line: &&String| {
+            left = left.saturating_sub(line.len() as u64 + 1);
+            left > 0
+        };
+        let from = lines.len() - lines.iter().rev().take_while(fits).count();
+        Ok(lines.into_iter().skip(from).collect())
     }
 }
 

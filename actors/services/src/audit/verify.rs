@@ -101,8 +101,10 @@ pub fn verify_by(store: &Store, key: Option<PublicKey>) -> Result<Verified, Read
     let signed: Vec<(Signed, Option<Digest>)> = signed.into_iter().zip(store.audit_hashes(&seqs)?).collect();
     let sound = found.sound(&signed);
     found.tied = key.map(|key| tied(key, id, &changes, &sound)).unwrap_or_default();
-    // An entry that nobody who counts has signed gives up nothing.
-    given_up.retain(|(seq, _, _)| key.is_none() || covered(*seq, &found.tied, &sound));
+    // An entry that nobody who counts has signed gives up nothing: by a known key, or by the last one.
+    let last = signed.last().map(|(signed, _)| signed.key);
+    let who = if key.is_some() { found.tied.clone() } else { last.into_iter().collect() };
+    given_up.retain(|(seq, _, _)| covered(*seq, &who, &sound));
     found.given_up = given_up.into_iter().map(|(_, at, said)| (at, said)).collect();
     found.check(signed, key.is_some());
     Ok(found)
