@@ -16,7 +16,7 @@ use mm_core::seams::SplitMix64;
 use mm_core::untrusted::Untrusted;
 use mm_sdk::{Act, Backend, Decided, Interrupt, async_trait};
 use mm_store::Store;
-use mm_supervision::Fault;
+use mm_supervision::{CallError, Fault};
 
 use super::hand::Hand;
 use crate::gateway::{Fence, Gateway, Origin, Proposal, Walked};
@@ -114,6 +114,11 @@ impl Backend for RunBackend {
     }
 }
 
+/// What a run is told that is over for the machine.
+const TAKEN_UP: &str = "another took it up, or it was given up";
+/// Where a service died, what depends on it is stopped within this time: each has ten seconds for it, from
+/// the last in the tree up, and the hosts are the last but one.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 /// An action leads to another at most so often.
 const CHAIN_MAX: usize = 8;
 
@@ -169,11 +174,21 @@ impl RunBackend {
             Ok(Ok(Walked::Done(answer))) => Ok(Act::Done(answer)),
             Ok(Ok(Walked::Refused(refusal))) => Ok(Act::Refused(refusal)),
             Ok(Ok(Walked::Pending(id))) => Ok(Act::Pending(id)),
-            Ok(Ok(Walked::Fenced)) => {
-                Err(Interrupt::Ended("another took it up, or it was given up".to_owned()))
+            Ok(Ok(Walked::Fenced)) => Err(Interrupt::Ended(TAKEN_UP.to_owned())),
+            Ok(Err(sentence)) => self.broken(sentence).await,
+            Err(error @ (CallError::Lost { .. } | CallError::NotRunning)) => {
+                self.broken(error.to_string()).await
             }
-            Ok(Err(sentence)) => Ok(Act::Refused(lost(sentence))),
-            Err(error) => Ok(Act::Refused(lost(error.to_string()))),
+            Err(error @ (CallError::Full | CallError::TimedOut)) => Ok(Act::Refused(lost(error.to_string()))),
+        }
+    }
+
+    /// A service died on the way. What depends on it is about to be stopped, this run's host among it, and
+    /// the run is taken up again then: that is waited for, so that it does not end over it before.
+    async fn broken(&self, sentence: String) -> Result<Act, Interrupt> {
+        match tokio::time::timeout(STOPPED_WITHIN, self.fence.closed()).await {
+            Ok(()) => Err(Interrupt::Ended(TAKEN_UP.to_owned())),
+            Err(_) => Ok(Act::Refused(lost(sentence))),
         }
     }
 
