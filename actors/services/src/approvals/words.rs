@@ -220,9 +220,11 @@ impl ApprovalsService {
             .put(space, &found.id, row)?
             .audit(NewEntry::new(now, space, &kind, &payload)?);
         let Some(end) = End::of(row, by, reason, now) else {
-            let reedited = [change.action.hash(), change.first_hash];
+            // What was asked about is marked; what an edit made of it is not yet, and it was looked who did that.
+            let edited = change.action.hash();
+            let unmarked = (edited != found.change.action.hash()).then_some(edited);
             let mark = Mark { action: row.action.clone(), state: Marked::Held, at: now, outcome: None };
-            let marked = marks::put(space, &change.strategy, &reedited, &mark)?;
+            let marked = marks::put(space, &change.strategy, unmarked.as_slice(), &mark)?;
             return Ok(written.and(marked).put(space, id, &change)?);
         };
         Ok(written.and(self.ended(space, found.record.clone(), change, end, now)?))
@@ -247,7 +249,8 @@ impl ApprovalsService {
         let record = ActionRecord { stage, checks, error, updated_at: now, ..record };
         let id = record.id.clone();
         let mark = Mark { action: id.clone(), state: end.mark, at: now, outcome: Some(end.outcome.clone()) };
-        let marked = marks::put(space, &change.strategy, &[change.action.hash(), change.first_hash], &mark)?;
+        let hashes = [change.action.hash(), change.first_hash];
+        let marked = marks::put_own(&self.shared.store, space, &change.strategy, &hashes, &mark)?;
         let telling = SettledTelling::Due;
         let standing = Standing::Settled { at: now, outcome: end.outcome, telling };
         let kind = format!("action.{}", stage.as_str());

@@ -8,12 +8,13 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::approval::State as At;
 use mm_core::error::TransportFault;
 use mm_core::id::{ActionId, Space};
+use mm_core::mark::{Mark, Marked};
 use mm_core::run::{RunRecord, Trigger};
 use mm_sdk::{Act, Report};
 use mm_services::approvals::{Undecided, Word};
 use mm_services::records::{ApprovalRow, ChangeRow};
 use mm_services::testing::{Bench, Machine, Said, Script, action, pack, url};
-use mm_store::Fault;
+use mm_store::{Change, Fault};
 
 const BY: &str = "operator (uid 1000)";
 
@@ -481,6 +482,57 @@ fn a_yes_waits_while_the_rules_cannot_be_read() {
         assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
         assert_eq!((machine.world.count(), inbox(machine).len()), (1, 1));
     });
+}
+
+/// While permits are held over the audit trail, the yes stays good too.
+#[test]
+fn a_yes_waits_while_the_trail_is_in_doubt() {
+    let (mut bench, notes) = asking(33);
+    bench.settings.audit.anchor.file = Some("/elsewhere/anchors".into());
+    let signed = async |machine: &Machine| {
+        machine.services.audit.sign().await.unwrap().unwrap().expect("a checkpoint");
+        machine.pass(Duration::from_secs(60)).await;
+    };
+    bench.live(signed);
+    let old = bench.memory.image();
+    bench.live(async |machine| {
+        machine.run("asker").await;
+        signed(machine).await;
+    });
+    bench.memory = old;
+    take(&notes);
+    bench.live(async |machine| {
+        assert!(machine.services.shared.held().is_some());
+        let (id, _) = waiting(machine);
+        say(machine, &id, Word::Approve).await.unwrap();
+        machine.pass(Duration::from_secs(1200)).await;
+        assert_eq!((machine.world.count(), inbox(machine)[0].1.item.state), (0, At::Approved));
+        machine.services.audit.accept("restored on purpose", BY).await.unwrap().unwrap();
+        assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+        assert_eq!((machine.world.count(), inbox(machine).len()), (1, 1));
+    });
+}
+
+/// What another action did with the very same change is not overwritten by one that did not get to it.
+#[test]
+fn a_change_that_another_made_meanwhile_is_refused_and_keeps_the_others_mark() {
+    for (nth, word) in [Word::Approve, Word::Reject].into_iter().enumerate() {
+        let (mut bench, notes) = asking(34 + nth as u64);
+        bench.live(async |machine| {
+            let (id, row) = waiting(machine);
+            let space = Space::default_owner();
+            let mark = format!("asker/{}", machine.rows::<ChangeRow>()[0].1.action.hash());
+            let own = machine.store.get::<Mark>(&space, &mark).unwrap().unwrap().value;
+            assert_eq!((&own.action, own.state), (&row.action, Marked::Held));
+            let other = Mark { action: ActionId::new("other.ask"), state: Marked::Ambiguous, ..own };
+            machine.store.commit(Change::new().put(&space, &mark, &other).unwrap()).await.unwrap();
+            say(machine, &id, word.clone()).await.unwrap();
+            let heard = heard(machine, &notes, 1).await;
+            assert!(heard[0].starts_with("settled refused"), "{heard:?}");
+            assert_eq!(machine.world.count(), 0);
+            assert_eq!(machine.store.get::<Mark>(&space, &mark).unwrap().unwrap().value, other, "{word:?}");
+        });
+    }
 }
 
 /// It waits no longer than the yes is good for.
