@@ -78,8 +78,9 @@ use mm_store::Stamp;
 use mm_supervision::Tree;
 use serde_json::Value;
 
+use crate::rules::ParsedRules;
+
 pub use answer::answer;
-pub(crate) use answer::parse_rules;
 pub use service::{AdminService, Msg};
 
 /// The header that carries `live` or `sandbox`.
@@ -94,6 +95,8 @@ pub struct Ops {
     info: Arc<Info>,
     /// The configuration as it is now: JSON and text.
     config: Arc<RwLock<(Value, String)>>,
+    /// The rules that questions are answered by.
+    rules: Arc<ParsedRules>,
 }
 
 impl Ops {
@@ -101,7 +104,7 @@ impl Ops {
     /// then it cannot be shown. At `socket` it listens; simulated, nobody does.
     pub fn new(services: Services, tree: Arc<OnceLock<Tree>>, socket: Option<PathBuf>, info: Info) -> Ops {
         let config = Arc::new(RwLock::new((info.config_json.clone(), info.config_text.clone())));
-        Ops { services, tree, socket, info: Arc::new(info), config }
+        Ops { services, tree, socket, info: Arc::new(info), config, rules: Arc::default() }
     }
 
     /// Shows another configuration from now on.

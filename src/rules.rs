@@ -15,6 +15,10 @@ use std::path::{Path, PathBuf};
 use mm_core::digest::Digest;
 use mm_services::RuleSource;
 
+mod parsed;
+
+pub use parsed::{Parsed, ParsedRules, parse};
+
 macro_rules! packs {
     ($($name:literal),* $(,)?) => {
         &[$((concat!($name, ".toml"), include_str!(concat!("../config/rules/", $name, ".toml")))),*]

@@ -32,11 +32,12 @@ use std::path::PathBuf;
 
 use mm_core::id::Space;
 use mm_core::moment::Moment;
-use mm_core::rule::RuleSet;
 use mm_sdk::About;
 use mm_services::accounts::Vault;
 use mm_services::strategies::Standing;
 use mm_store::Store;
+
+use crate::rules::Parsed;
 
 pub use question::{Problem, Question};
 pub use read::{known_routes, read};
@@ -52,7 +53,7 @@ pub struct Reader {
     /// In the order of their names.
     pub strategies: Vec<Strategy>,
     /// The rules, or one sentence why there are none.
-    pub rules: Result<RuleSet, String>,
+    pub rules: Parsed,
     /// Where the rules lie.
     pub rules_place: String,
     /// What the owner's configuration adds to a judgement.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use mm_core::id::{OpportunityId, Space};
 use mm_core::opportunity::Decision;
-use mm_core::rule::RuleSet;
 use mm_core::run::Trigger;
 use mm_services::books::Undecided;
 use mm_services::strategies::{NotSaid, NotStarted, Word};
@@ -181,7 +180,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             version: ops.info.version,
         },
         strategies,
-        rules: shared.rules.read().and_then(|files| parse_rules(&files)),
+        rules: ops.rules.of(shared.rules.as_ref()),
         rules_place: shared.rules.place(),
         judging: views::compliance::Judging {
             country: shared.settings().country.clone(),
@@ -206,17 +205,6 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             troubled: ops.tree.get().map(actor::troubled).unwrap_or_default(),
         }),
     }
-}
-
-/// The rules in these files, or every mistake in them in one sentence.
-///
-/// # Errors
-/// Every mistake.
-pub(crate) fn parse_rules(files: &[(String, String)]) -> Result<RuleSet, String> {
-    RuleSet::parse(files).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        lines.join("; ")
-    })
 }
 
 async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, Problem> {

@@ -106,6 +106,56 @@ async fn machine_with(socket: Option<PathBuf>, early: impl FnOnce(Arc<Ops>)) -> 
     (running, made.unwrap())
 }
 
+/// Rule files that may be changed.
+struct Changing(Mutex<Vec<(String, String)>>);
+
+impl mm_services::RuleSource for Changing {
+    fn stamp(&self) -> u64 {
+        1
+    }
+
+    fn read(&self) -> Result<Vec<(String, String)>, String> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn place(&self) -> String {
+        "rules".to_owned()
+    }
+}
+
+/// Parsing all packs takes longer than any answer, so it is done for a change and not for a question.
+#[test]
+fn rules_are_parsed_once_for_many_questions_and_again_for_each_change() {
+    let files = Changing(Mutex::new(FixedRules::built_in().0));
+    let rules = crate::rules::ParsedRules::default();
+    let mut parses = Vec::new();
+    let mut ask = || {
+        let parsed = rules.of(&files).unwrap();
+        if !parses.iter().any(|one| Arc::ptr_eq(one, &parsed)) {
+            parses.push(parsed.clone());
+        }
+        (parses.len(), parsed.platforms().count())
+    };
+    let (_, all) = ask();
+    assert!((0..100).all(|_| ask() == (1, all)));
+    // The stamp stays, the length of the text stays: the change is seen all the same.
+    let pack = files.0.lock().unwrap().iter().position(|(name, _)| name == "github.toml").unwrap();
+    files.0.lock().unwrap()[pack].1 = FixedRules::built_in().0[pack].1.replacen("2026", "2025", 1);
+    assert!((0..10).all(|_| ask() == (2, all)));
+    files.0.lock().unwrap().remove(pack);
+    assert!((0..10).all(|_| ask() == (3, all - 1)));
+    files.0.lock().unwrap()[0].1 = "[pack".to_owned();
+    assert!((0..2).all(|_| rules.of(&files).unwrap_err().contains("toml")));
+}
+
+#[tokio::test]
+async fn two_questions_are_answered_by_the_same_parsed_rules() {
+    let (running, ops) = machine(None).await;
+    let rules = async || answer::reader(&ops).await.rules.unwrap();
+    assert!(Arc::ptr_eq(&rules().await, &rules().await));
+    running.stop(Duration::from_secs(5)).await;
+}
+
 async fn get(ops: &Ops, target: &str) -> (u16, Value) {
     answer(ops, "GET", target, &Value::Null).await
 }

@@ -217,7 +217,7 @@ fn reader(
             version: VERSION,
         },
         strategies: strategies.collect(),
-        rules: rule_files(&rules_dir).and_then(|files| crate::admin::parse_rules(&files)),
+        rules: rule_files(&rules_dir).and_then(|files| crate::rules::parse(&files)),
         rules_place: rules_dir.display().to_string(),
         judging: judging(config),
         daily_actions_max: config.map(|loaded| loaded.config.limits.max_daily_actions),

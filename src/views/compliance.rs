@@ -155,7 +155,10 @@ fn decisions(reader: &Reader) -> Result<Vec<(String, DecisionRow)>, Problem> {
 
 /// The rules, or why there are none.
 fn rules_of(reader: &Reader) -> Result<&mm_core::rule::RuleSet, Problem> {
-    reader.rules.as_ref().map_err(|why| Problem::Failed(format!("the rules could not be read: {why}")))
+    match &reader.rules {
+        Ok(rules) => Ok(rules),
+        Err(why) => Err(Problem::Failed(format!("the rules could not be read: {why}"))),
+    }
 }
 
 #[cfg(test)]

@@ -157,7 +157,10 @@ pub(super) fn list(reader: &Reader) -> Result<Vec<LimitView>, Problem> {
 }
 
 fn rules(reader: &Reader) -> Result<&mm_core::rule::RuleSet, Problem> {
-    reader.rules.as_ref().map_err(|why| Problem::Failed(format!("the rules could not be read: {why}")))
+    match &reader.rules {
+        Ok(rules) => Ok(rules),
+        Err(why) => Err(Problem::Failed(format!("the rules could not be read: {why}"))),
+    }
 }
 
 fn own(reader: &Reader) -> Option<Result<LimitView, Problem>> {

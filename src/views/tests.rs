@@ -265,7 +265,7 @@ pub(crate) fn reader() -> Reader {
         space: Space::default_owner(),
         place: Place { data_dir: "/data".into(), socket: Some("/data/admin.sock".into()), version: "0.0.0" },
         strategies: strategies.collect(),
-        rules: Ok(RuleSet::parse(&FixedRules::built_in().read().unwrap()).unwrap()),
+        rules: crate::rules::parse(&FixedRules::built_in().read().unwrap()),
         rules_place: "/data/rules".to_owned(),
         vault: mm_services::accounts::Vault::new(std::sync::Arc::new(
             mm_services::accounts::MemoryKeys::default(),
