@@ -134,7 +134,13 @@ struct Period {
 
 impl Period {
     fn of(question: &Question) -> Result<Self, Problem> {
-        Ok(Self { from: question.value("from")?, to: question.value("to")? })
+        let period = Self { from: question.value("from")?, to: question.value("to")? };
+        match (period.from, period.to) {
+            (Some(from), Some(to)) if from > to => {
+                Err(Problem::Bad("the period ends before it begins; `from` is the earlier time".to_owned()))
+            }
+            _ => Ok(period),
+        }
     }
 
     fn holds(&self, at: Moment) -> bool {

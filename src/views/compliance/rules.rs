@@ -4,6 +4,7 @@ use mm_core::rule::{Lint, Rule};
 use serde::{Deserialize, Serialize};
 
 use super::rules_of;
+use crate::views::limit::known;
 use crate::views::{Problem, Question, Reader};
 
 /// One rule.
@@ -63,10 +64,10 @@ pub(super) fn view(reader: &Reader, rule: &Rule) -> RuleView {
 /// `platform` names one.
 pub fn list(reader: &Reader, question: &Question) -> Result<Vec<RuleView>, Problem> {
     question.only(&["platform"])?;
-    let wanted = question.text("platform");
-    let own =
-        |rule: &&Rule| wanted.is_none_or(|name| rule.platform.as_ref().is_some_and(|p| p.as_str() == name));
-    Ok(rules_of(reader)?.rules().filter(own).map(|rule| view(reader, rule)).collect())
+    match question.text("platform") {
+        Some(name) => Ok(known(reader, name)?.rules.iter().map(|rule| view(reader, rule)).collect()),
+        None => Ok(rules_of(reader)?.rules().map(|rule| view(reader, rule)).collect()),
+    }
 }
 
 pub fn lint(reader: &Reader) -> Result<Vec<NoteView>, Problem> {
