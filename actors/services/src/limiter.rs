@@ -291,7 +291,8 @@ impl Component for LimiterService {
 
     async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
         self.forget_what_was_told();
-        Ok(State::default())
+        let rows = Rows::since(self.shared.clock.mono());
+        Ok(State { rows, ..State::default() })
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {

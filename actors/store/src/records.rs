@@ -62,7 +62,18 @@ impl Record for Breaker {
 
 /// Cool-downs. Row id: the platform, or `PLATFORM/ACCOUNT`.
 impl Record for CoolDown {
-    const KIND: Kind = Kind::new("cool-down", 113, 1);
+    const KIND: Kind = Kind::new("cool-down", 113, 2);
+
+    /// Version 1 had no field `wall`.
+    fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, Unreadable> {
+        match version {
+            1 => {
+                let (until, seen, strikes) = codec::decode(bytes).map_err(Unreadable::Codec)?;
+                Ok(Self::of_version_1(until, seen, strikes))
+            }
+            version => Err(Unreadable::Old { version }),
+        }
+    }
 }
 
 /// What became of changes, so that none is made twice. Row id: `STRATEGY/HASH` with the hash of the

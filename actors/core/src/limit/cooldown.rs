@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::moved;
 use crate::moment::Moment;
 
 /// The least time away after a "too fast" that names no time (GitHub's secondary limits ask for
@@ -25,9 +26,44 @@ pub struct CoolDown {
     until: Option<Moment>,
     seen: Moment,
     strikes: u32,
+    /// What a trusted wall clock showed when it was stored; `None` if none was trusted.
+    wall: Option<Moment>,
 }
 
 impl CoolDown {
+    /// A state of the first version of the schema, which did not say whether its clock was trusted.
+    pub fn of_version_1(until: Option<Moment>, seen: Moment, strikes: u32) -> Self {
+        Self { until, seen, strikes, wall: None }
+    }
+
+    /// To be called before it is stored, with what a trusted wall clock shows at `now`.
+    pub fn stored_at(&mut self, now: Moment, wall: Option<Moment>) {
+        self.advance(now);
+        self.wall = wall;
+    }
+
+    /// What a trusted wall clock showed when it was stored.
+    pub fn wall(&self) -> Option<Moment> {
+        self.wall
+    }
+
+    /// Takes up what another life stored, when `passed` has certainly passed since then and it is now `now`:
+    /// the rest is waited still, however the two lives' clocks differ.
+    pub fn take_up(&mut self, now: Moment, passed: Duration) {
+        let then = self.seen.plus(passed);
+        self.until = self.until.map(|until| moved(until, then, now)).filter(|until| *until > now);
+        self.seen = now;
+    }
+
+    /// As was found out later, `passed` more had passed when it was as `taken_up`. What was earned since
+    /// stands.
+    pub fn had_passed(&mut self, taken_up: &Self, passed: Duration) {
+        if self.until == taken_up.until {
+            let until = self.until.map(|until| until.minus(passed));
+            self.until = until.filter(|until| *until > self.seen);
+        }
+    }
+
     /// Whether so many in a row said "too fast" without a time that it is given up.
     pub fn is_given_up(&self) -> bool {
         self.strikes >= GIVE_UP_AFTER
@@ -143,6 +179,31 @@ mod tests {
         assert!(!cool.says_what(&CoolDown::default()));
         assert_eq!(cool.until(at(90)), Some(at(91)));
         assert_eq!(cool.on_limited(None, at(100)).since(at(100)).as_secs(), 60, "the first strike");
+    }
+
+    #[test]
+    fn another_life_waits_for_what_was_left_but_for_what_has_certainly_passed() {
+        let (hour, day) = (Duration::from_secs(3_600), Duration::from_secs(86_400));
+        let mut stored = CoolDown::default();
+        stored.on_limited(Some(hour), at(0));
+        stored.stored_at(at(600), Some(at(600)));
+        // Whatever the other life's clock shows.
+        for shows in [0, 600, 90_000] {
+            let mut taken = stored;
+            taken.take_up(at(shows), Duration::ZERO);
+            assert_eq!(taken.until(at(shows)), Some(at(shows + 3_000)));
+            taken.take_up(at(shows), Duration::from_secs(1_000));
+            assert_eq!(taken.until(at(shows)), Some(at(shows + 2_000)));
+            // Found out later.
+            let (mut late, mut earned) = (taken, taken);
+            late.had_passed(&taken, Duration::from_secs(500));
+            assert_eq!(late.until(at(shows)), Some(at(shows + 1_500)));
+            late.had_passed(&late.clone(), day);
+            assert_eq!(late.until(at(shows)), None);
+            earned.on_limited(Some(hour), at(shows));
+            earned.had_passed(&taken, day);
+            assert_eq!(earned.until(at(shows)), Some(at(shows + 3_600)), "what was earned since stands");
+        }
     }
 
     /// What a good answer changes is nothing, unless there is something to forgive or to let go of.

@@ -1,12 +1,11 @@
 //! What the limiter holds in memory of its rows, and how it takes up what another life stored.
 //!
-//! A quota is taken up as if no time had passed since it was stored, but for what has *certainly* passed by
-//! trusted readings of the wall clock before and after. Is the clock trusted only later, what had passed is
-//! made good then, for what was spent before this life and not for what was spent in it. A cool-down is
-//! taken at the wall clock's word: while nothing may be sent no server can say whether that is right.
+//! A quota or a cool-down is taken up as if no time had passed since it was stored, but for what has
+//! *certainly* passed: in this life, and by trusted readings of the wall clock before and after. Is the
+//! clock trusted only later, what had passed is made good then, for what was spent and earned before this
+//! life and not for what was in it.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use mm_core::id::{PlatformId, Space};
@@ -27,27 +26,38 @@ pub(super) type RowKey = (Space, String);
 /// The rows that were looked at in this life.
 #[derive(Default)]
 pub(super) struct Rows {
+    /// The monotonic clock when this life began: what it finds was stored before.
+    began: Duration,
     pub(super) quotas: BTreeMap<RowKey, QuotaState>,
     pub(super) cool_downs: BTreeMap<RowKey, CoolDown>,
     pub(super) last: BTreeMap<PlatformId, LastAct>,
     /// What was taken up before the clock was trusted.
-    owed: Vec<Owed>,
+    owed: Vec<Owed<QuotaState>>,
+    owed_cool_downs: Vec<Owed<CoolDown>>,
     /// Whether the clock was trusted in this life.
     settled: bool,
 }
 
-/// A quota whose time since it was stored is not counted yet.
-struct Owed {
+/// What is held whose time since it was stored is not counted yet.
+struct Owed<T> {
     key: RowKey,
     /// As it was taken up.
-    taken_up: QuotaState,
+    taken_up: T,
     /// The trusted wall clock when it was stored.
     stored: Moment,
-    /// The monotonic clock when it was taken up.
-    mono: Duration,
 }
 
 impl Rows {
+    /// None yet, in a life that begins now by the monotonic clock.
+    pub(super) fn since(began: Duration) -> Self {
+        Self { began, ..Self::default() }
+    }
+
+    /// What has certainly passed since something was stored before this life.
+    fn passed(&self, stored: Option<Moment>, now: Reading) -> Duration {
+        certainly_passed(stored, now.trusted).max(now.mono.saturating_sub(self.began))
+    }
+
     /// Loads all that a charge is decided by; names the row that is damaged, if one is.
     pub(super) fn load(
         &mut self,
@@ -60,7 +70,7 @@ impl Rows {
                 return Ok(Some(damaged));
             }
         }
-        if let Some(damaged) = self.load_cool_down(store, cool_down_key(charge))? {
+        if let Some(damaged) = self.load_cool_down(store, cool_down_key(charge), now)? {
             return Ok(Some(damaged));
         }
         if !self.last.contains_key(&charge.platform) {
@@ -83,30 +93,41 @@ impl Rows {
         now: Reading,
     ) -> Result<Option<String>, Fault> {
         let key = key(quota);
-        let Entry::Vacant(empty) = self.quotas.entry(key.clone()) else { return Ok(None) };
+        if self.quotas.contains_key(&key) {
+            return Ok(None);
+        }
         let row = match store.get::<QuotaState>(&quota.space, &quota.key) {
             Ok(row) => row,
             Err(error) => return damage::of_one_row(error).map(Some),
         };
         let Some(mut held) = row.map(|row| row.value) else {
-            empty.insert(QuotaState::default());
+            self.quotas.insert(key, QuotaState::default());
             return Ok(None);
         };
-        held.take_up(now.quota, certainly_passed(held.wall(), now.trusted));
+        let passed = self.passed(held.wall(), now);
+        held.take_up(now.quota, passed);
         if let (None, Some(stored)) = (now.trusted, held.wall()) {
-            self.owed.push(Owed { key, taken_up: held.clone(), stored, mono: now.mono });
+            self.owed.push(Owed { key: key.clone(), taken_up: held.clone(), stored });
         }
-        empty.insert(held);
+        self.quotas.insert(key, held);
         Ok(None)
     }
 
-    fn load_cool_down(&mut self, store: &Store, key: RowKey) -> Result<Option<String>, Fault> {
-        let Entry::Vacant(empty) = self.cool_downs.entry(key.clone()) else { return Ok(None) };
+    fn load_cool_down(&mut self, store: &Store, key: RowKey, now: Reading) -> Result<Option<String>, Fault> {
+        if self.cool_downs.contains_key(&key) {
+            return Ok(None);
+        }
         let row = match store.get::<CoolDown>(&key.0, &key.1) {
             Ok(row) => row,
             Err(error) => return damage::of_one_row(error).map(Some),
         };
-        empty.insert(row.map(|row| row.value).unwrap_or_default());
+        let mut held = row.map(|row| row.value).unwrap_or_default();
+        let passed = self.passed(held.wall(), now);
+        held.take_up(now.quota, passed);
+        if let (None, Some(stored)) = (now.trusted, held.wall()) {
+            self.owed_cool_downs.push(Owed { key: key.clone(), taken_up: held, stored });
+        }
+        self.cool_downs.insert(key, held);
         Ok(None)
     }
 
@@ -118,17 +139,29 @@ impl Rows {
             return Ok(None);
         }
         self.settled = true;
+        // What has passed in this life counts already.
+        let lived = now.mono.saturating_sub(self.began);
+        let before = |stored| certainly_passed(Some(stored), now.trusted).saturating_sub(lived);
         for owed in self.owed.drain(..) {
-            let since = now.mono.saturating_sub(owed.mono);
-            let passed = certainly_passed(Some(owed.stored), now.trusted).saturating_sub(since);
             if let Some(held) = self.quotas.get_mut(&owed.key) {
-                held.had_passed(&owed.taken_up, passed);
+                held.had_passed(&owed.taken_up, before(owed.stored));
+            }
+        }
+        for owed in self.owed_cool_downs.drain(..) {
+            if let Some(held) = self.cool_downs.get_mut(&owed.key) {
+                held.had_passed(&owed.taken_up, before(owed.stored));
             }
         }
         let mut change = Change::new();
         for ((space, id), held) in self.quotas.iter_mut().filter(|(_, held)| !held.is_blank()) {
             held.stored_at(now.quota, now.trusted);
             change = change.put(space, id, held)?;
+        }
+        for ((space, id), held) in &mut self.cool_downs {
+            if held.until(now.quota).is_some() {
+                held.stored_at(now.quota, now.trusted);
+                change = change.put(space, id, held)?;
+            }
         }
         Ok((!change.is_empty()).then_some(change))
     }

@@ -76,6 +76,7 @@ impl LimiterService {
             held.on_success(now.quota);
         }
         if !held.says_what(&before) {
+            held.stored_at(now.quota, now.trusted);
             change = change.put(&space, &id, &held)?;
             self.tell_of_cool_down(state, &charge.platform, &held, now);
         }

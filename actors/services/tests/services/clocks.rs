@@ -144,10 +144,12 @@ fn good_answers_write_no_cool_down_and_forgive_the_strikes() {
         bench.world.answer(|_| Said::status(429, ""));
         bench.live(async |machine| {
             machine.run("reader").await;
-            machine.pass(Duration::from_secs(61)).await;
         });
         bench.world.answer(|_| Said::status(200, ""));
-        bench.live(async |machine| assert!(ok(machine).await && ok(machine).await && ok(machine).await));
+        bench.live(async |machine| {
+            machine.pass(Duration::from_secs(61)).await;
+            assert!(ok(machine).await && ok(machine).await && ok(machine).await);
+        });
         let (_, cool_down) = cool_down(&bench).unwrap();
         assert!(cool_down.says_what(&CoolDown::default()), "{cool_down:?}");
     }
@@ -158,8 +160,12 @@ fn good_answers_write_no_cool_down_and_forgive_the_strikes() {
 
 /// An answer that bears the world's own time, which may be another than ours.
 fn dated(machine_at: Moment, off_s: i64) -> Said {
+    dated_as(200, machine_at, off_s)
+}
+
+fn dated_as(status: u16, machine_at: Moment, off_s: i64) -> Said {
     let at = Moment::from_unix_ms(machine_at.unix_ms() + off_s * 1000).to_utc().unwrap();
-    Said::status(200, "").header("date", &at.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    Said::status(status, "").header("date", &at.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 fn poster(seed: u64) -> Bench {
@@ -264,4 +270,43 @@ fn a_restart_refills_nothing_until_a_server_agrees_with_the_clock() {
 fn date(at: Moment) -> (String, String) {
     let text = at.to_utc().unwrap().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     ("date".to_owned(), text)
+}
+
+/// While nothing may be sent nobody can say whether the clock was set or the time has passed.
+#[test]
+fn a_clock_set_forward_between_two_lives_ends_no_cool_down() {
+    for step in [DAY_MS, 40 * DAY_MS, -DAY_MS] {
+        let mut bench = bench(13, &pack(1000, "1d"));
+        bench.world.answer(|_| Said::status(429, "").header("retry-after", "3600"));
+        bench.live(async |machine| {
+            machine.run("reader").await;
+            machine.world.jump(step);
+        });
+        bench.world.answer(|_| Said::status(200, ""));
+        // A second restart does not end it either.
+        for passes in [1_800, 3_601] {
+            bench.live(async |machine| {
+                let run = machine.run("reader").await;
+                assert!(run.errors[0].contains("asked to be left alone"), "{step}: {:?}", run.errors);
+                machine.pass(Duration::from_secs(passes)).await;
+                assert_eq!(ok(machine).await, passes > 3_600, "{step}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_cool_down_that_is_certainly_over_ends_when_a_server_agrees_with_the_clock() {
+    let mut bench = bench(14, &pack(1000, "1d"));
+    bench.world.answer(|request| dated_as(429, request.at, 0).header("retry-after", "3600"));
+    bench.live(async |machine| {
+        machine.run("reader").await;
+        machine.world.jump(DAY_MS);
+    });
+    bench.world.answer(|_| Said::status(200, ""));
+    bench.live(async |machine| {
+        assert!(!ok(machine).await, "not on the clock's word");
+        machine.services.shared.trust.heard("elsewhere.example.com", &[date(machine.now())]);
+        assert!(ok(machine).await, "now it is");
+    });
 }
