@@ -20,6 +20,8 @@ mod clocks;
 mod crash;
 #[path = "services/crashes.rs"]
 mod crashes;
+#[path = "services/credentials.rs"]
+mod credentials;
 #[path = "services/damage.rs"]
 mod damage;
 #[path = "services/decisions.rs"]
