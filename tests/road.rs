@@ -211,6 +211,87 @@ fn an_attempt_is_asked_approved_sent_once_and_confirmed() {
     assert_eq!(daemon.stop(), 0);
 }
 
+/// Whoever looks sees exactly what would be sent, why he is asked and until when; what is said of it is
+/// kept with who and when; and a word that makes no sense is refused in a sentence and changes nothing.
+#[test]
+fn the_inbox_shows_everything_and_keeps_what_was_said() {
+    let (scene, daemon, asked) = Scene::asked();
+    let (id, action) = (text(&asked, "id"), text(&asked, "action"));
+    let request = &asked["request"];
+    let page = scene.say(&format!("show {id}")).out;
+    let rule = asked["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "github/comment").unwrap();
+    for part in [
+        text(request, "method"),
+        text(request, "url"),
+        "/attempt #",
+        &text(request, "hash")[..8],
+        text(rule, "reason"),
+        text(rule, "clause"),
+        text(rule, "source"),
+        "Why you are asked:",
+        "ends",
+        &text(&asked, "ends_at")[..10],
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Every header that would be sent, the credential as its slot.
+    for header in request["headers"].as_array().unwrap() {
+        assert!(page.contains(&format!("{}: ", header[0].as_str().unwrap())), "{header}: {page}");
+    }
+    assert!(!page.contains("CANARY"));
+    let listed = scene.say("list").out;
+    assert!(listed.contains("waiting") && listed.contains(&id[..12]), "{listed}");
+    // An act that is only judged is not sent, and asks nobody.
+    let before = scene.github.sandbox.received().len();
+    scene.home.write("text.md", "/attempt #7");
+    let checked = scene.home.run(&format!(
+        "compliance check --platform github --action comment --method POST --account main \
+         --fact repository-policy=allow --text text.md --url {}",
+        text(request, "url")
+    ));
+    assert!(
+        checked.code == 1 && checked.out.contains("github/algora-attempt"),
+        "{}{}",
+        checked.out,
+        checked.err
+    );
+    assert_eq!((scene.github.sandbox.received().len(), scene.inbox().len()), (before, 1));
+
+    for (line, sentence) in [
+        ("show nothing".to_owned(), "there is no approval `nothing`; `approvals list` shows the ids"),
+        ("approve nothing".to_owned(), "there is no approval `nothing`; `approvals list` shows the ids"),
+        (format!("approve {id}"), "has a blank to fill in"),
+        (format!("done {id}"), "is not decided: "),
+        (format!("edit {id} --body none.json"), "none.json"),
+        (format!("edit {id}"), "name the new body with --body FILE"),
+    ] {
+        let said = scene.say(&line);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{line}: {}", said.err);
+        assert!(said.err.contains(sentence), "{line}: {}", said.err);
+    }
+    assert_eq!(scene.say(&format!("reject {id}")).code, 2, "a no has a reason");
+    let still = scene.approval(id);
+    assert_eq!((&still["state"], &still["said"]), (&json!("waiting"), &json!([])));
+    assert_eq!(scene.github.posts(), []);
+
+    scene.plan(&asked);
+    assert_eq!(scene.say(&format!("edit {id} --body plan.json --reason my-plan")).code, 0);
+    daemon.until("sends it", || scene.stage(action) == "confirmed");
+    let after = scene.approval(id);
+    assert_ne!(after["request"]["hash"], request["hash"], "another body is another hash");
+    let said = after["said"].as_array().unwrap();
+    assert!(said.iter().all(|said| !text(said, "by").is_empty() && !text(said, "at").is_empty()), "{after}");
+    assert!(said.iter().any(|said| said["state"] == "approved" && said["reason"] == "my-plan"), "{after}");
+    let page = scene.say(&format!("show {id}")).out;
+    assert!(page.contains("What was said:") && page.contains(": my-plan"), "{page}");
+    for line in [format!("approve {id}"), format!("reject {id} --reason late")] {
+        let late = scene.say(&line);
+        assert!(late.code == 1 && late.err.contains("is not decided: "), "{line}: {}", late.err);
+    }
+    assert_eq!((scene.github.posts().len(), scene.inbox().len()), (1, 0));
+    assert_eq!(daemon.stop(), 0);
+}
+
 #[test]
 fn killed_between_sending_and_recording_it_is_found_again_and_not_sent_twice() {
     let (scene, daemon, asked) = Scene::asked();

@@ -1,5 +1,7 @@
 //! What people read: every help text, and every page of the fixture of [`crate::views`].
 
+mod inbox;
+
 use clap::CommandFactory as _;
 use expect_test::{expect, expect_file};
 use serde::de::DeserializeOwned;
