@@ -46,6 +46,22 @@
 //! }
 //! ```
 //!
+//! ```
+//! // And this is what may be done with one: it is handed on, once.
+//! fn hand_on(permit: mm_permit::Permit, cleared: mm_permit::Cleared) {
+//!     fn send(_: mm_permit::Permit, _: mm_permit::Cleared) {}
+//!     send(permit, cleared);
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn send_twice(permit: mm_permit::Permit) {
+//!     fn send(_: mm_permit::Permit) {}
+//!     send(permit);
+//!     send(permit);
+//! }
+//! ```
+//!
 //! ```compile_fail
 //! fn mint_by_hand(permit: mm_permit::Permit) -> mm_permit::Permit {
 //!     mm_permit::Permit { used: false, ..permit }

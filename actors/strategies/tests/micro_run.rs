@@ -190,6 +190,30 @@ async fn an_accepted_bounty_is_claimed_once_with_a_blank_for_the_plan() {
 }
 
 /// Somebody saw that it is there, or its owner wrote it himself: no answer of GitHub's is known.
+/// What a policy leaves open is its owner's to find out, and he is told what to look for.
+#[tokio::test]
+async fn an_unclear_policy_goes_to_the_owner_quoted_and_with_a_checklist() {
+    let mut world = World::new();
+    world.put(Issue::new(7).by_bot("$500"));
+    world.file(
+        "CONTRIBUTING.md",
+        "# Hello\n\nOur rules on AI contributions: see our web site.\n",
+    );
+    let (_, drafts) = world.run().await;
+    world.bench.decide(accepted(&drafts.opportunities[0]));
+    world.run().await;
+    let asked = world.bench.asked();
+    let comment = asked.iter().find(|action| action.kind.as_str() == "comment").expect("it is proposed");
+    assert_eq!(comment.facts["repository-policy"], "unclear");
+    let notes = &comment.notes;
+    assert!(notes[0].starts_with("repository policy: unclear"), "{notes:?}");
+    for part in
+        ["CONTRIBUTING.md:3: “Our rules on AI contributions: see our web site.”", "check: "]
+    {
+        assert!(notes.iter().any(|note| note.contains(part)), "{part}: {notes:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_comment_that_is_known_to_be_there_is_told_as_made() {
     let (mut world, waits) = claimed().await;
