@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use mm_core::audit::anchor::Line;
-use mm_core::audit::checkpoint::{Seed, Signer};
+use mm_core::audit::anchor::{ACCEPTED_KIND, GivenUp, Line};
+use mm_core::audit::checkpoint::{PublicKey, Seed, Signer};
+use mm_core::audit::keys::{KEY_KIND, KeyChange};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_services::audit::checkpoints;
@@ -18,16 +19,27 @@ use money_machine::seams::SystemEntropy;
 /// Entries of every store here; the last checkpoint is on `SIGNED`.
 const ENTRIES: u64 = 12;
 const SIGNED: u64 = 10;
+/// The second verifier.
+const SECOND: &str = "tests/verify_audit.py";
 
 struct Trail {
     dir: tempfile::TempDir,
     signer: Signer,
+    /// The public half of the owner's, noted elsewhere.
+    noted: PublicKey,
 }
 
 impl Trail {
+    /// An empty one.
+    fn empty() -> Trail {
+        let signer = Signer::of(&Seed::new([7; 32]));
+        let noted = signer.public();
+        Trail { dir: tempfile::tempdir().unwrap(), signer, noted }
+    }
+
     /// A whole trail: two checkpoints, both anchored, some entries after them, and an erased payload.
     fn new() -> Trail {
-        let trail = Trail { dir: tempfile::tempdir().unwrap(), signer: Signer::of(&Seed::new([7; 32])) };
+        let trail = Trail::empty();
         let store = trail.store();
         trail.append(&store, 1..=5);
         trail.sign(&store);
@@ -51,10 +63,46 @@ impl Trail {
     fn append(&self, store: &Store, seqs: std::ops::RangeInclusive<u64>) {
         for n in seqs {
             let payload = serde_json::json!({ "n": n, "text": "ä \" \\ \u{1f600}" });
-            let at = Moment::from_unix_ms(n as i64);
-            let entry = NewEntry::new(at, &Space::default_owner(), "test.happened", &payload).unwrap();
-            store.commit_blocking(Change::new().audit(entry)).unwrap();
+            self.put(store, "test.happened", &payload);
         }
+    }
+
+    fn put(&self, store: &Store, kind: &str, payload: &impl serde::Serialize) {
+        let at = Moment::from_unix_ms(11);
+        let entry = NewEntry::new(at, &Space::default_owner(), kind, payload).unwrap();
+        store.commit_blocking(Change::new().audit(entry)).unwrap();
+    }
+
+    /// From here on somebody else signs.
+    fn is_taken_over(&mut self) {
+        self.signer = Signer::of(&Seed::new([8; 32]));
+    }
+
+    /// Puts on the chain that the newest anchor is given up.
+    fn give_up_the_newest_anchor(&self, store: &Store) {
+        let anchors = std::fs::read_to_string(self.anchors()).unwrap();
+        let newest = anchors.lines().last().and_then(Line::parse).and_then(|line| line.signed()).unwrap();
+        let checkpoints = vec![newest.checkpoint.digest().to_string()];
+        let said = GivenUp { held: "it".into(), checkpoints, reason: "so".into(), by: "operator".into() };
+        self.put(store, ACCEPTED_KIND, &said);
+    }
+
+    /// A trail whose store was put back behind its newest anchor.
+    fn put_back() -> Trail {
+        let trail = Trail::empty();
+        let store = trail.store();
+        trail.append(&store, 1..=5);
+        trail.sign(&store);
+        store.close().unwrap();
+        let (file, old) = (trail.dir.path().join("data/store.redb"), trail.dir.path().join("old"));
+        std::fs::copy(&file, &old).unwrap();
+        let store = trail.store();
+        trail.append(&store, 6..=8);
+        trail.sign(&store);
+        store.close().unwrap();
+        check(&trail, "the store as it is", [0, 0, 0], "whole: 8 entries");
+        std::fs::copy(&old, &file).unwrap();
+        trail
     }
 
     fn sign(&self, store: &Store) {
@@ -91,7 +139,7 @@ impl Trail {
 
     /// What the program says, with a code: by itself, with the anchors, and with the key as well.
     fn verdicts(&self) -> [(Option<i32>, String); 3] {
-        let (anchors, key) = (self.anchors().display().to_string(), self.signer.public());
+        let (anchors, key) = (self.anchors().display().to_string(), self.noted);
         let lines = [
             "audit verify".to_owned(),
             format!("audit verify --anchor {anchors}"),
@@ -104,7 +152,7 @@ impl Trail {
     fn second(&self) -> Option<[(Option<i32>, String); 3]> {
         let export = self.dir.path().join("export.jsonl");
         std::fs::write(&export, self.run("audit export").1).unwrap();
-        let (anchors, key) = (self.anchors().display().to_string(), self.signer.public().to_string());
+        let (anchors, key) = (self.anchors().display().to_string(), self.noted.to_string());
         let arguments = [vec![], vec!["--anchor", &anchors], vec!["--anchor", &anchors, "--key", &key]];
         arguments
             .map(|arguments| python(&export, &arguments))
@@ -122,7 +170,7 @@ fn python(export: &Path, arguments: &[&str]) -> Option<(Option<i32>, String)> {
         eprintln!("SKIPPED: the second verifier needs python3 and its package `cryptography`");
         return None;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_audit.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(SECOND);
     let Output { status, stdout, stderr } =
         Command::new("python3").arg(script).arg(export).args(arguments).output().unwrap();
     let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
@@ -193,20 +241,48 @@ fn without_its_checkpoints_only_an_anchor_finds_it() {
 
 #[test]
 fn a_store_that_was_put_back_is_whole_and_only_its_anchor_shows_it() {
-    let trail = Trail { dir: tempfile::tempdir().unwrap(), signer: Signer::of(&Seed::new([7; 32])) };
+    check(&Trail::put_back(), "the store as it was", [0, 1, 1], "put back to an older state");
+}
+
+#[test]
+fn only_a_word_of_the_owners_that_is_signed_gives_an_anchor_up() {
+    let mut trail = Trail::put_back();
     let store = trail.store();
-    trail.append(&store, 1..=5);
-    trail.sign(&store);
+    trail.give_up_the_newest_anchor(&store);
     store.close().unwrap();
-    let (file, old) = (trail.dir.path().join("data/store.redb"), trail.dir.path().join("old"));
+    check(&trail, "a word that nobody has signed", [0, 1, 1], "put back to an older state");
+
+    let old = trail.dir.path().join("unsigned");
+    let file = trail.dir.path().join("data/store.redb");
     std::fs::copy(&file, &old).unwrap();
+    let anchors = std::fs::read(trail.anchors()).unwrap();
     let store = trail.store();
-    trail.append(&store, 6..=8);
     trail.sign(&store);
     store.close().unwrap();
-    check(&trail, "the store as it is", [0, 0, 0], "whole: 8 entries");
+    check(&trail, "a word that the owner has signed", [0, 0, 0], "whole: 6 entries");
+
     std::fs::copy(&old, &file).unwrap();
-    check(&trail, "the store as it was", [0, 1, 1], "put back to an older state");
+    std::fs::write(trail.anchors(), anchors).unwrap();
+    trail.is_taken_over();
+    let store = trail.store();
+    trail.sign(&store);
+    store.close().unwrap();
+    check(&trail, "a word that somebody else has signed", [0, 0, 1], "put back to an older state");
+}
+
+#[test]
+fn an_erasure_is_on_record_only_in_a_later_entry_that_names_it() {
+    let trail = Trail::new();
+    let store = trail.store();
+    // Entry 13 says that entry 14 is erased, before there is one.
+    trail.put(&store, mm_store::ERASED_KIND, &serde_json::json!({ "seq": ENTRIES + 2 }));
+    trail.append(&store, ENTRIES + 2..=ENTRIES + 2);
+    store.forge(Forgery::Erase(ENTRIES + 2, ENTRIES + 1));
+    store.close().unwrap();
+    check(&trail, "an earlier record", [1, 1, 1], "the payload of audit entry 14 is missing");
+    // Entry 9 is the record of entry 3.
+    let trail = Trail::forged(Forgery::Erase(4, 9));
+    check(&trail, "another's record", [1, 1, 1], "the payload of audit entry 4 is missing");
 }
 
 #[test]
@@ -217,22 +293,34 @@ fn what_no_checkpoint_covers_yet_can_be_cut_off_and_that_is_said() {
 
 #[test]
 fn a_thief_of_the_store_alone_cannot_sign() {
-    let mut trail = Trail::forged(Forgery::RemakeFrom(4));
-    let noted = trail.signer.public();
-    let store = trail.store();
-    store.forge(Forgery::ForgetCheckpoints);
-    // He makes checkpoints of his own, and anchors.
-    std::fs::remove_file(trail.anchors()).unwrap();
-    trail.signer = Signer::of(&Seed::new([8; 32]));
-    trail.sign(&store);
-    store.close().unwrap();
-    check(&trail, "the thief's own key", [0, 0, 0], "whole");
-    let (code, said) = trail.run(&format!("audit verify --key {noted}"));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("which the key you gave does not stand for"), "{said}");
-    let export = trail.dir.path().join("export.jsonl");
-    if let Some((code, said)) = python(&export, &["--key", &noted.to_string()]) {
-        assert_eq!(code, Some(1), "{said}");
+    for with_a_link_to_the_owners_key in [false, true] {
+        let mut trail = Trail::forged(Forgery::RemakeFrom(4));
+        let store = trail.store();
+        store.forge(Forgery::ForgetCheckpoints);
+        // He makes checkpoints of his own, and anchors.
+        std::fs::remove_file(trail.anchors()).unwrap();
+        trail.is_taken_over();
+        if with_a_link_to_the_owners_key {
+            // As if the owner's key had taken the place of his: anybody can sign that.
+            let id = checkpoints::store_id(&store).unwrap();
+            trail.put(&store, KEY_KIND, &KeyChange::signed(id, trail.noted, &trail.signer, "yearly"));
+        }
+        trail.sign(&store);
+        store.close().unwrap();
+        check(&trail, "the thief's own key", [0, 0, 1], "which the key you gave does not stand for");
+    }
+}
+
+#[test]
+fn the_second_verifier_can_be_read_in_one_sitting() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(SECOND)).unwrap();
+    assert!(text.lines().count() <= 200, "{} lines", text.lines().count());
+    assert!(text.lines().all(|line| line.len() <= 110), "long lines are no fewer lines");
+    let imports = text.lines().filter(|line| line.starts_with("import ") || line.starts_with("from "));
+    let known = ["argparse", "hashlib", "json", "sys", "cryptography"];
+    for line in imports {
+        let name = line.split_whitespace().nth(1).and_then(|name| name.split('.').next()).unwrap();
+        assert!(known.contains(&name), "{line}");
     }
 }
 

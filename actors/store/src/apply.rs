@@ -7,9 +7,8 @@ use mm_core::id::Epoch;
 use mm_core::seams::SharedEntropy;
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 
-use crate::audit::{self, Erased};
+use crate::audit;
 use crate::change::{Change, NewEntry, Put};
-use crate::codec;
 use crate::error::{CommitError, ReadError, StorageFault};
 use crate::frame::{self, Head};
 use crate::key::Key;
@@ -177,10 +176,7 @@ impl Group<'_> {
     }
 
     fn erase(&mut self, seq: u64, by: u64) -> Result<(), Stop> {
-        let record = codec::encode(&Erased { by }).expect("one number encodes");
-        let head = tables::own(tables::schema::PAYLOAD, frame::ERASED);
-        let framed = frame::seal("audit_payload", &seq.to_be_bytes(), head, &record);
-        self.payloads.insert(seq, framed.as_slice())?;
+        self.payloads.insert(seq, audit::seal_erased(seq, by).as_slice())?;
         Ok(())
     }
 }

@@ -104,6 +104,12 @@ pub(crate) fn seal_payload(seq: u64, payload: &Payload) -> Vec<u8> {
     frame::seal("audit_payload", &seq.to_be_bytes(), tables::own(schema::PAYLOAD, 0), &bytes)
 }
 
+/// What stands in the place of a payload whose erasure is recorded by entry `by`.
+pub(crate) fn seal_erased(seq: u64, by: u64) -> Vec<u8> {
+    let bytes = codec::encode(&Erased { by }).expect("one number encodes");
+    frame::seal("audit_payload", &seq.to_be_bytes(), tables::own(schema::PAYLOAD, frame::ERASED), &bytes)
+}
+
 /// The entry in a row's bytes, or what is wrong with them.
 pub(crate) fn open_entry(seq: u64, bytes: &[u8]) -> Result<Entry, String> {
     let (_, payload) = frame::open("audit", &seq.to_be_bytes(), bytes).map_err(|error| error.to_string())?;

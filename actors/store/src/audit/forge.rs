@@ -4,7 +4,7 @@
 use mm_core::audit::{Entry, Payload, Tip, commitment};
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use super::{PayloadState, open_entry, open_payload, seal_entry, seal_payload};
+use super::{PayloadState, open_entry, open_payload, seal_entry, seal_erased, seal_payload};
 use crate::store::Store;
 use crate::tables::{AUDIT, AUDIT_PAYLOAD, META, ROWS, meta, read_tip, write_meta};
 
@@ -25,6 +25,8 @@ pub enum Forgery {
     CutCleanlyAfter(u64),
     /// A payload says something else, and the whole chain after it is linked anew, the end included.
     RemakeFrom(u64),
+    /// A payload is gone, and another entry is named as the record of that.
+    Erase(u64, u64),
     /// Every checkpoint is gone.
     ForgetCheckpoints,
 }
@@ -81,6 +83,9 @@ fn forge(txn: &WriteTransaction, forgery: Forgery) {
                 put(&mut entries, &now);
             }
             new_tip = Some(Tip { seq: now.seq, hash: now.hash() });
+        }
+        Forgery::Erase(seq, by) => {
+            payloads.insert(seq, seal_erased(seq, by).as_slice()).expect("written");
         }
         Forgery::ForgetCheckpoints => {
             let mut rows = txn.open_table(ROWS).expect("a table");
