@@ -57,7 +57,7 @@ pub enum Verb {
     /// Makes every stored decision once more, by the rules of its day
     #[command(
         long_about = "Makes every stored decision once more, by the rules of its day, which are kept. Ends with 1 if \
-            one comes out otherwise, and prints each that does.",
+            one comes out otherwise or does not open, and prints each that does.",
         after_long_help = examples("money-machine compliance replay\nmoney-machine compliance replay --from 2026-07-01T00:00:00Z --json")
     )]
     Replay {
@@ -70,7 +70,7 @@ pub enum Verb {
     #[command(
         long_about = "Reports on a period: acts by verdict, status, platform and strategy; what was proposed and not let \
             out; what left though no rule let it, which must be nothing; and rules that are due for review. Ends with 1 \
-            if something left that must not.\n\nThe HTML page needs nothing else: no script, no picture, no network.",
+            if something left that must not, or a record does not open.\n\nThe HTML page needs nothing else: no script, no picture, no network.",
         after_long_help = examples(
             "money-machine compliance report\nmoney-machine compliance report --from 2026-07-01T00:00:00Z --format html"
         )
@@ -217,7 +217,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
                 Format::Text => print::out(&report::text(&view))?,
                 Format::Html => print::out(&report::html(&view))?,
             }
-            Ok(if view.committed.is_empty() { Exit::Done } else { Exit::Refused })
+            Ok(if view.is_clean() { Exit::Done } else { Exit::Refused })
         }
         Verb::Rules(RulesVerb::List { platform, json }) => {
             let told = asker.read(&Question::of(&["compliance", "rules"]).with("platform", platform))?;

@@ -8,8 +8,7 @@ mod rules;
 
 use mm_core::moment::Moment;
 use mm_core::rule::{DecidingRule, Inputs, Obligations, Text};
-use mm_services::records::DecisionRow;
-use mm_store::Span;
+use mm_store::{Record, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, Question, Reader, unread};
@@ -152,11 +151,30 @@ impl Period {
     }
 }
 
-/// Every decision, with the id of its action.
-fn decisions(reader: &Reader) -> Result<Vec<(String, DecisionRow)>, Problem> {
-    let scanned = reader.store.scan::<DecisionRow>(&reader.space, Span::all(), usize::MAX);
-    let rows = scanned.map_err(|error| unread(&error))?.rows;
-    Ok(rows.into_iter().map(|(id, row)| (id, row.value)).collect())
+/// A record that does not open. When it was made is not known either, so it belongs to every period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadView {
+    /// `decision` or `action`.
+    pub kind: String,
+    /// The action.
+    pub id: String,
+    /// What is wrong with it, in a sentence.
+    pub why: String,
+}
+
+/// Every row of a kind by its action, and those that do not open: a record that was made unreadable must not
+/// look like one that was never made.
+fn rows<R: Record>(reader: &Reader) -> Result<(Vec<(String, R)>, Vec<UnreadView>), Problem> {
+    let scanned = reader.store.scan::<R>(&reader.space, Span::all(), usize::MAX);
+    let scanned = scanned.map_err(|error| unread(&error))?;
+    let kind = R::KIND.name;
+    let damaged = scanned.damaged.into_iter().map(|row| UnreadView {
+        why: format!("the {kind} on record does not open: {}", crate::exit::chain(&row.what)),
+        kind: kind.to_owned(),
+        id: row.id,
+    });
+    let damaged = damaged.collect();
+    Ok((scanned.rows.into_iter().map(|(id, row)| (id, row.value)).collect(), damaged))
 }
 
 /// The rules, or why there are none.

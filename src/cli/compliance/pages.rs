@@ -92,10 +92,11 @@ pub fn explained(view: &ExplainView) -> String {
 /// What came of making decisions once more.
 pub fn replayed(view: &ReplayView) -> String {
     let mut text = format!(
-        "{} decisions made again by {} versions of the rules; {} came out otherwise\n",
+        "{} decisions made again by {} versions of the rules; {} came out otherwise, {} do not open\n",
         view.decisions,
         view.rule_sets,
-        view.deviations.len()
+        view.deviations.len() - view.damaged.min(view.deviations.len()),
+        view.damaged
     );
     for found in &view.deviations {
         let now = found.now.as_ref().map(|now| format!("; now {}", line(now, 300))).unwrap_or_default();

@@ -29,6 +29,7 @@ fn lists(view: &ReportView) -> Vec<List> {
     let committed = view.committed.iter().map(|act| {
         vec![act.at.clone(), act.id.clone(), act.platform.clone(), act.action.clone(), act.why.clone()]
     });
+    let damaged = view.damaged.iter().map(|row| vec![row.kind.clone(), row.id.clone(), row.why.clone()]);
     let attempted = view.attempted.iter().map(|act| {
         let (at, id) = (act.at.clone(), act.id.clone());
         vec![
@@ -49,6 +50,12 @@ fn lists(view: &ReportView) -> Vec<List> {
             none: "none",
             columns: &["when", "act", "platform", "action", "why"],
             rows: committed.collect(),
+        },
+        List {
+            heading: "Records that do not open",
+            none: "none",
+            columns: &["record", "act", "why"],
+            rows: damaged.collect(),
         },
         List {
             heading: "Violations attempted, and blocked",

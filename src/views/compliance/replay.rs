@@ -8,7 +8,7 @@ use mm_core::rule::RuleSet;
 use mm_services::records::{DecisionRow, RuleSetRow};
 use serde::{Deserialize, Serialize};
 
-use super::{Period, decisions};
+use super::{Period, UnreadView, rows};
 use crate::views::{Problem, Question, Reader};
 
 /// What came of it.
@@ -18,6 +18,8 @@ pub struct ReplayView {
     pub to: Option<String>,
     /// How many decisions were made again.
     pub decisions: usize,
+    /// How many do not open, whatever the period: each is a deviation.
+    pub damaged: usize,
     /// By how many versions of the rules.
     pub rule_sets: usize,
     /// Those that came out otherwise, or could not be made.
@@ -44,14 +46,28 @@ pub fn replay(reader: &Reader, question: &Question) -> Result<ReplayView, Proble
     question.only(&["from", "to"])?;
     let period = Period::of(question)?;
     let mut kept = Kept { reader, sets: BTreeMap::new() };
-    let mut found = Vec::new();
+    let (decisions, damaged) = rows::<DecisionRow>(reader)?;
+    let mut found: Vec<DeviationView> = damaged.iter().map(unreadable).collect();
     let mut count = 0;
-    for (id, row) in decisions(reader)?.into_iter().filter(|(_, row)| period.holds(row.inputs.at)) {
+    for (id, row) in decisions.into_iter().filter(|(_, row)| period.holds(row.inputs.at)) {
         count += 1;
         found.extend(kept.deviation(&id, &row));
     }
     let (from, to) = period.shown();
-    Ok(ReplayView { from, to, decisions: count, rule_sets: kept.sets.len(), deviations: found })
+    let (rule_sets, damaged) = (kept.sets.len(), damaged.len());
+    Ok(ReplayView { from, to, decisions: count, damaged, rule_sets, deviations: found })
+}
+
+/// A decision that does not open says nothing that could come out the same.
+fn unreadable(row: &UnreadView) -> DeviationView {
+    DeviationView {
+        id: row.id.clone(),
+        at: "unknown".to_owned(),
+        rules_version: "unknown".to_owned(),
+        stored: "nothing that can be read".to_owned(),
+        now: None,
+        why: row.why.clone(),
+    }
 }
 
 /// The rules of each day, read once.

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use mm_core::activity::{ActionRecord, Stage};
 use mm_core::rule::{Rule, Verdict};
 use mm_services::records::DecisionRow;
-use mm_store::Span;
 use serde::{Deserialize, Serialize};
 
 use super::replay::Kept;
 use super::rules::{RuleView, view};
-use super::{Period, decisions};
-use crate::views::{Problem, Question, Reader, unread};
+use super::{Period, UnreadView, rows};
+use crate::views::{Problem, Question, Reader};
 
 /// How violations are looked for.
 const METHOD: &str = "Every act on record that may have left (its stage is sending, confirmed or ambiguous, or it has \
@@ -36,6 +35,8 @@ pub struct ReportView {
     pub attempted: Vec<AttemptView>,
     /// What left though no rule let it; there must be none.
     pub committed: Vec<ViolationView>,
+    /// Acts and decisions on record that do not open, of whatever time; there must be none.
+    pub damaged: Vec<UnreadView>,
     /// Acts that left and have no decision on record to hold them against; also told among `committed` if
     /// their own checks do not permit them.
     pub without_decision: usize,
@@ -45,6 +46,13 @@ pub struct ReportView {
     pub stale: Vec<RuleView>,
     /// Why no rules could be read, if so.
     pub rules_error: Option<String>,
+}
+
+impl ReportView {
+    /// Whether nothing left that must not, as far as every record says.
+    pub fn is_clean(&self) -> bool {
+        self.committed.is_empty() && self.damaged.is_empty()
+    }
 }
 
 /// So many of something.
@@ -80,11 +88,13 @@ pub struct ViolationView {
 pub fn report(reader: &Reader, question: &Question) -> Result<ReportView, Problem> {
     question.only(&["from", "to"])?;
     let period = Period::of(question)?;
-    let scanned = reader.store.scan::<ActionRecord>(&reader.space, Span::all(), usize::MAX);
+    let (acts, mut damaged) = rows::<ActionRecord>(reader)?;
     let mut acts: Vec<ActionRecord> =
-        scanned.map_err(|error| unread(&error))?.into_values().filter(|act| period.holds(act.at)).collect();
+        acts.into_iter().map(|(_, act)| act).filter(|act| period.holds(act.at)).collect();
     acts.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-    let decisions: BTreeMap<String, DecisionRow> = decisions(reader)?.into_iter().collect();
+    let (decisions, unread) = rows::<DecisionRow>(reader)?;
+    damaged.extend(unread);
+    let decisions: BTreeMap<String, DecisionRow> = decisions.into_iter().collect();
     let decision = |act: &ActionRecord| decisions.get(act.id.as_str());
     let mut kept = Kept { reader, sets: BTreeMap::new() };
     let left: Vec<&ActionRecord> = acts.iter().filter(|act| may_have_left(act)).collect();
@@ -104,6 +114,7 @@ pub fn report(reader: &Reader, question: &Question) -> Result<ReportView, Proble
         by_strategy: counted(acts.iter().map(|act| act.strategy.to_string())),
         attempted: acts.iter().filter(|act| is_attempt(act, decision(act))).map(attempt).collect(),
         committed,
+        damaged,
         without_decision,
         method: METHOD.split_whitespace().collect::<Vec<_>>().join(" "),
         stale: match &reader.rules {

@@ -137,6 +137,33 @@ fn what_left_is_held_against_its_decision() {
     assert_eq!((view.actions, view.without_decision, view.attempted.len()), (7, 1, 1));
 }
 
+/// Something else under the kind of a record, so that its row does not open.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Foreign(u8);
+
+impl mm_store::Record for Foreign {
+    const KIND: mm_store::Kind = mm_store::Kind::new("decision", 9999, 1);
+}
+
+#[test]
+fn a_record_that_does_not_open_is_told_and_is_no_good_one() {
+    let reader = with(&[("good", decision(Get))], &[]);
+    assert!(reported(&reader).is_clean());
+    let change = Change::new().put(&reader.space, ID, &Foreign(1)).unwrap();
+    reader.store.commit_blocking(change).unwrap();
+    // Of what time it was, it does not say: so it is in every period.
+    for target in ["/compliance/replay", "/compliance/replay?from=2030-07-22T12:00:01Z"] {
+        let view = replayed(&reader, target);
+        assert_eq!((view.damaged, view.deviations.len()), (1, 1), "{target}");
+        assert_eq!(view.deviations[0].id, ID);
+        assert!(view.deviations[0].why.contains("does not open"), "{:?}", view.deviations);
+    }
+    let view = reported(&reader);
+    assert!(!view.is_clean());
+    assert_eq!((view.damaged[0].kind.as_str(), view.damaged[0].id.as_str()), ("decision", ID));
+    assert!(crate::cli::compliance_text(&view).contains(ID));
+}
+
 #[test]
 fn a_hostile_text_stays_a_text_in_every_form_of_the_report() {
     let hostile = "<script>alert(1)</script>\u{1b}[2J\u{202e}\"'`&";
