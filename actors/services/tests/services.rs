@@ -4,6 +4,8 @@
 
 #[path = "services/alerts.rs"]
 mod alerts;
+#[path = "services/anchors.rs"]
+mod anchors;
 #[path = "services/approvals.rs"]
 mod approvals;
 #[path = "services/books.rs"]
