@@ -35,7 +35,7 @@ use crate::strategies::pool::Mode;
 
 pub use accounts::add_account;
 pub use machine::{Machine, audit, rows};
-pub use rules::{RuleFiles, pack};
+pub use rules::{RuleFiles, head, limit, pack, rule};
 pub use script::{HOST, PLATFORM, Script, action, draft, get, post, read, url};
 pub use seams::{Seeded, SimClock};
 pub use world::{Request, Said, World};

@@ -89,11 +89,31 @@ impl RuleSource for RuleFiles {
 /// of everything, posts to `/ask`),
 /// and at most `max` acts in `per` are done.
 pub fn pack(max: u32, per: &str) -> String {
-    let rule = |id: &str, action: &str, verdict: &str, method: &str, path: &str| {
-        format!(
-            r#"
+    let own = |id: &str, action: &str, verdict: &str, method: &str, path: &str| {
+        rule(&format!("{PLATFORM}/{id}"), action, verdict, method, &format!("https://{HOST}/{path}*"))
+    };
+    [
+        head(PLATFORM, &[HOST, &format!("other.{HOST}")]),
+        own("read", "read", "permit", "GET", ""),
+        own("post", "post", "permit", "POST", "post"),
+        own("ask", "ask", "ask", "GET", ""),
+        own("ask-post", "ask", "ask", "POST", "ask"),
+        limit(max, per),
+    ]
+    .concat()
+}
+
+/// How a pack for `platform` begins.
+pub fn head(platform: &str, hosts: &[&str]) -> String {
+    format!("[pack]\nplatform = \"{platform}\"\nversion = 1\nhosts = {hosts:?}\nabout = \"a test\"\n")
+}
+
+/// A rule of a pack: what it says of requests with `method` to `url`.
+pub fn rule(id: &str, action: &str, verdict: &str, method: &str, url: &str) -> String {
+    format!(
+        r#"
 [[rule]]
-id = "{PLATFORM}/{id}"
+id = "{id}"
 action = "{action}"
 verdict = "{verdict}"
 reason = "made for a test"
@@ -103,23 +123,16 @@ certainty = "primary"
 reviewed = 2026-11-22
 [rule.conditions]
 method = ["{method}"]
-url = ["https://{HOST}/{path}*"]
+url = ["{url}"]
 [rule.obligations]
 user_agent = "money-machine-test"
 "#
-        )
-    };
-    [
-        format!(
-            "[pack]\nplatform = \"{PLATFORM}\"\nversion = 1\nhosts = [\"{HOST}\", \"other.{HOST}\"]\nabout = \"a test\"\n"
-        ),
-        rule("read", "read", "permit", "GET", ""),
-        rule("post", "post", "permit", "POST", "post"),
-        rule("ask", "ask", "ask", "GET", ""),
-        rule("ask-post", "ask", "ask", "POST", "ask"),
-        format!(
-            "\n[[limit]]\nkind = \"*\"\nscope = \"platform\"\nmax = {max}\nper = \"{per}\"\nsource = \"a test\"\n"
-        ),
-    ]
-    .concat()
+    )
+}
+
+/// The end of a pack: at most `max` acts in `per`.
+pub fn limit(max: u32, per: &str) -> String {
+    format!(
+        "\n[[limit]]\nkind = \"*\"\nscope = \"platform\"\nmax = {max}\nper = \"{per}\"\nsource = \"a test\"\n"
+    )
 }

@@ -346,22 +346,9 @@ fn wherever_the_disk_dies_after_a_yes_it_is_sent_once_and_told_once() {
     for at in 1.. {
         let mut bench = asked.fork();
         take(&notes);
-        let memory = bench.memory.clone();
-        let died = bench.live(async |machine| {
-            let (id, _) = waiting(machine);
-            memory.inject(Fault::DeadAt(at));
-            let space = Space::default_owner();
-            drop(machine.services.approvals.say(&space, &id, Word::Approve, BY, None).await);
-            let told = || !machine.store.is_running() || settled_over(machine);
-            machine.until("it is over", told).await;
-            !machine.store.is_running()
-        });
+        let died = dies_after_a_yes(&mut bench, at);
         bench.live(async |machine| {
-            if inbox(machine).iter().any(|(_, row)| row.item.state == At::Waiting) {
-                // The yes was never acknowledged; the owner says it again.
-                let (id, _) = waiting(machine);
-                say(machine, &id, Word::Approve).await.unwrap();
-            }
+            say_again(machine).await;
             let (_, row) = machine.rows::<ActionRecord>().remove(0);
             let ambiguous = row.stage == Stage::Ambiguous;
             if !ambiguous {
@@ -383,6 +370,28 @@ fn wherever_the_disk_dies_after_a_yes_it_is_sent_once_and_told_once() {
         deaths += 1;
     }
     assert!(deaths > 8, "only {deaths} operations were tried");
+}
+
+/// Says yes and lets the disk die at its `at`th operation from then on; whether it came to that.
+fn dies_after_a_yes(bench: &mut Bench, at: u64) -> bool {
+    let memory = bench.memory.clone();
+    bench.live(async |machine| {
+        let (id, _) = waiting(machine);
+        memory.inject(Fault::DeadAt(at));
+        let space = Space::default_owner();
+        drop(machine.services.approvals.say(&space, &id, Word::Approve, BY, None).await);
+        let told = || !machine.store.is_running() || settled_over(machine);
+        machine.until("it is over", told).await;
+        !machine.store.is_running()
+    })
+}
+
+/// Where the yes was never acknowledged, the owner says it again.
+async fn say_again(machine: &Machine) {
+    if inbox(machine).iter().any(|(_, row)| row.item.state == At::Waiting) {
+        let (id, _) = waiting(machine);
+        say(machine, &id, Word::Approve).await.unwrap();
+    }
 }
 
 fn settled_over(machine: &Machine) -> bool {
@@ -598,21 +607,9 @@ fn wherever_the_disk_dies_a_redirected_change_is_not_lost() {
             "/ask" => Said::redirect(307, "/elsewhere"),
             path => Said::status(201, path),
         });
-        let memory = bench.memory.clone();
-        let died = bench.live(async |machine| {
-            let (id, _) = waiting(machine);
-            memory.inject(Fault::DeadAt(at));
-            let space = Space::default_owner();
-            drop(machine.services.approvals.say(&space, &id, Word::Approve, BY, None).await);
-            let told = || !machine.store.is_running() || settled_over(machine);
-            machine.until("it is over", told).await;
-            !machine.store.is_running()
-        });
+        let died = dies_after_a_yes(&mut bench, at);
         bench.live(async |machine| {
-            if inbox(machine).iter().any(|(_, row)| row.item.state == At::Waiting) {
-                let (id, _) = waiting(machine);
-                say(machine, &id, Word::Approve).await.unwrap();
-            }
+            say_again(machine).await;
             let ambiguous =
                 || machine.rows::<ActionRecord>().iter().any(|(_, row)| row.stage == Stage::Ambiguous);
             machine.until("it is over", || ambiguous() || settled_over(machine)).await;

@@ -9,38 +9,21 @@ use mm_core::url::LogicalUrl;
 use mm_sdk::{Act, Report};
 use mm_services::accounts::{NewAccount, Which};
 use mm_services::records::{AccountKind, AccountRow, AccountStanding, HealthRow, TickRow};
-use mm_services::testing::{Bench, Machine, Said, Script};
+use mm_services::testing::{Bench, Machine, Said, Script, head, limit, rule};
 
 /// A pack of github.com's own shape, for the acts that are used here.
 pub(crate) fn github() -> String {
-    let rule = |kind: &str, method: &str, path: &str| {
-        format!(
-            r#"
-[[rule]]
-id = "github/{kind}"
-action = "{kind}"
-verdict = "permit"
-reason = "made for a test"
-source = "https://docs.github.com"
-clause = "you may"
-certainty = "primary"
-reviewed = 2026-11-22
-[rule.conditions]
-method = ["{method}"]
-url = ["https://api.github.com/{path}"]
-[rule.obligations]
-user_agent = "money-machine-test"
-"#
-        )
+    let own = |kind: &str, method: &str, path: &str| {
+        let (id, url) = (format!("github/{kind}"), format!("https://api.github.com/{path}"));
+        rule(&id, kind, "permit", method, &url)
     };
     [
-        "[pack]\nplatform = \"github\"\nversion = 1\nhosts = [\"api.github.com\"]\nabout = \"a test\"\n"
-            .to_owned(),
-        rule("read", "GET", "repos/*"),
-        rule("account-check", "GET", "user"),
-        rule("search", "GET", "search/issues?*"),
-        rule("token-refresh", "POST", "token"),
-        "\n[[limit]]\nkind = \"*\"\nscope = \"platform\"\nmax = 1000\nper = \"1d\"\nsource = \"made for a test\"\n".to_owned(),
+        head("github", &["api.github.com"]),
+        own("read", "GET", "repos/*"),
+        own("account-check", "GET", "user"),
+        own("search", "GET", "search/issues?*"),
+        own("token-refresh", "POST", "token"),
+        limit(1000, "1d"),
     ]
     .concat()
 }

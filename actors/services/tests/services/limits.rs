@@ -1,11 +1,15 @@
 //! Limits hold over restarts and kills: the oracle counts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mm_core::activity::ActionRecord;
-use mm_core::run::{Outcome, Trigger};
+use mm_core::id::Space;
+use mm_core::limit::QuotaState;
+use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_services::records::AccountKind;
-use mm_services::testing::{Bench, Said, Script, add_account, get, pack};
+use mm_services::testing::{Bench, Said, Script, Seeded, add_account, audit, get, pack};
+use mm_store::{Fault, Mode, Options, Span, Store};
 
 fn three_a_day(seed: u64) -> Bench {
     let mut bench = Bench::new(seed);
@@ -159,6 +163,41 @@ fn what_a_strategy_may_do_a_day_is_a_layer_of_its_own() {
     });
     assert!(last.errors[0].contains("2 in 1d per strategy `reader`"), "{:?}", last.errors);
     assert_eq!(bench.world.count(), 3);
+}
+
+/// Wherever the disk dies in an act: that it was permitted, and what it is charged to (its platform's limit,
+/// its strategy's day, everybody's day), are on record together or not at all.
+#[test]
+fn a_permit_and_what_it_is_charged_to_are_there_together_or_not_at_all() {
+    let mut deaths = [0, 0];
+    for at in 1.. {
+        let mut bench = Bench::new(21);
+        bench.install(Script::reads("reader", &["/a"]));
+        bench.installed("reader").daily_actions_max = Some(5);
+        let memory = bench.memory.clone();
+        let died = bench.live(async |machine| {
+            memory.inject(Fault::DeadAt(at));
+            drop(machine.services.strategies.start("reader", Trigger::Operator).await);
+            let ended = || machine.rows::<RunRecord>().iter().any(|(_, run)| run.outcome.is_some());
+            machine.until("it is over", || !machine.store.is_running() || ended()).await;
+            !machine.store.is_running()
+        });
+        memory.power_loss(at);
+        let options = Options::in_memory(memory, Arc::new(Seeded::new(1)));
+        let store = Store::open(Options { mode: Mode::Inline, ..options }).unwrap();
+        let charged =
+            |space: &Space| store.scan::<QuotaState>(space, Span::all(), usize::MAX).unwrap().rows.len();
+        let charged = charged(&Space::machine()) + charged(&Space::default_owner());
+        let permitted = audit(&store).iter().filter(|(kind, _)| kind == "action.permitted").count();
+        assert_eq!(charged, 3 * permitted, "dead at {at}");
+        assert!(bench.world.count() <= permitted, "dead at {at}");
+        if !died {
+            assert_eq!((permitted, bench.world.count()), (1, 1));
+            break;
+        }
+        deaths[permitted] += 1;
+    }
+    assert!(deaths.iter().all(|n| *n > 3), "only {deaths:?} operations were tried");
 }
 
 #[test]

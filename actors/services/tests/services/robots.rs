@@ -8,7 +8,7 @@ use mm_core::activity::ActionRecord;
 use mm_core::error::TransportFault;
 use mm_core::id::Space;
 use mm_sdk::{Act, Report};
-use mm_services::testing::{Bench, HOST, Machine, PLATFORM, Said, Script, action, url};
+use mm_services::testing::{Bench, HOST, Machine, PLATFORM, Said, Script, action, pack as plain, rule, url};
 use mm_store::Span;
 
 const LAW: &str = r#"
@@ -32,15 +32,10 @@ facts = { robots = ["disallow"] }
 
 /// A site whose pages may be read, where its robots.txt says so.
 fn pack(kinds: &[&str]) -> String {
-    let rules = kinds.iter().map(|kind| {
-        format!(
-            "[[rule]]\nid = \"{PLATFORM}/{kind}\"\naction = \"{kind}\"\nverdict = \"permit\"\nreason = \"r\"\n\
-             source = \"https://{HOST}/terms\"\nclause = \"you may\"\ncertainty = \"primary\"\nreviewed = 2026-11-22\n\
-             [rule.conditions]\nmethod = [\"GET\"]\nurl = [\"https://{HOST}/*\"]\n\
-             [rule.obligations]\nuser_agent = \"money-machine-test\"\n"
-        )
-    });
-    mm_services::testing::pack(1_000, "1d") + &rules.collect::<String>()
+    let own = |kind: &&str| {
+        rule(&format!("{PLATFORM}/{kind}"), kind, "permit", "GET", &format!("https://{HOST}/*"))
+    };
+    plain(1_000, "1d") + &kinds.iter().map(own).collect::<String>()
 }
 
 /// Reads `/page` as a page; its proposer claims that it may.
