@@ -3,6 +3,7 @@
 //! same. Real stores, the real binary, and Python where it is there.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use mm_core::audit::checkpoint::{PublicKey, Seed, Signer};
 use mm_core::audit::keys::{KEY_KIND, KeyChange};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
-use mm_services::audit::checkpoints;
+use mm_services::audit::{AnchorCommand as _, checkpoints};
 use mm_store::{Change, DataDir, Forgery, NewEntry, Options, Stamp, Store};
+use money_machine::channel::CommandChannel;
+use money_machine::config::Env;
 use money_machine::seams::SystemEntropy;
 
 /// Entries of every store here; the last checkpoint is on `SIGNED`.
@@ -340,4 +343,38 @@ fn anchors_that_were_meddled_with_are_no_anchors() {
         std::fs::write(trail.anchors(), change(&text)).unwrap();
         check(&trail, what, [0, 1, 1], "BROKEN");
     }
+}
+
+/// An anchor by e-mail is a program of the owner's; the documents show one, which hands a message to
+/// `sendmail`.
+#[test]
+fn an_anchor_is_mailed_by_the_sample_program_and_its_failure_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sendmail, mail) = (dir.path().join("sendmail"), dir.path().join("mail"));
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let env = Env::new([("PATH".to_owned(), path)]);
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples/mail-anchor.sh");
+    let argv = vec![sample.display().to_string(), "ada@example.org".to_owned()];
+    let command = mm_services::alerts::Command { argv, timeout: std::time::Duration::from_secs(60) };
+    let handed = |text: &str| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(CommandChannel::new(&env).hand(&command, text))
+    };
+    let plays = |script: &str| {
+        std::fs::write(&sendmail, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&sendmail, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let trail = Trail::empty();
+    let store = trail.store();
+    trail.append(&store, 1..=2);
+    trail.sign(&store);
+    let line = std::fs::read_to_string(trail.anchors()).unwrap();
+    plays(&format!("echo \"$@\" > {0}; cat >> {0}", mail.display()));
+    handed(line.trim_end()).unwrap();
+    let mailed = std::fs::read_to_string(&mail).unwrap();
+    assert!(mailed.starts_with("-i -- ada@example.org\nTo: ada@example.org\nSubject: "), "{mailed}");
+    let (_, body) = mailed.split_once("\n\n").unwrap();
+    assert_eq!(body, line, "the line can be taken out of the mail and held against the trail");
+    plays("cat > /dev/null; echo no route >&2; exit 75");
+    assert!(handed(line.trim_end()).is_err(), "it is tried again");
 }

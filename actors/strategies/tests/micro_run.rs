@@ -195,10 +195,7 @@ async fn an_accepted_bounty_is_claimed_once_with_a_blank_for_the_plan() {
 async fn an_unclear_policy_goes_to_the_owner_quoted_and_with_a_checklist() {
     let mut world = World::new();
     world.put(Issue::new(7).by_bot("$500"));
-    world.file(
-        "CONTRIBUTING.md",
-        "# Hello\n\nOur rules on AI contributions: see our web site.\n",
-    );
+    world.file("CONTRIBUTING.md", "# Hello\n\nOur rules on AI contributions: see our web site.\n");
     let (_, drafts) = world.run().await;
     world.bench.decide(accepted(&drafts.opportunities[0]));
     world.run().await;
@@ -207,9 +204,7 @@ async fn an_unclear_policy_goes_to_the_owner_quoted_and_with_a_checklist() {
     assert_eq!(comment.facts["repository-policy"], "unclear");
     let notes = &comment.notes;
     assert!(notes[0].starts_with("repository policy: unclear"), "{notes:?}");
-    for part in
-        ["CONTRIBUTING.md:3: “Our rules on AI contributions: see our web site.”", "check: "]
-    {
+    for part in ["CONTRIBUTING.md:3: “Our rules on AI contributions: see our web site.”", "check: "] {
         assert!(notes.iter().any(|note| note.contains(part)), "{part}: {notes:?}");
     }
 }
