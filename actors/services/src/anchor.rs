@@ -9,10 +9,8 @@
 //! It calls the gateway (the webhook walks the road as every outward act does), the alerts, the store, and
 //! the seams of the file and the program. Without a place it only looks.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use mm_core::action::{Action, ActionKind, Method, Request};
 use mm_core::audit::anchor::Line;
 use mm_core::audit::checkpoint::Signed;
@@ -23,7 +21,6 @@ use mm_core::url::LogicalUrl;
 use mm_store::Change;
 use mm_supervision::{Component, Fault, Handle};
 use serde_json::json;
-use tokio::task::JoinSet;
 
 use crate::alerts::{Alerts, Command};
 use crate::audit::{AnchorSettings, anchored, append, checkpoints};
@@ -31,6 +28,7 @@ use crate::gateway::{Gateway, SystemAction, Walked};
 use crate::message::kinds;
 use crate::records::AnchorRow;
 use crate::shared::Shared;
+use crate::waking::{Rounds, Waker};
 
 /// The longest time between two looks, whatever is due: the clock may have been set.
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
@@ -91,13 +89,10 @@ pub struct AnchorService {
 }
 
 /// What it knows.
+#[derive(Default)]
 pub struct State {
-    /// The round, if one is under way.
-    round: JoinSet<()>,
-    /// Whether there was news since it began.
-    again: bool,
-    /// The alarm clock and the ear for news, which end with this life of the service.
-    wakers: JoinSet<()>,
+    rounds: Rounds,
+    waker: Waker,
     /// What the owner was told of the trail: why permits are held, and why nothing is signed.
     said: Option<[Option<String>; 2]>,
 }
@@ -143,26 +138,21 @@ impl Component for AnchorService {
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
         drop(me.cast(Msg::Look));
-        Ok(State { round: JoinSet::new(), again: false, wakers: JoinSet::new(), said: None })
+        Ok(State::default())
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
         match msg {
-            Msg::Look if !state.round.is_empty() => state.again = true,
             Msg::Look => {
-                self.say_how_it_stands(state);
-                let (service, me) = (self.clone(), me.clone());
-                state.round.spawn(async move {
-                    let ended = AssertUnwindSafe(service.round()).catch_unwind().await;
-                    let ended = ended.unwrap_or_else(|_| Err(Fault::bug("telling an anchor panicked")));
-                    drop(me.cast(Msg::Rested(ended)));
-                });
+                if state.rounds.may_begin() {
+                    self.say_how_it_stands(state);
+                    let service = self.clone();
+                    state.rounds.begin(me, async move { service.round().await }, Msg::Rested);
+                }
             }
             Msg::Rested(ended) => {
                 ended?;
-                // It has ended but for its last word.
-                while state.round.join_next().await.is_some() {}
-                if std::mem::take(&mut state.again) {
+                if state.rounds.ended().await {
                     drop(me.cast(Msg::Look));
                 } else {
                     self.sleep(me, state)?;
@@ -176,15 +166,9 @@ impl Component for AnchorService {
 impl AnchorService {
     /// Wakes the actor when there is another checkpoint, or a place is due.
     fn sleep(&self, me: &Handle<Msg>, state: &mut State) -> Result<(), Fault> {
-        let (me, standing) = (me.clone(), self.shared.evidence.standing.clone());
+        let standing = self.shared.evidence.standing.clone();
         let wait = self.next_due()?;
-        state.wakers.abort_all();
-        while state.wakers.try_join_next().is_some() {}
-        state.wakers.spawn(async move {
-            // Either way there is something to look at.
-            drop(tokio::time::timeout(wait, standing.news()).await);
-            drop(me.cast(Msg::Look));
-        });
+        state.waker.set(me, Msg::Look, Some(wait), async move { standing.news().await });
         Ok(())
     }
 

@@ -24,6 +24,7 @@ use crate::message::kinds;
 use crate::records::{ApprovalRow, ChangeRow, SettledTelling, Standing};
 use crate::shared::{CALL_TIMEOUT, Shared};
 use crate::strategies::{NotStarted, Strategies};
+use crate::waking::Waker;
 
 mod words;
 
@@ -133,24 +134,14 @@ pub struct ApprovalsService {
 }
 
 /// What it knows.
+#[derive(Default)]
 pub struct State {
     walks: JoinSet<()>,
     /// The actions that are being walked.
     under_way: BTreeSet<ActionId>,
     /// Those that failed in a way that may pass, and when they are looked at again.
     rests: Vec<(ActionId, Moment)>,
-    timer: Option<tokio::task::JoinHandle<()>>,
-    /// Wakes it when something begins to wait or is settled elsewhere.
-    listener: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        self.listener.abort();
-        if let Some(timer) = &self.timer {
-            timer.abort();
-        }
-    }
+    waker: Waker,
 }
 
 impl Component for ApprovalsService {
@@ -158,16 +149,8 @@ impl Component for ApprovalsService {
     type State = State;
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
-        let (inbox, to) = (Arc::clone(&self.shared.inbox), me.clone());
-        let listener = tokio::spawn(async move {
-            loop {
-                inbox.notified().await;
-                drop(to.cast(Msg::Wake));
-            }
-        });
         drop(me.cast(Msg::Wake));
-        let (walks, under_way) = (JoinSet::new(), BTreeSet::new());
-        Ok(State { walks, under_way, rests: Vec::new(), timer: None, listener })
+        Ok(State::default())
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
@@ -186,22 +169,12 @@ impl Component for ApprovalsService {
             }
         }
         let soonest = self.look(me, state).await?;
-        arm(me, state, soonest);
+        // Where nothing waits for its time, what begins to wait, or is settled elsewhere, wakes it.
+        let wait = soonest.map(|wait| wait.clamp(Duration::from_millis(1), SLEEP_MAX));
+        let inbox = Arc::clone(&self.shared.inbox);
+        state.waker.set(me, Msg::Wake, wait, async move { inbox.notified().await });
         Ok(())
     }
-}
-
-/// Wakes it again after `wait`; where nothing waits for its time, whoever begins to wait wakes it.
-fn arm(me: &Handle<Msg>, state: &mut State, wait: Option<Duration>) {
-    if let Some(timer) = state.timer.take() {
-        timer.abort();
-    }
-    let Some(wait) = wait else { return };
-    let me = me.clone();
-    state.timer = Some(tokio::spawn(async move {
-        tokio::time::sleep(wait.clamp(Duration::from_millis(1), SLEEP_MAX)).await;
-        drop(me.cast(Msg::Wake));
-    }));
 }
 
 /// What an open change wants.

@@ -28,6 +28,7 @@ use crate::gateway::Gateway;
 use crate::message::kinds;
 use crate::records::{AccountRow, AccountStanding, HealthRow};
 use crate::shared::Shared;
+use crate::waking::Waker;
 
 use look::Found;
 
@@ -107,8 +108,7 @@ pub struct State {
     at: BTreeMap<Which, Vec<Reply<Result<(), String>>>>,
     /// Accounts that a look was asked for.
     doubted: BTreeSet<Which>,
-    /// The alarm clock and the ear for news.
-    waker: JoinSet<()>,
+    waker: Waker,
 }
 
 impl Component for HealthService {
@@ -243,14 +243,8 @@ impl HealthService {
             let next = self.health(&which)?.map_or(now, |(health, _)| health.next_at);
             wait = wait.min(next.since(now).max(Duration::from_secs(1)));
         }
-        let (me, standings) = (me.clone(), self.shared.standings.clone());
-        state.waker.abort_all();
-        while state.waker.try_join_next().is_some() {}
-        state.waker.spawn(async move {
-            // Either way there is something to look at.
-            drop(tokio::time::timeout(wait, standings.news()).await);
-            drop(me.cast(Msg::Due));
-        });
+        let standings = self.shared.standings.clone();
+        state.waker.set(me, Msg::Due, Some(wait), async move { standings.news().await });
         Ok(())
     }
 

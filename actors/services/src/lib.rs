@@ -34,5 +34,6 @@ pub mod tidy;
 pub mod transport;
 pub mod tree;
 pub mod trust;
+mod waking;
 
 pub use shared::{Installed, Live, Mask, RuleSource, Settings, Shared, StrategyFactory};

@@ -9,11 +9,9 @@
 //! It calls the gateway, the alerts and the store. A round that fails ends the actor, and the next one
 //! begins from the same rows.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use mm_core::action::Action;
 use mm_core::activity::{ActionRecord, Stage};
 use mm_core::answer::Answer;
@@ -24,13 +22,13 @@ use mm_core::untrusted::Untrusted;
 use mm_sdk::{Finding, Reconciler as Looker, Sent};
 use mm_store::{Change, Key, Record, Span};
 use mm_supervision::{Component, Fault, Handle};
-use tokio::task::JoinSet;
 
 use crate::alerts::Alerts;
 use crate::gateway::{Gateway, Settlement, Settling, SystemAction, Walked};
 use crate::message::kinds;
 use crate::records::{ChangeRow, LookUpRow};
 use crate::shared::Shared;
+use crate::waking::{Rounds, Waker};
 
 mod registry;
 
@@ -80,13 +78,10 @@ pub struct ReconcilerService {
 }
 
 /// What it knows: what is under way.
+#[derive(Default)]
 pub struct State {
-    /// The round, if one is.
-    round: JoinSet<()>,
-    /// Whether there was news since it began.
-    again: bool,
-    /// The alarm clock and the ear for news.
-    wakers: JoinSet<()>,
+    rounds: Rounds,
+    waker: Waker,
 }
 
 /// One ambiguous change in hand.
@@ -112,25 +107,20 @@ impl Component for ReconcilerService {
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
         drop(me.cast(Msg::Look));
-        Ok(State { round: JoinSet::new(), again: false, wakers: JoinSet::new() })
+        Ok(State::default())
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
         match msg {
-            Msg::Look if !state.round.is_empty() => state.again = true,
             Msg::Look => {
-                let (service, me) = (self.clone(), me.clone());
-                state.round.spawn(async move {
-                    let ended = AssertUnwindSafe(service.round()).catch_unwind().await;
-                    let ended = ended.unwrap_or_else(|_| Err(Fault::bug("a look-up panicked")));
-                    drop(me.cast(Msg::Rested(ended)));
-                });
+                if state.rounds.may_begin() {
+                    let service = self.clone();
+                    state.rounds.begin(me, async move { service.round().await }, Msg::Rested);
+                }
             }
             Msg::Rested(ended) => {
                 ended?;
-                // It has ended but for its last word.
-                while state.round.join_next().await.is_some() {}
-                if std::mem::take(&mut state.again) {
+                if state.rounds.ended().await {
                     drop(me.cast(Msg::Look));
                 } else {
                     self.sleep(me, state)?;
@@ -147,14 +137,8 @@ impl ReconcilerService {
         let now = self.shared.now();
         let next = self.cases()?.into_iter().map(|case| case.row.next.since(now)).min();
         let wait = next.unwrap_or(ROUND_MAX).min(ROUND_MAX);
-        let (me, reconcilers) = (me.clone(), self.shared.settings().reconcilers.clone());
-        state.wakers.abort_all();
-        while state.wakers.try_join_next().is_some() {}
-        state.wakers.spawn(async move {
-            // Either way there is something to look at.
-            drop(tokio::time::timeout(wait, reconcilers.woken()).await);
-            drop(me.cast(Msg::Look));
-        });
+        let reconcilers = self.shared.settings().reconcilers.clone();
+        state.waker.set(me, Msg::Look, Some(wait), async move { reconcilers.woken().await });
         Ok(())
     }
 
