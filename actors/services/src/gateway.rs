@@ -36,6 +36,7 @@ mod crash;
 mod fence;
 mod halt;
 mod kept;
+mod leads;
 pub(crate) mod marks;
 mod proposal;
 mod road;

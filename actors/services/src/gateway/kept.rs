@@ -19,8 +19,8 @@ use mm_store::{Change, Key, Record};
 use mm_supervision::Fault;
 
 use super::halt::Halt;
+use super::leads::derive;
 use super::proposal::{Kept, Origin};
-use super::road::derive;
 use super::writing::{Draft, End, next_id};
 use super::{Fence, GatewayService, Proposal, asking, marks};
 use crate::records::{ApprovalRow, ChangeRow, SettledTelling, Standing};
