@@ -162,9 +162,12 @@ pub struct UnreadView {
     pub why: String,
 }
 
+/// Rows by their action, and those that do not open.
+type Read<R> = (Vec<(String, R)>, Vec<UnreadView>);
+
 /// Every row of a kind by its action, and those that do not open: a record that was made unreadable must not
 /// look like one that was never made.
-fn rows<R: Record>(reader: &Reader) -> Result<(Vec<(String, R)>, Vec<UnreadView>), Problem> {
+fn rows<R: Record>(reader: &Reader) -> Result<Read<R>, Problem> {
     let scanned = reader.store.scan::<R>(&reader.space, Span::all(), usize::MAX);
     let scanned = scanned.map_err(|error| unread(&error))?;
     let kind = R::KIND.name;
