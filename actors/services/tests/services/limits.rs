@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mm_core::activity::ActionRecord;
-use mm_core::id::Space;
-use mm_core::limit::QuotaState;
+use mm_core::id::{ActionId, Space};
+use mm_core::limit::{LimitScope, Priority, Quota, QuotaState};
 use mm_core::run::{Outcome, RunRecord, Trigger};
+use mm_services::limiter::{Ask, Charge};
 use mm_services::records::AccountKind;
 use mm_services::testing::{Bench, Said, Script, Seeded, add_account, audit, get, pack};
 use mm_store::{Fault, Mode, Options, Span, Store};
@@ -255,6 +256,43 @@ fn strategies_that_wait_for_a_limit_take_turns() {
     });
     let first: std::collections::BTreeSet<String> = bench.world.paths().into_iter().take(4).collect();
     assert_eq!(first.into_iter().collect::<Vec<_>>(), ["GET /a0", "GET /b0", "GET /c0", "GET /d0"]);
+}
+
+/// Two wait for one place that is free in time for either: one has it, and the other is told when it would have
+/// come, as soon as that is known and not at the end of its time.
+#[test]
+fn who_waits_in_vain_is_told_as_soon_as_it_is_known() {
+    let mut bench = Bench::new(13);
+    bench.live(async |machine| {
+        let (limiter, began) = (&machine.services.limiter, machine.now());
+        let per = Duration::from_secs(40);
+        let (platform, space) = ("sim".parse().unwrap(), Space::machine());
+        let quota = Quota::of_platform(LimitScope::Platform, &platform, None, None, &space, 1, per).unwrap();
+        let charge = Charge {
+            platform,
+            strategy: "one".into(),
+            account: None,
+            quotas: vec![quota],
+            pause: Duration::ZERO,
+        };
+        let ask = |step: &str, within: u64| Ask {
+            action: ActionId::new(step),
+            priority: Priority::SYSTEM,
+            until: began.plus(Duration::from_secs(within)),
+        };
+        assert!(limiter.acquire(&charge, ask("a", 5)).await.unwrap().is_ok());
+        let told = limiter.acquire(&charge, ask("b", 30)).await.unwrap().unwrap_err();
+        assert_eq!(told.eta, Some(began.plus(per + Duration::from_millis(1))));
+        assert_eq!(machine.now(), began, "it could never come in time");
+        let (first, second) =
+            tokio::join!(limiter.acquire(&charge, ask("c", 50)), limiter.acquire(&charge, ask("d", 60)),);
+        assert!(first.unwrap().is_ok());
+        let told = second.unwrap().unwrap_err();
+        let waited = machine.now().since(began);
+        assert!(waited > per && waited < per + Duration::from_secs(1), "{waited:?}");
+        assert!(told.eta.unwrap().since(began) > per * 2, "{told}");
+        assert!(limiter.queue().await.unwrap().is_empty());
+    });
 }
 
 /// When the requests came, in milliseconds after the first, by the account that they came with.
