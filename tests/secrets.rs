@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that plays the owner")]
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use mm_core::activity::ActionRecord;
 use mm_store::{Change, Span};
@@ -69,6 +69,11 @@ struct Owner {
 impl Owner {
     /// Runs a command with these lines on its stdin, and keeps what it said.
     fn does(&mut self, line: &str, lines: &[&str]) -> (i32, String) {
+        let begun = self.begins(line, lines);
+        self.hears(line, begun)
+    }
+
+    fn begins(&self, line: &str, lines: &[&str]) -> Child {
         let mut child = self
             .command(line)
             .stdin(Stdio::piped())
@@ -79,8 +84,11 @@ impl Owner {
         let mut stdin = child.stdin.take().unwrap();
         // Who refuses before it reads has closed its end.
         drop(stdin.write_all((lines.join("\n") + "\n").as_bytes()));
-        drop(stdin);
-        let ended = child.wait_with_output().unwrap();
+        child
+    }
+
+    fn hears(&mut self, line: &str, begun: Child) -> (i32, String) {
+        let ended = begun.wait_with_output().unwrap();
         let all = [ended.stdout, ended.stderr].concat();
         let said = String::from_utf8_lossy(&all).into_owned();
         self.heard.push((line.to_owned(), all));
@@ -145,10 +153,13 @@ fn no_secret_leaves_the_vault_but_into_its_request() {
     let trace = Daemon::of(owner.command("actors trace kernel/** --limit 2000 --json"));
 
     add_all(&mut owner);
-    use_all(&mut owner);
+    let looks = use_all(&mut owner);
     for verb in SHOWING {
         owner.does(verb, &[]);
         owner.does(&format!("{verb} --json"), &[]);
+    }
+    for (look, line) in looks {
+        owner.hears(&line, look);
     }
     for file in ["cmdline", "environ"] {
         let bytes = std::fs::read(format!("/proc/{}/{file}", daemon.pid())).unwrap();
@@ -184,17 +195,24 @@ fn add_all(owner: &mut Owner) {
     assert!(owner.canaries.iter().any(|canary| canary.name == "recovery key"), "it was shown once");
 }
 
-/// Accounts at work and in trouble: asked after, changed, refused, removed.
-fn use_all(owner: &mut Owner) {
-    for (platform, _, fields) in ACCOUNTS {
+/// Accounts at work and in trouble: looked at, changed in the middle of a look, refused, removed. The looks
+/// go on side by side: most meet a platform that does not know the account, and look again half a minute
+/// later.
+fn use_all(owner: &mut Owner) -> Vec<(Child, String)> {
+    let mut looks = Vec::new();
+    for (platform, ..) in ACCOUNTS {
         owner.does(&format!("account show {platform} main"), &[]);
-        owner.does(&format!("account check {platform} main"), &[]);
+        let line = format!("account check {platform} main");
+        looks.push((owner.begins(&line, &[]), line));
+    }
+    for (platform, _, fields) in ACCOUNTS {
         let new: Vec<String> =
             fields.iter().map(|field| owner.canary(&format!("{platform} {field}, changed"))).collect();
         let lines: Vec<&str> = new.iter().map(String::as_str).collect();
         let (code, said) = owner.does(&format!("account rotate {platform} main"), &lines);
         assert_eq!(code, 0, "{platform}: {said}");
-        owner.does(&format!("account check {platform} main --json"), &[]);
+        let line = format!("account check {platform} main --json");
+        looks.push((owner.begins(&line, &[]), line));
     }
     // What is not taken is not told either.
     let wrong = owner.canary("not taken");
@@ -203,6 +221,7 @@ fn use_all(owner: &mut Owner) {
     owner.does("account add awin other --email me@example.org --kind bearer", &[&format!("{wrong}\u{7}")]);
     owner.does("account drill", &[&wrong]);
     owner.does("account remove hackerone main", &[]);
+    looks
 }
 
 /// Looks for every canary in what was said and in what is kept, the recorded answers unpacked.

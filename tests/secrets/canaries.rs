@@ -1,5 +1,6 @@
 //! Secrets that are looked for, in every clothing that a secret may wear on its way out.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A secret of one field, known by no other text.
@@ -60,20 +61,57 @@ impl Canary {
         forms
     }
 
-    /// The form in which it stands in `bytes`, and the text round it without it.
+    /// The form in which it stands in `bytes`, and the text before it.
     pub fn found_in(&self, bytes: &[u8]) -> Option<String> {
-        self.forms().into_iter().find_map(|(form, needle)| {
-            let at = find(bytes, &needle)?;
-            let around = bytes.get(at.saturating_sub(60)..at).unwrap_or_default();
-            Some(format!("{} as {form} after {:?}", self.name, String::from_utf8_lossy(around)))
-        })
+        Net::of(std::slice::from_ref(self)).catch(bytes).pop()
+    }
+}
+
+/// All forms of all canaries, looked for in one pass: there are some hundreds of them, and megabytes to
+/// look through.
+struct Net<'a> {
+    forms: Vec<(&'a Canary, &'static str, Vec<u8>)>,
+    /// The forms by their first two bytes.
+    begin: Vec<Vec<usize>>,
+}
+
+impl<'a> Net<'a> {
+    fn of(canaries: &'a [Canary]) -> Self {
+        let all =
+            |canary: &'a Canary| canary.forms().into_iter().map(move |(form, text)| (canary, form, text));
+        let forms: Vec<_> = canaries.iter().flat_map(all).collect();
+        let mut begin = vec![Vec::new(); 1 << 16];
+        for (place, (_, _, text)) in forms.iter().enumerate() {
+            begin[usize::from(text[0]) << 8 | usize::from(text[1])].push(place);
+        }
+        Self { forms, begin }
+    }
+
+    /// Each canary that stands in `bytes`, once.
+    fn catch(&self, bytes: &[u8]) -> Vec<String> {
+        let (mut found, mut caught) = (Vec::new(), BTreeSet::new());
+        let (mut two, mut at) = (0, 0);
+        // A plain loop: in a build for tests an iterator costs more than what it looks at.
+        while at < bytes.len() {
+            two = (two << 8 | usize::from(bytes[at])) & 0xffff;
+            if !self.begin[two].is_empty() && at > 0 {
+                for (canary, form, text) in self.begin[two].iter().filter_map(|place| self.forms.get(*place))
+                {
+                    if bytes[at - 1..].starts_with(text) && caught.insert(&canary.name) {
+                        let around = String::from_utf8_lossy(&bytes[(at - 1).saturating_sub(60)..at - 1]);
+                        found.push(format!("{} as {form} after {around:?}", canary.name));
+                    }
+                }
+            }
+            at += 1;
+        }
+        found
     }
 }
 
 /// All canaries that stand in `bytes`.
 pub fn leaks(canaries: &[Canary], place: &str, bytes: &[u8]) -> Vec<String> {
-    let found = canaries.iter().filter_map(|canary| canary.found_in(bytes));
-    found.map(|found| format!("{place}: {found}")).collect()
+    Net::of(canaries).catch(bytes).into_iter().map(|found| format!("{place}: {found}")).collect()
 }
 
 /// The same for every file under a directory.
@@ -88,18 +126,6 @@ pub fn leaks_in_files(canaries: &[Canary], dir: &Path) -> Vec<String> {
         }
     }
     found
-}
-
-fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = *needle.first()?;
-    let mut from = 0;
-    while let Some(at) = text.get(from..)?.iter().position(|byte| *byte == first) {
-        if text.get(from + at..)?.starts_with(needle) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 pub fn base64(bytes: &[u8]) -> String {
