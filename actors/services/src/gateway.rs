@@ -32,6 +32,7 @@ use crate::platforms::Platforms;
 use crate::shared::{CALL_TIMEOUT, Shared};
 
 mod asking;
+mod concluding;
 mod crash;
 mod fence;
 mod halt;

@@ -1,0 +1,197 @@
+//! What came back: what it teaches, what it means for its action, and how that ends.
+//!
+//! Whether a try is made again, waits, or is over is decided here and nowhere else; `writing` puts it on
+//! record. It calls the limiter, the accounts and the alerts.
+
+use std::time::Duration;
+
+use mm_core::activity::Stage;
+use mm_core::answer::Answer;
+use mm_core::backoff::Backoff;
+use mm_core::error::{Classified, ErrorClass, Signal, TransportFault, classify};
+use mm_core::limit::hear;
+use mm_core::moment::Moment;
+use mm_core::run::Refusal;
+use mm_core::url::LogicalUrl;
+use mm_permit::Refused;
+use mm_supervision::Fault;
+
+use super::halt::Halt;
+use super::leads::{Leads, leads};
+use super::road::TRIES_MAX;
+use super::writing::{Draft, stage_of};
+use super::{GatewayService, Proposal};
+use crate::limiter::{Charge, Learnt};
+use crate::platforms::SendFailed;
+use crate::transport::RawAnswer;
+
+/// An answer, and what is to be thought of it.
+struct Reached {
+    answer: Answer,
+    trouble: Option<(Classified, Option<Duration>)>,
+}
+
+impl GatewayService {
+    /// What the limiter and the clock's witnesses take from an answer.
+    pub(super) fn learn(&self, p: &Proposal, charge: &Charge, sent: &Result<RawAnswer, SendFailed>) {
+        let Ok(raw) = sent else { return };
+        // A page is anybody's: only the servers of a reviewed API are asked for the time.
+        if p.action.kind.as_str() != super::robots::PAGE {
+            self.shared.trust.heard(p.action.request.url().host(), &raw.headers);
+        }
+        let now = self.shared.now();
+        let trouble = classify(raw.signal(now));
+        let learnt = Learnt {
+            headers: hear(&raw.headers, now),
+            limited: trouble.is_some_and(|error| error.class == ErrorClass::RateLimit),
+            retry_after: raw.retry_after(now),
+            good: trouble.is_none(),
+        };
+        self.limiter.learn(charge, learnt);
+    }
+
+    /// Puts the end of one try on record, or says why there will be another.
+    pub(super) async fn conclude(
+        &self,
+        p: &Proposal,
+        draft: &mut Draft,
+        sent: Result<RawAnswer, SendFailed>,
+    ) -> Result<(Answer, Option<LogicalUrl>), Halt> {
+        let now = self.shared.now();
+        let reached = match sent {
+            Ok(raw) => reached(raw, now),
+            Err(failed) => return Err(self.failed(p, draft, failed, now)?),
+        };
+        if let Some((error, wait)) = reached.trouble
+            && error.retry
+            && !p.is_mutating()
+            && draft.tries() < TRIES_MAX
+        {
+            let refusal = answered(p, &reached.answer, error);
+            let not_before = now.plus(wait.unwrap_or_else(|| self.backoff(draft.tries())));
+            // An answer is an answer: if there is no time for another try, it is what came.
+            if self.has_time(p, not_before) && self.may_retry(p) {
+                draft.tried(Some(reached.answer.status), &refusal.why)?;
+                return Err(Halt::Again { not_before, refusal });
+            }
+        }
+        let trouble = reached.trouble.map(|(error, _)| error);
+        self.tell(p, trouble, &format!("it answers with status {}", reached.answer.status));
+        if let (Some(account), Some(ErrorClass::Auth)) = (&p.action.account, trouble.map(|error| error.class))
+        {
+            self.accounts.trouble(&p.space, &p.action.platform, account, reached.answer.status);
+        }
+        if let Some((error, wait)) = reached.trouble
+            && p.is_mutating()
+            && matches!(error.class, ErrorClass::RateLimit | ErrorClass::Transient)
+            && stage_of(true, reached.answer.status, trouble) == Stage::Failed
+            && let Halt::Later { not_before, refusal } = self.hindered(p, answered(p, &reached.answer, error))
+        {
+            draft.answered(&reached.answer);
+            draft.tried(Some(reached.answer.status), &refusal.why)?;
+            let not_before = wait.map_or(not_before, |wait| now.plus(wait));
+            return Err(Halt::Later { not_before, refusal });
+        }
+        let next = match leads(p, &reached.answer) {
+            Leads::Nowhere => None,
+            Leads::On(next) => Some(next),
+            Leads::Astray { class, why } => {
+                draft.answered(&reached.answer);
+                draft.stage(if p.is_mutating() { Stage::Ambiguous } else { Stage::Failed })?;
+                return Err(Halt::Refused(Refusal::new(class, why)));
+            }
+        };
+        self.record(p, draft, &reached.answer, trouble, next.as_ref()).await?;
+        Ok((reached.answer, next))
+    }
+
+    /// What a failed exchange means for the action.
+    fn failed(
+        &self,
+        p: &Proposal,
+        draft: &mut Draft,
+        failed: SendFailed,
+        now: Moment,
+    ) -> Result<Halt, Fault> {
+        let mutating = p.is_mutating();
+        let (class, retry, may_have_left) = match &failed {
+            // Time alone made it so. A read is judged again. A change is not: its intent is on record, the
+            // process stood still beside it, and who looks at the platform knows more than we do.
+            SendFailed::Permit(Refused::Expired) => (ErrorClass::Transient, !mutating, mutating),
+            SendFailed::Permit(_) => (ErrorClass::Compliance, false, false),
+            SendFailed::Breaker(_) => (ErrorClass::Transient, false, false),
+            SendFailed::Lost { maybe_sent } => (ErrorClass::Transient, !mutating, *maybe_sent),
+            SendFailed::Transport(fault) => {
+                let error = classify(Signal::transport(*fault));
+                let class = error.map_or(ErrorClass::Fatal, |error| error.class);
+                self.tell(p, error, &sentence(*fault));
+                let retry = error.is_some_and(|error| error.retry) && !mutating;
+                (class, retry, fault.may_have_arrived())
+            }
+        };
+        let why = match failed {
+            SendFailed::Transport(fault) => format!("{}: {}", p.action.request.url(), sentence(fault)),
+            other => Fault::from(other).reason,
+        };
+        draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed })?;
+        let refusal = Refusal::new(class, why);
+        Ok(if retry && self.may_retry(p) {
+            draft.tried(None, &refusal.why)?;
+            Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }
+        } else if mutating && !may_have_left && class == ErrorClass::Transient {
+            let halt = self.hindered(p, refusal);
+            if let Halt::Later { refusal, .. } = &halt {
+                draft.tried(None, &refusal.why)?;
+            }
+            halt
+        } else {
+            Halt::Refused(refusal)
+        })
+    }
+
+    /// Tells the owner of trouble that he must see to, and that it is over.
+    fn tell(&self, p: &Proposal, trouble: Option<Classified>, what: &str) {
+        let about = format!("platform/{}/{}", p.action.platform, p.action.kind);
+        match trouble {
+            Some(error) if error.alert => {
+                self.troubles.raised(&about);
+                let sentence = format!("{} needs you ({}): {what}", p.action.platform, error.class.as_str());
+                self.alerts.raise(&p.space, about, sentence);
+            }
+            None if self.troubles.is_over(&about) => self.alerts.clear(&p.space, about),
+            _ => {}
+        }
+    }
+
+    fn backoff(&self, tries: u32) -> Duration {
+        Backoff::READS.delay(tries, self.shared.rng.unit())
+    }
+}
+
+fn reached(raw: RawAnswer, now: Moment) -> Reached {
+    let trouble = match classify(raw.signal(now)) {
+        // A redirect is followed above; here it is an answer like another.
+        Some(_) if (300..400).contains(&raw.status) => None,
+        trouble => trouble.map(|error| (error, raw.retry_after(now))),
+    };
+    let answer = Answer { status: raw.status, headers: raw.headers, body: raw.body, at: now };
+    Reached { answer, trouble }
+}
+
+fn answered(p: &Proposal, answer: &Answer, error: Classified) -> Refusal {
+    let why = format!("{} answered with status {}", p.action.request.url(), answer.status);
+    Refusal::new(error.class, why)
+}
+
+/// A transport fault as a sentence that says what helps.
+fn sentence(fault: TransportFault) -> String {
+    match fault {
+        TransportFault::TooLarge { max_bytes } => {
+            format!("the answer is longer than the {max_bytes} bytes that are read; nothing of it was used")
+        }
+        TransportFault::ForbiddenAddress => {
+            "its name leads to no public address, and others are never called".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
