@@ -172,7 +172,7 @@ fn every_decision_is_explained_reported_and_made_again() {
     let replayed = home.run("compliance replay");
     assert_eq!(
         (replayed.code, replayed.out.as_str()),
-        (0, "5 decisions made again by 1 versions of the rules; 0 came out otherwise\n")
+        (0, "5 decisions made again by 1 versions of the rules; 0 came out otherwise, 0 do not open\n")
     );
     assert_eq!(home.json("compliance replay --from 2100-01-01T00:00:00Z")["decisions"], 0);
 
