@@ -29,6 +29,13 @@ pub(crate) fn row_id(strategy: &StrategyId, hash: Digest) -> String {
     format!("{strategy}/{hash}")
 }
 
+/// The rows of the marks of `hashes`, each once.
+fn row_ids(strategy: &StrategyId, hashes: &[Digest]) -> Vec<String> {
+    let mut ids: Vec<String> = hashes.iter().map(|hash| row_id(strategy, *hash)).collect();
+    ids.dedup();
+    ids
+}
+
 impl GatewayService {
     /// Looks whether the very same change was proposed before; only what cannot have happened goes on.
     pub(super) fn unmarked(&self, p: &Proposal) -> Result<Seen, Halt> {
@@ -81,10 +88,8 @@ pub(crate) fn put_own(
     hashes: &[Digest],
     mark: &Mark,
 ) -> Result<Change, Fault> {
-    let mut ids: Vec<String> = hashes.iter().map(|hash| row_id(strategy, *hash)).collect();
-    ids.dedup();
     let mut change = Change::new();
-    for id in ids {
+    for id in row_ids(strategy, hashes) {
         let Some(row) = store.get::<Mark>(space, &id)? else { continue };
         if row.value.action == mark.action {
             change = change
@@ -124,10 +129,8 @@ pub(crate) fn put(
     hashes: &[Digest],
     mark: &Mark,
 ) -> Result<Change, Fault> {
-    let mut ids: Vec<String> = hashes.iter().map(|hash| row_id(strategy, *hash)).collect();
-    ids.dedup();
     let mut change = Change::new();
-    for id in ids {
+    for id in row_ids(strategy, hashes) {
         change = change.put(space, &id, mark)?;
     }
     Ok(change)
