@@ -34,6 +34,7 @@ use crate::shared::{CALL_TIMEOUT, Shared};
 mod asking;
 mod concluding;
 mod crash;
+mod draft;
 mod fence;
 mod halt;
 mod kept;

@@ -18,9 +18,10 @@ use mm_store::{Change, CommitError, Key, NewEntry, Record};
 use mm_supervision::Fault;
 use serde_json::json;
 
+use super::draft::Draft;
 use super::halt::Halt;
 use super::proposal::{Kept, Origin};
-use super::writing::{Draft, End, step_row};
+use super::writing::{End, step_row};
 use super::{GatewayService, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::records::{ApprovalRow, ChangeRow, QuotedRule, Standing};

@@ -16,10 +16,11 @@ use mm_core::url::LogicalUrl;
 use mm_permit::Refused;
 use mm_supervision::Fault;
 
+use super::draft::Draft;
 use super::halt::Halt;
 use super::leads::{Leads, leads};
 use super::road::TRIES_MAX;
-use super::writing::{Draft, stage_of};
+use super::writing::stage_of;
 use super::{GatewayService, Proposal};
 use crate::limiter::{Charge, Learnt};
 use crate::platforms::SendFailed;

@@ -4,16 +4,17 @@
 //! mark says the same in the same change, so that nobody sends it again.
 
 use mm_core::activity::{ActionRecord, Stage};
+use mm_core::error::ErrorClass;
 use mm_core::id::Space;
 use mm_core::mark::{Mark, Marked};
-use mm_core::run::RunRecord;
+use mm_core::run::{Refusal, RunRecord, StepOutcome};
 use mm_store::{Change, CommitError, Expect, Key, NewEntry, Record, Span};
 use mm_supervision::Fault;
 use serde_json::json;
 
 use super::proposal::{Origin, Proposal};
-use super::{CUT_OFF, GatewayService, SYSTEM_RUN, marks, writing};
-use crate::records::{ChangeRow, LookUpRow, OpenRow, Standing};
+use super::{CUT_OFF, GatewayService, SYSTEM_RUN, marks};
+use crate::records::{ChangeRow, LookUpRow, OpenRow, SettledTelling, Standing};
 
 impl GatewayService {
     /// After a crash: what may have left and changed something is ambiguous, and a person is told;
@@ -112,7 +113,7 @@ impl GatewayService {
         let row = row.value;
         let (state, standing) = match record.stage {
             Stage::Ambiguous => (Marked::Ambiguous, Standing::Ambiguous),
-            _ => (Marked::NotDone, writing::cut_off(record, row.held)),
+            _ => (Marked::NotDone, cut_off(record, row.held)),
         };
         let mark = Mark { action: record.id.clone(), state, at: record.updated_at, outcome: None };
         let hashes = [row.action.hash(), row.first_hash];
@@ -143,4 +144,12 @@ mod tests {
             }
         }
     }
+}
+
+/// What a change that a crash cut off before it left is told.
+fn cut_off(record: &ActionRecord, held: bool) -> Standing {
+    let why = record.error.clone().unwrap_or_default();
+    let outcome = StepOutcome::Refused(Refusal::new(ErrorClass::Transient, why));
+    let telling = if held { SettledTelling::Due } else { SettledTelling::NotNeeded };
+    Standing::Settled { at: record.updated_at, outcome, telling }
 }

@@ -18,10 +18,12 @@ use mm_core::url::LogicalUrl;
 use mm_store::{Change, Key, Record};
 use mm_supervision::Fault;
 
+use super::draft::Draft;
 use super::halt::Halt;
 use super::leads::derive;
+use super::proposal::next_id;
 use super::proposal::{Kept, Origin};
-use super::writing::{Draft, End, next_id};
+use super::writing::End;
 use super::{Fence, GatewayService, Proposal, asking, marks};
 use crate::records::{ApprovalRow, ChangeRow, SettledTelling, Standing};
 

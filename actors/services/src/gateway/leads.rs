@@ -6,7 +6,7 @@ use mm_core::answer::Answer;
 use mm_core::error::ErrorClass;
 use mm_core::url::LogicalUrl;
 
-use super::writing::next_step;
+use super::proposal::next_step;
 use super::{Kept, Origin, Proposal};
 
 /// Where an answer leads.

@@ -1,4 +1,5 @@
-//! What is handed to the gateway to be walked, and where a walk can lead. Plain values.
+//! What is handed to the gateway to be walked, how its hops are named, and where a walk can lead. Plain
+//! values.
 
 use std::time::Duration;
 
@@ -109,4 +110,20 @@ pub struct SystemAction {
     pub action: Action,
     /// It is over after so long at the latest.
     pub within: Duration,
+}
+
+/// The id of the action that a redirect makes of this one: `RUN.read.r1` → `RUN.read.r2`.
+pub(super) fn next_id(p: &Proposal) -> ActionId {
+    ActionId::new(format!("{}.{}", p.run, next_step(&p.step)))
+}
+
+/// The step name of the next hop: `read` → `read.r1`, `read.r1` → `read.r2`.
+pub(super) fn next_step(step: &str) -> String {
+    let hop: u32 = step.rsplit_once(".r").and_then(|(_, hop)| hop.parse().ok()).unwrap_or(0);
+    format!("{}.r{}", base_step(step), hop + 1)
+}
+
+/// The step that a hop's step name derives from: `read.r2` → `read`.
+pub(super) fn base_step(step: &str) -> &str {
+    step.rsplit_once(".r").map_or(step, |(base, _)| base)
 }

@@ -34,9 +34,9 @@ use mm_core::vault::Slot;
 use mm_permit::Permit;
 use mm_supervision::Fault;
 
+use super::draft::Draft;
 use super::halt::Halt;
 use super::leads::derive;
-use super::writing::Draft;
 use super::{GatewayService, Origin, Proposal, Walked};
 use crate::compliance::{NoPermit, Ruling};
 use crate::limiter::{Ask, Charge};

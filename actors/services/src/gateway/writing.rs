@@ -1,242 +1,29 @@
 //! What the road writes: the action's record, its step, its audit entries, each in one change.
 //!
 //! Every change expects the run's row as it was when the run was taken up. A run that was fenced
-//! off, or taken up by another epoch, gets its change refused, and the road ends.
+//! off, or taken up by another epoch, gets its change refused, and the road ends. It writes to the store,
+//! through the limiter where something is spent, and tells the alerts.
 
 use mm_core::action::Request;
 use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::answer::Answer;
-use mm_core::approval::Approved;
 use mm_core::digest::Digest;
 use mm_core::error::{Classified, ErrorClass};
-use mm_core::id::{ActionId, Space};
+use mm_core::id::ActionId;
 use mm_core::mark::Mark;
-use mm_core::moment::Moment;
 use mm_core::run::{Refusal, RunRecord, StepOutcome, StepRecord};
-use mm_core::untrusted::Untrusted;
 use mm_core::url::LogicalUrl;
 use mm_permit::Permit;
 use mm_store::{Change, CommitError, Key, NewEntry, Record};
-use mm_supervision::{Fault, Hop, take_hops_here};
+use mm_supervision::Fault;
 use serde_json::json;
 
+use super::draft::{Draft, SENTENCE_CHARS_MAX};
 use super::halt::Halt;
-use super::marks::Seen;
+use super::proposal::base_step;
 use super::{CUT_OFF, GatewayService, Origin, Proposal, Walked};
-use crate::compliance::Ruling;
 use crate::limiter::Charge;
-use crate::records::{
-    ChangeRow, DecisionRow, HOPS_KEPT, LookUpRow, OpenRow, SettledTelling, Standing, WayRow,
-};
-
-/// The longest sentence that a record keeps.
-const SENTENCE_CHARS_MAX: usize = 1000;
-
-/// The record of an action in the making.
-#[derive(Debug, Clone)]
-pub(super) struct Draft {
-    record: ActionRecord,
-    rules: Digest,
-    tries: u32,
-    /// How the last try ended, until it is on record.
-    tried: Option<serde_json::Value>,
-    /// Whether its intent is on record and no answer is.
-    sending: bool,
-    /// The messages that have carried it so far.
-    way: Vec<Hop>,
-    /// The mark of its change as it was when it began.
-    seen: Seen,
-    /// The whole change, once it is kept.
-    change: Option<ChangeRow>,
-    /// What compliance decided, until it is on record.
-    decision: Option<DecisionRow>,
-}
-
-impl Draft {
-    /// The record of a hop that has not begun.
-    pub(super) fn of(p: &Proposal, now: Moment, hops: u32) -> Self {
-        let request = &p.action.request;
-        let record = ActionRecord {
-            id: p.id(),
-            space: p.space.clone(),
-            strategy: p.strategy.clone(),
-            run: p.run.clone(),
-            step: p.step.clone(),
-            at: now,
-            updated_at: now,
-            platform: p.action.platform.to_string(),
-            kind: p.action.kind.to_string(),
-            method: request.method().to_string(),
-            url: request.url().shown(),
-            purpose: Untrusted::new(p.action.purpose.as_str()).line(300),
-            request_hash: request.hash(),
-            stage: Stage::Planned,
-            checks: Vec::new(),
-            answer_status: None,
-            answer: None,
-            answer_bytes: 0,
-            took_ms: 0,
-            error: None,
-            parent: (hops > 0).then(|| ActionId::new(format!("{}.{}", p.run, base_step(&p.step)))),
-        };
-        Self {
-            record,
-            rules: Digest::default(),
-            tries: 0,
-            tried: None,
-            sending: false,
-            way: Vec::new(),
-            seen: Seen::default(),
-            change: None,
-            decision: None,
-        }
-    }
-
-    /// How often its intent was put on record.
-    pub(super) fn tries(&self) -> u32 {
-        self.tries
-    }
-
-    /// Takes the ruling's checks.
-    pub(super) fn judged(&mut self, ruling: &Ruling) {
-        self.record.checks = ruling.judgement.checks();
-        self.rules = ruling.rules;
-        let mut decision = DecisionRow::of(ruling);
-        if self.record.parent.is_some() {
-            // Where a redirect leads its platform says, and a query of its choice may hold a secret.
-            decision.inputs.url = decision.inputs.url.without_query();
-        }
-        self.decision = Some(decision);
-    }
-
-    /// Its owner's yes answers what was decided: whose, and to which bytes.
-    pub(super) fn approved(&mut self, yes: &Approved) {
-        if let Some(decision) = &mut self.decision {
-            decision.approval = Some(format!("{} by {}", yes.request().short(16), yes.by()));
-        }
-    }
-
-    /// The change that puts on record what was decided, unless it is there already.
-    fn decided(&mut self, space: &Space) -> Result<Change, Fault> {
-        Ok(match self.decision.take() {
-            Some(decision) => Change::new().put(space, self.record.id.as_str(), &decision)?,
-            None => Change::new(),
-        })
-    }
-
-    /// Notes how a try ended that is not the last word; it is audited with the next change.
-    pub(super) fn tried(&mut self, status: Option<u16>, what: &str) -> Result<(), Fault> {
-        if self.record.stage != Stage::Failed {
-            self.stage(Stage::Failed)?;
-        }
-        self.record.answer_status = status.or(self.record.answer_status);
-        let what: String = what.chars().take(SENTENCE_CHARS_MAX).collect();
-        self.tried = Some(json!({
-            "action": self.record.id.as_str(), "try": self.tries, "status": status, "what": what,
-        }));
-        Ok(())
-    }
-
-    /// Whether something can have left, as far as this walk knows.
-    pub(super) fn may_have_left(&self) -> bool {
-        self.sending
-    }
-
-    /// The row of its way up to here.
-    fn way(&mut self) -> WayRow {
-        self.way.extend(take_hops_here(self.record.id.as_str()));
-        // What was in hand when it was looked at before is told again, whole.
-        let mut hops: Vec<Hop> = Vec::with_capacity(self.way.len());
-        for hop in self.way.drain(..) {
-            let same = |other: &Hop| {
-                (other.at_ms, other.queue_ns, &other.path, &other.kind)
-                    == (hop.at_ms, hop.queue_ns, &hop.path, &hop.kind)
-            };
-            match hops.iter_mut().find(|other| same(other)) {
-                Some(known) => *known = hop,
-                None => hops.push(hop),
-            }
-        }
-        hops.truncate(HOPS_KEPT);
-        self.way.clone_from(&hops);
-        WayRow { hops }
-    }
-
-    /// Moves it on; a step that no action takes is a bug, and nothing is written.
-    pub(super) fn stage(&mut self, next: Stage) -> Result<(), Fault> {
-        self.record.stage = self
-            .record
-            .stage
-            .then(next, self.is_mutating())
-            .map_err(|no_way| Fault::bug(no_way.to_string()))?;
-        Ok(())
-    }
-
-    fn is_mutating(&self) -> bool {
-        !matches!(self.record.method.as_str(), "GET" | "HEAD")
-    }
-
-    /// Takes the mark of its change as it is before anything is done.
-    pub(super) fn saw(&mut self, seen: Seen) {
-        self.seen = seen;
-    }
-
-    /// The mark as it was.
-    pub(super) fn seen(&self) -> Seen {
-        self.seen
-    }
-
-    /// Where it stands.
-    pub(super) fn record(&self) -> &ActionRecord {
-        &self.record
-    }
-
-    /// Says that it waits, and for what.
-    pub(super) fn waits(&mut self, why: String, now: Moment) -> Result<(), Fault> {
-        if self.record.stage == Stage::Failed {
-            self.stage(Stage::Planned)?;
-        }
-        self.stage(Stage::Pending)?;
-        self.record.updated_at = now;
-        self.record.error = Some(why.chars().take(SENTENCE_CHARS_MAX).collect());
-        Ok(())
-    }
-
-    /// What was answered, where the answer is not the end.
-    pub(super) fn answered(&mut self, answer: &Answer) {
-        self.record.answer_status = Some(answer.status);
-        self.record.updated_at = answer.at;
-    }
-
-    /// The whole change, if it is kept.
-    pub(super) fn kept(&self) -> Option<&ChangeRow> {
-        self.change.as_ref()
-    }
-}
-
-/// The id of the action that a redirect makes of this one: `RUN.read.r1` → `RUN.read.r2`.
-pub(super) fn next_id(p: &Proposal) -> ActionId {
-    ActionId::new(format!("{}.{}", p.run, next_step(&p.step)))
-}
-
-/// The step name of the next hop: `read` → `read.r1`, `read.r1` → `read.r2`.
-pub(super) fn next_step(step: &str) -> String {
-    let hop: u32 = step.rsplit_once(".r").and_then(|(_, hop)| hop.parse().ok()).unwrap_or(0);
-    format!("{}.r{}", base_step(step), hop + 1)
-}
-
-/// What a change that a crash cut off before it left is told.
-pub(super) fn cut_off(record: &ActionRecord, held: bool) -> Standing {
-    let why = record.error.clone().unwrap_or_default();
-    let outcome = StepOutcome::Refused(Refusal::new(ErrorClass::Transient, why));
-    let telling = if held { SettledTelling::Due } else { SettledTelling::NotNeeded };
-    Standing::Settled { at: record.updated_at, outcome, telling }
-}
-
-/// The step that a hop's step name derives from: `read.r2` → `read`.
-fn base_step(step: &str) -> &str {
-    step.rsplit_once(".r").map_or(step, |(base, _)| base)
-}
+use crate::records::{LookUpRow, OpenRow};
 
 impl GatewayService {
     /// Step 5: spend, intent and the verdict on record, before the first byte.
