@@ -1,20 +1,21 @@
-//! Accounts in the store: adding, showing what is sealed, rotating, removing. Each is one change, but for a
-//! rotation, which is two: the new version beside the old one, and, once it was read again and opened,
-//! the new one in its place.
+//! Accounts in the store: adding, rotating, keeping tokens, removing. Each is one change, but for a rotation,
+//! which is two: the new version beside the old one, and, once it was read again and opened, the new one in
+//! its place.
+//!
+//! It writes rows and audit entries of accounts, seals with the vault, and calls nobody. What fails leaves
+//! what was in force before; what a rotation that was cut off left beside it is swept away at a start.
 
 use std::collections::BTreeMap;
 
 use mm_core::id::{AccountId, PlatformId, Space};
 use mm_core::moment::Moment;
 use mm_core::secret::Secret;
-use mm_core::vault::{Slot, base64};
 use mm_store::{Change, CommitError, Key, NewEntry, Span, Store};
 use mm_supervision::Fault;
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use super::NotSealed;
 use super::making::Unchanged;
+use super::slots;
 use super::vault::{Locked, Place};
 use crate::records::{AccountKind, AccountRow, AccountStanding, CredentialRow, FieldRow, HealthRow};
 use crate::shared::Shared;
@@ -23,8 +24,6 @@ use crate::shared::Shared;
 pub(super) const ACCESS: &str = "access-token";
 /// The refresh token.
 pub(super) const REFRESH: &str = "refresh-token";
-/// Stands in for user and password in base 64.
-const BASIC: &str = "basic";
 /// Shorter secrets guard nothing, and could not be told from other text where they are echoed.
 const SECRET_BYTES_MIN: usize = 6;
 /// No header takes more.
@@ -124,7 +123,7 @@ fn shown(platform: &PlatformId, account: &AccountId) -> String {
     AccountRow::row_id(platform, account)
 }
 
-fn place(space: &Space, row: &AccountRow, field: &str, version: u64) -> Place {
+pub(super) fn place(space: &Space, row: &AccountRow, field: &str, version: u64) -> Place {
     Place {
         space: space.clone(),
         platform: row.platform.to_string(),
@@ -241,7 +240,7 @@ async fn replace(
     let beside = sealed(shared, space, &row, &next, Change::new())?;
     shared.store.commit(beside).await.map_err(Fault::from)?;
     for (name, number, secret) in &next {
-        let again = read(shared, &place(space, &row, name, *number))?
+        let again = slots::read(shared, &place(space, &row, name, *number))?
             .ok_or_else(|| Unchanged::Store("what was written is not there".into()))?;
         if again.as_slice() != secret.expose().as_bytes() {
             return Err(Unchanged::Store("what was read again is not what was written".into()).into());
@@ -365,93 +364,6 @@ pub(super) async fn sweep(shared: &Shared, space: &Space) -> Result<(), NotDone>
         shared.store.commit(change).await.map_err(Fault::from)?;
     }
     Ok(())
-}
-
-/// A sealed value as it stands in the store, opened.
-fn read(shared: &Shared, place: &Place) -> Result<Option<Zeroizing<Vec<u8>>>, NotDone> {
-    let row = shared.store.get::<CredentialRow>(&place.space, &place.row_id()).map_err(Fault::from)?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(shared.vault.open(&place.about(), &row.value.sealed)?))
-}
-
-fn text(bytes: Option<Zeroizing<Vec<u8>>>) -> Option<Secret> {
-    let bytes = bytes?;
-    // A copy that is wiped with the secret; the bytes are wiped here.
-    std::str::from_utf8(&bytes).ok().map(|text| Secret::new(text.to_owned()))
-}
-
-/// What fills a slot.
-pub(super) fn fills(shared: &Shared, space: &Space, slot: &Slot) -> Result<Secret, NotSealed> {
-    let missing = || NotSealed::NoCredential(slot.to_string());
-    let failed = |error: NotDone| NotSealed::Vault(error.to_string());
-    let row = row(&shared.store, space, &slot.platform, &slot.account)
-        .map_err(|fault| NotSealed::Vault(fault.reason))?
-        .ok_or_else(missing)?
-        .0;
-    let value = |field: &str, version: u64| {
-        text(read(shared, &place(space, &row, field, version)).map_err(failed)?).ok_or_else(missing)
-    };
-    match (&row.kind, slot.field.as_str()) {
-        (AccountKind::Basic { user }, BASIC) => {
-            let password = value("password", slot.version)?;
-            let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
-            Ok(Secret::new(base64(pair.as_bytes()).to_string()))
-        }
-        (AccountKind::OauthClient { client_id, .. } | AccountKind::OauthRefresh { client_id, .. }, BASIC) => {
-            let secret = value("client-secret", slot.version)?;
-            // Both are written as in a form before they are joined (RFC 6749, 2.3.1).
-            let id = mm_core::vault::form_encoded(client_id);
-            let coded = mm_core::vault::form_encoded(secret.expose());
-            let pair = Zeroizing::new(format!("{}:{}", *id, *coded));
-            Ok(Secret::new(base64(pair.as_bytes()).to_string()))
-        }
-        (_, field) => value(field, slot.version),
-    }
-}
-
-/// What stands behind a slot besides what fills it, and must not be echoed either.
-pub(super) fn behind(shared: &Shared, space: &Space, slot: &Slot) -> Option<(Slot, Secret)> {
-    let row = row(&shared.store, space, &slot.platform, &slot.account).ok()??.0;
-    let field = match (&row.kind, slot.field.as_str()) {
-        (AccountKind::Basic { .. }, BASIC) => "password",
-        (AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. }, BASIC) => "client-secret",
-        _ => return None,
-    };
-    let secret = text(read(shared, &place(space, &row, field, slot.version)).ok()?)?;
-    Some((Slot { field: field.to_owned(), ..slot.clone() }, secret))
-}
-
-/// The headers with which an account shows itself, secrets as their slots; `None` if a token is needed first.
-pub(super) fn headers(row: &AccountRow, now: Moment) -> Result<Option<Vec<(String, String)>>, NotSealed> {
-    let slot = |field: &str, of: &str| {
-        let version = row.field(of).map(|field| field.version);
-        let missing = || NotSealed::NoCredential(format!("{}/{}/{of}", row.platform, row.account));
-        let (platform, account) = (row.platform.clone(), row.account.clone());
-        Ok(Slot { platform, account, field: field.to_owned(), version: version.ok_or_else(missing)? })
-    };
-    let one = |name: &str, value: String| Some(vec![(name.to_owned(), value)]);
-    Ok(match &row.kind {
-        AccountKind::Basic { .. } => one("authorization", format!("Basic {}", slot(BASIC, "password")?)),
-        AccountKind::Bearer => one("authorization", format!("Bearer {}", slot("token", "token")?)),
-        AccountKind::ApiKey { header, scheme } => {
-            let scheme = scheme.as_ref().map(|scheme| format!("{scheme} ")).unwrap_or_default();
-            one(header, format!("{scheme}{}", slot("key", "key")?))
-        }
-        AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. } => {
-            let fresh = row.field(ACCESS).filter(|field| super::oauth::is_fresh(field, now));
-            match fresh {
-                Some(_) => one("authorization", format!("Bearer {}", slot(ACCESS, ACCESS)?)),
-                None => None,
-            }
-        }
-    })
-}
-
-/// A slot for the client's own credential, where the account has one.
-pub(super) fn client_slot(row: &AccountRow) -> Option<String> {
-    let version = row.field("client-secret")?.version;
-    let (platform, account) = (row.platform.clone(), row.account.clone());
-    Some(Slot { platform, account, field: BASIC.to_owned(), version }.to_string())
 }
 
 pub(super) async fn commit(

@@ -14,7 +14,8 @@ use serde::Deserialize;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-use super::book::{REFRESH, client_slot};
+use super::book::REFRESH;
+use super::slots::client_slot;
 use super::vault::Locked;
 use crate::records::{AccountKind, AccountRow, FieldRow};
 use crate::shared::Shared;
