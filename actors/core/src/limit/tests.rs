@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::StrategyId;
+use crate::action::ActionKind;
+use crate::id::{AccountId, PlatformId, Space, StrategyId};
 
 fn quota(max: u32, per_ms: u64) -> Quota {
     Quota { max, per_ms, ..Quota::daily_actions(0) }
