@@ -1,0 +1,172 @@
+//! The verbs of `account` that ask for a secret: `add`, `rotate` and `drill`.
+//!
+//! What is typed goes to the daemon and nowhere else, and is wiped when it was sent; a recovery key that is
+//! tried does not leave the process. What would be refused is refused before anything is typed; what fails
+//! after that ends the command with its reason.
+
+use std::collections::BTreeMap;
+
+use mm_core::vault::RecoveryKey;
+use mm_services::accounts::open_all;
+use mm_store::{Change, SharedMemory, Store};
+use serde_json::{Value, json};
+
+use super::{AddOptions, Kind, RotateOptions, Which, said, shown, wipe};
+use crate::cli::ask::Asker;
+use crate::cli::print::{self, line};
+use crate::cli::{Json, refuse, secret};
+use crate::exit::Failure;
+use crate::seams::SystemEntropy;
+use crate::views::Question;
+use crate::views::account::{AccountView, CopyView};
+
+pub(super) fn add(asker: &Asker<'_>, options: &AddOptions) -> Result<(), Failure> {
+    let (kind, asked) = kind(options)?;
+    // What would be refused is refused before anything is typed.
+    asker.daemon(&Question::of(&["accounts"]).with("add", Some(&options.which.platform)))?;
+    let secrets = secret::read(asked)?;
+    let held: BTreeMap<&str, &str> =
+        asked.iter().copied().zip(secrets.iter().map(|own| own.expose())).collect();
+    let mut body = json!({ "kind": kind, "email": options.email, "handle": options.handle, "secrets": held });
+    let told = said(asker, &options.which, "add", &mut body)?;
+    if options.which.json.json {
+        return print::json(&told.body);
+    }
+    eprintln!("{} is added; `account check` says whether the platform takes it", shown(&options.which));
+    show_recovery(&told.body);
+    Ok(())
+}
+
+/// The recovery key, where one was made: to a person, once.
+fn show_recovery(body: &Value) {
+    let Some(key) = body.get("recovery_key").and_then(Value::as_str) else { return };
+    eprintln!(
+        "\nThe recovery key opens everything when the master key is lost. It is shown this once and kept nowhere: \
+         write it on paper, and try it with `account drill`.\n\n  {}\n",
+        line(key, 100)
+    );
+}
+
+/// How the account shows itself, and which secrets are asked for.
+fn kind(options: &AddOptions) -> Result<(Value, &'static [&'static str]), Failure> {
+    let need = |name: &str, given: &Option<String>| {
+        given.clone().ok_or_else(|| refuse(format!("an account of this kind needs --{name}")))
+    };
+    let oauth =
+        || Ok::<_, Failure>((need("token-url", &options.token_url)?, need("client-id", &options.client_id)?));
+    Ok(match options.kind {
+        Kind::Basic => (json!({ "Basic": { "user": need("user", &options.user)? } }), &["password"]),
+        Kind::Bearer => (json!("Bearer"), &["token"]),
+        Kind::ApiKey => {
+            let header = need("header", &options.header)?.to_lowercase();
+            (json!({ "ApiKey": { "header": header, "scheme": options.scheme } }), &["key"])
+        }
+        Kind::OauthClient => {
+            let ((token_url, client_id), scope) = (oauth()?, options.scope.clone().unwrap_or_default());
+            let kind = json!({ "token_url": token_url, "client_id": client_id, "scope": scope });
+            (json!({ "OauthClient": kind }), &["client-secret"])
+        }
+        Kind::OauthRefresh => {
+            let ((token_url, client_id), confidential) = (oauth()?, !options.public);
+            let kind =
+                json!({ "token_url": token_url, "client_id": client_id, "confidential": confidential });
+            let asked: &[&str] =
+                if confidential { &["client-secret", "refresh-token"] } else { &["refresh-token"] };
+            (json!({ "OauthRefresh": kind }), asked)
+        }
+    })
+}
+
+pub(super) fn rotate(asker: &Asker<'_>, options: &RotateOptions) -> Result<(), Failure> {
+    let json = options.json;
+    if options.master_key {
+        return rotate_master(asker, json);
+    }
+    if options.recovery_key {
+        let told = asker.say(&Question::of(&["accounts", "recovery-key"]), &Value::Null)?;
+        if json.json {
+            return print::json(&told.body);
+        }
+        eprintln!("the recovery key before this one opens nothing any more");
+        show_recovery(&told.body);
+        return Ok(());
+    }
+    let (Some(platform), Some(name)) = (options.platform.clone(), options.name.clone()) else {
+        return Err(refuse("an account is named by its platform and its name"));
+    };
+    let which = Which { platform, name, json };
+    let view: AccountView =
+        asker.daemon(&Question::of(&["accounts", &which.platform, &which.name]))?.view()?;
+    let asked: Vec<&str> = view.asks.iter().map(String::as_str).collect();
+    let secrets = secret::read(&asked)?;
+    let held: BTreeMap<&str, &str> =
+        asked.iter().copied().zip(secrets.iter().map(|own| own.expose())).collect();
+    let told = said(asker, &which, "rotate", &mut json!({ "secrets": held }))?;
+    if json.json {
+        return print::json(&told.body);
+    }
+    eprintln!("{} uses the new secrets; revoke the old ones at the platform", shown(&which));
+    Ok(())
+}
+
+fn rotate_master(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
+    let source: Value = asker.daemon(&Question::of(&["accounts", "master-key"]))?.body;
+    let wants = source.get("wants").and_then(Value::as_str).map(str::to_owned);
+    let given = wants.map(|what| secret::new(&what)).transpose()?;
+    let mut body = json!({ "given": given.as_ref().map(|given| given.expose()) });
+    let told = asker.say(&Question::of(&["accounts", "master-key"]), &body);
+    wipe(&mut body);
+    let told = told?;
+    if json.json {
+        return print::json(&told.body);
+    }
+    let text = |name: &str| told.body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let values = told.body.get("values").and_then(Value::as_u64).unwrap_or_default();
+    if told.body.get("swapped").and_then(Value::as_bool) == Some(true) {
+        eprintln!("the master key is changed: {} opens {values} values", line(&text("source"), 300));
+    } else {
+        eprintln!(
+            "the new master key opens {values} values. Change it in {} now: both open the vault until a start finds \
+             the new one",
+            line(&text("source"), 300)
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn drill(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
+    let copy: CopyView = asker.read(&Question::of(&["accounts", "copy"]))?.view()?;
+    let typed = secret::read(&["recovery key"])?.remove(0);
+    let key = RecoveryKey::parse(typed.expose()).map_err(|bad| refuse(bad.to_string()))?;
+    let store = restored(&copy).map_err(|error| Failure::new("restore the copy", error))?;
+    let opened = open_all(&store, key.key()).map_err(|locked| {
+        refuse(format!("the recovery key does not open the copy: {locked}; `account rotate --recovery-key` makes one that does"))
+    })?;
+    // On record where a daemon runs; the proof stands without.
+    if let Err(failure) =
+        asker.say(&Question::of(&["accounts", "drilled"]), &json!({ "values": opened.values }))
+    {
+        eprintln!("the drill is not on record: {failure}");
+    }
+    if json.json {
+        return print::json(&json!({ "opens": true, "keys": opened.keys, "values": opened.values }));
+    }
+    eprintln!("the recovery key opens a copy of the vault: {} keys, {} values", opened.keys, opened.values);
+    Ok(())
+}
+
+/// A store in memory that holds the copy and nothing else.
+fn restored(copy: &CopyView) -> Result<Store, Box<dyn std::error::Error + Send + Sync>> {
+    let options =
+        mm_store::Options::in_memory(SharedMemory::new(), std::sync::Arc::new(SystemEntropy::new()));
+    let store = Store::open(options)?;
+    let mut change = Change::new();
+    for (space, id, row) in &copy.keys {
+        change = change.put(space, id, row)?;
+    }
+    for (space, id, row) in &copy.values {
+        change = change.put(space, id, row)?;
+    }
+    store.commit_blocking(change)?;
+    Ok(store)
+}
