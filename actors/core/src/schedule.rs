@@ -9,17 +9,17 @@
 //!
 //! - Intervals are counted from 1970, not from the last run: `every 30m` is due at :00 and :30, so
 //!   the ticks that were due while the machine was down can be told without any memory.
-//! - Daylight saving, as Debian's cron: a fixed time that is skipped runs at the first moment after
-//!   the gap; one that comes twice runs the first time; `*` and steps follow the clock through both.
+//! - What daylight saving leaves out or brings twice is due as the task chose ([`Dst`]); without a
+//!   choice, as in Debian's cron.
 //! - Stored is the expression and its zone, never a next moment alone: zones change their rules.
 
 mod missed;
 mod span;
+mod wall;
 
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -29,6 +29,7 @@ use crate::moment::Moment;
 
 pub use missed::{DUE_MAX, Due, Missed, Tick, due};
 pub use span::{BadSpan, parse_span, show_span};
+pub use wall::{Dst, Fold, Gap, Occurrence, Shift};
 
 /// Why an expression is no schedule: one sentence that says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +42,7 @@ pub struct BadSchedule(String);
 pub struct Schedule {
     text: String,
     zone: Tz,
+    dst: Dst,
     rule: Rule,
 }
 
@@ -51,11 +53,13 @@ enum Rule {
     Cron(Box<Cron>),
 }
 
-/// What a stored schedule is: two texts.
+/// What a stored schedule is: two texts, and what was chosen for the changes of the clocks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Stored {
     expression: String,
     zone: String,
+    #[serde(default)]
+    dst: Dst,
 }
 
 /// The shortest interval: a second, as in cron.
@@ -87,11 +91,22 @@ impl Schedule {
             BadSchedule(format!("`{zone}` is no time zone; write one like Europe/Berlin, or UTC"))
         })?;
         let rule = read_rule(text)?;
-        let schedule = Self { text: text.to_owned(), zone, rule };
+        let schedule = Self { text: text.to_owned(), zone, dst: Dst::default(), rule };
         if matches!(schedule.rule, Rule::Cron(_)) && schedule.next_after(TRIED_FROM).is_none() {
             return Err(BadSchedule(format!("`{text}` names a day that never comes")));
         }
         Ok(schedule)
+    }
+
+    /// The same with other choices for the changes of the clocks. They touch no interval and no one-off.
+    #[must_use]
+    pub fn with_dst(self, dst: Dst) -> Self {
+        Self { dst, ..self }
+    }
+
+    /// What was chosen for the changes of the clocks.
+    pub fn dst(&self) -> Dst {
+        self.dst
     }
 
     /// The expression, as it was written.
@@ -106,13 +121,19 @@ impl Schedule {
 
     /// The first tick later than `after`; `None` if there is none any more.
     pub fn next_after(&self, after: Moment) -> Option<Moment> {
+        self.next(after).map(|tick| tick.at)
+    }
+
+    /// The same, with what a change of the clocks does to it.
+    pub fn next(&self, after: Moment) -> Option<Occurrence> {
+        let plain = |at| Occurrence { at, shift: None };
         match &self.rule {
             Rule::Every(ms) => {
                 let next = after.unix_ms().div_euclid(*ms).checked_add(1)?.checked_mul(*ms)?;
-                Some(Moment::from_unix_ms(next))
+                Some(plain(Moment::from_unix_ms(next)))
             }
-            Rule::Once(at) => Some(*at).filter(|at| after < *at),
-            Rule::Cron(cron) => next_cron(cron, self.zone, after),
+            Rule::Once(at) => Some(plain(*at)).filter(|tick| after < tick.at),
+            Rule::Cron(cron) => wall::next(cron, self.zone, self.dst, after),
         }
     }
 }
@@ -183,14 +204,6 @@ fn read_cron(text: &str, fields: &str) -> Result<Cron, BadSchedule> {
     })
 }
 
-fn next_cron(cron: &Cron, zone: Tz, after: Moment) -> Option<Moment> {
-    // Whole seconds, rounded down: the search begins with the second after.
-    let second = after.unix_ms().div_euclid(1000);
-    let from: DateTime<Utc> = DateTime::from_timestamp(second, 0)?;
-    let next = cron.find_next_occurrence(&from.with_timezone(&zone), false).ok()?;
-    Some(Moment::from(next.with_timezone(&Utc))).filter(|next| after < *next)
-}
-
 /// `every 30m (UTC)`.
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,13 +214,13 @@ impl fmt::Display for Schedule {
 impl TryFrom<Stored> for Schedule {
     type Error = BadSchedule;
     fn try_from(stored: Stored) -> Result<Self, BadSchedule> {
-        Self::parse(&stored.expression, &stored.zone)
+        Ok(Self::parse(&stored.expression, &stored.zone)?.with_dst(stored.dst))
     }
 }
 
 impl From<Schedule> for Stored {
     fn from(schedule: Schedule) -> Self {
-        Self { zone: schedule.zone.name().to_owned(), expression: schedule.text }
+        Self { zone: schedule.zone.name().to_owned(), dst: schedule.dst, expression: schedule.text }
     }
 }
 

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod oracle;
+
 fn at(text: &str) -> Moment {
     text.parse().unwrap()
 }
@@ -143,11 +145,55 @@ fn a_fixed_time_in_a_repeated_hour_runs_once_and_an_interval_in_both() {
 }
 
 #[test]
+fn the_choice_at_a_change_of_the_clocks_is_the_schedules() {
+    let ticks = |text: &str, zone: &str, gap, fold, from: &str| {
+        let dst = Dst { gap: Some(gap), fold: Some(fold) };
+        let schedule = Schedule::parse(text, zone).unwrap().with_dst(dst);
+        let two = next_five(&schedule, at(from));
+        format!("{} {}", two[0], two[1])
+    };
+    let spring = |gap| ticks("30 2 * * *", "Europe/Berlin", gap, Fold::First, "2026-03-28T12:00:00Z");
+    assert_eq!(spring(Gap::After), "2026-03-29T01:00:00Z 2026-03-30T00:30:00Z");
+    assert_eq!(spring(Gap::Skip), "2026-03-30T00:30:00Z 2026-03-31T00:30:00Z");
+    let autumn = |fold| ticks("30 2 * * *", "Europe/Berlin", Gap::Skip, fold, "2026-10-24T12:00:00Z");
+    assert_eq!(autumn(Fold::First), "2026-10-25T00:30:00Z 2026-10-26T01:30:00Z");
+    assert_eq!(autumn(Fold::Last), "2026-10-25T01:30:00Z 2026-10-26T01:30:00Z");
+    assert_eq!(autumn(Fold::Both), "2026-10-25T00:30:00Z 2026-10-25T01:30:00Z");
+    // A whole day that was left out, and a gap that ends on the next day.
+    let apia = ticks("0 9 30 * *", "Pacific/Apia", Gap::After, Fold::First, "2011-12-01T00:00:00Z");
+    assert_eq!(apia, "2011-12-30T10:00:00Z 2012-01-29T19:00:00Z");
+    let nuuk = ticks("30 23 * * sat", "America/Nuuk", Gap::After, Fold::First, "2026-03-26T00:00:00Z");
+    assert_eq!(nuuk, "2026-03-29T01:00:00Z 2026-04-05T00:30:00Z");
+}
+
+#[test]
+fn what_a_change_of_the_clocks_does_to_a_tick_is_told() {
+    let shift = |text: &str, from: &str| {
+        Schedule::parse(text, "Europe/Berlin").unwrap().next(at(from)).unwrap().shift
+    };
+    let left_out = "2026-03-29T02:30:00".parse().unwrap();
+    assert_eq!(shift("30 2 * * *", "2026-03-28T12:00:00Z"), Some(Shift::Moved { from: left_out }));
+    assert_eq!(shift("30 2 * * *", "2026-10-24T12:00:00Z"), Some(Shift::First));
+    assert_eq!(shift("*/30 2 * * *", "2026-10-25T00:45:00Z"), Some(Shift::Second));
+    assert_eq!(shift("30 4 * * *", "2026-03-28T12:00:00Z"), None);
+    // 2:00 is left out, but 3:00 is due anyway.
+    let both = Schedule::parse("0 2,3 * * *", "Europe/Berlin").unwrap();
+    let both = both.with_dst(Dst { gap: Some(Gap::After), fold: None });
+    let due = both.next(at("2026-03-29T00:00:00Z")).unwrap();
+    assert_eq!((due.at, due.shift), (at("2026-03-29T01:00:00Z"), None));
+}
+
+#[test]
 fn a_stored_schedule_is_its_expression_and_its_zone() {
     let schedule = Schedule::parse("0 9 * * mon-fri", "Asia/Tokyo").unwrap();
     let text = serde_json::to_string(&schedule).unwrap();
-    assert_eq!(text, r#"{"expression":"0 9 * * mon-fri","zone":"Asia/Tokyo"}"#);
+    assert_eq!(
+        text,
+        r#"{"expression":"0 9 * * mon-fri","zone":"Asia/Tokyo","dst":{"gap":null,"fold":null}}"#
+    );
     assert_eq!(serde_json::from_str::<Schedule>(&text).unwrap(), schedule);
+    let plain = r#"{"expression":"0 9 * * mon-fri","zone":"Asia/Tokyo"}"#;
+    assert_eq!(serde_json::from_str::<Schedule>(plain).unwrap(), schedule);
     assert!(serde_json::from_str::<Schedule>(r#"{"expression":"x","zone":"UTC"}"#).is_err());
 }
 
