@@ -20,7 +20,7 @@ use mm_services::approvals::Word;
 use mm_services::gateway::Settlement;
 use mm_services::records::{ApprovalRow, ChangeRow, OpenRow, Standing};
 use mm_services::testing::{Bench, Machine, Said, Script, action, audit, get, post, url};
-use mm_store::Fault;
+use mm_store::{Fault, SharedMemory};
 
 /// What happened at the platform, by the body of the post.
 type Effects = Arc<Mutex<BTreeMap<String, u32>>>;
@@ -96,11 +96,10 @@ impl Reconciler for Looker {
 }
 
 /// Lives until the disk has died, or there is nothing more to do.
-async fn work(machine: &Machine, deadly: u64) {
+async fn work(machine: &Machine, disk: &SharedMemory, deadly: u64) {
     let space = Space::default_owner();
     drop(machine.services.strategies.start("worker", Trigger::Operator).await);
-    let quiet = || !machine.store.is_running() || !busy(machine);
-    machine.until("it is quiet or dead", quiet).await;
+    quiet_or_dead(machine, disk).await;
     if !machine.store.is_running() || deadly.is_multiple_of(3) {
         return;
     }
@@ -110,7 +109,18 @@ async fn work(machine: &Machine, deadly: u64) {
             drop(machine.services.approvals.say(&space, &id, word, "me", None).await);
         }
     }
-    machine.until("it is quiet or dead", quiet).await;
+    quiet_or_dead(machine, disk).await;
+}
+
+/// Waits until nothing is under way, or the disk has died. What is under way stands in rows, so the rows are
+/// read again only when the disk was written.
+async fn quiet_or_dead(machine: &Machine, disk: &SharedMemory) {
+    let mut read_at = None;
+    let probe = || {
+        let written = disk.ops();
+        !machine.store.is_running() || (read_at.replace(written) != Some(written) && !busy(machine))
+    };
+    machine.until("it is quiet or dead", probe).await;
 }
 
 fn busy(machine: &Machine) -> bool {
@@ -146,7 +156,7 @@ fn one(seed: u64) -> u32 {
             if !before {
                 memory.inject(Fault::DeadAt(at));
             }
-            work(machine, deadly).await;
+            work(machine, &memory, deadly).await;
             !machine.store.is_running()
         });
         deaths += u32::from(died != Ok(false));
@@ -154,9 +164,10 @@ fn one(seed: u64) -> u32 {
             bench.memory.power_loss(deadly);
         }
     }
+    let memory = bench.memory.clone();
     bench.live(async |machine| {
         for _ in 0..2 {
-            work(machine, 2).await;
+            work(machine, &memory, 2).await;
         }
         settle(machine, &Looker(effects.clone())).await;
         machine.until("all is told", || !busy(machine)).await;
