@@ -13,8 +13,11 @@
 //!   choice, as in Debian's cron.
 //! - Stored is the expression and its zone, never a next moment alone: zones change their rules.
 
+mod decide;
+mod fate;
 mod missed;
 mod span;
+mod task;
 mod wall;
 
 use std::fmt;
@@ -27,8 +30,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
 
+pub use decide::{Decision, GRACE, Hold, LOOK_MAX, Owed, Ruled, Situation, decide, look_at};
+pub use fate::Fate;
 pub use missed::{DUE_MAX, Due, Missed, Tick, due};
 pub use span::{BadSpan, parse_span, show_span};
+pub use task::{CAP_MAX, Hours, MissedRule, Overlap, Task};
 pub use wall::{Dst, Fold, Gap, Occurrence, Shift};
 
 /// Why an expression is no schedule: one sentence that says what would be right.

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod deciding;
 mod oracle;
+mod tasks;
 
 fn at(text: &str) -> Moment {
     text.parse().unwrap()

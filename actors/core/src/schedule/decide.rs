@@ -1,0 +1,349 @@
+//! What becomes of the ticks that are due: each gets one fate, in the order in which they were due.
+//!
+//! At most one run is started by one look. What is to run later (missed ticks that are run one after
+//! the other, a tick that waits for a run to end or for allowed hours) stays undecided and is *owed*:
+//! the newest tick that is decided is the one mark of how far things are, so that no crash and no jump
+//! of the clock decides anything twice.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CAP_MAX, DUE_MAX, Fate, Missed, Occurrence, Overlap, Shift, Task, show_span};
+use crate::moment::Moment;
+
+/// A tick that is taken up no later than this after its time is on time.
+pub const GRACE: Duration = Duration::from_secs(60);
+/// The most ticks that one look decides on. Of more, the oldest are one stretch, and one looks again.
+pub const LOOK_MAX: usize = 10_000;
+/// What waits for a run to end is looked at again after so long.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// Ticks that are still to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// The newest of them.
+    pub through: Moment,
+    /// The next of them runs no sooner than this.
+    pub not_before: Moment,
+}
+
+/// Why nothing may be started now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// Somebody paused the task.
+    Paused {
+        /// Who, and why: half a sentence.
+        by: String,
+        /// Until when, if that is known.
+        until: Option<Moment>,
+    },
+    /// Something that it needs is not to be had.
+    Gated {
+        /// What: half a sentence.
+        by: String,
+    },
+    /// It is not to run for another reason.
+    Off {
+        /// Half a sentence.
+        why: String,
+    },
+}
+
+impl Hold {
+    fn fate(&self) -> Fate {
+        match self.clone() {
+            Hold::Paused { by, until } => Fate::Paused { by, until },
+            Hold::Gated { by } => Fate::Gated { by },
+            Hold::Off { why } => Fate::Skipped { why },
+        }
+    }
+}
+
+/// How things are when one looks.
+#[derive(Debug, Clone)]
+pub struct Situation {
+    /// The newest tick that is decided, or the moment the task was set.
+    pub last: Moment,
+    /// Now.
+    pub now: Moment,
+    /// What an earlier look left to run.
+    pub owed: Option<Owed>,
+    /// [`Task::delay`].
+    pub delay: Duration,
+    /// The run under way, if there is one.
+    pub busy: Option<String>,
+    /// Why nothing may be started, if so.
+    pub hold: Option<Hold>,
+}
+
+/// A tick with its fate, or a stretch of many that have the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruled {
+    /// When it was due; of a stretch, the newest of it.
+    pub at: Moment,
+    /// When the oldest of it was due; the same for a single tick.
+    pub from: Moment,
+    /// How many it is.
+    pub count: u64,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What follows from a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The ticks decided, oldest first. At most one of them starts a run.
+    pub ruled: Vec<Ruled>,
+    /// The newest tick that is decided now.
+    pub last: Moment,
+    /// What is left to run.
+    pub owed: Option<Owed>,
+    /// Whether the run under way is cancelled for the one that starts.
+    pub cancels: bool,
+    /// When to look again; `None` if the task is never due again.
+    pub look: Option<Moment>,
+}
+
+impl Decision {
+    /// The tick that starts a run, if one does.
+    pub fn starts(&self) -> Option<Moment> {
+        self.ruled.iter().find(|ruled| ruled.fate.started()).map(|ruled| ruled.at)
+    }
+}
+
+/// Decides on every tick that is due at `at.now` and not decided yet. A clock that went back makes
+/// nothing due.
+pub fn decide(task: &Task, at: &Situation) -> Decision {
+    let mut due = undecided(task, at);
+    let mut desk = Desk { task, at, ruled: Vec::new(), last: at.last, owed: at.owed, cancels: false };
+    if due.len() > LOOK_MAX {
+        due.truncate(LOOK_MAX);
+        desk.leave(&due[..LOOK_MAX - DUE_MAX]);
+        return Decision { look: Some(at.now), ..desk.close() };
+    }
+    desk.rule(&due);
+    let look = desk.look();
+    Decision { look, ..desk.close() }
+}
+
+/// When to look, with nothing decided since `at.last`.
+pub fn look_at(task: &Task, at: &Situation) -> Option<Moment> {
+    Desk { task, at, ruled: Vec::new(), last: at.last, owed: at.owed, cancels: false }.look()
+}
+
+/// The ticks due, oldest first; at most one more than [`LOOK_MAX`].
+fn undecided(task: &Task, at: &Situation) -> Vec<Occurrence> {
+    let mut due = Vec::new();
+    let mut last = at.last;
+    while let Some(tick) = task.schedule.next(last).filter(|tick| tick.at.plus(at.delay) <= at.now) {
+        due.push(tick);
+        last = tick.at;
+        if due.len() > LOOK_MAX {
+            break;
+        }
+    }
+    due
+}
+
+/// What is to become of a tick before one looks at what is under way.
+enum Want {
+    Run,
+    Merge,
+    Miss(String),
+    Closed(String),
+}
+
+struct Desk<'a> {
+    task: &'a Task,
+    at: &'a Situation,
+    ruled: Vec<Ruled>,
+    last: Moment,
+    owed: Option<Owed>,
+    cancels: bool,
+}
+
+impl Desk<'_> {
+    fn put(&mut self, at: Moment, fate: Fate) {
+        self.ruled.push(Ruled { at, from: at, count: 1, fate });
+        self.last = at;
+    }
+
+    fn age(&self, tick: Moment) -> Duration {
+        self.at.now.since(tick.plus(self.at.delay))
+    }
+
+    /// The oldest of very many.
+    fn leave(&mut self, ticks: &[Occurrence]) {
+        let why = "it passed unseen, and too many came after it to be made up for".to_owned();
+        if let (Some(first), Some(newest)) = (ticks.first(), ticks.last()) {
+            let (at, count) = (newest.at, ticks.len() as u64);
+            self.ruled.push(Ruled { at, from: first.at, count, fate: Fate::Missed { why } });
+            self.last = at;
+        }
+    }
+
+    /// What each tick is wanted for: judged from the newest, as the newest stands for the older ones.
+    fn wants(&self, due: &[Occurrence]) -> Vec<Want> {
+        let mut runs = 0;
+        let mut wants: Vec<Want> = due.iter().rev().map(|tick| self.want(tick.at, &mut runs)).collect();
+        wants.reverse();
+        wants
+    }
+
+    fn want(&self, tick: Moment, runs: &mut u32) -> Want {
+        let rule = &self.task.missed;
+        if let Some(hours) = self.task.hours.filter(|hours| !hours.allow(tick.plus(self.at.delay))) {
+            return Want::Closed(format!("it lies outside the allowed hours {hours}"));
+        }
+        let age = self.age(tick);
+        let made_up_for = age <= GRACE || self.at.owed.is_some_and(|owed| tick <= owed.through);
+        let past = rule.window.filter(|window| !made_up_for && *window < age);
+        let cap = rule.cap.clamp(1, CAP_MAX);
+        match (rule.policy, past) {
+            (_, Some(window)) => {
+                Want::Miss(format!("it passed unseen, and is older than the window of {}", show_span(window)))
+            }
+            (Missed::Skip, None) if !made_up_for => {
+                Want::Miss("it passed unseen, and missed ticks are skipped".to_owned())
+            }
+            (Missed::Skip | Missed::Once, None) if *runs > 0 => Want::Merge,
+            (Missed::All, None) if *runs >= cap => {
+                Want::Miss(format!("it passed unseen, and no more than {cap} are made up for"))
+            }
+            _ => {
+                *runs += 1;
+                Want::Run
+            }
+        }
+    }
+
+    fn rule(&mut self, due: &[Occurrence]) {
+        let wants = self.wants(due);
+        let newest_run = due.iter().zip(&wants).rev().find(|(_, want)| matches!(want, Want::Run));
+        let Some(newest_run) = newest_run.map(|(tick, _)| tick.at) else {
+            // With nothing to run, what is owed lies ahead of a clock that went back.
+            self.owed = self.owed.filter(|owed| self.at.now < owed.through);
+            return self.rest(due, &wants);
+        };
+        if let Some(hold) = &self.at.hold {
+            return self.held(due, &wants, hold);
+        }
+        for (i, (tick, want)) in due.iter().zip(&wants).enumerate() {
+            match want {
+                Want::Closed(why) => self.put(tick.at, Fate::Skipped { why: why.clone() }),
+                Want::Miss(why) => self.put(tick.at, Fate::Missed { why: why.clone() }),
+                Want::Merge => self.put(tick.at, Fate::Merged { into: newest_run }),
+                Want::Run => {
+                    if let Some(owed) = self.wait(tick.at, newest_run) {
+                        self.owed = Some(owed);
+                        return;
+                    }
+                    if self.skipped_for_another(tick.at) {
+                        continue;
+                    }
+                    self.start(tick, newest_run);
+                    if self.owed.is_none() {
+                        self.rest(&due[i + 1..], &wants[i + 1..]);
+                    }
+                    return;
+                }
+            }
+        }
+        self.owed = None;
+    }
+
+    /// What is owed, if the run of `tick` has to wait.
+    fn wait(&self, tick: Moment, through: Moment) -> Option<Owed> {
+        let now = self.at.now;
+        let owed = self.at.owed;
+        if let Some(owed) = owed.filter(|owed| now < owed.not_before) {
+            return Some(Owed { through: through.max(owed.through), ..owed });
+        }
+        if let Some(hours) = self.task.hours.filter(|hours| !hours.allow(now)) {
+            return Some(Owed { through, not_before: hours.opening(now) });
+        }
+        let made_up_for = self.task.missed.policy == Missed::All && GRACE < self.age(tick);
+        let waits = match self.task.overlap {
+            Overlap::Buffer => true,
+            Overlap::Skip => owed.is_some() || made_up_for,
+            Overlap::CancelOther | Overlap::Allow => false,
+        };
+        (self.at.busy.is_some() && waits).then_some(Owed { through, not_before: now })
+    }
+
+    fn skipped_for_another(&mut self, tick: Moment) -> bool {
+        let busy = self.at.busy.as_ref().filter(|_| self.task.overlap == Overlap::Skip);
+        let Some(run) = busy else { return false };
+        let why = format!("run {run} was under way");
+        self.put(tick, Fate::Skipped { why });
+        true
+    }
+
+    fn start(&mut self, tick: &Occurrence, through: Moment) {
+        let by = self.age(tick.at);
+        let fate = match tick.shift {
+            _ if GRACE < by => Fate::Late { by },
+            Some(Shift::Moved { from }) => Fate::Moved { from: from.format("%Y-%m-%dT%H:%M:%S").to_string() },
+            _ => Fate::Ran,
+        };
+        self.put(tick.at, fate);
+        self.cancels = self.at.busy.is_some() && self.task.overlap == Overlap::CancelOther;
+        let not_before = self.at.now.plus(self.task.missed.spread);
+        self.owed = (tick.at < through).then_some(Owed { through, not_before });
+    }
+
+    /// Nothing may be started: what would have run says why, the others were missed.
+    fn held(&mut self, due: &[Occurrence], wants: &[Want], hold: &Hold) {
+        for (tick, want) in due.iter().zip(wants) {
+            let fate = match want {
+                Want::Run => hold.fate(),
+                Want::Closed(why) => Fate::Skipped { why: why.clone() },
+                Want::Miss(why) => Fate::Missed { why: why.clone() },
+                Want::Merge => {
+                    Fate::Missed { why: "it passed unseen, and the run for it did not start".to_owned() }
+                }
+            };
+            self.put(tick.at, fate);
+        }
+        self.owed = None;
+    }
+
+    /// Ticks of which none is to run.
+    fn rest(&mut self, due: &[Occurrence], wants: &[Want]) {
+        for (tick, want) in due.iter().zip(wants) {
+            match want {
+                Want::Closed(why) => self.put(tick.at, Fate::Skipped { why: why.clone() }),
+                Want::Miss(why) => self.put(tick.at, Fate::Missed { why: why.clone() }),
+                // What merges stands before what runs.
+                Want::Merge | Want::Run => return,
+            }
+        }
+    }
+
+    fn look(&self) -> Option<Moment> {
+        let now = self.at.now;
+        let next = self.task.schedule.next_after(self.last).map(|next| next.plus(self.at.delay));
+        match self.owed {
+            Some(owed) if now < owed.not_before => Some(owed.not_before),
+            Some(_) if self.at.busy.is_some() => Some(now.plus(AGAIN_AFTER)),
+            Some(_) => Some(now.plus(Duration::from_millis(1))),
+            None => next,
+        }
+    }
+
+    /// With all but the newest told as stretches, if there are many.
+    fn close(self) -> Decision {
+        let mut ruled: Vec<Ruled> = Vec::new();
+        let many = self.ruled.len().saturating_sub(DUE_MAX);
+        for (i, next) in self.ruled.into_iter().enumerate() {
+            match ruled.last_mut().filter(|stretch| i < many && stretch.fate == next.fate) {
+                Some(stretch) if !next.fate.started() => {
+                    (stretch.at, stretch.count) = (next.at, stretch.count + next.count);
+                }
+                _ => ruled.push(next),
+            }
+        }
+        Decision { ruled, last: self.last, owed: self.owed, cancels: self.cancels, look: None }
+    }
+}

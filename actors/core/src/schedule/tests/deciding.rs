@@ -1,0 +1,286 @@
+//! Each due tick has exactly one fate, whatever happens to the machine, its clock and its owner.
+
+use super::*;
+
+fn situation(last: &str, now: &str) -> Situation {
+    Situation { last: at(last), now: at(now), owed: None, delay: Duration::ZERO, busy: None, hold: None }
+}
+
+fn hourly(policy: Missed) -> Task {
+    let plain = Task::plain(every("@hourly"));
+    Task { missed: MissedRule { policy, ..plain.missed }, ..plain }
+}
+
+/// The fates of single ticks, by the hour they were due, and the stretches with their counts.
+fn told(decision: &Decision) -> Vec<String> {
+    let hour = |at: Moment| at.to_string()[11..16].to_owned();
+    let line = |ruled: &Ruled| match ruled.count {
+        1 => format!("{} {}", hour(ruled.at), ruled.fate.as_str()),
+        count => format!("{}..{} {count} {}", hour(ruled.from), hour(ruled.at), ruled.fate.as_str()),
+    };
+    decision.ruled.iter().map(line).collect()
+}
+
+#[test]
+fn a_tick_on_time_runs_and_one_that_nobody_saw_goes_by_the_policy() {
+    let seen =
+        |policy| told(&decide(&hourly(policy), &situation("2026-11-22T09:00:00Z", "2026-11-22T12:10:00Z")));
+    assert_eq!(seen(Missed::Skip), ["10:00 missed", "11:00 missed", "12:00 missed"]);
+    assert_eq!(seen(Missed::Once), ["10:00 merged", "11:00 merged", "12:00 late"]);
+    assert_eq!(seen(Missed::All), ["10:00 late"], "the others are owed");
+    let on_time =
+        |policy| told(&decide(&hourly(policy), &situation("2026-11-22T11:00:00Z", "2026-11-22T12:00:30Z")));
+    for policy in [Missed::Skip, Missed::Once, Missed::All] {
+        assert_eq!(on_time(policy), ["12:00 ran"]);
+    }
+}
+
+#[test]
+fn what_is_older_than_the_window_is_never_made_up_for() {
+    let mut task = hourly(Missed::Once);
+    task.missed.window = Some(Duration::from_secs(5400));
+    let seen = decide(&task, &situation("2026-11-22T09:00:00Z", "2026-11-22T12:10:00Z"));
+    assert_eq!(told(&seen), ["10:00 missed", "11:00 merged", "12:00 late"]);
+    assert!(
+        seen.ruled[0].fate.to_string().contains("older than the window of 1h30m"),
+        "{}",
+        seen.ruled[0].fate
+    );
+    let once = Task { schedule: every("at 2026-11-20T00:00:00Z"), ..task };
+    assert_eq!(
+        told(&decide(&once, &situation("2026-11-01T00:00:00Z", "2026-11-22T12:10:00Z"))),
+        ["00:00 missed"]
+    );
+}
+
+#[test]
+fn a_tick_during_a_run_goes_by_the_overlap() {
+    let seen = |overlap| {
+        let task = Task { overlap, ..hourly(Missed::Once) };
+        let busy = Some("r7".to_owned());
+        let decision =
+            decide(&task, &Situation { busy, ..situation("2026-11-22T11:00:00Z", "2026-11-22T12:00:01Z") });
+        (told(&decision).join(" "), decision.owed.is_some(), decision.cancels)
+    };
+    assert_eq!(seen(Overlap::Skip), ("12:00 skipped".to_owned(), false, false));
+    assert_eq!(seen(Overlap::Buffer), (String::new(), true, false));
+    assert_eq!(seen(Overlap::CancelOther), ("12:00 ran".to_owned(), false, true));
+    assert_eq!(seen(Overlap::Allow), ("12:00 ran".to_owned(), false, false));
+}
+
+#[test]
+fn a_buffered_tick_runs_when_the_run_has_ended_and_the_newest_stands_for_all() {
+    let task = Task { overlap: Overlap::Buffer, ..hourly(Missed::Skip) };
+    let busy = Some("r7".to_owned());
+    let first = situation("2026-11-22T11:00:00Z", "2026-11-22T12:00:01Z");
+    let first = decide(&task, &Situation { busy: busy.clone(), ..first });
+    let second = situation("2026-11-22T11:00:00Z", "2026-11-22T13:00:01Z");
+    let second = decide(&task, &Situation { busy, owed: first.owed, ..second });
+    assert_eq!(told(&second), ["12:00 merged"]);
+    assert_eq!(second.look, Some(at("2026-11-22T13:00:11Z")));
+    let third = situation("2026-11-22T12:00:00Z", "2026-11-22T13:40:00Z");
+    let third = decide(&task, &Situation { owed: second.owed, ..third });
+    assert_eq!(
+        (told(&third), third.owed),
+        (vec!["13:00 late".to_owned()], None),
+        "policy or not, it was promised"
+    );
+}
+
+#[test]
+fn what_holds_the_task_is_told_of_the_tick_it_would_have_run() {
+    let holds = [
+        Hold::Paused { by: "the owner: holidays".into(), until: Some(at("2026-12-01T00:00:00Z")) },
+        Hold::Gated { by: "memory is short".into() },
+        Hold::Off { why: "it is disabled".into() },
+    ];
+    let seen = holds.map(|hold| {
+        let now = situation("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
+        let decision = decide(&hourly(Missed::Once), &Situation { hold: Some(hold), ..now });
+        assert_eq!(decision.starts(), None);
+        assert_eq!(decision.ruled[0].fate.as_str(), "missed");
+        decision.ruled[1].fate.to_string()
+    });
+    assert_eq!(
+        seen,
+        [
+            "paused: the owner: holidays, until 2026-12-01T00:00:00Z",
+            "gated: memory is short",
+            "skipped: it is disabled"
+        ]
+    );
+}
+
+#[test]
+fn outside_the_allowed_hours_a_tick_is_skipped_and_a_missed_one_waits_for_them() {
+    let hours = Some(Hours::parse("08:00-20:00", "UTC").unwrap());
+    let task = Task { hours, ..hourly(Missed::Once) };
+    let night = decide(&task, &situation("2026-11-22T21:00:00Z", "2026-11-22T22:00:00Z"));
+    assert_eq!(told(&night), ["22:00 skipped"]);
+    let woken = decide(&task, &situation("2026-11-22T18:00:00Z", "2026-11-22T22:30:00Z"));
+    assert_eq!((told(&woken), woken.look), (vec![], Some(at("2026-11-23T08:00:00Z"))));
+    let now = situation("2026-11-22T18:00:00Z", "2026-11-23T08:00:00Z");
+    let morning = decide(&task, &Situation { owed: woken.owed, ..now });
+    assert_eq!(morning.starts(), Some(at("2026-11-23T08:00:00Z")));
+    assert_eq!(told(&morning)[0], "19:00 merged");
+}
+
+#[test]
+fn jitter_delays_a_tick_and_leaves_it_on_time() {
+    let delay = Duration::from_secs(200);
+    let early = Situation { delay, ..situation("2026-11-22T11:00:00Z", "2026-11-22T12:03:19Z") };
+    let early = decide(&hourly(Missed::Once), &early);
+    assert_eq!((told(&early), early.look), (vec![], Some(at("2026-11-22T12:03:20Z"))));
+    let due = Situation { delay, ..situation("2026-11-22T11:00:00Z", "2026-11-22T12:03:20Z") };
+    assert_eq!(told(&decide(&hourly(Missed::Once), &due)), ["12:00 ran"]);
+}
+
+#[test]
+fn a_tick_that_daylight_saving_moved_says_from_where() {
+    let task = Task::plain(Schedule::parse("30 2 * * *", "Europe/Berlin").unwrap());
+    let seen = decide(&task, &situation("2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"));
+    assert_eq!(seen.ruled[0].fate, Fate::Moved { from: "2026-03-29T02:30:00".into() });
+}
+
+/// Follows a task by its own word on when to look, each run an instant; gives the starts.
+fn follow(task: &Task, mut last: Moment, from: Moment, until: Moment) -> (Vec<Moment>, Vec<Ruled>) {
+    let (mut now, mut owed, mut starts, mut ruled) = (from, None, Vec::new(), Vec::new());
+    while now <= until {
+        let decision =
+            decide(task, &Situation { last, now, owed, delay: Duration::ZERO, busy: None, hold: None });
+        starts.extend(decision.starts().map(|_| now));
+        (last, owed) = (decision.last, decision.owed);
+        ruled.extend(decision.ruled);
+        now = decision.look.unwrap_or(until).max(now.plus(Duration::from_millis(1)));
+    }
+    (starts, ruled)
+}
+
+/// Every tick of the schedule in `after < tick ≤ last` is in `ruled` once, in order.
+fn assert_whole(schedule: &Schedule, after: Moment, ruled: &[Ruled], last: Moment) {
+    let mut at = after;
+    for row in ruled {
+        for n in 0..row.count {
+            at = schedule.next_after(at).expect("a tick");
+            assert!(n > 0 || at == row.from, "{schedule}: {at} has no fate, the next is {row:?}");
+        }
+        assert_eq!(at, row.at, "{schedule}: {row:?}");
+    }
+    assert_eq!(at, last, "{schedule}");
+}
+
+#[test]
+fn thirty_days_down_give_no_storm() {
+    let (last, now) = (at("2026-10-23T12:00:30Z"), at("2026-11-22T12:10:00Z"));
+    for (text, policy, most) in [
+        ("@hourly", Missed::Skip, 0),
+        ("@hourly", Missed::Once, 1),
+        ("@hourly", Missed::All, 10),
+        ("every 1m", Missed::All, 10),
+        ("*/10 * * * * *", Missed::All, 10),
+    ] {
+        let plain = Task::plain(every(text));
+        let spread = Duration::from_secs(300);
+        let missed = MissedRule { policy, spread, ..plain.missed };
+        let task = Task { missed, ..plain };
+        let (starts, ruled) = follow(&task, last, now, now.plus(Duration::from_secs(45 * 60 - 1)));
+        assert!(starts.len() <= most, "{text} {policy:?}: {} starts", starts.len());
+        assert!(policy == Missed::Skip || !starts.is_empty());
+        for two in starts.windows(2) {
+            assert!(spread <= two[1].since(two[0]), "{text} {policy:?}: {two:?}");
+        }
+        assert_whole(&task.schedule, last, &ruled, ruled.last().map_or(last, |row| row.at));
+        let rows = ruled.iter().filter(|row| row.at <= now).count();
+        assert!(rows < 150, "{text}: {rows} rows for 30 days");
+    }
+}
+
+#[test]
+fn a_jump_of_the_clock_by_a_day_runs_nothing_twice() {
+    let task = hourly(Missed::Once);
+    let start = situation("2026-11-22T12:00:00Z", "2026-11-23T12:10:00Z");
+    let ahead = decide(&task, &start);
+    assert_eq!(ahead.starts(), Some(at("2026-11-23T12:00:00Z")));
+    assert_eq!(ahead.ruled.iter().map(|row| row.count).sum::<u64>(), 24);
+    for now in ["2026-11-22T12:10:00Z", "2026-11-22T18:00:00Z", "2026-11-23T12:30:00Z"] {
+        let back = decide(&task, &Situation { last: ahead.last, now: at(now), ..start.clone() });
+        assert_eq!((back.ruled, back.last), (vec![], ahead.last));
+    }
+}
+
+const OVERLAPS: [Overlap; 4] = [Overlap::Skip, Overlap::Buffer, Overlap::CancelOther, Overlap::Allow];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The promise of the tick ledger: however the machine, its clock and its owner behave, each due
+    /// tick has one fate, and no run starts where none may.
+    #[test]
+    fn each_due_tick_has_exactly_one_fate(
+        expr in 0..SOME.len(), zone in 0..ZONES.len(), start in 1_700_000_000_000i64..1_800_000_000_000,
+        rules in (0..3usize, 0..4usize, 1u32..6, 0u64..4000, 0u64..3_000, any::<bool>(), any::<bool>()),
+        looks in prop::collection::vec((-90_000_000i64..90_000_000, 0u8..8, 0u64..10_000_000), 1..40),
+    ) {
+        let (policy, overlap, cap, spread, delay, windowed, hours) = rules;
+        let policy = [Missed::Skip, Missed::Once, Missed::All][policy];
+        let schedule = Schedule::parse(SOME[expr], ZONES[zone]).unwrap();
+        let window = windowed.then_some(Duration::from_secs(36_000));
+        let task = Task {
+            missed: MissedRule { policy, window, cap, spread: Duration::from_secs(spread) },
+            overlap: OVERLAPS[overlap],
+            hours: hours.then(|| Hours::parse("07:30-21:00", ZONES[zone]).unwrap()),
+            ..Task::plain(schedule)
+        };
+        let begin = Moment::from_unix_ms(start);
+        let (mut now, mut last, mut owed, mut busy_until) = (begin, begin, None, begin);
+        let mut ruled = Vec::new();
+        for (step, hold, runs_for) in looks {
+            // Most looks are small steps forward, some are jumps of up to a day either way.
+            let step = if hold < 6 { step.abs() / 40 } else { step };
+            now = Moment::from_unix_ms(now.unix_ms() + step);
+            let busy = (now < busy_until).then(|| "r1".to_owned());
+            let hold = (hold == 0).then(|| Hold::Gated { by: "memory".into() });
+            let at = Situation { last, now, owed, delay: Duration::from_secs(delay), busy, hold };
+            let decision = decide(&task, &at);
+            prop_assert!(last <= decision.last);
+            prop_assert!(decision.ruled.iter().filter(|row| row.fate.started()).count() <= 1);
+            if decision.starts().is_some() {
+                prop_assert!(at.hold.is_none());
+                prop_assert!(task.hours.is_none_or(|hours| hours.allow(now)));
+                let beside = matches!(task.overlap, Overlap::Allow | Overlap::CancelOther);
+                prop_assert!(at.busy.is_none() || beside);
+                prop_assert_eq!(decision.cancels, at.busy.is_some() && task.overlap == Overlap::CancelOther);
+                busy_until = now.plus(Duration::from_millis(runs_for));
+            }
+            (last, owed) = (decision.last, decision.owed);
+            ruled.extend(decision.ruled);
+        }
+        assert_whole(&task.schedule, begin, &ruled, last);
+        // In the end nothing is left over.
+        let delay = Duration::from_secs(delay);
+        let quiet = now.max(last).max(owed.map_or(last, |owed| owed.through)).plus(delay);
+        ruled.extend(settled(&task, last, owed, delay, quiet));
+        assert_whole(&task.schedule, begin, &ruled, ruled.last().map_or(begin, |row| row.at));
+    }
+}
+
+/// Looks again and again, with nothing under way, until every tick that was due at `now` has its fate.
+fn settled(
+    task: &Task,
+    mut last: Moment,
+    mut owed: Option<Owed>,
+    delay: Duration,
+    mut now: Moment,
+) -> Vec<Ruled> {
+    let (due, mut ruled) = (now.minus(delay), Vec::new());
+    for _ in 0..1000 {
+        if task.schedule.next_after(last).is_none_or(|next| due < next) {
+            return ruled;
+        }
+        let decision = decide(task, &Situation { last, now, owed, delay, busy: None, hold: None });
+        (last, owed) = (decision.last, decision.owed);
+        ruled.extend(decision.ruled);
+        now = now.max(decision.look.expect("what is owed is looked for"));
+    }
+    panic!("{task:?}: {owed:?} is owed for ever");
+}
