@@ -193,6 +193,9 @@ fn the_files_of_a_policy_are_known_by_name() {
     }
 }
 
+/// Why a text is unclear that does not read like English.
+const FOREIGN: &str = "its files seem not to be in English";
+
 /// Sentences that say nothing of software.
 fn silent() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
@@ -245,8 +248,14 @@ proptest! {
     ) {
         let (stance, path, text) = TABLE[at];
         let alone = of(path, text);
-        prop_assume!(alone.why != "its files seem not to be in English");
-        prop_assert_eq!(of(path, &around(text, &before, &after)).stance, stance);
+        prop_assume!(alone.why != FOREIGN);
+        let told = of(path, &around(text, &before, &after));
+        if told.why == FOREIGN {
+            // So many words without one that every text has: a person reads what was silent before.
+            prop_assert!(alone.quotes.is_empty() && told.stance == Unclear, "{alone:?}");
+        } else {
+            prop_assert_eq!(told.stance, stance);
+        }
     }
 
     /// Any text at all is read, in any order of files, and what is quoted stands where it is said to.
