@@ -131,6 +131,14 @@ fn after_a_crash(stage: Stage, mutating: bool) -> (Stage, &'static str) {
     }
 }
 
+/// What a change that a crash cut off before it left is told.
+fn cut_off(record: &ActionRecord, held: bool) -> Standing {
+    let why = record.error.clone().unwrap_or_default();
+    let outcome = StepOutcome::Refused(Refusal::new(ErrorClass::Transient, why));
+    let telling = if held { SettledTelling::Due } else { SettledTelling::NotNeeded };
+    Standing::Settled { at: record.updated_at, outcome, telling }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,12 +152,4 @@ mod tests {
             }
         }
     }
-}
-
-/// What a change that a crash cut off before it left is told.
-fn cut_off(record: &ActionRecord, held: bool) -> Standing {
-    let why = record.error.clone().unwrap_or_default();
-    let outcome = StepOutcome::Refused(Refusal::new(ErrorClass::Transient, why));
-    let telling = if held { SettledTelling::Due } else { SettledTelling::NotNeeded };
-    Standing::Settled { at: record.updated_at, outcome, telling }
 }
