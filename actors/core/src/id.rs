@@ -2,7 +2,7 @@
 //!
 //! Names (`Space`, `StrategyId`, `PlatformId`, `AccountId`) are slugs a person chose: 1 to 64 of
 //! `a-z 0-9 - _ .`, beginning with a letter or digit (`_` alone is the machine's own space).
-//! Ids (`RunId`, `ActionId`, `OpportunityId`) are made by the machine and are opaque texts.
+//! Ids (`RunId`, `ActionId`, `OpportunityId`, `EarningId`, `EntryId`) are made by the machine and are opaque texts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -162,6 +162,14 @@ opaque!(
 opaque!(
     /// A chance to earn: a hash of what it is about, so that finding it twice is one.
     OpportunityId
+);
+opaque!(
+    /// One payment of a platform: a hash of the platform and its own reference of it.
+    EarningId
+);
+opaque!(
+    /// One entry of the ledger: its earning's id and a number from 1, so that none is made twice.
+    EntryId
 );
 
 /// How many times the store has been opened for writing. Results of an earlier epoch are refused.

@@ -15,6 +15,7 @@ pub mod breaker;
 pub mod digest;
 pub mod error;
 pub mod id;
+pub mod ledger;
 pub mod limit;
 pub mod mark;
 pub mod moment;
