@@ -5,6 +5,7 @@
 
 use mm_core::activity::ActionRecord;
 use mm_core::breaker::Breaker;
+use mm_core::ledger::{Earning, Entry};
 use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::mark::Mark;
 use mm_core::moment::Moment;
@@ -80,4 +81,15 @@ impl Record for CoolDown {
 /// action in hex. Kept for ever: the very same change is never news.
 impl Record for Mark {
     const KIND: Kind = Kind::new("mark", 124, 1);
+}
+
+/// Earnings as they stand. Row id: the earning's id. Kept for ever, as are their entries.
+impl Record for Earning {
+    const KIND: Kind = Kind::new("earning", 137, 1);
+}
+
+/// The entries of the ledger. Row id: the entry's id, so that none is made twice.
+impl Record for Entry {
+    const KIND: Kind = Kind::new("ledger-entry", 138, 1);
+    const BYTES_MAX: usize = 64 << 10;
 }

@@ -8,7 +8,8 @@ use mm_core::audit::checkpoint::{Checkpoint, Seed, Signer};
 use mm_core::breaker::{Breaker, Policy};
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
-use mm_core::id::{ActionId, Epoch, RunId};
+use mm_core::id::{ActionId, Epoch, OpportunityId, RunId};
+use mm_core::ledger::{Account, Earning, Entry, Evidence, Money, Posting, Report, Source, Stage as Far};
 use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::mark::{Mark, Marked};
 use mm_core::moment::Moment;
@@ -510,7 +511,61 @@ const KINDS: &[Kind] = &[
     ErasureRow::KIND,
     TrustRow::KIND,
     RobotsRow::KIND,
+    Earning::KIND,
+    Entry::KIND,
 ];
+
+fn euros(amount: &str) -> Money {
+    Money::read(amount, "EUR").unwrap()
+}
+
+/// An earning that has arrived in another currency, less a fee, and the entry that says so.
+fn earned() -> (Earning, Entry) {
+    let (platform, strategy) = ("demo".parse().unwrap(), "watcher".parse().unwrap());
+    let earning = Earning::new(platform, "ref 1", strategy, Some(OpportunityId::new("o-1")));
+    let evidence = Evidence { digest: Digest::of(b"page"), source: Source::Owner, what: "a slip".into() };
+    let report = |stage, fee, arrived| Report {
+        as_of: at(2),
+        stage,
+        amount: euros("12.50"),
+        fee,
+        arrived,
+        evidence: evidence.clone(),
+    };
+    let (earning, _) = earning.take(report(Far::Approved, None, None), at(3)).unwrap().unwrap();
+    let arrived = Some(Money::read("12.00", "USD").unwrap());
+    earning.take(report(Far::Cleared, Some(euros("1.25")), arrived), at(4)).unwrap().unwrap()
+}
+
+#[test]
+fn the_ledger_is_stored_as_ever() {
+    let (earning, entry) = earned();
+    check_record(&earning);
+    check_record(&entry);
+    let bytes = |it: &dyn Fn() -> Vec<u8>| it().first().copied();
+    let (platform, strategy) = (entry.platform.clone(), entry.strategy.clone());
+    let accounts = [
+        Account::Expected(platform.clone()),
+        Account::Claimed(platform.clone()),
+        Account::Receivable(platform.clone()),
+        Account::Transit(platform.clone()),
+        Account::Bank,
+        Account::Unearned(platform.clone()),
+        Account::Income(platform.clone(), strategy),
+        Account::Fees(platform),
+        Account::Conversion,
+    ];
+    for (place, account) in accounts.into_iter().enumerate() {
+        let posting = Posting { account, money: euros("1") };
+        assert_eq!(bytes(&|| mm_store::codec::encode(&posting).unwrap()), Some(place as u8));
+    }
+    for (place, stage) in Far::ALL.iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(stage).unwrap()), Some(place as u8));
+    }
+    for (place, source) in [Source::Platform, Source::Owner].iter().enumerate() {
+        assert_eq!(bytes(&|| mm_store::codec::encode(source).unwrap()), Some(place as u8));
+    }
+}
 
 #[test]
 fn no_two_kinds_share_a_name_or_a_number() {
