@@ -12,6 +12,7 @@ use mm_core::run::{Refusal, SourceReport, Trigger};
 
 use crate::about::About;
 use crate::details::Details;
+use crate::earned::Earned;
 use serde::{Deserialize, Serialize};
 
 /// A module that looks for or produces income.
@@ -188,6 +189,8 @@ pub struct Drafts {
     pub snapshot: Option<(u16, Vec<u8>)>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// What platforms say of payments, in the order told.
+    pub earnings: Vec<Earned>,
 }
 
 /// How a run went, in the strategy's own words.
@@ -284,6 +287,12 @@ impl<'a> Context<'a> {
     /// Drafts an opportunity. Finding the same again later renews it.
     pub fn found(&mut self, draft: Draft) {
         self.drafts.opportunities.push(draft);
+    }
+
+    /// Reports what a platform says of a payment. It is put into the books when this run ends well; one that
+    /// contradicts itself, or rests on no recorded answer, is left out and told as an error of the run.
+    pub fn earned(&mut self, earned: Earned) {
+        self.drafts.earnings.push(earned);
     }
 
     /// Tells the owner something that is no opportunity.

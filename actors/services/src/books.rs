@@ -1,11 +1,12 @@
-//! The books: opportunities, and the owner's decisions on them. (Approvals and the ledger of
-//! earnings have their rows here when they come.)
+//! The books: opportunities with the owner's decisions on them, and the ledger of earnings.
 //!
-//! A run's findings are merged by `merge`, a function of what is stored and what was drafted;
-//! the run's own commit writes them. The actor is the one that takes decisions, so that two said
-//! at once cannot both be the last. It calls nobody but the store.
+//! A run's findings are merged by `merge`, a function of what is stored and what was drafted, and what it
+//! reports of earnings is taken in by [`ledger`]; the run's own commit writes both. The actor is the one
+//! that takes the owner's words, so that two said at once cannot both be the last. It calls nobody but the
+//! store.
 
 use mm_core::id::{OpportunityId, Space, StrategyId};
+use mm_core::ledger::{Earning, Entry};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Decision, NotAllowed, Opportunity, State as OpportunityState};
 use mm_core::untrusted::Untrusted;
@@ -14,6 +15,12 @@ use mm_store::{Change, ChangeError, CommitError, Key, NewEntry, ReadError, Recor
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
 
+pub(crate) mod ledger;
+
+pub(crate) use ledger::evidence;
+pub use ledger::{NotRecorded, Told};
+
+use self::ledger::Ledger;
 use crate::integrity;
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
@@ -49,9 +56,31 @@ pub enum Msg {
         /// Where the answer goes.
         reply: Reply<Result<Opportunity, Undecided>>,
     },
+    /// The owner tells of an earning.
+    Record {
+        /// Whose it is.
+        space: Space,
+        /// What he tells.
+        told: Box<Told>,
+        /// The document that his word rests on.
+        document: Vec<u8>,
+        /// Who says it, for the record.
+        by: String,
+        /// Where the answer goes.
+        reply: Reply<Result<Recorded, NotRecorded>>,
+    },
 }
 
-kinds!(Msg { Decide => "decide" });
+kinds!(Msg { Decide => "decide", Record => "record" });
+
+/// An earning as it is after a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The earning.
+    pub earning: Earning,
+    /// The entry that the report made; `None` if it said nothing new.
+    pub entry: Option<Entry>,
+}
 
 impl Books {
     /// The actor's own handle, for the tree.
@@ -72,6 +101,22 @@ impl Books {
         let (space, id) = (space.clone(), id.clone());
         self.0.call(|reply| Msg::Decide { space, id, decision, reply }, CALL_TIMEOUT).await
     }
+
+    /// Puts into the books what the owner tells of an earning, and keeps his `document`, whose digest the
+    /// report names as its evidence; durable when this returns.
+    ///
+    /// # Errors
+    /// The inner error says what stands against it.
+    pub async fn record(
+        &self,
+        space: &Space,
+        told: Told,
+        document: Vec<u8>,
+        by: &str,
+    ) -> Result<Result<Recorded, NotRecorded>, CallError> {
+        let (space, told, by) = (space.clone(), Box::new(told), by.to_owned());
+        self.0.call(|reply| Msg::Record { space, told, document, by, reply }, CALL_TIMEOUT).await
+    }
 }
 
 /// The service.
@@ -86,9 +131,14 @@ impl Component for BooksService {
     }
 
     async fn handle(&self, _me: &Handle<Msg>, msg: Msg, _: &mut ()) -> Result<(), Fault> {
-        let Msg::Decide { space, id, decision, reply } = msg;
-        let answer = self.decide(&space, &id, decision).await?;
-        reply.send(answer);
+        match msg {
+            Msg::Decide { space, id, decision, reply } => {
+                reply.send(self.decide(&space, &id, decision).await?);
+            }
+            Msg::Record { space, told, document, by, reply } => {
+                reply.send(self.record(&space, *told, &document, &by).await?);
+            }
+        }
         Ok(())
     }
 }
@@ -128,6 +178,39 @@ impl BooksService {
                 Err(CommitError::Refused { .. }) => {}
                 Err(error @ CommitError::Damaged { .. }) => {
                     return Ok(Err(Undecided::Damaged(id.clone(), error.to_string())));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl BooksService {
+    async fn record(
+        &self,
+        space: &Space,
+        told: Told,
+        document: &[u8],
+        by: &str,
+    ) -> Result<Result<Recorded, NotRecorded>, Fault> {
+        let (store, now) = (&self.0.store, self.0.now());
+        // Durable together with the entry that names it; without one it is tidied away in time.
+        store.put_answer(document, now).await?;
+        loop {
+            let mut ledger = Ledger::of(store, space, now);
+            let (earning, entry) = match ledger.take(told.clone())? {
+                Ok(taken) => taken,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if entry.is_none() {
+                return Ok(Ok(Recorded { earning, entry }));
+            }
+            match store.commit(ledger.change(by)?).await {
+                Ok(_) => return Ok(Ok(Recorded { earning, entry })),
+                // A run told of it meanwhile: take it in as it is now.
+                Err(CommitError::Refused { .. }) => {}
+                Err(error @ CommitError::Damaged { .. }) => {
+                    return Ok(Err(NotRecorded::Damaged(earning.id, error.to_string())));
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -15,6 +15,7 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::audit::keys::hex;
 use mm_core::digest::Digest;
 use mm_core::id::Space;
+use mm_core::ledger::{Earning, Entry};
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{RunRecord, StepOutcome, StepRecord};
 use mm_store::{Change, CommitError, NewEntry, PayloadState, RawRow, Record, Span, Store};
@@ -22,6 +23,7 @@ use mm_supervision::Fault;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::books;
 use crate::records::{
     AlertRow, ApprovalRow, ChangeRow, CrashRow, DecisionRow, ErasureRow, OpenRow, QuarantineRow, SilenceRow,
     StrategyRow,
@@ -86,6 +88,8 @@ pub struct Erased {
 struct Open {
     actions: BTreeSet<String>,
     answers: BTreeSet<Digest>,
+    /// Answers that the ledger rests on; they stay for ever.
+    evidence: BTreeSet<Digest>,
 }
 
 impl Open {
@@ -107,8 +111,18 @@ impl Open {
 }
 
 impl Open {
+    /// Why an answer stays, if it does.
+    fn keeps(&self, digest: &Digest) -> Option<String> {
+        if self.evidence.contains(digest) {
+            return Some(format!("answer {digest}: it is the evidence of an entry in your books"));
+        }
+        self.answers.contains(digest).then(|| {
+            format!("answer {digest}: a run that is under way needs it; erase again when it is over")
+        })
+    }
+
     fn of(store: &Store) -> Result<Self, Fault> {
-        let (mut actions, mut answers) = (BTreeSet::new(), BTreeSet::new());
+        let (mut actions, mut answers, mut evidence) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for space in store.spaces()? {
             actions.extend(
                 store.scan::<OpenRow>(&space, Span::all(), usize::MAX)?.rows.into_iter().map(|row| row.0),
@@ -119,13 +133,19 @@ impl Open {
                     actions.insert(id);
                 }
             }
+            let resting = books::evidence(store, &space)?;
+            evidence.extend(resting.map_err(|entry| {
+                Fault::bug(format!(
+                    "ledger entry `{entry}` does not open, so it is not known what it rests on; restore a backup"
+                ))
+            })?);
             for step in store.scan::<StepRecord>(&space, Span::all(), usize::MAX)?.into_values() {
                 if let StepOutcome::Done { body, .. } = step.outcome {
                     answers.insert(body);
                 }
             }
         }
-        Ok(Self { actions, answers })
+        Ok(Self { actions, answers, evidence })
     }
 }
 
@@ -147,6 +167,9 @@ fn doom(row: &RawRow, subject: &Subject, open: &Open) -> Doom {
         }
         "rule-set" => {
             Doom::Stays(format!("{kind} `{id}`: a rule file of yours named it, and decisions rest on it"))
+        }
+        "earning" | "ledger-entry" => {
+            Doom::Stays(format!("{kind} `{id}`: it is in your books, which are kept as they are"))
         }
         "step" => Doom::Stays(format!("{kind} `{id}`: its run is under way; erase again when it is over")),
         _ if !subject.stands_in(id.as_bytes()) => Doom::Blanked,
@@ -189,14 +212,10 @@ pub fn find(store: &Store, subject: &Subject) -> Result<Vec<Found>, Fault> {
         wanted
     })?;
     for (digest, excerpts) in answers.into_iter().zip(excerpts) {
-        let stays = open.answers.contains(&digest).then(|| kept_answer(&digest));
+        let stays = open.keeps(&digest);
         found.push(Found { place: "answer", name: digest.to_string(), value: excerpts.into(), stays });
     }
     Ok(found)
-}
-
-fn kept_answer(digest: &Digest) -> String {
-    format!("answer {digest}: a run that is under way needs it; erase again when it is over")
 }
 
 /// What the trail says of itself must stay: who signs, and what the owner gave up.
@@ -263,7 +282,9 @@ fn shown(row: &RawRow, subject: &Subject) -> Value {
         StrategyRow,
         DecisionRow,
         ApprovalRow,
-        ChangeRow
+        ChangeRow,
+        Earning,
+        Entry
     );
     value.unwrap_or_else(|| subject.excerpts(&row.bytes).into())
 }
@@ -383,9 +404,13 @@ fn pass(shared: &Shared, subject: &Subject, row: &mut ErasureRow) -> Result<(), 
         row.payloads += some.len() as u64;
     }
     let answers = store.answers_with(ANSWER_BYTES_MAX, |_, bytes| subject.stands_in(bytes))?;
-    let (stay, go): (Vec<Digest>, Vec<Digest>) =
-        answers.into_iter().partition(|digest| open.answers.contains(digest));
-    kept.extend(stay.iter().map(kept_answer));
+    let mut go = Vec::new();
+    for digest in answers {
+        match open.keeps(&digest) {
+            Some(why) => kept.push(why),
+            None => go.push(digest),
+        }
+    }
     row.answers += store.remove_answers(&go)?.answers;
     row.kept.extend(kept);
     Ok(())

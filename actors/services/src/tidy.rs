@@ -1,5 +1,5 @@
 //! The tidy service: once a day it removes what is old enough to be of no use, so that a machine that
-//! runs for years does not fill its disk. It never touches the audit chain, opportunities or snapshots.
+//! runs for years does not fill its disk. It never touches the audit chain, opportunities, the ledger with its evidence, or snapshots.
 //!
 //! What it removes is counted on the audit chain. A pass that fails is tried again the next day; until
 //! then the store is merely larger. It calls the alerts and the store.
@@ -19,6 +19,7 @@ use mm_supervision::{Component, Fault, Handle, Inspect};
 use serde_json::json;
 
 use crate::alerts::Alerts;
+use crate::books;
 use crate::records::{AlertRow, ApprovalRow, ChangeRow, DecisionRow, StrategyRow, WayRow};
 use crate::shared::Shared;
 
@@ -205,6 +206,7 @@ fn prune(store: &Store, before: Moment) -> Result<Pruned, Tangled> {
             return Err(Tangled::Damaged(row.id.clone()));
         }
         keep.extend(opportunities.into_values().filter_map(|row| row.evidence));
+        keep.extend(books::evidence(store, &space)?.map_err(Tangled::Entry)?);
         let steps = store.scan::<StepRecord>(&space, Span::all(), usize::MAX)?;
         keep.extend(steps.into_values().filter_map(|step| match step.outcome {
             StepOutcome::Done { body, .. } => Some(body),
@@ -226,6 +228,8 @@ fn prune(store: &Store, before: Moment) -> Result<Pruned, Tangled> {
 enum Tangled {
     #[error("opportunity `{0}` does not open, so it is not known what it refers to; restore a backup")]
     Damaged(String),
+    #[error("ledger entry `{0}` does not open, so it is not known what it rests on; restore a backup")]
+    Entry(String),
     #[error("the store cannot be read")]
     Read(#[from] mm_store::ReadError),
     #[error("the store takes no changes")]

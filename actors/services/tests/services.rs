@@ -42,6 +42,8 @@ mod health;
 mod isolation;
 #[path = "services/journal.rs"]
 mod journal;
+#[path = "services/ledger.rs"]
+mod ledger;
 #[path = "services/limits.rs"]
 mod limits;
 #[path = "services/marks.rs"]

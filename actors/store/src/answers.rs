@@ -114,7 +114,10 @@ impl Store {
     }
 
     /// Whether the answer is there and its bytes are whole.
-    fn has_answer(&self, digest: &Digest) -> Result<bool, ReadError> {
+    ///
+    /// # Errors
+    /// [`ReadError`] if the database fails.
+    pub fn has_answer(&self, digest: &Digest) -> Result<bool, ReadError> {
         let txn = self.begin_read()?;
         let table = txn.open_table(ANSWERS).map_err(StorageFault::from)?;
         let guard = table.get(digest.0.as_slice()).map_err(StorageFault::from)?;

@@ -194,6 +194,9 @@ pub enum NotTaken {
         /// Where it stands.
         stage: Stage,
     },
+    /// What arrived in the currency of what was paid is what was paid, less the fee.
+    #[error("what arrived is told only where it is in another currency; what is missing of {0} is the fee")]
+    NotForeign(Money),
 }
 
 impl Earning {
@@ -295,12 +298,12 @@ impl Earning {
             Stage::Cleared => {
                 let mut lines = vec![(Account::Fees(platform), fee), income()];
                 match report.arrived {
-                    Some(arrived) if arrived.currency() != net.currency() => lines.extend([
+                    Some(arrived) => lines.extend([
                         (Account::Conversion, net),
                         (Account::Conversion, arrived.negated()),
                         (Account::Bank, arrived),
                     ]),
-                    _ => lines.push((Account::Bank, net)),
+                    None => lines.push((Account::Bank, net)),
                 }
                 lines
             }
@@ -347,6 +350,9 @@ fn check(report: &Report) -> Result<(), NotTaken> {
         }
         if stage != Stage::Cleared {
             return Err(NotTaken::TooEarly { what: "what arrived", belongs: "cleared", stage });
+        }
+        if arrived.currency() == amount.currency() {
+            return Err(NotTaken::NotForeign(amount));
         }
     }
     Ok(())

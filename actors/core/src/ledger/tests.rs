@@ -146,6 +146,11 @@ fn a_report_that_contradicts_itself_is_refused_with_a_sentence() {
         take(&|r| r.arrived = Some(money("1 USD"))),
         "what arrived belongs to an earning that is cleared, and this one is said to be approved"
     );
+    let same = |r: &mut Report| (r.stage, r.arrived) = (Stage::Cleared, Some(money("9 EUR")));
+    assert_eq!(
+        take(&same),
+        "what arrived is told only where it is in another currency; what is missing of 10.00 EUR is the fee"
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::execute::RunEnd;
 use super::quarantine::{self, LayError, Suspect};
 use super::state::Host;
 use super::{TickOrder, judge_run};
+use crate::books::ledger::Ledger;
 use crate::books::{self, Merged};
 use crate::records::{CrashRow, QuarantineRow, ScheduleRow, StrategyRow, TickRow};
 
@@ -176,7 +177,7 @@ pub(super) struct Prepared {
     pub(super) set_aside: Option<(String, QuarantineRow)>,
 }
 
-/// New snapshot, opportunities, run record, and the journal's end, in one change.
+/// New snapshot, opportunities, ledger entries, run record, and the journal's end, in one change.
 pub(super) fn end(
     host: &Host,
     row: &StrategyRow,
@@ -187,11 +188,13 @@ pub(super) fn end(
 ) -> Result<Prepared, NotPrepared> {
     let (space, now, store) = (&host.space, host.shared.now(), &host.shared.store);
     let merged = books::merge(store, space, &host.id, &ended.drafts.opportunities, now)?;
+    let mut ledger = Ledger::of(store, space, now);
+    let left_out = ledger.take_all(&host.id, &ended.drafts.earnings)?;
     let run = RunRecord {
         ended: Some(now),
         outcome: Some(ended.outcome),
         found: merged.found,
-        errors: ended.errors.clone(),
+        errors: bounded(&[ended.errors.as_slice(), &left_out].concat()),
         sources: ended.report.sources.clone(),
         metrics: ended.report.metrics.clone(),
         ..run
@@ -210,7 +213,8 @@ pub(super) fn end(
         Some(version) => merged.change(space)?.expect_version(key, version),
         None => merged.change(space)?.expect_absent(key),
     };
-    let mut change = change.put(space, run.id.as_str(), &run)?.and(crashed);
+    let earned = ledger.change(&format!("run {}", run.id))?;
+    let mut change = change.put(space, run.id.as_str(), &run)?.and(crashed).and(earned);
     if let Some((schema, bytes)) = &ended.drafts.snapshot {
         row.snapshot_generation += 1;
         change = change.put_snapshot(space, host.id.as_str(), row.snapshot_generation, *schema, bytes)?;
@@ -262,7 +266,7 @@ fn after(row: &StrategyRow, run: &RunRecord, ended: &Ended) -> StrategyRow {
         actions: row.actions + u64::from(run.actions),
         last_run: Some(run.id.clone()),
         last_outcome: Some(ended.outcome),
-        errors: ended.errors.clone(),
+        errors: run.errors.clone(),
         metrics: ended.report.metrics.clone(),
         ..row.clone()
     }

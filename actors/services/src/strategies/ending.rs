@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mm_core::id::RunId;
+use mm_core::ledger::Earning;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{Outcome, RunRecord};
 use mm_store::{CommitError, Key, Record};
@@ -159,7 +160,7 @@ impl Host {
                 Err(NotPrepared::Broken(fault)) => return Err(fault),
             };
             match problem {
-                // The owner decided on one of the opportunities meanwhile: merge again.
+                // The owner decided on one of the opportunities, or told of an earning, meanwhile: merge again.
                 Problem::Overtaken => {}
                 Problem::Damaged(key, what) if rewritable(&key) && removed.insert(key.clone()) => {
                     let sentence = written_anew(&key, &what, &run);
@@ -232,7 +233,7 @@ enum Problem {
 
 /// Whether the row is one that an owner's word may change while a run ends.
 fn overtaken(key: &Key) -> bool {
-    [Opportunity::KIND.name, QuarantineRow::KIND.name].contains(&key.kind())
+    [Opportunity::KIND.name, QuarantineRow::KIND.name, Earning::KIND.name].contains(&key.kind())
 }
 
 /// Whether the end of a run holds all that the row should say.
