@@ -114,7 +114,10 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             Err(Wrong::Method)
         }
         (_, _) => {
-            let reader = reader(ops).await;
+            let mut reader = reader(ops).await;
+            if path == ["doctor"] {
+                reader.anchored = anchored(ops).await;
+            }
             let answer = aside(|| views::read(&reader, &question));
             let answer = answer.unwrap_or_else(|| Err(views::known_routes(&path)))?;
             if method == "GET" { Ok(answer) } else { Err(Wrong::Method) }
@@ -153,6 +156,12 @@ pub(super) fn tree(ops: &Ops) -> Result<&mm_supervision::Tree, Problem> {
     ops.tree.get().ok_or_else(|| Problem::Down("the actor tree is still starting; ask again".to_owned()))
 }
 
+/// The newest anchors; they lie in a file that may be far away, and only `doctor` looks at them.
+async fn anchored(ops: &Ops) -> Anchored {
+    let shared = &ops.services.shared;
+    Anchored::of(shared.settings().audit.anchor.is_any(), mm_services::audit::anchored(shared).await)
+}
+
 /// What the views are read from, with what the hosts say of themselves.
 pub(super) async fn reader(ops: &Ops) -> Reader {
     let shared = &ops.services.shared;
@@ -189,10 +198,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
         daily_actions_max: Some(shared.settings().daily_actions_max),
         vault: shared.vault.clone(),
         disk_free_bytes: usage.disk_free_bytes,
-        anchored: Anchored::of(
-            shared.settings().audit.anchor.is_any(),
-            mm_services::audit::anchored(shared).await,
-        ),
+        anchored: Anchored::default(),
         daemon: Some(Daemon {
             pid: ops.info.pid,
             started: ops.info.started,

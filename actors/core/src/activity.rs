@@ -109,6 +109,13 @@ pub struct NoWay {
     pub to: Stage,
 }
 
+impl ActionRecord {
+    /// Whether it changes something at its platform.
+    pub fn is_mutating(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD")
+    }
+}
+
 /// One rule's word on an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {

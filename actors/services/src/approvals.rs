@@ -19,6 +19,7 @@ use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
 use tokio::task::JoinSet;
 
 use crate::alerts::Alerts;
+use crate::damage;
 use crate::gateway::{Gateway, Walked};
 use crate::message::kinds;
 use crate::records::{ApprovalRow, ChangeRow, SettledTelling, Standing};
@@ -201,6 +202,9 @@ impl ApprovalsService {
         let mut waits: Option<Duration> = None;
         let mut sooner = |wait: Duration| waits = Some(waits.map_or(wait, |other| other.min(wait)));
         let found = self.shared.store.scan::<ChangeRow>(&space, Span::all(), usize::MAX)?;
+        for row in found.damaged {
+            self.tell_damaged(&space, &row.id, "its change");
+        }
         for (id, row) in found.rows {
             let id = ActionId::new(id);
             if state.under_way.contains(&id) {
@@ -210,7 +214,15 @@ impl ApprovalsService {
                 sooner(until.since(now));
                 continue;
             }
-            match self.want(&space, &row.value, now)? {
+            let want = match self.want(&space, &row.value, now) {
+                Ok(want) => want,
+                Err(error) => {
+                    let what = damage::of_one_row(error)?;
+                    self.tell_damaged(&space, id.as_str(), &what);
+                    continue;
+                }
+            };
+            match want {
                 Want::Walk => self.walk(me, state, &space, id),
                 Want::Probe => {
                     state.rests.push((id.clone(), now.plus(PROBE_AFTER)));
@@ -225,6 +237,15 @@ impl ApprovalsService {
             }
         }
         Ok(waits)
+    }
+
+    /// What waits and cannot be read waits on; nobody would hear of it otherwise.
+    fn tell_damaged(&self, space: &Space, id: &str, what: &str) {
+        let sentence = format!(
+            "action {id} waits and cannot go on: {what} does not open; restore a backup, or look at the platform and do \
+             it yourself"
+        );
+        self.alerts.raise(space, format!("damaged/{id}"), sentence);
     }
 
     fn want(&self, space: &Space, row: &ChangeRow, now: Moment) -> Result<Want, ReadError> {

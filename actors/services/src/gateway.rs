@@ -85,7 +85,8 @@ pub enum Msg {
         /// Where the answer goes.
         reply: Reply<Result<Walked, String>>,
     },
-    /// What would be sent, and what do the rules say to it? Nothing is spent or sent.
+    /// What would be sent, and what do the rules say to it? Nothing of it is spent or sent; a token that is
+    /// over is renewed for it.
     Consider {
         /// Whose it is.
         space: Space,
@@ -181,7 +182,8 @@ impl Gateway {
         self.0.call(|reply| Msg::CarryOut { space, id, reply }, kept::WITHIN + ANSWER_AFTER).await
     }
 
-    /// What would be sent for an action, and what the rules say to it now. Nothing is spent or sent.
+    /// What would be sent for an action, and what the rules say to it now. Nothing of it is spent or sent; a
+    /// token that is over is renewed for it, by an act of its own.
     ///
     /// # Errors
     /// As [`Gateway::act`]; the inmost says why it could not be sent at all.

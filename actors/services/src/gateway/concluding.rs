@@ -36,8 +36,9 @@ impl GatewayService {
     /// What the limiter and the clock's witnesses take from an answer.
     pub(super) fn learn(&self, p: &Proposal, charge: &Charge, sent: &Result<RawAnswer, SendFailed>) {
         let Ok(raw) = sent else { return };
-        // A page is anybody's: only the servers of a reviewed API are asked for the time.
-        if p.action.kind.as_str() != super::robots::PAGE {
+        // A page is anybody's, and so are its host's robots.txt: only the servers of a reviewed API are asked for
+        // the time.
+        if !super::robots::is_of_a_page(p.action.kind.as_str()) {
             self.shared.trust.heard(p.action.request.url().host(), &raw.headers);
         }
         let now = self.shared.now();

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::proposal::{Origin, Proposal};
 use super::{CUT_OFF, GatewayService, SYSTEM_RUN, marks};
+use crate::damage;
 use crate::records::{ChangeRow, LookUpRow, OpenRow, SettledTelling, Standing};
 
 impl GatewayService {
@@ -22,11 +23,44 @@ impl GatewayService {
     pub(super) async fn settle_what_a_crash_left(&self) -> Result<(), Fault> {
         let store = &self.shared.store;
         for space in [Space::machine(), Space::default_owner()] {
-            for (id, open) in store.scan::<OpenRow>(&space, Span::all(), usize::MAX)?.rows {
-                self.settle(&space, &id, open.value.mutating, true).await?;
+            let open = store.scan::<OpenRow>(&space, Span::all(), usize::MAX)?;
+            for (id, open) in open.rows {
+                if self.is_readable(&space, &id)? {
+                    self.settle(&space, &id, open.value.mutating, true).await?;
+                }
+            }
+            for row in open.damaged {
+                if self.is_readable(&space, &row.id)? {
+                    self.settle_damaged(&space, &row.id).await?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether what is on record of an action opens; else it stays open, and a person is told.
+    fn is_readable(&self, space: &Space, id: &str) -> Result<bool, Fault> {
+        let store = &self.shared.store;
+        let record = store.get::<ActionRecord>(space, id).err();
+        let Some(error) = record.or_else(|| store.get::<ChangeRow>(space, id).err()) else { return Ok(true) };
+        self.tell_damaged(space, id, &damage::of_one_row(error)?);
+        Ok(false)
+    }
+
+    fn tell_damaged(&self, space: &Space, id: &str, what: &str) {
+        let sentence = format!(
+            "action {id} may or may not have happened, and {what} does not open; look at the platform, and restore a backup"
+        );
+        self.alerts.raise(space, format!("damaged/{id}"), sentence);
+    }
+
+    /// That it was open is all that a damaged row still says; the rest its record knows.
+    async fn settle_damaged(&self, space: &Space, id: &str) -> Result<(), Fault> {
+        let record = self.shared.store.get::<ActionRecord>(space, id)?;
+        let mutating = record.is_none_or(|record| record.value.is_mutating());
+        // Nothing can be expected of a row that does not open.
+        let change = self.settled(space, id, mutating, true)?;
+        self.commit_settled(space, id, change).await
     }
 
     /// A walk that the machine itself could not finish: what it left open is settled now, as far as
@@ -56,6 +90,7 @@ impl GatewayService {
             }
             let Some(open) = store.get::<OpenRow>(&p.space, id.as_str())? else { return Ok(()) };
             let settled = self.settled(&p.space, id.as_str(), open.value.mutating, true)?;
+            let settled = settled.and(still_open(&p.space, id.as_str())?);
             let key = Key::of::<RunRecord>(&p.space, p.run.as_str())?;
             match store.commit(settled.expect_version(key, run.version)).await {
                 Ok(_) => return Ok(()),
@@ -73,19 +108,24 @@ impl GatewayService {
         mutating: bool,
         may_have_left: bool,
     ) -> Result<(), Fault> {
-        let change = self.settled(space, id, mutating, may_have_left)?;
+        let change = self.settled(space, id, mutating, may_have_left)?.and(still_open(space, id)?);
+        self.commit_settled(space, id, change).await
+    }
+
+    async fn commit_settled(&self, space: &Space, id: &str, change: Change) -> Result<(), Fault> {
         match self.shared.store.commit(change).await {
             // Its own end got on record meanwhile.
-            Ok(_) | Err(CommitError::Refused { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(_) | Err(CommitError::Refused { .. }) => {}
+            Err(CommitError::Damaged { key }) => self.tell_damaged(space, id, &format!("the row {key}")),
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 
     /// The change that settles an open action.
     fn settled(&self, space: &Space, id: &str, mutating: bool, may_have_left: bool) -> Result<Change, Fault> {
         let (store, now) = (&self.shared.store, self.shared.now());
-        let open = Key::new(space, OpenRow::KIND, id)?;
-        let mut change = Change::new().expect(open.clone(), Expect::Present).delete(open);
+        let mut change = Change::new().delete(Key::new(space, OpenRow::KIND, id)?);
         if let Some(row) = store.get::<ActionRecord>(space, id)? {
             let reached = if may_have_left { row.value.stage } else { Stage::Planned };
             let (stage, sentence) = after_a_crash(reached, mutating);
@@ -120,6 +160,11 @@ impl GatewayService {
         let marked = marks::put(space, &row.strategy, &hashes, &mark)?;
         Ok(marked.put(space, id, &ChangeRow { standing, ..row })?)
     }
+}
+
+/// Expects that nobody has ended it meanwhile.
+fn still_open(space: &Space, id: &str) -> Result<Change, Fault> {
+    Ok(Change::new().expect(Key::new(space, OpenRow::KIND, id)?, Expect::Present))
 }
 
 /// What an action that was open when the process died has become.

@@ -108,11 +108,18 @@ impl Draft {
     }
 
     /// The change that puts on record what was decided, unless it is there already.
-    pub(super) fn decided(&mut self, space: &Space) -> Result<Change, Fault> {
-        Ok(match self.decision.take() {
-            Some(decision) => Change::new().put(space, self.record.id.as_str(), &decision)?,
+    pub(super) fn decided(&self, space: &Space) -> Result<Change, Fault> {
+        Ok(match &self.decision {
+            Some(decision) => Change::new().put(space, self.record.id.as_str(), decision)?,
             None => Change::new(),
         })
+    }
+
+    /// What was to be put on record with the intent is there.
+    pub(super) fn intended(&mut self) {
+        self.tried = None;
+        self.decision = None;
+        self.sending = true;
     }
 
     /// Notes how a try ended that is not the last word; it is audited with the next change.
@@ -164,7 +171,7 @@ impl Draft {
     }
 
     fn is_mutating(&self) -> bool {
-        !matches!(self.record.method.as_str(), "GET" | "HEAD")
+        self.record.is_mutating()
     }
 
     /// Takes the mark of its change as it is before anything is done.

@@ -105,9 +105,10 @@ impl GatewayService {
                 }
                 halt => halt,
             };
-            let may_have_left = draft.may_have_left();
+            let (intended, may_have_left) = (draft.tries() > 0, draft.may_have_left());
             let walked = self.halted(hop, draft, halt).await;
-            if walked.is_err() {
+            // What is open under its name without an intent of this walk is another's, who took the run up.
+            if walked.is_err() && intended {
                 self.settle_quietly(hop, may_have_left).await;
             }
             return Ok((walked?, None));
@@ -226,6 +227,10 @@ impl GatewayService {
 
     async fn spend(&self, p: &Proposal, ruling: &Ruling) -> Result<Charge, Halt> {
         self.trusts_its_clock(p)?;
+        // No permit is made then, and what is spent is not given back.
+        if let Some(why) = self.shared.held() {
+            return Err(self.in_doubt(p, NoPermit::Held(why)));
+        }
         let charge = self.charge(p, ruling);
         let now = self.shared.now();
         let ask =
@@ -299,12 +304,16 @@ impl GatewayService {
                 let refusal = Refusal::new(ErrorClass::Transient, why);
                 Err(Halt::Again { not_before: self.shared.now(), refusal })
             }
+            Err(refused @ NoPermit::Held(_)) => Err(self.in_doubt(p, refused)),
             Err(refused) => {
-                let held = matches!(refused, NoPermit::Held(_));
-                let refusal = Refusal::new(ErrorClass::Compliance, Fault::from(refused).reason);
-                Err(if held { self.hindered(p, refusal) } else { Halt::Refused(refusal) })
+                Err(Halt::Refused(Refusal::new(ErrorClass::Compliance, Fault::from(refused).reason)))
             }
         }
+    }
+
+    /// The audit trail is in doubt: nothing is done until its owner has looked.
+    fn in_doubt(&self, p: &Proposal, why: NoPermit) -> Halt {
+        self.hindered(p, Refusal::new(ErrorClass::Compliance, Fault::from(why).reason))
     }
 
     async fn send(

@@ -18,8 +18,13 @@ use mm_supervision::Fault;
 use super::{GatewayService, Proposal, SystemAction, Walked};
 use crate::records::RobotsRow;
 
+/// Whether an act of this kind is sent to a server that nobody reviewed: a page's, or for its robots.txt.
+pub(super) fn is_of_a_page(kind: &str) -> bool {
+    [PAGE, FILE].iter().any(|own| kind.eq_ignore_ascii_case(own))
+}
+
 /// The kind of act that reads a page.
-pub(super) const PAGE: &str = "fetch-page";
+const PAGE: &str = "fetch-page";
 /// The kind of act that reads a robots.txt.
 const FILE: &str = "robots-txt";
 /// The fact.

@@ -85,8 +85,7 @@ impl GatewayService {
             Ok(()) => draft.change = kept,
             Err(error) => return Err(self.not_intended(p, draft, error)?),
         }
-        draft.tried = None;
-        draft.sending = true;
+        draft.intended();
         Ok(())
     }
 

@@ -8,13 +8,14 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::approval::State as At;
 use mm_core::error::TransportFault;
 use mm_core::id::{ActionId, Space};
+use mm_core::limit::QuotaState;
 use mm_core::mark::{Mark, Marked};
 use mm_core::run::{RunRecord, Trigger};
 use mm_sdk::{Act, Report};
 use mm_services::approvals::{Undecided, Word};
 use mm_services::records::{ApprovalRow, ChangeRow};
 use mm_services::testing::{Bench, Machine, Said, Script, action, pack, url};
-use mm_store::{Change, Fault};
+use mm_store::{Change, Fault, Span};
 
 const BY: &str = "operator (uid 1000)";
 
@@ -514,8 +515,11 @@ fn a_yes_waits_while_the_trail_is_in_doubt() {
         assert!(machine.services.shared.held().is_some());
         let (id, _) = waiting(machine);
         say(machine, &id, Word::Approve).await.unwrap();
+        let spent = || machine.store.scan::<QuotaState>(&Space::machine(), Span::all(), 100).unwrap().rows;
+        let before = spent();
         machine.pass(Duration::from_secs(1200)).await;
         assert_eq!((machine.world.count(), inbox(machine)[0].1.item.state), (0, At::Approved));
+        assert_eq!(spent(), before, "what cannot be permitted spends nothing");
         machine.services.audit.accept("restored on purpose", BY).await.unwrap().unwrap();
         assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
         assert_eq!((machine.world.count(), inbox(machine).len()), (1, 1));

@@ -1,16 +1,23 @@
 //! Rows that do not open: closed to all that need them, and nothing else falls.
 
+use std::time::Duration;
+
+use mm_core::action::{Method, Request};
+use mm_core::activity::{ActionRecord, Stage};
 use mm_core::id::Space;
 use mm_core::run::{Outcome, Trigger};
 use mm_sdk::{Act, Report};
-use mm_services::records::AlertRow;
-use mm_services::testing::{Bench, PLATFORM, Script, get};
+use mm_services::records::{AlertRow, ApprovalRow, ChangeRow, LookUpRow, OpenRow};
+use mm_services::testing::{Bench, PLATFORM, Script, action, get, post, url};
 use mm_store::{Change, Key, Kind, Record};
 use serde::{Deserialize, Serialize};
 
 /// Puts what is no such row in the place of row `id` of kind `$kind`.
 macro_rules! spoil {
-    ($bench:expr, $kind:literal, $id:expr) => {{
+    ($bench:expr, $kind:literal, $id:expr) => {
+        spoil!($bench, $kind, Space::machine(), $id)
+    };
+    ($bench:expr, $kind:literal, $space:expr, $id:expr) => {{
         #[derive(Debug, Clone, Serialize, Deserialize)]
         struct Other(String);
         impl Record for Other {
@@ -18,7 +25,7 @@ macro_rules! spoil {
         }
         $bench.meddle(|store| {
             let other = Other("something else".to_owned());
-            store.commit_blocking(Change::new().put(&Space::machine(), $id, &other).unwrap()).unwrap();
+            store.commit_blocking(Change::new().put(&$space, $id, &other).unwrap()).unwrap();
         });
     }};
 }
@@ -32,6 +39,17 @@ fn reporter() -> Script {
                 other => vec![format!("{other:?}")],
             };
             Ok(Report { errors, ..Report::default() })
+        })
+    })
+}
+
+/// Proposes what a person is asked about.
+fn asker() -> Script {
+    Script::new("asker", |cx| {
+        Box::pin(async move {
+            let request = Request::new(Method::Post, url("/ask"), b"hello".to_vec()).unwrap();
+            cx.act("ask", action("ask", request.header("content-type", "text/plain").unwrap())).await?;
+            Ok(Report::default())
         })
     })
 }
@@ -111,4 +129,69 @@ fn a_damaged_quota_is_no_reason_not_to_start_a_run() {
         assert!(started.is_ok(), "{started:?}");
         assert_eq!(machine.idle("idle").await.unwrap().outcome, Some(Outcome::Succeeded));
     });
+}
+
+/// What was approved and cannot be read is told, and holds up nothing else.
+#[test]
+fn a_damaged_change_or_question_is_told_and_the_inbox_goes_on() {
+    for which in 0..2 {
+        let (mut bench, space) = (Bench::new(20 + which), Space::default_owner());
+        bench.install(asker());
+        let (action, question) = bench.live(async |machine| {
+            machine.run("asker").await;
+            (machine.rows::<ChangeRow>().remove(0).0, machine.rows::<ApprovalRow>().remove(0).0)
+        });
+        match which {
+            0 => spoil!(bench, "change", space, &action),
+            _ => spoil!(bench, "approval", space, &question),
+        }
+        bench.live(async |machine| {
+            let about = format!("damaged/{action}");
+            machine.until("it is told", || machine.alerts().iter().any(|(own, _)| *own == about)).await;
+            for _ in 0..25 {
+                machine.services.approvals.wake();
+                machine.pass(Duration::from_secs(60)).await;
+            }
+            assert!(machine.services.kernel_is_up());
+        });
+    }
+}
+
+/// Of a row that said "this is open" the name is enough: what may have happened is not forgotten.
+#[test]
+fn what_a_damaged_row_left_open_is_settled_or_told() {
+    for which in 0..2 {
+        let (mut bench, space) = (Bench::new(30 + which), Space::default_owner());
+        bench.install(Script::new("poster", |cx| {
+            Box::pin(async move {
+                cx.act("p", post("/post", "once")).await?;
+                Ok(Report::default())
+            })
+        }));
+        let mut record = bench.live(async |machine| {
+            machine.run("poster").await;
+            machine.rows::<ActionRecord>().remove(0).1
+        });
+        // As a crash between the intent and the answer leaves it.
+        record.stage = Stage::Sending;
+        let id = record.id.to_string();
+        bench.meddle(|store| {
+            let open = OpenRow { mutating: true, since: record.at };
+            let change = Change::new().put(&space, &id, &record).unwrap().put(&space, &id, &open).unwrap();
+            store.commit_blocking(change).unwrap();
+        });
+        match which {
+            0 => spoil!(bench, "open", space, &id),
+            _ => spoil!(bench, "action", space, &id),
+        }
+        bench.live(async |machine| {
+            let about = ["ambiguous", "damaged"].map(|sort| format!("{sort}/{id}"))[which as usize].clone();
+            machine.until("it is told", || machine.alerts().iter().any(|(own, _)| *own == about)).await;
+            if which == 0 {
+                assert_eq!(machine.rows::<ActionRecord>()[0].1.stage, Stage::Ambiguous);
+                assert_eq!((machine.rows::<OpenRow>().len(), machine.rows::<LookUpRow>().len()), (0, 1));
+            }
+            assert!(machine.services.kernel_is_up());
+        });
+    }
 }
