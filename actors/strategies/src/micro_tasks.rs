@@ -18,6 +18,7 @@
 //! | [`draft`] | in what words it is told |
 //! | `look`, `search`, `rules` | the reads |
 //! | `attempt` | the comment |
+//! | `round` | what the steps of a run hand on |
 //!
 //! ## Design notes
 //!
@@ -35,6 +36,7 @@ pub mod facts;
 mod guide;
 mod look;
 pub mod memory;
+mod round;
 mod rules;
 mod search;
 pub mod trap;

@@ -14,7 +14,7 @@ use mm_sdk::{
 use super::assess::Known;
 use super::board::Board;
 use super::memory::{Attempt, Stage};
-use super::watch::Round;
+use super::round::Round;
 use crate::github::answer::{one, understood};
 use crate::github::shape::Comment;
 use crate::github::{IssuePlace, Seen};

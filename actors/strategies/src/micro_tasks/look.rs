@@ -8,7 +8,7 @@ use mm_sdk::{Action, Context, Digest, Interrupt, Validators};
 use super::assess::Known;
 use super::facts::{CommentFacts, IssueFacts, RepositoryFacts};
 use super::memory::{Kept, KnownIssue};
-use super::watch::Round;
+use super::round::Round;
 use crate::github::answer::{Failed, Fresh, ask, list, one};
 use crate::github::shape::{Comment, Issue, Repository};
 use crate::github::{RepositoryName, Seen};

@@ -11,7 +11,7 @@ use mm_sdk::{Context, Digest, Interrupt, Validators};
 
 use super::look::{Looked, kept, short};
 use super::memory::Kept;
-use super::watch::Round;
+use super::round::Round;
 use crate::github::answer::{Fresh, ask, list};
 use crate::github::shape::{self, Entry, Prose};
 use crate::github::{RepositoryName, Seen};

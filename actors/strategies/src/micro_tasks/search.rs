@@ -4,7 +4,7 @@
 use mm_sdk::{Context, Interrupt, SourceHealth, SourceReport};
 
 use super::memory::{KnownIssue, Told};
-use super::watch::Round;
+use super::round::Round;
 use crate::github::answer::ask;
 use crate::github::shape::{self, Found};
 use crate::github::{Seen, shape::Issue};

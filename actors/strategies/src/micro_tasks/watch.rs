@@ -3,7 +3,6 @@
 //! Everything that decides is in the pure rooms beside this one. What cannot be read is a sentence in the
 //! report and never ends the run; only an interruption by the machine does.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mm_sdk::{
@@ -17,41 +16,15 @@ use super::draft::{digest, draft};
 use super::guide::GUIDE;
 use super::look::{Looked, kept};
 use super::memory::{SNAPSHOT_VERSION, Snapshot, Told};
-use super::trap::Kind;
+use super::round::Round;
 use crate::github::answer::ask;
 use crate::github::ask::{PLATFORM, kind};
-use crate::github::{GitHub, Seen, shape};
+use crate::github::{Seen, shape};
 
 /// The strategy. What outlives a run is in the snapshot.
 #[derive(Debug, Default)]
 pub struct MicroTasks {
     config: Config,
-}
-
-/// One run.
-pub(super) struct Round<'a> {
-    pub(super) config: &'a Config,
-    pub(super) github: GitHub,
-    pub(super) snapshot: Snapshot,
-    pub(super) report: Report,
-    /// Issues that a search showed with a later change than before.
-    pub(super) changed: BTreeSet<u64>,
-    /// Issues whose opportunity has something new to say beside what was read.
-    pub(super) redraw: BTreeSet<u64>,
-    /// Repositories, and their rules, that were asked for in this run.
-    pub(super) read_repositories: BTreeSet<String>,
-    pub(super) read_rules: BTreeSet<String>,
-    tally: Tally,
-}
-
-/// What a run counts.
-#[derive(Default)]
-struct Tally {
-    looked: usize,
-    failed: Vec<String>,
-    stopped: Option<String>,
-    told: i64,
-    refused: BTreeMap<Kind, i64>,
 }
 
 #[async_trait]
@@ -85,17 +58,7 @@ impl Strategy for MicroTasks {
                 ))
             })?,
         };
-        let mut round = Round {
-            config: &self.config,
-            github: GitHub::new(self.config.account.clone()),
-            snapshot,
-            report: Report::default(),
-            changed: BTreeSet::new(),
-            redraw: BTreeSet::new(),
-            read_repositories: BTreeSet::new(),
-            read_rules: BTreeSet::new(),
-            tally: Tally::default(),
-        };
+        let mut round = Round::new(&self.config, snapshot);
         round.run(cx).await?;
         round.snapshot.forget();
         let bytes = encode(&round.snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
