@@ -27,6 +27,7 @@ mod privacy;
 pub mod run;
 pub(crate) mod secret;
 mod service;
+mod simulate;
 mod status;
 mod strategy;
 
@@ -140,6 +141,7 @@ enum Verb {
     Privacy(privacy::Verb),
     #[command(subcommand)]
     Alerts(alerts::Verb),
+    Simulate(simulate::Options),
     #[command(subcommand)]
     Service(service::Verb),
     Completions(completions::Options),
@@ -192,6 +194,7 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Compliance(verb) => compliance::execute(&cx, verb),
         Verb::Privacy(verb) => privacy::execute(&cx, verb),
         Verb::Alerts(verb) => alerts::execute(&cx, verb),
+        Verb::Simulate(options) => simulate::execute(&cx, options),
         Verb::Service(verb) => service::execute(&cx, verb),
         Verb::Completions(options) => completions::execute(&options),
     }

@@ -9,8 +9,14 @@
 //! seam; if its time is not paused, a simulated week takes a week. When the machine cannot start, the
 //! simulation panics: it is a tool for tests and for trying things out, and that is a finding.
 
+pub mod check;
+pub mod history;
+pub mod paused;
 mod recorder;
+mod rehearsal;
+pub mod report;
 mod seams;
+mod weather;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,8 +44,10 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
 use crate::seams::SeededRng;
 use recorder::Recorder;
+pub use rehearsal::{Rehearsed, rehearse};
 pub use seams::LAG_MAX;
 use seams::{SimClock, SimEntropy, Wire};
+pub use weather::Weather;
 
 /// How long an ordered stop may take, in simulated time.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
@@ -281,6 +289,11 @@ impl Simulation {
     /// What happened so far, a line each: what became of actors, every audit entry, every exchange.
     pub fn trace(&self) -> Vec<String> {
         self.recorder.lines()
+    }
+
+    /// The same from a line on, counted from 0.
+    pub fn trace_from(&self, line: usize) -> Vec<String> {
+        self.recorder.lines_from(line)
     }
 
     /// The disk: for faults, and for looking at what is on it.

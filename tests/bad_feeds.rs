@@ -3,9 +3,6 @@
 //! clear sentence in the run's report, takes nothing of what was known, and the next good read works.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-#[path = "simulation/paused.rs"]
-mod paused;
-
 use std::time::Duration;
 
 use expect_test::expect;
@@ -18,7 +15,7 @@ use mm_strategies::bug_bounty::Snapshot;
 use money_machine::sandbox::Sandbox;
 use money_machine::sandbox::faults::Fault;
 use money_machine::sandbox::world::{Feed, World};
-use money_machine::simulation::{Plan, Simulation};
+use money_machine::simulation::{Plan, Simulation, paused};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);

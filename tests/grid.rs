@@ -19,14 +19,6 @@
 mod after;
 #[path = "grid/cell.rs"]
 mod cell;
-#[path = "simulation/evidence.rs"]
-#[expect(dead_code, reason = "the simulated weeks use all of it")]
-mod evidence;
-#[path = "simulation/order.rs"]
-#[expect(dead_code, reason = "the simulated weeks use all of it")]
-mod order;
-#[path = "simulation/paused.rs"]
-mod paused;
 #[path = "grid/sabotage.rs"]
 mod sabotage;
 #[path = "grid/scene.rs"]

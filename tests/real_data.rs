@@ -3,9 +3,6 @@
 //! these tests say that they were skipped.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-#[path = "simulation/paused.rs"]
-mod paused;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +14,7 @@ use mm_core::run::{Outcome, RunRecord, SourceHealth};
 use mm_services::records::AlertRow;
 use mm_store::{Record, Span};
 use money_machine::sandbox::Sandbox;
-use money_machine::simulation::{End, Plan, Simulation};
+use money_machine::simulation::{End, Plan, Simulation, paused};
 use serde_json::Value;
 
 const MINUTE: Duration = Duration::from_secs(60);

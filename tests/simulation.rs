@@ -1,7 +1,7 @@
 //! The whole daemon, simulated: weeks of it, with faults, kills and planted bugs.
 //!
-//! The checker sees the event trace, the sandbox's log and a read-only store ([`evidence`]) and nothing
-//! of the daemon itself.
+//! The checker is the program's own (`money_machine::simulation::check`): it sees the event trace, the
+//! sandbox's log and a read-only store, and nothing of the daemon itself.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -10,50 +10,23 @@
 
 #[path = "simulation/changes.rs"]
 mod changes;
-#[path = "simulation/evidence.rs"]
-mod evidence;
-#[path = "simulation/order.rs"]
-mod order;
-#[path = "simulation/paused.rs"]
-mod paused;
 #[path = "simulation/plants.rs"]
 mod plants;
-#[path = "simulation/scope.rs"]
-mod scope;
 #[path = "simulation/sometimes.rs"]
 mod sometimes;
 
 use std::time::Duration;
 
-use evidence::Evidence;
 use mm_core::seams::SplitMix64;
 use money_machine::machine::Seams;
 use money_machine::sandbox::faults::{Fault, FaultMix};
-use money_machine::simulation::{End, Plan, Simulation};
+use money_machine::simulation::check::{Evidence, check, order};
+use money_machine::simulation::{End, Plan, Simulation, paused};
 use sometimes::Sometimes;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const WEEK: Duration = HOUR.saturating_mul(7 * 24);
-
-/// One part of the checker: what is wrong, a line each.
-type Room = fn(&Evidence) -> Vec<String>;
-
-/// Everything that must hold of a machine that is up and at rest.
-fn check(e: &Evidence) -> Vec<String> {
-    let rooms: [(&str, Room); 6] = [
-        ("chain", order::chain),
-        ("requests", order::requests),
-        ("limits", order::limits),
-        ("ticks", order::ticks),
-        ("runs", order::runs),
-        ("scope", scope::scope),
-    ];
-    rooms
-        .iter()
-        .flat_map(|(room, check)| check(e).into_iter().map(move |line| format!("{room}: {line}")))
-        .collect()
-}
 
 fn assert_right(e: &Evidence) {
     let wrong = check(e);

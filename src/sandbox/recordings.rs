@@ -138,6 +138,21 @@ impl Recordings {
         answers.into_iter().flatten().map(|answer| answer.at_ms).collect()
     }
 
+    /// The document that a GET of this URL is answered with at this time, and when it was recorded;
+    /// `None` if there is none yet, or an error was recorded.
+    pub fn document(&self, url: &str, now_ms: i64) -> Option<(i64, Result<Bytes, RecordingsError>)> {
+        let answers = self.by_request.get(&("GET".to_owned(), logical(url)))?;
+        let known = answers.partition_point(|answer| answer.at_ms <= now_ms);
+        let newest = answers.get(known.checked_sub(1)?).filter(|answer| answer.status == 200)?;
+        Some((newest.at_ms, newest.read()))
+    }
+
+    /// From the first recording to the last, in milliseconds since 1970.
+    pub fn span_ms(&self) -> Option<(i64, i64)> {
+        let times = || self.by_request.values().flatten().map(|answer| answer.at_ms);
+        Some((times().min()?, times().max()?))
+    }
+
     /// Every recorded URL, in order.
     pub fn urls(&self) -> Vec<&str> {
         let mut urls: Vec<_> = self.by_request.keys().map(|(_, url)| url.as_str()).collect();

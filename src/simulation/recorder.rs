@@ -68,7 +68,11 @@ impl Recorder {
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        self.lock().lines.clone()
+        self.lines_from(0)
+    }
+
+    pub(super) fn lines_from(&self, first: usize) -> Vec<String> {
+        self.lock().lines.get(first..).unwrap_or_default().to_vec()
     }
 }
 

@@ -8,10 +8,9 @@ use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_services::crashes;
 use mm_store::Span;
 use money_machine::simulation::Simulation;
+use money_machine::simulation::check::{Evidence, limits, order};
 
 use crate::cell::{Drive, EGRESS, How, WHO};
-use crate::evidence::Evidence;
-use crate::order;
 use crate::scene::{Found, MINUTE, Scene, ensure};
 
 /// Looks at all of it. The last thing done is an undisturbed stop.
@@ -93,7 +92,7 @@ fn the_others_work(scene: &mut Scene) -> Found<()> {
 fn nothing_is_lost(scene: &Scene) -> Found<()> {
     let evidence = Evidence::of(&scene.simulation);
     let mut wrong = order::chain(&evidence);
-    wrong.extend(order::limits(&evidence));
+    wrong.extend(limits(&evidence));
     wrong.extend(order::runs(&evidence));
     // An action that was cut off before its request left has an intent and no request.
     wrong.extend(order::requests(&evidence).into_iter().filter(|line| !line.ends_with("led to no request")));

@@ -11,12 +11,11 @@ use mm_core::run::Trigger;
 use mm_services::{resources, tidy};
 use mm_supervision::{ActorState, Limits, StopReport, What};
 use money_machine::machine::Running;
-use money_machine::simulation::{End, Plan, Simulation};
+use money_machine::simulation::{End, Plan, Simulation, paused};
 use serde_json::{Value, json};
 
 use crate::after;
 use crate::cell::{Cell, Drive, EGRESS, HOST, How, Script, When};
-use crate::paused;
 use crate::sabotage::Saboteur;
 
 pub const MINUTE: Duration = Duration::from_secs(60);

@@ -14,11 +14,11 @@ use money_machine::machine::Seams;
 use money_machine::rules::FixedRules;
 use money_machine::sandbox::faults::{Fault, FaultMix};
 use money_machine::sandbox::github::Kind;
-use money_machine::simulation::{End, Plan, Simulation};
+use money_machine::simulation::check::Evidence;
+use money_machine::simulation::{End, Plan, Simulation, paused};
 use serde_json::{Value, json};
 
-use crate::evidence::Evidence;
-use crate::{HOUR, MINUTE, paused};
+use crate::{HOUR, MINUTE};
 
 /// A machine with an account at GitHub, two days before one of its repositories gets another name.
 fn worker(seed: u64) -> Simulation {

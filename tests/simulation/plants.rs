@@ -14,8 +14,7 @@ use money_machine::machine::Seams;
 use money_machine::rules::FixedRules;
 use money_machine::sandbox::Sandbox;
 use money_machine::sandbox::message::Request;
-
-use crate::evidence::PACK;
+use money_machine::simulation::check::SCOPE_PACK as PACK;
 
 /// Sends every so many-th request twice, and tells nobody.
 struct Twice {

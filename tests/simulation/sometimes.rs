@@ -6,8 +6,7 @@ use std::sync::Mutex;
 
 use mm_core::run::SourceHealth;
 use mm_services::records::TickRow;
-
-use crate::evidence::Evidence;
+use money_machine::simulation::check::Evidence;
 
 /// How often each point was reached.
 #[derive(Default)]
@@ -17,7 +16,7 @@ impl Sometimes {
     /// Counts what a simulation reached.
     pub fn look(&self, e: &Evidence) {
         let audit = |kind: &str| e.audit_of(kind).count();
-        let trace = |part: &str| e.trace.iter().filter(|line| line.contains(part)).count();
+        let trace = |part: &str| e.events.iter().filter(|line| line.contains(part)).count();
         let health = |health: SourceHealth| {
             let runs = e.runs();
             runs.values().flat_map(|run| &run.sources).filter(|source| source.health == health).count()

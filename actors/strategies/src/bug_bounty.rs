@@ -14,6 +14,7 @@
 //! | [`flap`] | how long to wait before "gone", learned per source |
 //! | [`health`] | broken, stale, well |
 //! | [`finding`] | what a comparison finds; its identity |
+//! | [`score`] | how well it told, held against a real history |
 //! | [`rank`], [`draft`] | how soon worth a look, and in what words |
 //!
 //! ## Design notes
@@ -32,6 +33,7 @@ pub mod memory;
 pub mod observe;
 pub mod rank;
 pub mod scope;
+pub mod score;
 mod watch;
 
 pub use watch::{BugBounty, SNAPSHOT_VERSION, Snapshot};

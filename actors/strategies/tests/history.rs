@@ -9,39 +9,12 @@ use mm_strategies::bug_bounty::feed::parse;
 use mm_strategies::bug_bounty::finding::{Finding, Kind};
 use mm_strategies::bug_bounty::memory::Memory;
 use mm_strategies::bug_bounty::scope::Source;
-use std::collections::{BTreeMap, BTreeSet};
+use mm_strategies::bug_bounty::score::{History, Thing};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const WINDOW: Duration = HOUR.saturating_mul(72);
-
-/// A thing in a feed: a programme, or one of its targets.
-type Thing = (String, Option<String>);
-
-/// When each thing was there and when it was told gone or new.
-#[derive(Default)]
-struct Record {
-    /// Every version's time, in order.
-    versions: Vec<Moment>,
-    /// The versions in which a thing was, as indices.
-    seen: BTreeMap<Thing, Vec<usize>>,
-    gone: Vec<(Thing, Moment)>,
-    added: BTreeSet<Thing>,
-}
-
-/// How the announcements of one sort fared.
-#[derive(Debug, Default, PartialEq)]
-struct Score {
-    told_gone: usize,
-    /// Came back within 72 hours of the announcement.
-    undone: usize,
-    /// Came back later.
-    undone_later: usize,
-    /// Missing at the end for over 14 days, and never told.
-    missed: usize,
-}
 
 fn unpack(into: &Path) -> bool {
     let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/scope-history.tar.xz");
@@ -67,93 +40,53 @@ fn unpack(into: &Path) -> bool {
     done
 }
 
-fn replay(folder: &Path, name: &str, source: Source) -> Record {
+/// Everything that every version showed and that was told of it, and when the last was read.
+fn replay(folder: &Path, name: &str, source: Source) -> (History, Moment) {
     let mut memory = Memory::new(source);
-    let mut record = Record::default();
+    let mut history = History::default();
     let manifest = std::fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap();
-    for (n, line) in manifest.lines().enumerate() {
+    for line in manifest.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let now: Moment = line["at"].as_str().unwrap().parse().unwrap();
         let body = std::fs::read(folder.join(line["body_file"].as_str().unwrap())).unwrap();
         let feed = parse(source, &body).unwrap();
         // The daemon asks every hour and mostly hears that nothing changed.
-        if let Some(&before) = record.versions.last() {
+        if let Some(before) = history.last() {
             let mut at = before.plus(HOUR);
             while at < now {
-                record.note(memory.unchanged(at).findings, at);
+                note(&mut history, memory.unchanged(at).findings, at);
                 at = at.plus(HOUR);
             }
         }
-        record.versions.push(now);
-        for programme in &feed.programmes {
-            record.see((programme.key.to_string(), None), n);
-            for target in programme.targets.iter().filter(|target| target.in_scope) {
-                record.see((programme.key.to_string(), Some(target.identifier.to_string())), n);
-            }
-        }
-        record.note(memory.observe(&feed, now).unwrap().findings, now);
+        let things = feed.programmes.iter().flat_map(|programme| {
+            let key = programme.key.to_string();
+            let inside = programme.targets.iter().filter(|target| target.in_scope);
+            let targets = inside.map(|target| Some(target.identifier.to_string()));
+            let all: Vec<Thing> = std::iter::once(None).chain(targets).map(|of| (key.clone(), of)).collect();
+            all
+        });
+        history.version(now, things);
+        note(&mut history, memory.observe(&feed, now).unwrap().findings, now);
     }
-    record
+    let end = history.last().unwrap();
+    (history, end)
 }
 
-impl Record {
-    fn see(&mut self, thing: Thing, version: usize) {
-        let seen = self.seen.entry(thing).or_default();
-        if seen.last() != Some(&version) {
-            seen.push(version);
-        }
-    }
-
-    fn note(&mut self, findings: Vec<Finding>, now: Moment) {
-        for finding in findings {
-            let programme = (finding.programme.to_string(), None);
-            let targets = finding
-                .targets
-                .iter()
-                .map(|t| (finding.programme.to_string(), Some(t.identifier.to_string())));
-            match finding.kind {
-                Kind::ProgrammeGone => self.gone.push((programme, now)),
-                Kind::TargetsGone => self.gone.extend(targets.map(|thing| (thing, now))),
-                Kind::ProgrammeAdded => {
-                    assert!(self.added.insert(programme.clone()), "{programme:?} told as new twice");
-                    self.added.extend(targets);
-                }
-                Kind::TargetsAdded => {
-                    for thing in targets {
-                        assert!(self.added.insert(thing.clone()), "{thing:?} told as new twice");
-                    }
-                }
-                Kind::ProgrammeReturned | Kind::RewardChanged => {}
+fn note(history: &mut History, findings: Vec<Finding>, now: Moment) {
+    for finding in findings {
+        let programme = (finding.programme.to_string(), None);
+        let targets =
+            finding.targets.iter().map(|t| (finding.programme.to_string(), Some(t.identifier.to_string())));
+        match finding.kind {
+            Kind::ProgrammeGone => history.told_gone(programme, now),
+            Kind::TargetsGone => targets.for_each(|thing| history.told_gone(thing, now)),
+            Kind::ProgrammeAdded => {
+                history.told_new(programme, now);
+                targets.for_each(|thing| history.told_new(thing, now));
             }
+            Kind::TargetsAdded => targets.for_each(|thing| history.told_new(thing, now)),
+            Kind::ProgrammeReturned | Kind::RewardChanged => {}
         }
-    }
-
-    fn score(&self, programmes: bool) -> Score {
-        let mut score = Score::default();
-        let sort = |thing: &Thing| thing.1.is_none() == programmes;
-        for (thing, told) in self.gone.iter().filter(|(thing, _)| sort(thing)) {
-            score.told_gone += 1;
-            let back = self.seen[thing].iter().map(|&n| self.versions[n]).find(|at| at > told);
-            match back {
-                Some(back) if back.since(*told) <= WINDOW => score.undone += 1,
-                Some(_) => score.undone_later += 1,
-                None => {}
-            }
-        }
-        let told: BTreeSet<&Thing> = self.gone.iter().map(|(thing, _)| thing).collect();
-        let end = *self.versions.last().unwrap();
-        for (thing, seen) in self.seen.iter().filter(|(thing, _)| sort(thing)) {
-            let next = seen.last().and_then(|&n| self.versions.get(n + 1));
-            // A target of a gone programme goes with it.
-            let with_programme = thing.1.is_some() && told.contains(&(thing.0.clone(), None));
-            if next.is_some_and(|&since| end.since(since) > 14 * 24 * HOUR)
-                && !told.contains(thing)
-                && !with_programme
-            {
-                score.missed += 1;
-            }
-        }
-        score
     }
 }
 
@@ -164,15 +97,16 @@ fn few_announcements_of_gone_were_wrong_and_none_was_missed() {
         return;
     }
     for (name, source) in [("bugcrowd-2023-09", Source::Bugcrowd), ("intigriti-2024-02", Source::Intigriti)] {
-        let record = replay(folder.path(), name, source);
-        let seen: BTreeSet<&Thing> = record.seen.keys().collect();
-        assert_eq!(seen, record.added.iter().collect(), "{name}: additions are whole and told once");
+        let (history, end) = replay(folder.path(), name, source);
+        assert!(history.made_up().is_empty(), "{name}: {:?}", history.made_up());
         for (what, programmes) in [("programmes", true), ("targets", false)] {
-            let score = record.score(programmes);
+            let score = history.score(programmes, end);
             eprintln!("{name} {what}: {score:?}");
             assert_eq!(score.missed, 0, "{name} {what}");
             assert_eq!(score.undone, 0, "{name} {what}: wrong within 72 hours");
             assert!(score.told_gone > 0);
+            let additions = (score.additions_late, score.additions_untold, score.additions_twice);
+            assert_eq!(additions, (0, 0, 0), "{name} {what}: additions are whole, at once and told once");
         }
     }
 }

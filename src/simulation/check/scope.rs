@@ -4,17 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::sandbox::world::{Feed, World};
 use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
-use money_machine::sandbox::world::{Feed, World};
 use serde_json::Value;
 
-use crate::evidence::Evidence;
+use super::evidence::{Audit, Evidence};
 
 /// Programme and trimmed identifier.
 type Pair = (String, String);
 type Pairs = BTreeSet<Pair>;
 
+/// The strategy that tells of scope.
+const WATCH: &str = "bug-bounty";
 /// A run is over so soon after a request, resumed or not; what it read is on record then.
 const AT_ONCE: Duration = Duration::from_secs(600);
 /// Nothing is called gone earlier.
@@ -36,10 +38,13 @@ struct Told {
     new: BTreeMap<Pair, Vec<Moment>>,
 }
 
-/// Everything about scope, for every feed of the made world.
+/// Everything about scope, for every feed of the made world; nothing where none is played.
 pub fn scope(e: &Evidence) -> Vec<String> {
-    let world = e.world.as_ref().expect("a made world");
+    let Some(world) = &e.world else { return Vec::new() };
     let mut wrong = Vec::new();
+    if !e.tasks.iter().any(|task| task.strategy == WATCH) {
+        return wrong;
+    }
     let opportunities = e.opportunities();
     for (row, details) in &opportunities {
         let baseline = details["baseline"] == true;
@@ -76,7 +81,10 @@ fn pairs(world: &World, feed: Feed, at: Moment) -> Pairs {
 /// The documents that were sent whole, oldest first. Before the baseline one that strips most programmes
 /// of all targets is no reading (an outage).
 fn reads(e: &Evidence, world: &World, feed: Feed) -> Vec<Read> {
-    let successes: Vec<Moment> = e.audit_of("run.succeeded").map(|entry| entry.at).collect();
+    let runs = e.runs();
+    let of_watch =
+        |entry: &&Audit| runs.get(entry.text("run")).is_some_and(|run| run.strategy.as_str() == WATCH);
+    let successes: Vec<Moment> = e.audit_of("run.succeeded").filter(of_watch).map(|entry| entry.at).collect();
     let mut reads = Vec::new();
     let whole = |fault: &Option<String>| fault.as_deref().is_none_or(|name| name == "clock-off");
     for request in e.received.iter().filter(|request| request.url == feed.url()) {
@@ -183,14 +191,16 @@ fn gone(world: &World, feed: Feed, reads: &[Read], row: &Opportunity, details: &
         return Vec::new();
     }
     let mut wrong = Vec::new();
-    let since: Moment = details["missing_since"].as_str().unwrap().parse().unwrap();
+    let since = details["missing_since"].as_str().and_then(|at| at.parse::<Moment>().ok());
+    let (Some(since), Some(programme)) = (since, details["programme"].as_str()) else {
+        return vec![format!("{} is called gone and says not what, or since when", row.title)];
+    };
     if row.found_at.since(since) < GONE_LEAST {
         wrong.push(format!("{} is called gone after {:?}", row.title, row.found_at.since(since)));
     }
-    let programme = details["programme"].as_str().unwrap().to_owned();
     let named: Pairs = targets(details).collect();
     let concerned = |(key, identifier): &Pair| {
-        *key == programme
+        key == programme
             && (row.kind == "programme_gone" || named.contains(&(key.clone(), identifier.clone())))
     };
     let held = world.holds(row.found_at.unix_ms());

@@ -1,0 +1,46 @@
+//! What must hold of a machine, whatever happened to it.
+//!
+//! The checker sees the event trace, the sandbox's log and a store opened on a copy of the disk
+//! ([`Evidence`]), what the owner configured and the text of the rule packs; and, where a made world is
+//! played, what is really so in it. It knows nothing of the daemon's own structs, nor how it decides.
+//!
+//! A finding is one line. It touches nothing and changes nothing.
+
+mod evidence;
+mod limits;
+pub mod order;
+mod quota;
+mod scope;
+mod ticks;
+
+pub use evidence::{Audit, Evidence};
+pub use limits::limits;
+pub use quota::{Quota, Sent};
+pub use scope::scope;
+pub use ticks::ticks;
+
+/// The pack of the platform that the scope watch asks.
+pub const SCOPE_PACK: &str = "bounty-targets-data.toml";
+
+/// One part of the checker: what is wrong, a line each.
+type Room = fn(&Evidence) -> Vec<String>;
+
+/// Its parts, by name.
+const ROOMS: [(&str, Room); 7] = [
+    ("rows", order::rows),
+    ("chain", order::chain),
+    ("requests", order::requests),
+    ("limits", limits),
+    ("ticks", ticks),
+    ("runs", order::runs),
+    ("scope", scope),
+];
+
+/// Everything that is wrong, each line behind the name of the part that found it.
+pub fn check(e: &Evidence) -> Vec<String> {
+    let wrong = |(room, check): &(&'static str, Room)| {
+        let room = *room;
+        check(e).into_iter().map(move |line| format!("{room}: {line}"))
+    };
+    ROOMS.iter().flat_map(wrong).collect()
+}

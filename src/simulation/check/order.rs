@@ -1,0 +1,157 @@
+//! What must be true of rows, requests, runs and the audit chain, whatever happened.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mm_core::id::Space;
+use mm_core::moment::Moment;
+use mm_core::opportunity::Opportunity;
+use mm_core::run::{RunRecord, StepRecord};
+use mm_services::records::{OpenRow, ScheduleRow, StrategyRow, TickRow};
+use mm_store::{Record, Span};
+
+use super::evidence::{Audit, Evidence};
+use super::{quota, ticks};
+
+/// Where the scope files lie.
+const SCOPE_FILES: &str = "https://raw.githubusercontent.com/";
+/// Nothing in the machine waits longer for an answer that is on its way.
+const ANSWER_MS: i64 = 120_000;
+/// No run takes longer, once it was begun or taken up again: the longest deadline of a strategy, and some.
+const RUN_MAX: Duration = Duration::from_secs(3600);
+
+/// Every row can be read.
+pub fn rows(e: &Evidence) -> Vec<String> {
+    let mut wrong = damaged::<Opportunity>(e, "opportunity");
+    wrong.extend(damaged::<RunRecord>(e, "run"));
+    wrong.extend(damaged::<StepRecord>(e, "step"));
+    wrong.extend(damaged::<StrategyRow>(e, "strategy"));
+    wrong.extend(damaged::<ScheduleRow>(e, "schedule"));
+    wrong.extend(damaged::<TickRow>(e, "tick"));
+    wrong
+}
+
+fn damaged<R: Record>(e: &Evidence, kind: &str) -> Vec<String> {
+    match e.store.scan::<R>(&Space::default_owner(), Span::all(), usize::MAX) {
+        Ok(scanned) => scanned.damaged.iter().map(|row| format!("{kind}: {row:?} cannot be read")).collect(),
+        Err(error) => vec![format!("{kind}: {error}")],
+    }
+}
+
+/// The chain is whole, and holds every entry that was seen while it grew.
+pub fn chain(e: &Evidence) -> Vec<String> {
+    let (report, page) = match (e.store.audit_verify(1), e.store.audit_range(1, usize::MAX)) {
+        (Ok(report), Ok(page)) => (report, page),
+        (Err(error), _) | (_, Err(error)) => return vec![error.to_string()],
+    };
+    let mut wrong: Vec<String> = report.broken.iter().map(ToString::to_string).collect();
+    let stored: BTreeMap<u64, String> =
+        page.rows.iter().map(|row| (row.entry.seq, row.entry.hash().to_string())).collect();
+    for entry in &e.audit {
+        if stored.get(&entry.seq) != Some(&entry.hash) {
+            wrong.push(format!("audit entry {} was acknowledged and is not there any more", entry.seq));
+        }
+    }
+    wrong
+}
+
+/// Every request has an intent of its own before it, and went where requests may go.
+pub fn requests(e: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if e.received_total != e.received.len() as u64 {
+        wrong.push(format!("the log holds {} of {} requests", e.received.len(), e.received_total));
+    }
+    let hosts = quota::hosts();
+    let mut permits: Vec<&Audit> = e.audit_of("action.permitted").collect();
+    permits.sort_by_key(|permit| permit.at);
+    let mut used = vec![false; permits.len()];
+    for request in &e.received {
+        let at = Moment::from_unix_ms(request.at_ms);
+        let fits = |i: &usize| {
+            let permit = permits[*i];
+            !used[*i]
+                && permit.epoch as usize == e.boot_at(at)
+                && permit.text("url") == request.url
+                && permit.text("method") == request.method
+        };
+        let before = permits.partition_point(|permit| permit.at <= at);
+        let since = permits.partition_point(|permit| permit.at.unix_ms() < request.at_ms - ANSWER_MS);
+        match (since..before).rev().find(fits) {
+            Some(i) => used[i] = true,
+            None => wrong.push(format!("at {at} {} was asked for without an intent", request.url)),
+        }
+        if !may_be_asked(&request.url, &hosts) {
+            wrong.push(format!("{} is none of the five files, nor at a platform with rules", request.url));
+        }
+    }
+    // An intent that led to nothing is the mark of a kill.
+    for (permit, _) in permits.iter().zip(&used).filter(|(_, used)| !**used) {
+        let soon = permit.at.plus(Duration::from_millis(ANSWER_MS as u64));
+        if !e.ended_within(permit.at, soon) && (e.at_rest || soon < e.now) {
+            wrong.push(format!("the intent of {} led to no request", permit.text("action")));
+        }
+    }
+    wrong
+}
+
+fn may_be_asked(url: &str, hosts: &[String]) -> bool {
+    if url.starts_with(SCOPE_FILES) {
+        return url.ends_with("_data.json");
+    }
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    host.is_some_and(|host| hosts.iter().any(|known| known == host))
+}
+
+/// Every run ended once, and left nothing half done.
+pub fn runs(e: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let runs = e.runs();
+    for (id, run) in &runs {
+        let of_run = |kind: &str| e.audit_of(kind).filter(|entry| entry.text("run") == *id).count();
+        let ends = ["succeeded", "failed", "interrupted", "stuck", "cancelled"];
+        let ends: usize = ends.iter().map(|end| of_run(&format!("run.{end}"))).sum();
+        let (started, resumed) = (of_run("run.started"), of_run("run.resumed"));
+        if is_under_way(e, id, run) && ends == 0 && started == 1 {
+            continue;
+        }
+        if run.outcome.is_none() || run.ended.is_none() || ends != 1 || started != 1 {
+            wrong.push(format!("run {id} was started {started} and ended {ends} times: {:?}", run.outcome));
+        }
+        if run.attempt as usize != resumed + 1 {
+            wrong.push(format!("run {id} was taken up {} times and resumed {resumed}", run.attempt));
+        }
+    }
+    let started = e.audit_of("run.started").count();
+    if started != runs.len() {
+        wrong.push(format!("{started} runs were started and {} are on record", runs.len()));
+    }
+    let found: u32 = runs.values().map(|run| run.found).sum();
+    if found as usize != e.opportunities().len() {
+        wrong.push(format!("runs found {found} opportunities, {} are there", e.opportunities().len()));
+    }
+    if e.at_rest {
+        wrong.extend(left_over(e));
+    }
+    wrong.extend(ticks::books(e));
+    wrong
+}
+
+/// Whether a run may not have ended yet.
+fn is_under_way(e: &Evidence, id: &str, run: &RunRecord) -> bool {
+    let last = |kind| e.audit_of(kind).filter(|entry| entry.text("run") == id).map(|entry| entry.at).last();
+    let taken_up = last("run.resumed").or_else(|| last("run.started")).max(e.boots.last().copied());
+    !e.at_rest && run.outcome.is_none() && taken_up.is_some_and(|at| e.now.since(at) < RUN_MAX)
+}
+
+/// What is half done where nothing should be.
+fn left_over(e: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for space in [Space::machine(), Space::default_owner()] {
+        match e.store.scan::<OpenRow>(&space, Span::all(), usize::MAX) {
+            Ok(open) => wrong.extend(open.rows.iter().map(|(id, _)| format!("action {id} is open still"))),
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    wrong.extend(e.rows::<StepRecord>().keys().map(|id| format!("step {id} outlived its run")));
+    wrong
+}

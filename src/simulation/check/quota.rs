@@ -1,0 +1,158 @@
+//! The limits as the rule packs' own texts say them, and the owner's cap on a day: read here anew, and
+//! not as the limiter reads them.
+
+use mm_core::schedule::parse_span;
+use toml::Value;
+
+use super::evidence::Evidence;
+use crate::rules::BUILT_IN;
+use crate::sandbox::oracle::Received;
+
+/// At most so many in so many milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quota {
+    /// Whose: a platform, or `owner`.
+    pub platform: String,
+    /// The kinds of acts that it counts; empty: all.
+    pub kinds: Vec<String>,
+    /// Whether it counts acts with an account, those without, or both.
+    pub account: Option<bool>,
+    /// So many …
+    pub max: usize,
+    /// … in so long.
+    pub per_ms: i64,
+    /// The hosts of the platform; empty: all.
+    hosts: Vec<String>,
+}
+
+/// One outward act, seen from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Its method.
+    pub method: &'a str,
+    /// Its URL.
+    pub url: &'a str,
+    /// Whether a credential went with it.
+    pub account: bool,
+}
+
+impl<'a> Sent<'a> {
+    /// What the sandbox received.
+    pub fn received(of: &'a Received) -> Self {
+        let account = of.header("authorization").is_some();
+        Self { at_ms: of.at_ms, method: &of.method, url: &of.url, account }
+    }
+
+    /// Everything that was permitted.
+    pub fn permits(e: &'a Evidence) -> Vec<Self> {
+        let permits = e.audit_of("action.permitted").map(|entry| Self {
+            at_ms: entry.at.unix_ms(),
+            method: entry.text("method"),
+            url: entry.text("url"),
+            account: entry.payload["credentials"].as_array().is_some_and(|slots| !slots.is_empty()),
+        });
+        permits.collect()
+    }
+
+    /// The host, and whether it is a search there.
+    fn place(&self) -> Option<(String, bool)> {
+        let (host, path) = self.url.strip_prefix("https://")?.split_once('/')?;
+        Some((host.to_owned(), path.starts_with("search/")))
+    }
+}
+
+impl Quota {
+    /// Whether it counts this one.
+    pub fn counts(&self, sent: &Sent<'_>) -> bool {
+        let Some((host, search)) = sent.place() else { return false };
+        let kind = |kind: &str| match kind {
+            "search" => search,
+            // What makes content is sent by POST.
+            _ => sent.method == "POST",
+        };
+        (self.hosts.is_empty() || self.hosts.contains(&host))
+            && self.account.is_none_or(|account| account == sent.account)
+            && (self.kinds.is_empty() || self.kinds.iter().any(|name| kind(name)))
+    }
+
+    /// When it was used, oldest first.
+    pub fn uses(&self, sent: &[Sent<'_>]) -> Vec<i64> {
+        let mut uses: Vec<i64> = sent.iter().filter(|one| self.counts(one)).map(|one| one.at_ms).collect();
+        uses.sort_unstable();
+        uses
+    }
+
+    /// The most that was used of it in any window of its length.
+    pub fn most(&self, uses: &[i64]) -> usize {
+        let mut first = 0;
+        let count = |(last, at): (usize, &i64)| {
+            while at - uses.get(first).copied().unwrap_or(*at) > self.per_ms {
+                first += 1;
+            }
+            last + 1 - first
+        };
+        uses.iter().enumerate().map(count).max().unwrap_or(0)
+    }
+}
+
+/// Every host that a pack of the program speaks of.
+pub(super) fn hosts() -> Vec<String> {
+    packs().flat_map(|pack| texts(&pack["pack"], "hosts")).collect()
+}
+
+/// The owner's cap on a day, and what the packs limit at platforms that have hosts.
+pub(super) fn all(daily_max: u32) -> Vec<Quota> {
+    let mut quotas = vec![Quota {
+        platform: "owner".to_owned(),
+        kinds: Vec::new(),
+        account: None,
+        max: daily_max as usize,
+        per_ms: 24 * 3_600_000,
+        hosts: Vec::new(),
+    }];
+    for pack in packs() {
+        let hosts = texts(&pack["pack"], "hosts");
+        let platform = text(&pack["pack"], "platform");
+        let limits = pack.get("limit").and_then(Value::as_array).into_iter().flatten();
+        quotas.extend(limits.filter_map(|limit| {
+            let mut kinds = texts(limit, "kind");
+            kinds.retain(|kind| kind != "*");
+            let per = parse_span(&text(limit, "per")).ok()?;
+            Some(Quota {
+                platform: platform.clone(),
+                kinds,
+                account: match text(limit, "account").as_str() {
+                    "required" => Some(true),
+                    "none" => Some(false),
+                    _ => None,
+                },
+                max: usize::try_from(limit.get("max")?.as_integer()?).ok()?,
+                per_ms: i64::try_from(per.as_millis()).ok()?,
+                hosts: hosts.clone(),
+            })
+        }));
+    }
+    quotas.retain(|quota| quota.platform == "owner" || !quota.hosts.is_empty());
+    quotas
+}
+
+/// The packs that speak of a platform.
+fn packs() -> impl Iterator<Item = Value> {
+    let packs = BUILT_IN.iter().filter_map(|(_, text)| toml::from_str::<Value>(text).ok());
+    packs.filter(|pack| pack.get("pack").is_some())
+}
+
+fn text(of: &Value, field: &str) -> String {
+    of.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// A text, or a list of them.
+fn texts(of: &Value, field: &str) -> Vec<String> {
+    match of.get(field) {
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}

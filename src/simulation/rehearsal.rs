@@ -1,0 +1,210 @@
+//! A rehearsal: so many days of a configuration on virtual time, with weather, checked after each step.
+//!
+//! A step is a simulated hour, or a start of the machine. The first step at which something is wrong is
+//! the last. It touches what a [`Simulation`] touches: nothing outside.
+
+use std::time::Duration;
+
+use mm_core::digest::Digest;
+use mm_core::id::Space;
+use mm_core::moment::Moment;
+use mm_services::records::OpenRow;
+use mm_store::Span;
+use serde_json::{Value, json};
+
+use super::check::{Evidence, check};
+use super::weather::{Blow, Blows};
+use super::{Died, End, Plan, Simulation, Weather};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// So long before the end the weather is fair, so that breakers close and what was cut off is settled; but
+/// never for more than a third of the time.
+const FAIR_AT_LAST: Duration = Duration::from_secs(8 * 3600);
+/// So long at most it is waited for a moment at which nothing is under way.
+const REST_WITHIN: Duration = Duration::from_secs(3 * 3600);
+/// A disk that is to fail does so in this time, or not at all.
+const DISK_FAILS_WITHIN: Duration = Duration::from_secs(2 * 3600);
+/// The token of the account that the sandbox's GitHub plays.
+const PLAYED_TOKEN: &str = "sandbox-octo.1";
+
+/// What a rehearsal left behind.
+pub struct Rehearsed {
+    /// The machine, still up.
+    pub simulation: Simulation,
+    /// All that was seen of it.
+    pub evidence: Evidence,
+    /// What is wrong, a line each; nothing is wrong if there is none.
+    pub findings: Vec<String>,
+    /// How often everything was checked.
+    pub checks: u32,
+    /// When it began.
+    pub began: Moment,
+}
+
+impl Rehearsed {
+    /// The whole trace, a line for each thing that happened.
+    pub fn trace(&self) -> String {
+        let mut text = self.simulation.trace().join("\n");
+        text.push('\n');
+        text
+    }
+
+    /// The SHA-256 of a trace.
+    pub fn digest(trace: &str) -> String {
+        Digest::of(trace.as_bytes()).to_string()
+    }
+}
+
+/// Rehearses a plan for so long. `tell` is called after each simulated day with the number of days that
+/// are over.
+///
+/// # Panics
+/// If the machine does not start, or not again.
+pub fn rehearse(plan: Plan, time: Duration, weather: Weather, tell: &mut dyn FnMut(u32)) -> Rehearsed {
+    let began = plan.began;
+    let (until, seed) = (began.plus(time), plan.seed);
+    let simulation = Simulation::new(plan);
+    simulation.sandbox().set_mix(weather.mix(seed));
+    let evidence = Evidence::of_busy(&simulation);
+    let mut rehearsal = Rehearsal {
+        of: Rehearsed { simulation, evidence, findings: Vec::new(), checks: 0, began },
+        blows: Blows::new(weather, seed),
+        days: 0,
+        tell,
+    };
+    rehearsal.play_accounts();
+    rehearsal.live(until);
+    rehearsal.rest();
+    rehearsal.of
+}
+
+struct Rehearsal<'a> {
+    of: Rehearsed,
+    blows: Blows,
+    /// How many days are over.
+    days: u32,
+    tell: &'a mut dyn FnMut(u32),
+}
+
+impl Rehearsal<'_> {
+    fn now(&self) -> Moment {
+        self.of.simulation.now()
+    }
+
+    fn is_over(&self) -> bool {
+        !self.of.findings.is_empty()
+    }
+
+    /// The owner's credentials are not read: where a strategy names an account, a made one stands in.
+    fn play_accounts(&self) {
+        let config = &self.of.simulation.plan().config;
+        let named = config.active().into_iter().filter_map(|(_, own)| own.config.table.get("account"));
+        let mut names: Vec<&str> = named.filter_map(Value::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let account = json!({
+                "kind": "Bearer", "email": "me@example.org", "secrets": { "token": PLAYED_TOKEN },
+            });
+            // A name that cannot be is the configuration's mistake: its strategy will say so.
+            self.of.simulation.ask("POST", &format!("/accounts/github/{name}/add"), &account);
+        }
+    }
+
+    /// Lets it live until then, the last hours in fair weather.
+    fn live(&mut self, until: Moment) {
+        let fair = until.minus(FAIR_AT_LAST.min(until.since(self.now()) / 3));
+        let mut blow = self.blows.next(self.now()).filter(|blow| blow.at < fair);
+        let mut step = self.now().plus(HOUR);
+        while self.now() < until && !self.is_over() {
+            if self.now() >= fair {
+                self.of.simulation.sandbox().set_mix(None);
+            }
+            let next = step.min(until);
+            match blow.filter(|blow| blow.at <= next) {
+                Some(now) => {
+                    self.strike(now);
+                    blow = self.blows.next(self.now()).filter(|blow| blow.at < fair);
+                }
+                None => {
+                    self.pass(next);
+                    self.check();
+                    step = step.plus(HOUR);
+                }
+            }
+            while step <= self.now() {
+                step = step.plus(HOUR);
+            }
+            self.count_days();
+        }
+        self.of.simulation.sandbox().set_mix(None);
+    }
+
+    /// Lets time pass; a disk that fails meanwhile is mended.
+    fn pass(&mut self, until: Moment) {
+        if self.of.simulation.run_until(until) != Ok(()) {
+            self.start_again(End::Killed, MINUTE);
+        }
+    }
+
+    fn strike(&mut self, blow: Blow) {
+        let died = self.of.simulation.run_until(blow.at);
+        if died == Ok(())
+            && let Some(ops) = blow.disk
+        {
+            self.of.simulation.let_disk_fail_after(ops);
+            let died: Result<(), Died> = self.of.simulation.run_for(DISK_FAILS_WITHIN);
+            self.of.simulation.memory().heal();
+            return self.start_again(if died.is_err() { End::Killed } else { blow.end }, blow.down);
+        }
+        self.start_again(if died.is_err() { End::Killed } else { blow.end }, blow.down);
+    }
+
+    fn start_again(&mut self, end: End, down: Duration) {
+        self.of.simulation.restart(end, down);
+        self.check();
+    }
+
+    fn check(&mut self) {
+        self.of.evidence.look(&self.of.simulation);
+        let now = self.now();
+        self.of.checks += 1;
+        self.of.findings.extend(check(&self.of.evidence).into_iter().map(|line| format!("{now} {line}")));
+    }
+
+    fn count_days(&mut self) {
+        let over = self.now().since(self.of.began).as_secs() / DAY.as_secs();
+        let over = u32::try_from(over).unwrap_or(u32::MAX);
+        if over > self.days {
+            self.days = over;
+            (self.tell)(over);
+        }
+    }
+
+    /// Waits until nothing is under way, and looks at it all once more, strictly.
+    fn rest(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        let late = self.now().plus(REST_WITHIN);
+        while !self.is_quiet() && self.now() < late {
+            self.pass(self.now().plus(MINUTE));
+        }
+        self.of.evidence.at_rest = true;
+        self.check();
+    }
+
+    /// Whether no run and no action is under way.
+    fn is_quiet(&mut self) -> bool {
+        self.of.evidence.look(&self.of.simulation);
+        let e = &self.of.evidence;
+        let open = |space: &Space| {
+            e.store.scan::<OpenRow>(space, Span::all(), 1).is_ok_and(|open| !open.rows.is_empty())
+        };
+        !open(&Space::machine())
+            && !open(&Space::default_owner())
+            && e.runs().values().all(|run| run.outcome.is_some())
+    }
+}

@@ -1,0 +1,270 @@
+//! What a rehearsal tells its owner: what would have been found, done, asked and told.
+//!
+//! It is read from the evidence alone. Equal rehearsals give equal reports, byte for byte: no wall time
+//! and no path is in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mm_core::activity::{ActionRecord, Stage};
+use mm_core::id::Space;
+use mm_core::moment::Moment;
+use mm_core::opportunity::{Opportunity, Reward};
+use mm_services::alerts::sort;
+use mm_services::records::{AlertRow, Sort, TickRow};
+use serde::Serialize;
+
+use super::check::{Audit, Evidence, Sent};
+use super::history::PlatformScore;
+use super::{Rehearsed, Weather};
+
+/// The report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// From here came all chance.
+    pub seed: u64,
+    /// How many days were asked for.
+    pub days: u32,
+    /// `none`, `light` or `storm`.
+    pub faults: &'static str,
+    /// `made` or `recordings`.
+    pub platforms: &'static str,
+    /// When it began, simulated.
+    pub from: String,
+    /// When it ended, simulated.
+    pub until: String,
+    /// What was found.
+    pub opportunities: Vec<Found>,
+    /// What that offers, for each currency. Offered is not earned.
+    pub expected: Vec<Expected>,
+    /// What became of what strategies wanted to do.
+    pub actions: Actions,
+    /// How many alerts were raised, by sort.
+    pub alerts: BTreeMap<&'static str, usize>,
+    /// What was used of each limit.
+    pub quotas: Vec<Used>,
+    /// What became of the ticks of the schedules.
+    pub ticks: Ticks,
+    /// How long the machine was in safe mode.
+    pub safe_mode_s: u64,
+    /// How it ended, and how often.
+    pub ends: Ends,
+    /// How often all invariants were checked.
+    pub checks: u32,
+    /// What was wrong.
+    pub findings: Vec<String>,
+    /// Where recordings were replayed: how the scope watch did on them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<PlatformScore>,
+    /// Lines of the trace.
+    pub trace_lines: usize,
+    /// SHA-256 of the trace.
+    pub trace_sha256: String,
+}
+
+/// The opportunities of one strategy and kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Who found them.
+    pub strategy: String,
+    /// The strategy's word for them.
+    pub kind: String,
+    /// How many.
+    pub found: usize,
+    /// How many of them the owner is told of; the rest was there from the beginning.
+    pub told: usize,
+}
+
+/// What is offered in one currency by the opportunities that the owner was told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Expected {
+    /// ISO 4217.
+    pub currency: String,
+    /// How many offer a reward in it.
+    pub opportunities: usize,
+    /// The sum of the least rewards, a decimal number.
+    pub least: String,
+    /// The sum of the highest.
+    pub most: String,
+}
+
+/// What became of what strategies wanted to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Actions {
+    /// Left, each try counted.
+    pub permitted: usize,
+    /// The owner was asked.
+    pub asked: usize,
+    /// Refused before anything left.
+    pub forbidden: usize,
+    /// Wait still.
+    pub waiting: usize,
+}
+
+/// What was used of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Used {
+    /// A platform, or `owner`: the cap of the configuration.
+    pub platform: String,
+    /// The kinds of acts that it counts; empty: all.
+    pub kinds: Vec<String>,
+    /// At most so many …
+    pub max: usize,
+    /// … in so long.
+    pub per_ms: i64,
+    /// The most that was used in any window of that length.
+    pub most: usize,
+}
+
+/// What became of ticks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ticks {
+    /// Were due, of strategies that are switched on.
+    pub due: usize,
+    /// Started a run.
+    pub ran: usize,
+    /// Came while the machine was down.
+    pub missed: usize,
+    /// Started none for another reason.
+    pub skipped: usize,
+}
+
+/// How the machine ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ends {
+    /// In order.
+    pub stopped: usize,
+    /// As by `kill -9`, or with its disk.
+    pub killed: usize,
+    /// Without power.
+    pub power_losses: usize,
+}
+
+impl Report {
+    /// The report of a rehearsal; `trace` is its trace.
+    pub fn of(rehearsed: &Rehearsed, days: u32, weather: Weather, trace: &str) -> Self {
+        let e = &rehearsed.evidence;
+        let plan = rehearsed.simulation.plan();
+        let made = rehearsed.simulation.sandbox().world().is_some();
+        let ends = |how: &str| e.ends.iter().filter(|(end, _)| end == how).count();
+        Self {
+            seed: plan.seed,
+            days,
+            faults: weather.as_str(),
+            platforms: if made { "made" } else { "recordings" },
+            from: rehearsed.began.to_string(),
+            until: e.now.to_string(),
+            opportunities: found(e),
+            expected: expected(e),
+            actions: actions(e),
+            alerts: alerts(e),
+            quotas: quotas(e),
+            ticks: ticks(e),
+            safe_mode_s: safe_mode_s(e),
+            ends: Ends { stopped: ends("Stopped"), killed: ends("Killed"), power_losses: ends("PowerLoss") },
+            checks: rehearsed.checks,
+            findings: rehearsed.findings.clone(),
+            scope: super::history::scores(&rehearsed.simulation, e),
+            trace_lines: trace.lines().count(),
+            trace_sha256: Rehearsed::digest(trace),
+        }
+    }
+}
+
+fn found(e: &Evidence) -> Vec<Found> {
+    let mut counts: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();
+    for row in e.rows::<Opportunity>().into_values() {
+        let (found, told) = counts.entry((row.strategy.to_string(), row.kind)).or_default();
+        *found += 1;
+        *told += usize::from(row.tell);
+    }
+    let counts = counts.into_iter();
+    counts.map(|((strategy, kind), (found, told))| Found { strategy, kind, found, told }).collect()
+}
+
+/// What is gone offers nothing, what was there from the beginning is no news, and what was told of twice
+/// pays once: the newest word on it counts.
+fn expected(e: &Evidence) -> Vec<Expected> {
+    let mut rows: Vec<Opportunity> = e.rows().into_values().collect();
+    rows.sort_by_key(|row| row.found_at);
+    let told = rows.into_iter().filter(|row| row.tell && !row.kind.ends_with("_gone"));
+    let newest: BTreeMap<(String, String), Reward> =
+        told.filter_map(|row| Some(((row.platform, row.url), row.reward?))).collect();
+    let offers: Vec<Reward> = newest.into_values().collect();
+    let currencies: BTreeSet<&str> = offers.iter().map(|offer| offer.currency.as_str()).collect();
+    let sum_up = |currency: &str| {
+        let of_it: Vec<_> = offers.iter().filter(|offer| offer.currency == currency).collect();
+        let least = of_it.iter().filter_map(|offer| offer.min);
+        let most = of_it.iter().filter_map(|offer| offer.max.or(offer.min));
+        // A sum that is no number any more is told as none.
+        let least = least.reduce(|sum, one| sum.checked_add(one).unwrap_or(sum));
+        let most = most.reduce(|sum, one| sum.checked_add(one).unwrap_or(sum));
+        let text = |sum: Option<String>| sum.unwrap_or_else(|| "0".to_owned());
+        Expected {
+            currency: currency.to_owned(),
+            opportunities: of_it.len(),
+            least: text(least.map(|sum| sum.to_string())),
+            most: text(most.map(|sum| sum.to_string())),
+        }
+    };
+    currencies.into_iter().map(sum_up).collect()
+}
+
+fn actions(e: &Evidence) -> Actions {
+    let rows = e.rows::<ActionRecord>();
+    let at = |stage: Stage| rows.values().filter(|row| row.stage == stage).count();
+    Actions {
+        permitted: e.audit_of("action.permitted").count(),
+        asked: e.audit_of("approval.asked").count(),
+        forbidden: at(Stage::Blocked),
+        waiting: at(Stage::Pending),
+    }
+}
+
+fn alerts(e: &Evidence) -> BTreeMap<&'static str, usize> {
+    let mut counts: BTreeMap<&'static str, usize> = Sort::ALL.iter().map(|sort| (sort.as_str(), 0)).collect();
+    let mut rows = e.rows_in::<AlertRow>(&Space::machine());
+    rows.extend(e.rows::<AlertRow>());
+    for entry in e.audit_of("alert.raised") {
+        let about = entry.text("about");
+        let own = rows.get(about).map_or_else(|| sort::of(about), |row| sort::of_row(about, row));
+        *counts.entry(own.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+fn quotas(e: &Evidence) -> Vec<Used> {
+    let permits = Sent::permits(e);
+    let used = e.quotas.iter().map(|quota| Used {
+        platform: quota.platform.clone(),
+        kinds: quota.kinds.clone(),
+        max: quota.max,
+        per_ms: quota.per_ms,
+        most: quota.most(&quota.uses(&permits)),
+    });
+    used.filter(|used| used.most > 0 || used.platform == "owner").collect()
+}
+
+fn ticks(e: &Evidence) -> Ticks {
+    let rows = e.rows::<TickRow>();
+    let on = |id: &str| e.tasks.iter().any(|task| id.split('/').next() == Some(task.strategy.as_str()));
+    let rows: Vec<&TickRow> = rows.iter().filter(|(id, _)| on(id)).map(|(_, row)| row).collect();
+    let missed = |row: &&&TickRow| row.skipped.as_ref().is_some_and(|why| why.contains("missed"));
+    let (ran, missed) =
+        (rows.iter().filter(|row| row.run.is_some()).count(), rows.iter().filter(missed).count());
+    Ticks { due: rows.len(), ran, missed, skipped: rows.len() - ran - missed }
+}
+
+/// From the alert that says so to its end.
+fn safe_mode_s(e: &Evidence) -> u64 {
+    let told = |entry: &&Audit| entry.text("about") == "safe-mode";
+    let mut since: Option<Moment> = None;
+    let mut total = 0;
+    for entry in e.audit.iter().filter(told) {
+        match entry.kind.as_str() {
+            "alert.raised" => since = since.or(Some(entry.at)),
+            "alert.cleared" => total += since.take().map_or(0, |since| entry.at.since(since).as_secs()),
+            _ => {}
+        }
+    }
+    total + since.map_or(0, |since| e.now.since(since).as_secs())
+}
