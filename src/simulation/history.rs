@@ -147,7 +147,8 @@ fn things(feed: Feed, file: &Value) -> Vec<Thing> {
         things.push((key.to_owned(), None));
         let targets = programme["targets"]["in_scope"].as_array().into_iter().flatten();
         let named = targets.filter_map(|target| target[identifier].as_str());
-        things.extend(named.map(|name| (key.to_owned(), Some(name.trim().to_owned()))));
+        let named = named.map(str::trim).filter(|name| !name.is_empty());
+        things.extend(named.map(|name| (key.to_owned(), Some(name.to_owned()))));
     }
     things
 }

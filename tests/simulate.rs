@@ -1,0 +1,106 @@
+//! `simulate`: the same seed twice, many seeds, a planted bug, and what it says of mistakes.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
+
+#[path = "simulation/plants.rs"]
+#[expect(dead_code, reason = "the simulated weeks use all of it")]
+mod plants;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use money_machine::simulation::report::Report;
+use money_machine::simulation::{Plan, Weather, paused, rehearse};
+use serde_json::Value;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The program, in a home that is empty.
+fn simulate(home: &Path, args: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_money-machine"));
+    command.arg("simulate").args(args.split_whitespace()).current_dir(home);
+    command.env_clear().env("HOME", home).output().unwrap()
+}
+
+/// One seed gives one trace and one report, byte for byte, with every kind of weather on the way; and no
+/// file is made but the trace.
+#[test]
+fn one_seed_is_one_trace_byte_for_byte() {
+    let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let run = |home: &Path| {
+        let done = simulate(home, "--days 1 --seed 7 --faults storm --json --trace trace.txt");
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success() && stderr.contains("simulated days per second"), "{stderr}");
+        let made: Vec<_> = std::fs::read_dir(home).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(made, ["trace.txt"]);
+        (done.stdout, std::fs::read(home.join("trace.txt")).unwrap())
+    };
+    let (first, second) = std::thread::scope(|threads| {
+        let second = threads.spawn(|| run(homes[1].path()));
+        (run(homes[0].path()), second.join().unwrap())
+    });
+    assert_eq!(first.0, second.0, "the reports differ");
+    assert!(first.1 == second.1, "the traces differ");
+    let report: Value = serde_json::from_slice(&first.0).unwrap();
+    assert_eq!(report["trace_sha256"], mm_core::digest::Digest::of(&first.1).to_string());
+    assert_eq!(report["findings"], Value::Array(Vec::new()));
+    assert!(report["actions"]["permitted"].as_u64().unwrap() > 50);
+    assert!(report["checks"].as_u64().unwrap() >= 24);
+}
+
+#[test]
+fn what_is_wrong_with_the_call_is_said_in_a_sentence() {
+    let home = tempfile::tempdir().unwrap();
+    for (args, code, said) in [
+        ("--days 0", 2, "0 is not in 1..=1000"),
+        ("--faults gale", 2, "[possible values: none, light, storm]"),
+        ("--recordings nowhere.jsonl", 1, "cannot read nowhere.jsonl; check the path and its permissions"),
+        ("--config nowhere.toml", 1, "nowhere.toml"),
+    ] {
+        let done = simulate(home.path(), args);
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        assert_eq!((done.status.code(), stderr.contains(said)), (Some(code), true), "{args}: {stderr}");
+    }
+}
+
+/// Fifty seeds, or as many as `MONEY_MACHINE_TEST_SEEDS` says, through some stormy hours each.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test is told how long it may take")]
+fn many_seeds_hold() {
+    let seeds =
+        std::env::var("MONEY_MACHINE_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+    let next = AtomicU64::new(0);
+    let ends = AtomicU64::new(0);
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= seeds {
+                        return;
+                    }
+                    let plan = Plan::new(seed, paused::runtime);
+                    let rehearsed = rehearse(plan, HOUR * 8, Weather::Storm, &mut |_| {});
+                    let wrong = &rehearsed.findings;
+                    assert!(wrong.is_empty(), "seed {seed}: {:#?}", &wrong[..wrong.len().min(10)]);
+                    let ended = rehearsed.evidence.ends.len() as u64;
+                    ends.fetch_add(ended, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    let ends = ends.into_inner();
+    println!("{seeds} seeds hold; their machines ended {ends} times on the way");
+    assert!(ends > seeds / 4, "only {ends} ends");
+}
+
+/// The first step at which an invariant is broken is the last, and the report tells of it.
+#[test]
+fn a_planted_bug_ends_the_rehearsal() {
+    let plan = Plan::new(22, paused::runtime).wrapped(plants::forgets);
+    let rehearsed = rehearse(plan, HOUR * 24, Weather::Fair, &mut |_| {});
+    let report = Report::of(&rehearsed, 1, Weather::Fair, &rehearsed.trace());
+    assert!(report.findings.iter().any(|line| line.contains("the baseline of")), "{:?}", report.findings);
+    assert!(report.checks < 24, "{} checks", report.checks);
+}
