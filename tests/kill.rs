@@ -169,7 +169,10 @@ impl Arena {
                     reader.join().unwrap()
                 );
             }
-            assert!(began.elapsed() < PATIENCE, "the daemon never came to {point}");
+            if began.elapsed() >= PATIENCE {
+                child.kill().unwrap();
+                panic!("the daemon never came to {point}:\n{}", reader.join().unwrap());
+            }
             std::thread::sleep(Duration::from_micros(100));
         }
         // SIGKILL: no handler runs, nothing is flushed.
