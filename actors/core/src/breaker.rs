@@ -16,9 +16,10 @@
 //!
 //! - *Rate limits never open it*: a platform that says "too fast" is well; the limiter waits. Nor do
 //!   compliance (nothing left) and fatal (the platform answered: it is well, the request is wrong).
-//! - *Auth opens it until a person acts* ([`Breaker::release`], which the account manager also calls
-//!   when a credential was renewed): knocking with a bad key gets accounts locked. Where there is no
-//!   account ([`Policy::auth_open_ms`]), a 401 or 403 is somebody's firewall: a long open time.
+//! - *Auth opens it for long* ([`Policy::auth_open_ms`]): knocking with a bad key gets accounts locked, and
+//!   where there is no account, a 401 or 403 is somebody's firewall. A credential that was renewed ends that
+//!   time at once ([`Breaker::renewed`]). That an account stays held until it is well again is no breaker's
+//!   business: looks at it must be able to pass, seldom.
 //! - *A half-open breaker cannot stick*: a probe that never reports is a failed probe once its
 //!   deadline is over. That is also what a crash in mid-probe leaves behind.
 //! - *A clock that went back cannot keep it open*: no end lies further off than it could have been
@@ -31,6 +32,9 @@ use serde::{Deserialize, Serialize};
 use crate::backoff::Backoff;
 use crate::error::ErrorClass;
 use crate::moment::Moment;
+
+/// Why it is open where credentials were refused, and that ends by itself.
+const REFUSED: &str = "the platform refuses us";
 
 /// When a breaker opens and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,15 +50,11 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// For a platform read without an account: five failures, 30 s to 1 h, probes of 2 minutes,
+    /// For acts on a platform, with an account or without: five failures, 30 s to 1 h, probes of 2 minutes,
     /// 6 h after a 401 or 403.
-    pub fn keyless() -> Self {
-        Self { auth_open_ms: Some(6 * 3_600_000), ..Self::account() }
-    }
-
-    /// For an account: the same, but refused credentials wait for a person.
-    pub fn account() -> Self {
-        Self { failures: 5, open: Self::open_times(30, 3_600), probe_ms: 120_000, auth_open_ms: None }
+    pub fn platform() -> Self {
+        let auth_open_ms = Some(6 * 3_600_000);
+        Self { failures: 5, open: Self::open_times(30, 3_600), probe_ms: 120_000, auth_open_ms }
     }
 
     /// For a strategy whose restart budget is spent: open at the first, 1 minute to 6 hours, and
@@ -231,7 +231,7 @@ impl Breaker {
                 self.trips = self.trips.saturating_add(1);
                 let until = policy.auth_open_ms.map(|ms| now.plus(Duration::from_millis(ms)));
                 let why = match until {
-                    Some(_) => "the platform refuses us",
+                    Some(_) => REFUSED,
                     None => "the credentials were not taken; renew them, then release the breaker",
                 };
                 self.go(State::Open { until, why: why.to_owned() }, now);
@@ -246,13 +246,21 @@ impl Breaker {
         self.go(State::Isolated { since: now, reason: reason.to_owned() }, now);
     }
 
-    /// A person (or a renewed credential) ends an isolation or an open time: the next to ask is
-    /// the probe. A closed breaker stays closed.
+    /// A person ends an isolation or an open time: the next to ask is the probe. A closed breaker stays
+    /// closed.
     pub fn release(&mut self, now: Moment) {
         if !matches!(self.state, State::Closed { .. }) {
             self.trips = 0;
             let why = "released; waits for a probe".to_owned();
             self.go(State::Open { until: Some(now), why }, now);
+        }
+    }
+
+    /// The credential was renewed: where the old one was refused, the next to ask is the probe. What else
+    /// it is open for, and what a person isolated, stays.
+    pub fn renewed(&mut self, now: Moment) {
+        if matches!(&self.state, State::Open { why, .. } if why == REFUSED) {
+            self.release(now);
         }
     }
 

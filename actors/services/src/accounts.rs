@@ -5,8 +5,9 @@
 //! filled never leaves. A token that is too old is refreshed by an act of its own, which the road walks; who
 //! needs it meanwhile waits for that one.
 //!
-//! It calls nobody. When the master key is missing or wrong it does not start, and with it nothing that
-//! acts: the machine is in safe mode and says which key it lacks.
+//! It calls nobody but the platforms, whose breakers hear of a renewed credential. When the master key is
+//! missing or wrong it does not start, and with it nothing that acts: the machine is in safe mode and says
+//! which key it lacks.
 
 mod book;
 mod keys;
@@ -29,6 +30,7 @@ use mm_supervision::{Component, Fault, Handle};
 use zeroize::Zeroizing;
 
 use crate::health;
+use crate::platforms::Platforms;
 use crate::records::{AccountKind, AccountRow, AccountStanding};
 use crate::shared::Shared;
 
@@ -83,7 +85,13 @@ pub fn made_with_passphrase(store: &mm_store::Store) -> Result<Option<bool>, Loc
 }
 
 /// The service.
-pub struct AccountsService(pub Shared);
+#[derive(Clone)]
+pub struct AccountsService {
+    /// What every service is handed.
+    pub shared: Shared,
+    /// Their breakers are told of credentials that were renewed.
+    pub platforms: Platforms,
+}
 
 /// What it knows.
 #[derive(Default)]
@@ -99,7 +107,7 @@ impl Component for AccountsService {
     type State = State;
 
     async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
-        let shared = &self.0;
+        let shared = &self.shared;
         // Once more than `hold`: an operator may start the kernel when the key is back.
         if shared.vault.unlock(&shared.store).map_err(|locked| Fault::bug(locked.to_string()))? {
             shared.vault.settle_master(shared).await.map_err(|error| Fault::bug(error.to_string()))?;
@@ -111,7 +119,7 @@ impl Component for AccountsService {
     }
 
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
-        let shared = &self.0;
+        let shared = &self.shared;
         match msg {
             Msg::Present { which, reply } => self.present(me, state, which, reply)?,
             Msg::Secrets { space, slots, reply } => {
@@ -152,7 +160,7 @@ impl Component for AccountsService {
 
     fn status(&self, state: &State) -> Vec<(&'static str, String)> {
         vec![
-            ("vault", if self.0.vault.is_open() { "open" } else { "none yet" }.to_owned()),
+            ("vault", if self.shared.vault.is_open() { "open" } else { "none yet" }.to_owned()),
             ("tokens being refreshed", state.refreshing.len().to_string()),
         ]
     }
@@ -165,14 +173,14 @@ fn is_fixed(kind: &AccountKind) -> bool {
 
 impl AccountsService {
     fn row(&self, which: &Which) -> Result<Option<(AccountRow, u64)>, Fault> {
-        book::row(&self.0.store, &which.space, &which.platform, &which.account)
+        book::row(&self.shared.store, &which.space, &which.platform, &which.account)
     }
 
     fn secrets(&self, space: &Space, slots: Vec<Slot>) -> Result<Vec<(Slot, Secret)>, NotSealed> {
         let mut filled = Vec::with_capacity(slots.len());
         for slot in slots {
-            let secret = slots::fills(&self.0, space, &slot)?;
-            filled.extend(slots::behind(&self.0, space, &slot));
+            let secret = slots::fills(&self.shared, space, &slot)?;
+            filled.extend(slots::behind(&self.shared, space, &slot));
             filled.push((slot, secret));
         }
         Ok(filled)
@@ -189,23 +197,32 @@ impl AccountsService {
                  there, then `account rotate`",
                 who.1, who.2
             );
-            self.0.standings.set(&who, AccountStanding::AuthFailed, &why);
+            self.shared.standings.set(&who, AccountStanding::AuthFailed, &why);
         }
-        self.0.standings.doubt(&who);
+        self.shared.standings.doubt(&who);
         Ok(())
     }
 
     async fn rotate(&self, state: &mut State, which: Which, secrets: &Secrets) -> Result<(), NotDone> {
-        book::rotate(&self.0, &which.space, &which.platform, &which.account, secrets).await?;
+        book::rotate(&self.shared, &which.space, &which.platform, &which.account, secrets).await?;
         state.failed.remove(&which);
-        let who = (which.space, which.platform, which.account);
-        self.0.standings.set(&who, AccountStanding::Unknown, "");
-        self.0.standings.doubt(&who);
+        let who = (which.space.clone(), which.platform.clone(), which.account.clone());
+        self.shared.standings.set(&who, AccountStanding::Unknown, "");
+        self.shared.standings.doubt(&who);
+        self.renewed(&which).await;
         Ok(())
     }
 
+    /// What was shut because an account's old credential was refused is tried with the new one.
+    async fn renewed(&self, which: &Which) {
+        let told = self.platforms.renewed(&which.space, &which.platform, &which.account).await;
+        if let Err(unheard) = told {
+            tracing::warn!(error = %unheard, "the breakers did not hear of a renewed credential");
+        }
+    }
+
     async fn add(&self, new: NewAccount, secrets: Secrets) -> Result<Option<Zeroizing<String>>, NotDone> {
-        let shared = &self.0;
+        let shared = &self.shared;
         let who = (new.space.clone(), new.platform.clone(), new.account.clone());
         book::add(shared, new, &secrets).await?;
         shared.standings.doubt(&who);

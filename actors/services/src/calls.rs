@@ -8,7 +8,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("resources", &["alerts"]),
     ("tidy", &["alerts"]),
     ("audit", &[]),
-    ("accounts", &[]),
+    ("accounts", &["platforms"]),
     ("limiter", &["alerts"]),
     ("compliance", &["alerts"]),
     ("platforms", &[]),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use mm_core::action::Request;
 use mm_core::breaker::{Admit, Breaker, Policy};
 use mm_core::error::{ErrorClass, Signal, TransportFault, classify};
-use mm_core::id::PlatformId;
+use mm_core::id::{AccountId, PlatformId, Space};
 use mm_core::secret::Secret;
 use mm_core::vault::{Slot, Veil};
 use mm_permit::{Permit, Refused};
@@ -121,6 +121,13 @@ pub enum Msg {
         /// Answered, when it is on record, with those that it ended.
         reply: Reply<Vec<Lane>>,
     },
+    /// An account's credential was renewed.
+    Renewed {
+        /// All that the account does.
+        lane: Lane,
+        /// Answered when what the old one has shut is open to a probe.
+        reply: Reply<()>,
+    },
     /// How the breakers stand.
     Breakers {
         /// Where the answer goes.
@@ -135,6 +142,7 @@ kinds!(Msg {
     Unused => "unused",
     Isolate => "isolate",
     Release => "release",
+    Renewed => "renewed",
     Breakers => "breakers",
 });
 
@@ -226,6 +234,21 @@ impl Platforms {
         self.of(platform).await?.call(|reply| Msg::Release { lane, by, reply }, CALL_TIMEOUT).await
     }
 
+    /// Says that an account's credential was renewed: what is shut because the old one was refused is
+    /// probed by the next act. An isolation by a person stays.
+    ///
+    /// # Errors
+    /// If the egress actor cannot be had.
+    pub async fn renewed(
+        &self,
+        space: &Space,
+        platform: &PlatformId,
+        account: &AccountId,
+    ) -> Result<(), CallError> {
+        let lane = Lane::of(space, Some(account), None);
+        self.of(platform).await?.call(|reply| Msg::Renewed { lane, reply }, CALL_TIMEOUT).await
+    }
+
     /// How the breakers of every platform stand.
     pub async fn breakers(&self) -> Vec<(PlatformId, Lane, Breaker)> {
         let all: Vec<_> = self.known().iter().map(|(id, to)| (id.clone(), to.clone())).collect();
@@ -303,7 +326,7 @@ impl Component for Egress {
             Msg::Ended { lane, generation, signal } => {
                 let told = |breaker: &mut Breaker, own| match classify(signal) {
                     Some(error) => {
-                        breaker.on_failure(&Policy::keyless(), error.class, own, now);
+                        breaker.on_failure(&Policy::platform(), error.class, own, now);
                     }
                     None => breaker.on_success(own, now),
                 };
@@ -312,7 +335,7 @@ impl Component for Egress {
             Msg::Unused { lane, generation } => {
                 // To a breaker, what compliance stopped is what never left.
                 let told = |breaker: &mut Breaker, own| {
-                    breaker.on_failure(&Policy::keyless(), ErrorClass::Compliance, own, now);
+                    breaker.on_failure(&Policy::platform(), ErrorClass::Compliance, own, now);
                 };
                 breakers.tell(&lane, generation, told).await?;
             }
@@ -321,6 +344,10 @@ impl Component for Egress {
             }
             Msg::Release { lane, by, reply } => {
                 reply.send(breakers.release(&lane, &by).await?);
+            }
+            Msg::Renewed { lane, reply } => {
+                breakers.renewed(&lane).await?;
+                reply.send(());
             }
             Msg::Breakers { reply } => {
                 reply.send(breakers.known());

@@ -402,8 +402,8 @@ impl Services {
                 move || AuditService(shared.clone())
             }))
             .with(permanent("accounts", "keeps credentials and fills their slots", self.accounts.handle(), {
-                let shared = with();
-                move || AccountsService(shared.clone())
+                let service = AccountsService { shared: with(), platforms: self.platforms.clone() };
+                move || service.clone()
             }))
             .with(permanent("limiter", "keeps every quota, over restarts", self.limiter.handle(), {
                 let (shared, limiter, alerts) = (with(), self.limiter.clone(), self.alerts.clone());

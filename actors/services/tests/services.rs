@@ -64,6 +64,8 @@ mod quarantine;
 mod reconciler;
 #[path = "services/redirects.rs"]
 mod redirects;
+#[path = "services/renewal.rs"]
+mod renewal;
 #[path = "services/road.rs"]
 mod road;
 #[path = "services/robots.rs"]

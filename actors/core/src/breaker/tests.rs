@@ -258,13 +258,32 @@ fn a_lost_probe_is_a_failed_probe_once_its_deadline_is_over_and_its_answer_is_la
 }
 
 #[test]
-fn without_an_account_refused_credentials_open_it_for_a_time() {
+fn refused_credentials_open_it_for_long() {
     let mut breaker = Breaker::default();
-    let keyless = Policy::keyless();
-    assert!(breaker.on_failure(&keyless, ErrorClass::Auth, 0, at(0)));
+    let policy = Policy::platform();
+    assert!(breaker.on_failure(&policy, ErrorClass::Auth, 0, at(0)));
     let six_hours = at(6 * 3_600_000);
     assert!(
-        matches!(breaker.admit(&keyless, at(1)), Admit::No { until: Some(until), .. } if until == six_hours)
+        matches!(breaker.admit(&policy, at(1)), Admit::No { until: Some(until), .. } if until == six_hours)
     );
-    assert!(matches!(breaker.admit(&keyless, six_hours), Admit::Probe { .. }));
+    assert!(matches!(breaker.admit(&policy, six_hours), Admit::Probe { .. }));
+}
+
+#[test]
+fn a_renewed_credential_ends_what_a_refusal_began_and_nothing_else() {
+    let policy = Policy::platform();
+    let mut refused = Breaker::default();
+    refused.on_failure(&policy, ErrorClass::Auth, 0, at(0));
+    refused.renewed(at(1));
+    assert!(matches!(refused.admit(&policy, at(1)), Admit::Probe { .. }));
+
+    let mut failed = Breaker::default();
+    while !failed.on_failure(&policy, ErrorClass::Transient, 0, at(0)) {}
+    let mut isolated = refused.clone();
+    isolated.isolate("by hand", at(1));
+    for mut other in [Breaker::default(), failed, isolated, refused] {
+        let before = other.clone();
+        other.renewed(at(2));
+        assert_eq!(other, before);
+    }
 }

@@ -34,7 +34,7 @@ impl AccountsService {
         which: Which,
         reply: Reply<Result<Presented, NotSealed>>,
     ) -> Result<(), Fault> {
-        let now = self.0.now();
+        let now = self.shared.now();
         let Some((row, _)) = self.row(&which)? else {
             let Which { platform, account, .. } = which;
             reply.send(Err(NotSealed::NoAccount { platform, account }));
@@ -67,7 +67,7 @@ impl AccountsService {
 
     /// Those who have waited for a token long enough are told so.
     pub(super) fn overdue(&self, state: &mut State, which: &Which) {
-        let now = self.0.now();
+        let now = self.shared.now();
         let over = state
             .refreshing
             .get(which)
@@ -87,7 +87,7 @@ impl AccountsService {
         which: &Which,
         answer: Result<Answer, String>,
     ) -> Result<Result<(), String>, Fault> {
-        let shared = &self.0;
+        let shared = &self.shared;
         let Some((row, _)) = self.row(which)? else {
             return Ok(Err("the account was removed meanwhile".to_owned()));
         };
@@ -119,6 +119,7 @@ impl AccountsService {
         match book::keep_tokens(shared, &which.space, whose, &values).await {
             Ok(()) => {
                 state.failed.remove(which);
+                self.renewed(which).await;
                 Ok(Ok(()))
             }
             Err(error) => {
@@ -135,14 +136,16 @@ impl AccountsService {
     fn put_off(&self, state: &mut State, which: &Which, failures: u32, why: &str) {
         // From half a minute up to an hour.
         let ceiling = Duration::from_secs(3600).min(Duration::from_secs(60) * (1 << failures.min(6)));
-        let wait = ceiling.mul_f64(0.5 + self.0.rng.unit() / 2.0);
-        state.failed.insert(which.clone(), (self.0.now().plus(wait), failures.min(16) + 1, why.to_owned()));
+        let wait = ceiling.mul_f64(0.5 + self.shared.rng.unit() / 2.0);
+        state
+            .failed
+            .insert(which.clone(), (self.shared.now().plus(wait), failures.min(16) + 1, why.to_owned()));
     }
 
     /// Who waited for a token is told how it stands now.
     pub(super) fn tell_waiting(&self, state: &mut State, which: &Which) {
         let Some(waiting) = state.refreshing.remove(which) else { return };
-        let now = self.0.now();
+        let now = self.shared.now();
         for reply in waiting.replies {
             let row = self.row(which).ok().flatten();
             let headers = row.and_then(|(row, _)| slots::headers(&row, now).ok().flatten());

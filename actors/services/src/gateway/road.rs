@@ -216,9 +216,12 @@ impl GatewayService {
             }
             Admit::No { until, why } => {
                 let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
-                // The breaker's own time passes without us: a run does not wait for it.
+                // The breaker's own time passes without us: a run does not wait for it. What is kept looks again
+                // before that, for a person's word or a renewed credential may end it sooner.
                 Err(match (self.hindered(p, refusal), until) {
-                    (Halt::Later { refusal, .. }, Some(not_before)) => Halt::Later { not_before, refusal },
+                    (Halt::Later { not_before, refusal }, Some(until)) => {
+                        Halt::Later { not_before: until.min(not_before), refusal }
+                    }
                     (halt, _) => halt,
                 })
             }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use mm_core::breaker::{Admit, Breaker, Policy, State as Standing};
 use mm_core::id::{PlatformId, Space};
+use mm_core::moment::Moment;
 use mm_store::{Change, NewEntry, Span};
 use mm_supervision::Fault;
 use serde_json::{Value, json};
@@ -35,6 +36,8 @@ enum Cause<'a> {
     Own,
     /// By a person's word.
     Person { kind: &'static str, by: &'a str, reason: Option<&'a str> },
+    /// Because an account's credential was renewed.
+    Renewed,
 }
 
 impl Breakers {
@@ -57,7 +60,7 @@ impl Breakers {
         let now = self.shared.now();
         let mut probe = None;
         for (at, (own, breaker)) in passed.iter_mut().enumerate() {
-            match breaker.admit(&Policy::keyless(), now) {
+            match breaker.admit(&Policy::platform(), now) {
                 Admit::Yes { .. } => {}
                 Admit::Probe { deadline, .. } => {
                     probe = Some(probe.map_or(deadline, |first| deadline.min(first)));
@@ -153,19 +156,41 @@ impl Breakers {
     /// Ends the isolation and the open time of a lane and of all that it covers; gives those that it
     /// ended. One that waits for its probe's answer already is left to it.
     pub(super) async fn release(&mut self, lane: &Lane, by: &str) -> Result<Vec<Lane>, Fault> {
+        let cause = Cause::Person { kind: "breaker.released", by, reason: None };
+        let release = |breaker: &mut Breaker, now| {
+            if let Standing::Open { .. } | Standing::Isolated { .. } = breaker.state() {
+                breaker.release(now);
+            }
+        };
+        self.end(lane, &cause, release).await
+    }
+
+    /// An account's credential was renewed: ends the open times of its lanes that a refusal of the old one
+    /// has begun, and no isolation.
+    pub(super) async fn renewed(&mut self, lane: &Lane) -> Result<Vec<Lane>, Fault> {
+        self.end(lane, &Cause::Renewed, Breaker::renewed).await
+    }
+
+    /// Does to a lane and to all that it covers what ends them; gives those that moved.
+    async fn end(
+        &mut self,
+        lane: &Lane,
+        cause: &Cause<'_>,
+        ends: impl Fn(&mut Breaker, Moment),
+    ) -> Result<Vec<Lane>, Fault> {
         let now = self.shared.now();
-        let mut released = Vec::new();
+        let mut ended = Vec::new();
         for found in self.on_record(lane)? {
             // One whose row is damaged is not mended by a word.
-            let Ok(breaker) = self.breaker(&found)? else { continue };
-            if let Standing::Open { .. } | Standing::Isolated { .. } = breaker.state() {
-                let mut breaker = breaker.clone();
-                breaker.release(now);
-                released.push((found, breaker));
+            let Ok(before) = self.breaker(&found)? else { continue };
+            let mut breaker = before.clone();
+            ends(&mut breaker, now);
+            if breaker != *before {
+                ended.push((found, breaker));
             }
         }
-        let lanes = released.iter().map(|(lane, _)| lane.clone()).collect();
-        self.keep(released, &Cause::Person { kind: "breaker.released", by, reason: None }).await?;
+        let lanes = ended.iter().map(|(lane, _)| lane.clone()).collect();
+        self.keep(ended, cause).await?;
         Ok(lanes)
     }
 
@@ -258,6 +283,11 @@ impl Cause<'_> {
     fn entry(&self, mut payload: Value) -> (&'static str, Value) {
         match self {
             Cause::Own => ("breaker.moved", payload),
+            Cause::Renewed => {
+                payload["by"] = "system".into();
+                payload["reason"] = "the credential was renewed".into();
+                ("breaker.released", payload)
+            }
             Cause::Person { kind, by, reason } => {
                 payload["by"] = (*by).into();
                 if let Some(reason) = reason {

@@ -43,7 +43,7 @@ fn refusal() -> Refusal {
 fn breaker() -> Breaker {
     let mut breaker = Breaker::default();
     for _ in 0..5 {
-        breaker.on_failure(&Policy::keyless(), ErrorClass::Transient, 0, at(1));
+        breaker.on_failure(&Policy::platform(), ErrorClass::Transient, 0, at(1));
     }
     breaker
 }

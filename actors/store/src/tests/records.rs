@@ -200,7 +200,7 @@ mod samples {
 
     pub fn breaker() -> Breaker {
         let mut breaker = Breaker::default();
-        let policy = Policy::keyless();
+        let policy = Policy::platform();
         for n in 0..6 {
             breaker.on_failure(&policy, ErrorClass::Transient, breaker.generation(), at(n));
         }
