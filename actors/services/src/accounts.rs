@@ -125,10 +125,10 @@ impl Component for AccountsService {
             Msg::Secrets { space, slots, reply } => {
                 reply.send(self.secrets(&space, slots));
             }
-            Msg::Trouble { which, status } => self.not_taken(which, status)?,
-            Msg::Refreshed { which, answer, reply } => {
-                let kept = self.refreshed(state, &which, *answer).await?;
-                self.tell_waiting(state, &which);
+            Msg::Trouble { which, sent, status } => self.not_taken(which, &sent, status).await?,
+            Msg::Refreshed { which, sent, answer, reply } => {
+                let kept = self.refreshed(state, &which, &sent, *answer).await?;
+                self.answered(state, &which, &sent);
                 if let Some(reply) = reply {
                     reply.send(kept);
                 }
@@ -187,11 +187,16 @@ impl AccountsService {
     }
 
     /// A platform did not take a credential: one that only its owner can change holds the account at once.
-    fn not_taken(&self, which: Which, status: u16) -> Result<(), Fault> {
+    async fn not_taken(&self, which: Which, sent: &[Slot], status: u16) -> Result<(), Fault> {
         tracing::warn!(platform = %which.platform, account = %which.account, status, "a credential was not taken");
-        let row = self.row(&which)?.map(|(row, _)| row);
+        let Some((row, _)) = self.row(&which)? else { return Ok(()) };
+        if !slots::are_in_use(&row, sent, self.shared.now()) {
+            // What is said of old secrets shuts nothing to the new ones.
+            self.renewed(&which).await;
+            return Ok(());
+        }
         let who = (which.space, which.platform, which.account);
-        if row.is_some_and(|row| status == 401 && is_fixed(&row.kind) && !health::is_seen(&row)) {
+        if status == 401 && is_fixed(&row.kind) && !health::is_seen(&row) {
             let why = format!(
                 "the account {}/{} is held: the platform does not take its credential (status 401); make a new one \
                  there, then `account rotate`",
@@ -206,6 +211,8 @@ impl AccountsService {
     async fn rotate(&self, state: &mut State, which: Which, secrets: &Secrets) -> Result<(), NotDone> {
         book::rotate(&self.shared, &which.space, &which.platform, &which.account, secrets).await?;
         state.failed.remove(&which);
+        // What is under way for the old secrets is waited for by nobody.
+        self.tell_waiting(state, &which);
         let who = (which.space.clone(), which.platform.clone(), which.account.clone());
         self.shared.standings.set(&who, AccountStanding::Unknown, "");
         self.shared.standings.doubt(&who);

@@ -27,7 +27,12 @@ pub enum Presented {
     /// With nothing yet: its token has to be refreshed first, by this act. Its answer goes to
     /// [`Accounts::refreshed`] (or, if there is none, the reason to [`Accounts::not_refreshed`]), and then
     /// the account is presented again.
-    NeedsRefresh(Box<Action>),
+    NeedsRefresh {
+        /// The act.
+        action: Box<Action>,
+        /// The credentials that it sends: its answer speaks of these and no others.
+        sent: Vec<Slot>,
+    },
 }
 
 /// One account of a space.
@@ -63,6 +68,8 @@ pub enum Msg {
     Trouble {
         /// Which.
         which: Which,
+        /// What was sent of it.
+        sent: Vec<Slot>,
         /// The HTTP status it answered with.
         status: u16,
     },
@@ -70,6 +77,8 @@ pub enum Msg {
     Refreshed {
         /// Which.
         which: Which,
+        /// What the act sent.
+        sent: Vec<Slot>,
         /// What the platform said, or why it said nothing.
         answer: Box<Result<Answer, String>>,
         /// Answered when the new token is kept, or with a sentence why there is none.
@@ -132,8 +141,11 @@ kinds!(Msg {
     NewRecovery => "new-recovery",
 });
 
-fn which(space: &Space, platform: &PlatformId, account: &AccountId) -> Which {
-    Which { space: space.clone(), platform: platform.clone(), account: account.clone() }
+impl Which {
+    /// The account of this name.
+    pub fn of(space: &Space, platform: &PlatformId, account: &AccountId) -> Self {
+        Self { space: space.clone(), platform: platform.clone(), account: account.clone() }
+    }
 }
 
 impl Accounts {
@@ -153,7 +165,7 @@ impl Accounts {
         platform: &PlatformId,
         account: &AccountId,
     ) -> Result<Result<Presented, NotSealed>, CallError> {
-        let which = which(space, platform, account);
+        let which = Which::of(space, platform, account);
         self.0.call(|reply| Msg::Present { which, reply }, CALL_TIMEOUT).await
     }
 
@@ -171,33 +183,31 @@ impl Accounts {
         self.0.call(|reply| Msg::Secrets { space, slots, reply }, CALL_TIMEOUT).await
     }
 
-    /// Tells that a platform did not take an account's credential, answering with `status`.
-    pub fn trouble(&self, space: &Space, platform: &PlatformId, account: &AccountId, status: u16) {
-        let which = which(space, platform, account);
-        if let Err(undelivered) = self.0.cast(Msg::Trouble { which, status }) {
+    /// Tells that a platform did not take what was sent of an account's credentials, answering with `status`.
+    pub fn trouble(&self, which: Which, sent: Vec<Slot>, status: u16) {
+        if let Err(undelivered) = self.0.cast(Msg::Trouble { which, sent, status }) {
             tracing::warn!(error = %undelivered, "the accounts did not hear of a credential that was not taken");
         }
     }
 
-    /// Hands over the answer to an act that refreshes a token.
+    /// Hands over the answer to an act that refreshes a token, and what that act sent.
     ///
     /// # Errors
     /// The inner sentence says why there is no new token.
     pub async fn refreshed(
         &self,
-        space: &Space,
-        platform: &PlatformId,
-        account: &AccountId,
+        which: Which,
+        sent: Vec<Slot>,
         answer: Answer,
     ) -> Result<Result<(), String>, CallError> {
-        let (which, answer) = (which(space, platform, account), Box::new(Ok(answer)));
-        self.0.call(|reply| Msg::Refreshed { which, answer, reply: Some(reply) }, CALL_TIMEOUT).await
+        let answer = Box::new(Ok(answer));
+        self.0.call(|reply| Msg::Refreshed { which, sent, answer, reply: Some(reply) }, CALL_TIMEOUT).await
     }
 
     /// Says that an act that refreshes a token ended without an answer, and why: who waits for it is told.
-    pub fn not_refreshed(&self, space: &Space, platform: &PlatformId, account: &AccountId, why: &str) {
-        let (which, answer) = (which(space, platform, account), Box::new(Err(why.to_owned())));
-        if let Err(undelivered) = self.0.cast(Msg::Refreshed { which, answer, reply: None }) {
+    pub fn not_refreshed(&self, which: Which, sent: Vec<Slot>, why: &str) {
+        let answer = Box::new(Err(why.to_owned()));
+        if let Err(undelivered) = self.0.cast(Msg::Refreshed { which, sent, answer, reply: None }) {
             tracing::warn!(error = %undelivered, "the accounts did not hear that a token was not refreshed");
         }
     }

@@ -64,13 +64,29 @@ pub(super) fn fills(shared: &Shared, space: &Space, slot: &Slot) -> Result<Secre
 /// What stands behind a slot besides what fills it, and must not be echoed either.
 pub(super) fn behind(shared: &Shared, space: &Space, slot: &Slot) -> Option<(Slot, Secret)> {
     let row = row(&shared.store, space, &slot.platform, &slot.account).ok()??.0;
-    let field = match (&row.kind, slot.field.as_str()) {
-        (AccountKind::Basic { .. }, BASIC) => "password",
-        (AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. }, BASIC) => "client-secret",
-        _ => return None,
-    };
+    let field = part(&row.kind, slot)?;
     let secret = text(read(shared, &place(space, &row, field, slot.version)).ok()?)?;
     Some((Slot { field: field.to_owned(), ..slot.clone() }, secret))
+}
+
+/// The field that is a part of what fills a slot, where the slot is no field itself.
+fn part(kind: &AccountKind, slot: &Slot) -> Option<&'static str> {
+    match (kind, slot.field.as_str()) {
+        (AccountKind::Basic { .. }, BASIC) => Some("password"),
+        (AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. }, BASIC) => Some("client-secret"),
+        _ => None,
+    }
+}
+
+/// Whether what was sent in these slots is what an account has now. What was replaced meanwhile is not, nor
+/// is a token that is not used any more: what is said of those says nothing of the account.
+pub(super) fn are_in_use(row: &AccountRow, sent: &[Slot], now: Moment) -> bool {
+    sent.iter().all(|slot| {
+        let field = row.field(part(&row.kind, slot).unwrap_or(&slot.field));
+        field.is_some_and(|field| {
+            field.version == slot.version && (field.name != ACCESS || oauth::is_fresh(field, now))
+        })
+    })
 }
 
 /// The headers with which an account shows itself, secrets as their slots; `None` if a token is needed first.

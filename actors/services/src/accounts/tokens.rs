@@ -2,17 +2,19 @@
 //!
 //! A token that could not be got is not asked for again for a while, longer each time; who asks meanwhile is
 //! told why. Who waits gets his answer in a minute whatever happens: a restart forgets who waited, and they
-//! learn that the answer was lost. It reads and writes the store, and tells how an account stands.
+//! learn that the answer was lost. An answer is about the secrets that its act sent: where they were replaced
+//! meanwhile it is thrown away. It reads and writes the store, and tells how an account stands.
 
 use std::time::Duration;
 
 use mm_core::answer::Answer;
 use mm_core::moment::Moment;
+use mm_core::vault::Slot;
 use mm_supervision::{Fault, Handle, Reply, inherit};
 
 use super::message::{Msg, Presented, Which};
 use super::{AccountsService, NotSealed, State, book, oauth, slots};
-use crate::records::AccountStanding;
+use crate::records::{AccountRow, AccountStanding};
 
 /// Who waits for a token gets his answer by then: well before he gives up waiting for this actor.
 const TOKEN_WAIT: Duration = Duration::from_secs(60);
@@ -21,6 +23,8 @@ const TOKEN_WAIT: Duration = Duration::from_secs(60);
 pub(super) struct Waiting {
     /// Since when it is being got.
     since: Moment,
+    /// What the act that gets it sends.
+    sent: Vec<Slot>,
     replies: Vec<Reply<Result<Presented, NotSealed>>>,
 }
 
@@ -49,20 +53,27 @@ impl AccountsService {
                 } else if let Some(waiting) = state.refreshing.get_mut(&which) {
                     waiting.replies.push(reply);
                 } else {
-                    match oauth::action(&row) {
-                        Ok(action) => {
-                            state
-                                .refreshing
-                                .insert(which.clone(), Waiting { since: now, replies: Vec::new() });
-                            remind(me, which);
-                            reply.send(Ok(Presented::NeedsRefresh(Box::new(action))));
-                        }
-                        Err(why) => drop(reply.send(Err(no_token(&which, &why)))),
-                    }
+                    reply.send(Self::begin(me, state, which, &row, now));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Has a token got by an act of its own; the next to ask waits for it.
+    fn begin(
+        me: &Handle<Msg>,
+        state: &mut State,
+        which: Which,
+        row: &AccountRow,
+        now: Moment,
+    ) -> Result<Presented, NotSealed> {
+        let action = oauth::action(row).map_err(|why| no_token(&which, &why))?;
+        let sent = mm_permit::slots(&action.request).map_err(|bad| no_token(&which, &bad.to_string()))?;
+        let waiting = Waiting { since: now, sent: sent.clone(), replies: Vec::new() };
+        state.refreshing.insert(which.clone(), waiting);
+        remind(me, which);
+        Ok(Presented::NeedsRefresh { action: Box::new(action), sent })
     }
 
     /// Those who have waited for a token long enough are told so.
@@ -85,12 +96,16 @@ impl AccountsService {
         &self,
         state: &mut State,
         which: &Which,
+        sent: &[Slot],
         answer: Result<Answer, String>,
     ) -> Result<Result<(), String>, Fault> {
         let shared = &self.shared;
         let Some((row, _)) = self.row(which)? else {
             return Ok(Err("the account was removed meanwhile".to_owned()));
         };
+        if !slots::are_in_use(&row, sent, shared.now()) {
+            return Ok(Err("its secrets were replaced while the token was on its way".to_owned()));
+        }
         let meant = match &answer {
             Ok(answer) => oauth::meant(shared, &which.space, &row, answer),
             Err(why) => oauth::Meant::Later(why.clone()),
@@ -142,7 +157,14 @@ impl AccountsService {
             .insert(which.clone(), (self.shared.now().plus(wait), failures.min(16) + 1, why.to_owned()));
     }
 
-    /// Who waited for a token is told how it stands now.
+    /// Who waited for the answer to what was sent is told how it stands now.
+    pub(super) fn answered(&self, state: &mut State, which: &Which, sent: &[Slot]) {
+        if state.refreshing.get(which).is_some_and(|waiting| waiting.sent == sent) {
+            self.tell_waiting(state, which);
+        }
+    }
+
+    /// Nobody waits for this token any more; who did is told how it stands now.
     pub(super) fn tell_waiting(&self, state: &mut State, which: &Which) {
         let Some(waiting) = state.refreshing.remove(which) else { return };
         let now = self.shared.now();

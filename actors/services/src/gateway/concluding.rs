@@ -13,6 +13,7 @@ use mm_core::limit::hear;
 use mm_core::moment::Moment;
 use mm_core::run::Refusal;
 use mm_core::url::LogicalUrl;
+use mm_core::vault::Slot;
 use mm_permit::Refused;
 use mm_supervision::Fault;
 
@@ -22,6 +23,7 @@ use super::leads::{Leads, leads};
 use super::road::TRIES_MAX;
 use super::writing::stage_of;
 use super::{GatewayService, Proposal};
+use crate::accounts::Which;
 use crate::limiter::{Charge, Learnt};
 use crate::platforms::SendFailed;
 use crate::transport::RawAnswer;
@@ -52,12 +54,14 @@ impl GatewayService {
         self.limiter.learn(charge, learnt);
     }
 
-    /// Puts the end of one try on record, or says why there will be another.
+    /// Puts the end of one try, which has shown these credentials, on record, or says why there will be
+    /// another.
     pub(super) async fn conclude(
         &self,
         p: &Proposal,
         draft: &mut Draft,
         sent: Result<RawAnswer, SendFailed>,
+        shown: Vec<Slot>,
     ) -> Result<(Answer, Option<LogicalUrl>), Halt> {
         let now = self.shared.now();
         let reached = match sent {
@@ -81,7 +85,8 @@ impl GatewayService {
         self.tell(p, trouble, &format!("it answers with status {}", reached.answer.status));
         if let (Some(account), Some(ErrorClass::Auth)) = (&p.action.account, trouble.map(|error| error.class))
         {
-            self.accounts.trouble(&p.space, &p.action.platform, account, reached.answer.status);
+            let which = Which::of(&p.space, &p.action.platform, account);
+            self.accounts.trouble(which, shown, reached.answer.status);
         }
         if let Some((error, wait)) = reached.trouble
             && p.is_mutating()

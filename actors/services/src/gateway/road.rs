@@ -158,9 +158,10 @@ impl GatewayService {
         if p.fence.is_closed() {
             return Err(given_up(p, draft));
         }
+        let shown = secrets.iter().map(|(slot, _)| slot.clone()).collect();
         let sent = self.send(p, &mut turn, permit, request, secrets).await; // 6
         self.learn(p, &charge, &sent); // 7
-        self.conclude(p, draft, sent).await // 8
+        self.conclude(p, draft, sent, shown).await // 8
     }
 
     /// What changes something is not done twice.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::halt::Halt;
 use super::{GatewayService, Proposal, SystemAction, Walked};
 use crate::accounts::oauth::TOKEN_REFRESH;
-use crate::accounts::{Presented, has_slot};
+use crate::accounts::{Presented, Which, has_slot};
 use crate::compliance::Ruling;
 
 /// Stands in a header where the change's own key belongs; a rule pack or a strategy writes it:
@@ -84,26 +84,33 @@ impl GatewayService {
             let missing = |why: String| self.hindered(p, Refusal::new(ErrorClass::Auth, why));
             match presented.map_err(|none| missing(none.to_string()))? {
                 Presented::Headers(headers) => return Ok(headers),
-                Presented::NeedsRefresh(_) if refreshed => {
+                Presented::NeedsRefresh { .. } if refreshed => {
                     return Err(missing(format!(
                         "the credential of `{account}` needs to be refreshed again"
                     )));
                 }
-                Presented::NeedsRefresh(action) => self.refresh(p, account, *action).await?,
+                Presented::NeedsRefresh { action, sent } => self.refresh(p, account, *action, sent).await?,
             }
         }
         Err(Halt::Refused(Refusal::new(ErrorClass::Auth, "the account cannot be presented")))
     }
 
-    async fn refresh(&self, p: &Proposal, account: &AccountId, action: Action) -> Result<(), Halt> {
+    async fn refresh(
+        &self,
+        p: &Proposal,
+        account: &AccountId,
+        action: Action,
+        sent: Vec<Slot>,
+    ) -> Result<(), Halt> {
+        let which = Which::of(&p.space, &p.action.platform, account);
         let within = p.deadline.since(self.shared.now()).min(REFRESH_WITHIN);
         let step = format!("{}-{account}", p.action.platform);
         let system = SystemAction { space: p.space.clone(), service: "refresh", step, action, within };
-        let tell = |why: &str| self.accounts.not_refreshed(&p.space, &p.action.platform, account, why);
+        let tell = |why: &str| self.accounts.not_refreshed(which.clone(), sent.clone(), why);
         let walked = Box::pin(self.walk(&mut self.system(system))).await;
         let why = match walked.inspect_err(|fault| tell(&fault.reason))? {
             Walked::Done(answer) => {
-                match self.accounts.refreshed(&p.space, &p.action.platform, account, answer).await? {
+                match self.accounts.refreshed(which.clone(), sent.clone(), answer).await? {
                     Ok(()) => return Ok(()),
                     Err(why) => why,
                 }

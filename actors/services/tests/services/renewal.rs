@@ -6,9 +6,9 @@ use std::time::Duration;
 use mm_core::action::{Action, Method, Request as Get};
 use mm_core::approval::State as At;
 use mm_core::breaker::{Breaker, State};
-use mm_core::run::Outcome;
+use mm_core::run::{Outcome, Trigger};
 use mm_core::secret::Secret;
-use mm_sdk::Report;
+use mm_sdk::{Act, Report};
 use mm_services::approvals::Word;
 use mm_services::platforms::Lane;
 use mm_services::records::{AccountKind, AccountStanding, ApprovalRow, HealthRow};
@@ -139,4 +139,95 @@ fn what_is_approved_is_sent_once_the_credential_is_renewed() {
         let bodies: Vec<_> = machine.world.log().into_iter().map(|request| request.body).collect();
         assert_eq!(bodies, [b"first".to_vec(), b"second".to_vec()]);
     });
+}
+
+/// Reads `/a` with an account of a platform where no look can see it.
+fn unseen() -> Script {
+    Script::new("worker", |cx| {
+        Box::pin(async move {
+            let action = mm_services::testing::get("/a").with_account("main".parse().unwrap());
+            match cx.act("read", action).await? {
+                Act::Done(answer) if answer.status == 200 => Ok(Report::default()),
+                other => Err(mm_sdk::Fault::transient(format!("{other:?}"))),
+            }
+        })
+    })
+}
+
+/// An answer to the old token comes when the new one counts already, on a platform that no look can see: it
+/// neither holds the account nor shuts its breaker.
+#[test]
+fn a_refusal_of_old_secrets_says_nothing_of_the_new_ones() {
+    let mut bench = Bench::new(24);
+    bench.install(unseen());
+    bench.world.answer(|request| match bearer(request) {
+        "CANARY2" => Said::status(200, ""),
+        _ => Said::status(401, "Bad credentials").after(Duration::from_secs(20)),
+    });
+    bench.live(async |machine| {
+        let main = machine.account("main");
+        add_account(machine, "main", AccountKind::Bearer, &[("token", "CANARY1")]).await;
+        machine.services.strategies.start("worker", Trigger::Operator).await.unwrap().unwrap();
+        machine.until("the old one is on its way", || machine.world.count() == 1).await;
+        let secrets = [("token".to_owned(), Secret::new("CANARY2".to_owned()))].into();
+        machine.services.accounts.rotate(main.clone(), secrets).await.unwrap().unwrap();
+        assert_eq!(machine.idle("worker").await.unwrap().outcome, Some(Outcome::Failed));
+        let run = machine.run("worker").await;
+        assert_eq!(run.outcome, Some(Outcome::Succeeded), "{:?}", run.errors);
+        let who = (main.space, main.platform, main.account);
+        assert_ne!(machine.services.shared.standings.of(&who), AccountStanding::AuthFailed);
+    });
+}
+
+fn refresh() -> AccountKind {
+    AccountKind::OauthRefresh {
+        token_url: "https://api.github.com/token".into(),
+        client_id: "me".into(),
+        confidential: false,
+    }
+}
+
+/// The tokens that were asked for, by the refresh tokens that came.
+fn asked(machine: &Machine) -> Vec<String> {
+    let log = machine.world.log().into_iter().filter(|request| request.path() == "/token");
+    let body = |request: Request| String::from_utf8(request.body).unwrap();
+    log.map(|request| body(request).split_once("&refresh_token=").unwrap().1.to_owned()).collect()
+}
+
+fn token(access: &str) -> Said {
+    let body = format!(
+        r#"{{"access_token":"{access}","token_type":"bearer","expires_in":3600,"refresh_token":"CANARY-of-{access}"}}"#
+    );
+    Said::status(200, &body)
+}
+
+/// New secrets come while a token is on its way for the old ones: what comes of that, a token or a refusal,
+/// is neither kept nor held against the new ones.
+#[test]
+fn the_answer_to_an_old_refresh_token_leaves_the_new_one_alone() {
+    for refused in [false, true] {
+        let mut bench = bench();
+        bench.world.answer(move |request| {
+            let body = String::from_utf8_lossy(&request.body).into_owned();
+            match request.path() {
+                "/token" if body.ends_with("CANARY-old") && refused => {
+                    Said::status(400, r#"{"error":"invalid_grant"}"#).after(Duration::from_secs(20))
+                }
+                "/token" if body.ends_with("CANARY-old") => token("old").after(Duration::from_secs(20)),
+                "/token" => token("new"),
+                _ if bearer(request) == "new" => Said::status(200, r#"{"login":"octocat"}"#),
+                _ => Said::status(401, "Bad credentials"),
+            }
+        });
+        bench.live(async |machine| {
+            add(machine, refresh(), Some("octocat"), &[("refresh-token", "CANARY-old")]).await;
+            machine.until("the old one is on its way", || asked(machine).len() == 1).await;
+            rotate(machine, &[("refresh-token", "CANARY-new")]).await;
+            machine.pass(Duration::from_secs(30)).await;
+            let run = machine.run("worker").await;
+            assert_eq!(run.outcome, Some(Outcome::Succeeded), "refused {refused}: {:?}", run.errors);
+            machine.until("it is well", || standing(machine) == AccountStanding::Healthy).await;
+            assert_eq!(asked(machine), ["CANARY-old", "CANARY-new"], "refused {refused}");
+        });
+    }
 }
