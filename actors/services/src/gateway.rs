@@ -50,6 +50,7 @@ mod writing;
 pub use fence::Fence;
 pub use kept::Considered;
 pub use proposal::{Kept, Origin, Proposal, SystemAction, Walked};
+pub(crate) use sealing::REFRESH_WITHIN;
 pub use settling::{NotSettled, Settlement, Settling};
 
 /// What is said of a mutating action that a crash cut off.
@@ -203,7 +204,7 @@ impl Gateway {
 /// How the run of the machine's own acts begins.
 const SYSTEM_RUN: &str = "system-";
 /// So much later than its own deadline a walk has answered.
-const ANSWER_AFTER: Duration = Duration::from_secs(70);
+pub(crate) const ANSWER_AFTER: Duration = Duration::from_secs(70);
 
 /// The services that the road leads through.
 #[derive(Clone)]

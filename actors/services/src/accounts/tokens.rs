@@ -8,21 +8,27 @@
 use std::time::Duration;
 
 use mm_core::answer::Answer;
-use mm_core::moment::Moment;
 use mm_core::vault::Slot;
 use mm_supervision::{Fault, Handle, Reply, inherit};
 
 use super::message::{Msg, Presented, Which};
 use super::{AccountsService, NotSealed, State, book, oauth, slots};
+use crate::gateway::{ANSWER_AFTER, REFRESH_WITHIN};
 use crate::records::{AccountRow, AccountStanding};
 
 /// Who waits for a token gets his answer by then: well before he gives up waiting for this actor.
 const TOKEN_WAIT: Duration = Duration::from_secs(60);
+/// By then the act that gets a token is over, whatever became of it. Until then there is no second one: a
+/// refresh token that comes twice costs the whole grant (RFC 9700, 4.14.2).
+const GOT_WITHIN: Duration = REFRESH_WITHIN.saturating_add(ANSWER_AFTER);
 
-/// Those who wait for one token.
+/// What they are told who have waited so long.
+const TOO_LONG: &str = "nobody has got it in a minute";
+
+/// One token that is being got, and those who wait for it.
 pub(super) struct Waiting {
-    /// Since when it is being got.
-    since: Moment,
+    /// Since when, by the clock that nobody sets.
+    since: Duration,
     /// What the act that gets it sends.
     sent: Vec<Slot>,
     replies: Vec<Reply<Result<Presented, NotSealed>>>,
@@ -51,9 +57,13 @@ impl AccountsService {
                 if let Some((_, _, why)) = state.failed.get(&which).filter(|(until, ..)| now < *until) {
                     reply.send(Err(no_token(&which, why)));
                 } else if let Some(waiting) = state.refreshing.get_mut(&which) {
-                    waiting.replies.push(reply);
+                    if self.shared.clock.mono().saturating_sub(waiting.since) < TOKEN_WAIT {
+                        waiting.replies.push(reply);
+                    } else {
+                        reply.send(Err(no_token(&which, TOO_LONG)));
+                    }
                 } else {
-                    reply.send(Self::begin(me, state, which, &row, now));
+                    reply.send(self.begin(me, state, which, &row));
                 }
             }
         }
@@ -62,32 +72,31 @@ impl AccountsService {
 
     /// Has a token got by an act of its own; the next to ask waits for it.
     fn begin(
+        &self,
         me: &Handle<Msg>,
         state: &mut State,
         which: Which,
         row: &AccountRow,
-        now: Moment,
     ) -> Result<Presented, NotSealed> {
         let action = oauth::action(row).map_err(|why| no_token(&which, &why))?;
         let sent = mm_permit::slots(&action.request).map_err(|bad| no_token(&which, &bad.to_string()))?;
-        let waiting = Waiting { since: now, sent: sent.clone(), replies: Vec::new() };
+        let waiting = Waiting { since: self.shared.clock.mono(), sent: sent.clone(), replies: Vec::new() };
         state.refreshing.insert(which.clone(), waiting);
         remind(me, which);
         Ok(Presented::NeedsRefresh { action: Box::new(action), sent })
     }
 
-    /// Those who have waited for a token long enough are told so.
+    /// Those who have waited for a token long enough are told so; what cannot come any more is given up.
     pub(super) fn overdue(&self, state: &mut State, which: &Which) {
-        let now = self.shared.now();
-        let over = state
-            .refreshing
-            .get(which)
-            .is_some_and(|waiting| now.since(waiting.since) >= TOKEN_WAIT || now < waiting.since);
-        if over {
-            let why = "nobody has got it in a minute".to_owned();
-            state.failed.insert(which.clone(), (now, 0, why));
-            self.tell_waiting(state, which);
-            state.failed.remove(which);
+        let Some(waiting) = state.refreshing.get_mut(which) else { return };
+        let waited = self.shared.clock.mono().saturating_sub(waiting.since);
+        if waited >= TOKEN_WAIT {
+            for reply in std::mem::take(&mut waiting.replies) {
+                reply.send(Err(no_token(which, TOO_LONG)));
+            }
+        }
+        if waited >= GOT_WITHIN {
+            state.refreshing.remove(which);
         }
     }
 
@@ -177,12 +186,14 @@ impl AccountsService {
     }
 }
 
-/// Wakes the actor when those who wait for a token have waited long enough.
+/// Wakes the actor when those who wait for a token have waited long enough, and when it cannot come any more.
 fn remind(me: &Handle<Msg>, which: Which) {
     let me = me.clone();
     tokio::spawn(inherit(async move {
-        tokio::time::sleep(TOKEN_WAIT).await;
         // An actor that is gone has answered all who waited by its end.
+        tokio::time::sleep(TOKEN_WAIT).await;
+        drop(me.cast(Msg::Overdue { which: which.clone() }));
+        tokio::time::sleep(GOT_WITHIN - TOKEN_WAIT).await;
         drop(me.cast(Msg::Overdue { which }));
     }));
 }

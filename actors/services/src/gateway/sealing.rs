@@ -21,7 +21,7 @@ use crate::compliance::Ruling;
 /// `idempotency-key = "{mark}"`.
 const MARK: &str = "{mark}";
 /// A refreshed token is waited for so long.
-const REFRESH_WITHIN: Duration = Duration::from_secs(90);
+pub(crate) const REFRESH_WITHIN: Duration = Duration::from_secs(90);
 
 impl GatewayService {
     /// The request as it will be sent, credentials as their slots.

@@ -3,18 +3,20 @@
 
 use std::time::Duration;
 
-use mm_core::action::{Action, Method, Request as Get};
+use mm_core::action::{Action, ActionKind, Method, Request as Get};
 use mm_core::approval::State as At;
 use mm_core::breaker::{Breaker, State};
 use mm_core::run::{Outcome, Trigger};
 use mm_core::secret::Secret;
+use mm_core::url::LogicalUrl;
 use mm_sdk::{Act, Report};
+use mm_services::accounts::{Presented, Which};
 use mm_services::approvals::Word;
 use mm_services::platforms::Lane;
 use mm_services::records::{AccountKind, AccountStanding, ApprovalRow, HealthRow};
-use mm_services::testing::{Bench, Machine, Request, Said, Script, action, add_account, url};
+use mm_services::testing::{Bench, Machine, Request, Said, Script, action, add_account, limit, url};
 
-use super::health::{add, bench, main_account};
+use super::health::{add, bench, github, main_account};
 
 fn bearer(request: &Request) -> &str {
     let own = request.headers.iter().find(|(name, _)| name == "authorization");
@@ -230,4 +232,64 @@ fn the_answer_to_an_old_refresh_token_leaves_the_new_one_alone() {
             assert_eq!(asked(machine), ["CANARY-old", "CANARY-new"], "refused {refused}");
         });
     }
+}
+
+/// Whoever comes while an act for a token is under way, however long that takes, begins no second one.
+#[test]
+fn a_refresh_token_is_never_on_its_way_twice() {
+    let mut bench = bench();
+    let plenty = limit(1000, "1d");
+    bench.rules.put("github.toml", &github().replace(&plenty, &limit(2, "50s")));
+    let filler = Script::new("filler", |cx| {
+        Box::pin(async move {
+            for step in ["a", "b"] {
+                let request = Get::get(LogicalUrl::parse("https://api.github.com/repos/b").unwrap());
+                let kind = ActionKind::new("read");
+                cx.act(step, Action::of("github".parse().unwrap(), kind, request, "to test")).await?;
+            }
+            Ok(Report::default())
+        })
+    });
+    bench.install(filler.proposing(&[("github", "read")]));
+    bench.world.answer(|request| match request.path() {
+        "/token" => token("new").after(Duration::from_secs(55)),
+        _ => Said::status(200, r#"{"login":"octocat"}"#),
+    });
+    bench.live(async |machine| {
+        assert_eq!(machine.run("filler").await.outcome, Some(Outcome::Succeeded));
+        let began = machine.now();
+        add(machine, refresh(), Some("octocat"), &[("refresh-token", "CANARY-old")]).await;
+        machine.until("it has had its turn", || asked(machine).len() == 1).await;
+        assert!(machine.now().since(began) > Duration::from_secs(30), "it waits for its turn");
+        machine.until("others gave up waiting", || machine.now().since(began).as_secs() > 61).await;
+        let run = machine.run("worker").await;
+        assert!(run.errors.join(" ").contains("has no token"), "{:?}", run.errors);
+        machine.pass(Duration::from_secs(120)).await;
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Succeeded));
+        assert_eq!(asked(machine), ["CANARY-old"]);
+    });
+}
+
+/// The act for a token that nobody hears of again, because the gateway fell over it, keeps no later one off.
+#[test]
+fn a_token_that_never_comes_is_given_up_in_the_end() {
+    let mut bench = bench();
+    bench.world.answer(|request| match request.path() {
+        "/token" => token("new"),
+        _ => Said::status(200, r#"{"login":"octocat"}"#),
+    });
+    bench.live(async |machine| {
+        add(machine, AccountKind::Bearer, Some("octocat"), &[("token", "CANARY1")]).await;
+        machine.until("it is well", || standing(machine) == AccountStanding::Healthy).await;
+        add_account(machine, "other", refresh(), &[("refresh-token", "CANARY-old")]).await;
+        let Which { space, platform, account } = machine.account("other");
+        let accounts = &machine.services.accounts;
+        let present = async || accounts.present(&space, &platform, &account).await.unwrap();
+        assert!(matches!(present().await, Ok(Presented::NeedsRefresh { .. })));
+        assert!(present().await.is_err(), "told so after a minute");
+        machine.pass(Duration::from_secs(60)).await;
+        assert!(present().await.is_err(), "told so at once");
+        machine.pass(Duration::from_secs(60)).await;
+        assert!(matches!(present().await, Ok(Presented::NeedsRefresh { .. })));
+    });
 }
