@@ -14,6 +14,7 @@ mod keys;
 mod making;
 mod message;
 pub(crate) mod oauth;
+mod refusal;
 mod slots;
 mod standings;
 mod tokens;
@@ -29,9 +30,8 @@ use mm_core::vault::{Slot, has_slot as slot_in};
 use mm_supervision::{Component, Fault, Handle};
 use zeroize::Zeroizing;
 
-use crate::health;
 use crate::platforms::Platforms;
-use crate::records::{AccountKind, AccountRow, AccountStanding};
+use crate::records::{AccountRow, AccountStanding};
 use crate::shared::Shared;
 
 pub use book::{NewAccount, NotDone, Secrets};
@@ -100,6 +100,8 @@ pub struct State {
     refreshing: BTreeMap<Which, tokens::Waiting>,
     /// Tokens that could not be refreshed: until when, how often, and why.
     failed: BTreeMap<Which, (Moment, u32, String)>,
+    /// The last token of each account that was dropped because it was refused.
+    dropped: BTreeMap<Which, u64>,
 }
 
 impl Component for AccountsService {
@@ -125,7 +127,7 @@ impl Component for AccountsService {
             Msg::Secrets { space, slots, reply } => {
                 reply.send(self.secrets(&space, slots));
             }
-            Msg::Trouble { which, sent, status } => self.not_taken(which, &sent, status).await?,
+            Msg::Trouble { which, sent, status } => self.not_taken(state, which, &sent, status).await?,
             Msg::Refreshed { which, sent, answer, reply } => {
                 let kept = self.refreshed(state, &which, &sent, *answer).await?;
                 self.answered(state, &which, &sent);
@@ -166,11 +168,6 @@ impl Component for AccountsService {
     }
 }
 
-/// Whether its secret is the same until its owner changes it.
-fn is_fixed(kind: &AccountKind) -> bool {
-    !matches!(kind, AccountKind::OauthClient { .. } | AccountKind::OauthRefresh { .. })
-}
-
 impl AccountsService {
     fn row(&self, which: &Which) -> Result<Option<(AccountRow, u64)>, Fault> {
         book::row(&self.shared.store, &which.space, &which.platform, &which.account)
@@ -186,31 +183,10 @@ impl AccountsService {
         Ok(filled)
     }
 
-    /// A platform did not take a credential: one that only its owner can change holds the account at once.
-    async fn not_taken(&self, which: Which, sent: &[Slot], status: u16) -> Result<(), Fault> {
-        tracing::warn!(platform = %which.platform, account = %which.account, status, "a credential was not taken");
-        let Some((row, _)) = self.row(&which)? else { return Ok(()) };
-        if !slots::are_in_use(&row, sent, self.shared.now()) {
-            // What is said of old secrets shuts nothing to the new ones.
-            self.renewed(&which).await;
-            return Ok(());
-        }
-        let who = (which.space, which.platform, which.account);
-        if status == 401 && is_fixed(&row.kind) && !health::is_seen(&row) {
-            let why = format!(
-                "the account {}/{} is held: the platform does not take its credential (status 401); make a new one \
-                 there, then `account rotate`",
-                who.1, who.2
-            );
-            self.shared.standings.set(&who, AccountStanding::AuthFailed, &why);
-        }
-        self.shared.standings.doubt(&who);
-        Ok(())
-    }
-
     async fn rotate(&self, state: &mut State, which: Which, secrets: &Secrets) -> Result<(), NotDone> {
         book::rotate(&self.shared, &which.space, &which.platform, &which.account, secrets).await?;
         state.failed.remove(&which);
+        state.dropped.remove(&which);
         // What is under way for the old secrets is waited for by nobody.
         self.tell_waiting(state, &which);
         let who = (which.space.clone(), which.platform.clone(), which.account.clone());
@@ -218,14 +194,6 @@ impl AccountsService {
         self.shared.standings.doubt(&who);
         self.renewed(&which).await;
         Ok(())
-    }
-
-    /// What was shut because an account's old credential was refused is tried with the new one.
-    async fn renewed(&self, which: &Which) {
-        let told = self.platforms.renewed(&which.space, &which.platform, &which.account).await;
-        if let Err(unheard) = told {
-            tracing::warn!(error = %unheard, "the breakers did not hear of a renewed credential");
-        }
     }
 
     async fn add(&self, new: NewAccount, secrets: Secrets) -> Result<Option<Zeroizing<String>>, NotDone> {

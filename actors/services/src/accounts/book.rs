@@ -15,6 +15,7 @@ use mm_supervision::Fault;
 use serde_json::json;
 
 use super::making::Unchanged;
+use super::refusal::tokenless;
 use super::slots;
 use super::vault::{Locked, Place};
 use crate::records::{AccountKind, AccountRow, AccountStanding, CredentialRow, FieldRow, HealthRow};
@@ -230,7 +231,7 @@ fn numbered<'a>(row: &AccountRow, values: &Values<'a>) -> Vec<(&'a str, u64, &'a
 async fn replace(
     shared: &Shared,
     space: &Space,
-    (row, version): (AccountRow, u64),
+    (mut row, version): (AccountRow, u64),
     values: &Values<'_>,
     kind: &str,
     by: &str,
@@ -246,7 +247,9 @@ async fn replace(
             return Err(Unchanged::Store("what was read again is not what was written".into()).into());
         }
     }
-    let (change, payload) = pointed(shared, space, (row, version), values, Change::new(), by)?;
+    // A token that the old secrets brought ends with them.
+    let change = tokenless(space, &mut row, shared.now(), Change::new())?;
+    let (change, payload) = pointed(shared, space, (row, version), values, change, by)?;
     // What was found of the old secrets says nothing of the new ones, nor does a look that is under way.
     let health = shared.store.get::<HealthRow>(space, &id).map_err(Fault::from)?;
     let health = HealthRow {

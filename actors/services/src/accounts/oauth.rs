@@ -32,8 +32,10 @@ const ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// What the sealed body of an answer begins with.
 const SEALED: &str = "sealed:";
 
+/// Whether a token may still be used. One that was over as soon as it counted was dropped, and a clock that
+/// is set back does not bring it back.
 pub(super) fn is_fresh(field: &FieldRow, now: Moment) -> bool {
-    field.expires_at.is_none_or(|at| now.plus(LEAST) < at)
+    field.expires_at.is_none_or(|at| now.plus(LEAST) < at && field.since < at)
 }
 
 /// The act that gets a token for an account.

@@ -1,6 +1,8 @@
 //! Credentials that are renewed: what was found of the old ones, by a breaker, an answer or a token, says
 //! nothing of the new ones.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mm_core::action::{Action, ActionKind, Method, Request as Get};
@@ -13,8 +15,10 @@ use mm_sdk::{Act, Report};
 use mm_services::accounts::{Presented, Which};
 use mm_services::approvals::Word;
 use mm_services::platforms::Lane;
-use mm_services::records::{AccountKind, AccountStanding, ApprovalRow, HealthRow};
-use mm_services::testing::{Bench, Machine, Request, Said, Script, action, add_account, limit, url};
+use mm_services::records::{AccountKind, AccountRow, AccountStanding, ApprovalRow, CredentialRow, HealthRow};
+use mm_services::testing::{
+    Bench, HOST, Machine, PLATFORM, Request, Said, Script, action, add_account, limit, pack, rule, url,
+};
 
 use super::health::{add, bench, github, main_account};
 
@@ -291,5 +295,96 @@ fn a_token_that_never_comes_is_given_up_in_the_end() {
         assert!(present().await.is_err(), "told so at once");
         machine.pass(Duration::from_secs(60)).await;
         assert!(matches!(present().await, Ok(Presented::NeedsRefresh { .. })));
+    });
+}
+
+/// What the old grant brought is not used any more, however long it would live.
+#[test]
+fn new_secrets_end_the_token_that_the_old_ones_brought() {
+    let mut bench = bench();
+    bench.world.answer(|request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        match request.path() {
+            "/token" if body.ends_with("CANARY-new") => token("new"),
+            "/token" => token("old"),
+            _ => Said::status(200, r#"{"login":"octocat"}"#),
+        }
+    });
+    bench.live(async |machine| {
+        add(machine, refresh(), Some("octocat"), &[("refresh-token", "CANARY-old")]).await;
+        machine.until("it is well", || standing(machine) == AccountStanding::Healthy).await;
+        let before = machine.world.count();
+        rotate(machine, &[("refresh-token", "CANARY-new")]).await;
+        let kept = machine.rows::<CredentialRow>();
+        assert!(kept.iter().all(|(id, _)| id != "github/main/access-token@1"), "it is deleted");
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Succeeded));
+        let after = machine.world.log().split_off(before);
+        assert!(after.iter().all(|request| bearer(request) != "old"), "{after:?}");
+        // Its number is not given again: what is still said of it is known to be of another.
+        let account = machine.rows::<AccountRow>().pop().unwrap().1;
+        assert_eq!(account.field("access-token").unwrap().version, 2);
+    });
+}
+
+/// A platform that ends a token before its time is asked for the next one, whoever comes upon it first.
+#[test]
+fn a_token_that_is_refused_before_its_end_is_got_anew() {
+    for by_a_look in [false, true] {
+        let mut bench = bench();
+        let ended = Arc::new(AtomicBool::new(false));
+        let over = ended.clone();
+        bench.world.answer(move |request| match request.path() {
+            "/token" => token(if over.load(Ordering::SeqCst) { "second" } else { "first" }),
+            path if path.starts_with("/search") => Said::status(200, "{}"),
+            _ if bearer(request) == "first" && over.load(Ordering::SeqCst) => Said::status(401, ""),
+            _ => Said::status(200, r#"{"login":"octocat"}"#),
+        });
+        bench.live(async |machine| {
+            add(machine, refresh(), Some("octocat"), &[("refresh-token", "CANARY-old")]).await;
+            machine.until("it is well", || standing(machine) == AccountStanding::Healthy).await;
+            ended.store(true, Ordering::SeqCst);
+            if by_a_look {
+                machine.services.health.look(main_account()).await.unwrap().unwrap();
+            } else {
+                assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Failed));
+            }
+            machine.pass(Duration::from_secs(60)).await;
+            let run = machine.run("worker").await;
+            assert_eq!(run.outcome, Some(Outcome::Succeeded), "{by_a_look}: {:?}", run.errors);
+            assert_eq!(asked(machine), ["CANARY-old", "CANARY-of-first"]);
+            assert_eq!((standing(machine), machine.alerts().len()), (AccountStanding::Healthy, 0));
+        });
+    }
+}
+
+/// The token is not what is wrong if the next one is refused too.
+#[test]
+fn a_second_token_that_is_refused_holds_the_account() {
+    let mut bench = Bench::new(25);
+    bench.install(unseen());
+    let token_url = format!("https://{HOST}/token");
+    let get_token = rule(&format!("{PLATFORM}/token"), "token-refresh", "permit", "POST", &token_url);
+    bench.rules.put(&format!("{PLATFORM}.toml"), &(pack(1000, "1d") + &get_token));
+    bench.world.answer(|request| match request.path() {
+        "/token" => token("any"),
+        _ => Said::status(401, ""),
+    });
+    bench.live(async |machine| {
+        let kind = AccountKind::OauthRefresh {
+            token_url: token_url.clone(),
+            client_id: "me".into(),
+            confidential: false,
+        };
+        add_account(machine, "main", kind, &[("refresh-token", "CANARY-old")]).await;
+        let Which { space, platform, account } = machine.account("main");
+        let who = (space, platform, account);
+        let standing = || machine.services.shared.standings.of(&who);
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Failed));
+        assert_ne!(standing(), AccountStanding::AuthFailed, "the first may have been ended early");
+        assert_eq!(machine.run("worker").await.outcome, Some(Outcome::Failed));
+        assert_eq!(standing(), AccountStanding::AuthFailed);
+        assert_eq!(asked(machine).len(), 2);
+        assert!(machine.run("worker").await.errors.join(" ").contains("is held"));
+        assert_eq!(machine.world.count(), 4, "and nothing more is tried with it");
     });
 }
