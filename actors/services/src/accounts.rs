@@ -30,6 +30,7 @@ use mm_core::vault::{Slot, has_slot as slot_in};
 use mm_supervision::{Component, Fault, Handle};
 use zeroize::Zeroizing;
 
+use crate::damage;
 use crate::platforms::Platforms;
 use crate::records::{AccountRow, AccountStanding};
 use crate::shared::Shared;
@@ -169,8 +170,17 @@ impl Component for AccountsService {
 }
 
 impl AccountsService {
-    fn row(&self, which: &Which) -> Result<Option<(AccountRow, u64)>, Fault> {
-        book::row(&self.shared.store, &which.space, &which.platform, &which.account)
+    /// The row of an account. One that is damaged costs its own account alone: the inner error says so.
+    fn row(&self, which: &Which) -> Result<Result<Option<(AccountRow, u64)>, NotSealed>, Fault> {
+        let id = AccountRow::row_id(&which.platform, &which.account);
+        match self.shared.store.get::<AccountRow>(&which.space, &id) {
+            Ok(row) => Ok(Ok(row.map(|row| (row.value, row.version)))),
+            Err(error) => {
+                let row = damage::of_one_row(error)?;
+                let why = format!("{row} is damaged, so nothing is sent with it until a backup is restored");
+                Ok(Err(NotSealed::Vault(why)))
+            }
+        }
     }
 
     fn secrets(&self, space: &Space, slots: Vec<Slot>) -> Result<Vec<(Slot, Secret)>, NotSealed> {

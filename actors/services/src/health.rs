@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::accounts::{Which, Who};
 use crate::alerts::Alerts;
+use crate::damage;
 use crate::gateway::Gateway;
 use crate::message::kinds;
 use crate::records::{AccountRow, AccountStanding, HealthRow};
@@ -144,10 +145,11 @@ impl Component for HealthService {
                 self.sleep(me, state)?;
             }
             Msg::Look { which, reply } => match self.account(&which)? {
-                None => {
+                Err(damaged) => drop(reply.send(Err(damaged))),
+                Ok(None) => {
                     reply.send(Err(format!("there is no account {}/{}", which.platform, which.account)));
                 }
-                Some((row, _)) => {
+                Ok(Some((row, _))) => {
                     self.begin(me, state, &which, row)?;
                     state.at.entry(which).or_default().push(reply);
                 }
@@ -198,16 +200,29 @@ impl HealthService {
         Ok(rows.into_iter().map(account).collect())
     }
 
-    fn account(&self, which: &Which) -> Result<Option<(AccountRow, u64)>, Fault> {
+    /// An account; the inner sentence says that its row is damaged.
+    fn account(&self, which: &Which) -> Result<Result<Option<(AccountRow, u64)>, String>, Fault> {
         let id = AccountRow::row_id(&which.platform, &which.account);
-        let row = self.shared.store.get::<AccountRow>(&which.space, &id)?;
-        Ok(row.map(|row| (row.value, row.version)))
+        match self.shared.store.get::<AccountRow>(&which.space, &id) {
+            Ok(row) => Ok(Ok(row.map(|row| (row.value, row.version)))),
+            Err(error) => Ok(Err(format!("{} is damaged; restore a backup", damage::of_one_row(error)?))),
+        }
     }
 
+    /// What is known of an account. A row that is damaged says nothing, which its owner is told, and the next
+    /// look begins it anew.
     fn health(&self, which: &Which) -> Result<Option<(HealthRow, u64)>, Fault> {
         let id = AccountRow::row_id(&which.platform, &which.account);
-        let row = self.shared.store.get::<HealthRow>(&which.space, &id)?;
-        Ok(row.map(|row| (row.value, row.version)))
+        match self.shared.store.get::<HealthRow>(&which.space, &id) {
+            Ok(row) => Ok(row.map(|row| (row.value, row.version))),
+            Err(error) => {
+                let row = damage::of_one_row(error)?;
+                let sentence =
+                    format!("how the account {id} stood is lost, {row} is damaged; it is looked at anew");
+                self.alerts.raise(&which.space, format!("account/{id}"), sentence);
+                Ok(None)
+            }
+        }
     }
 
     /// Begins to look at an account, unless somebody is at it.
@@ -251,9 +266,14 @@ impl HealthService {
     /// Writes down what a look found, and does what follows from it. `false` if it was found of secrets
     /// that were replaced meanwhile: then nothing is, and another look is due.
     async fn found(&self, which: &Which, since: Option<u64>, found: Found) -> Result<bool, Fault> {
-        let Some((account, version)) = self.account(which)? else {
-            self.shared.standings.forget(&who(which));
-            return Ok(true);
+        let (account, version) = match self.account(which)? {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.shared.standings.forget(&who(which));
+                return Ok(true);
+            }
+            // Nothing is done with it, so it does not matter how it stands.
+            Err(_) => return Ok(true),
         };
         let before = self.health(which)?;
         if before.as_ref().map(|(_, version)| *version) != since {

@@ -15,9 +15,10 @@ use mm_supervision::Fault;
 use serde_json::json;
 
 use super::making::Unchanged;
-use super::refusal::tokenless;
+use super::refusal::{health_of, tokenless};
 use super::slots;
 use super::vault::{Locked, Place};
+use crate::damage;
 use crate::records::{AccountKind, AccountRow, AccountStanding, CredentialRow, FieldRow, HealthRow};
 use crate::shared::Shared;
 
@@ -251,14 +252,14 @@ async fn replace(
     let change = tokenless(space, &mut row, shared.now(), Change::new())?;
     let (change, payload) = pointed(shared, space, (row, version), values, change, by)?;
     // What was found of the old secrets says nothing of the new ones, nor does a look that is under way.
-    let health = shared.store.get::<HealthRow>(space, &id).map_err(Fault::from)?;
+    let health = health_of(shared, space, &id)?;
     let health = HealthRow {
         standing: AccountStanding::Unknown,
         since: shared.now(),
         next_at: shared.now(),
         sentence: "its secrets are new, and nothing was found of them yet".to_owned(),
         failures: 0,
-        ..health.map(|row| row.value).unwrap_or_default()
+        ..health
     };
     let change = change.put(space, &id, &health).map_err(Fault::from)?;
     commit(shared, space, change, kind, &payload).await
@@ -356,7 +357,14 @@ pub(super) async fn sweep(shared: &Shared, space: &Space) -> Result<(), NotDone>
             continue;
         };
         let owner = format!("{}/{}", place.platform, place.account);
-        let row = shared.store.get::<AccountRow>(space, &owner).map_err(Fault::from)?;
+        let row = match shared.store.get::<AccountRow>(space, &owner) {
+            Ok(row) => row,
+            // Nobody knows what counts of an account whose row does not open: all of it stays.
+            Err(error) => {
+                damage::of_one_row(error)?;
+                continue;
+            }
+        };
         let counts = row
             .is_some_and(|row| row.value.field(&place.field).is_some_and(|own| own.version == place.version));
         if !counts {

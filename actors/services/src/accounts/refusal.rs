@@ -14,8 +14,9 @@ use serde_json::json;
 
 use super::book::{ACCESS, place};
 use super::{AccountsService, State, Which, slots};
-use crate::health;
 use crate::records::{AccountKind, AccountRow, AccountStanding, HealthRow};
+use crate::shared::Shared;
+use crate::{damage, health};
 
 /// Whether its secret is the same until its owner changes it.
 fn is_fixed(kind: &AccountKind) -> bool {
@@ -36,6 +37,14 @@ pub(super) fn tokenless(
     Ok(change.delete(place(space, row, ACCESS, version).row_key()?))
 }
 
+/// What is known of an account's health. A row that is damaged says nothing, and is written anew.
+pub(super) fn health_of(shared: &Shared, space: &Space, id: &str) -> Result<HealthRow, Fault> {
+    match shared.store.get::<HealthRow>(space, id) {
+        Ok(row) => Ok(row.map(|row| row.value).unwrap_or_default()),
+        Err(error) => damage::of_one_row(error).map(|_| HealthRow::default()),
+    }
+}
+
 impl AccountsService {
     /// A platform did not take what was sent: a token is got anew, once; what only its owner can change
     /// holds the account at once.
@@ -47,7 +56,7 @@ impl AccountsService {
         status: u16,
     ) -> Result<(), Fault> {
         tracing::warn!(platform = %which.platform, account = %which.account, status, "a credential was not taken");
-        let Some((row, version)) = self.row(&which)? else { return Ok(()) };
+        let Ok(Some((row, version))) = self.row(&which)? else { return Ok(()) };
         if !slots::are_in_use(&row, sent, self.shared.now()) {
             // What is said of old secrets shuts nothing to the new ones.
             self.renewed(&which).await;
@@ -82,7 +91,7 @@ impl AccountsService {
         let payload = json!({ "account": id, "fields": [ACCESS], "by": "system" });
         let entry = NewEntry::new(now, space, "account.token-dropped", &payload)?;
         // A look that is under way was refused with it, which says nothing of the next one.
-        let health = shared.store.get::<HealthRow>(space, &id)?.map(|row| row.value).unwrap_or_default();
+        let health = health_of(shared, space, &id)?;
         let change = tokenless(space, &mut row, now, Change::new())?
             .expect_version(Key::of::<AccountRow>(space, &id)?, version)
             .put(space, &id, &row)?

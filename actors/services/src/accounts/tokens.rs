@@ -45,10 +45,17 @@ impl AccountsService {
         reply: Reply<Result<Presented, NotSealed>>,
     ) -> Result<(), Fault> {
         let now = self.shared.now();
-        let Some((row, _)) = self.row(&which)? else {
-            let Which { platform, account, .. } = which;
-            reply.send(Err(NotSealed::NoAccount { platform, account }));
-            return Ok(());
+        let row = match self.row(&which)? {
+            Ok(Some((row, _))) => row,
+            Ok(None) => {
+                let Which { platform, account, .. } = which;
+                reply.send(Err(NotSealed::NoAccount { platform, account }));
+                return Ok(());
+            }
+            Err(damaged) => {
+                reply.send(Err(damaged));
+                return Ok(());
+            }
         };
         match slots::headers(&row, now) {
             Err(missing) => drop(reply.send(Err(missing))),
@@ -109,8 +116,10 @@ impl AccountsService {
         answer: Result<Answer, String>,
     ) -> Result<Result<(), String>, Fault> {
         let shared = &self.shared;
-        let Some((row, _)) = self.row(which)? else {
-            return Ok(Err("the account was removed meanwhile".to_owned()));
+        let row = match self.row(which)? {
+            Ok(Some((row, _))) => row,
+            Ok(None) => return Ok(Err("the account was removed meanwhile".to_owned())),
+            Err(damaged) => return Ok(Err(damaged.to_string())),
         };
         if !slots::are_in_use(&row, sent, shared.now()) {
             return Ok(Err("its secrets were replaced while the token was on its way".to_owned()));
@@ -178,7 +187,7 @@ impl AccountsService {
         let Some(waiting) = state.refreshing.remove(which) else { return };
         let now = self.shared.now();
         for reply in waiting.replies {
-            let row = self.row(which).ok().flatten();
+            let row = self.row(which).ok().and_then(Result::ok).flatten();
             let headers = row.and_then(|(row, _)| slots::headers(&row, now).ok().flatten());
             let why = state.failed.get(which).map_or("it was not refreshed", |(_, _, why)| why.as_str());
             reply.send(headers.map(Presented::Headers).ok_or_else(|| no_token(which, why)));

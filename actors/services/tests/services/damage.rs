@@ -7,8 +7,10 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::id::Space;
 use mm_core::run::{Outcome, Trigger};
 use mm_sdk::{Act, Report};
-use mm_services::records::{AlertRow, ApprovalRow, ChangeRow, LookUpRow, OpenRow};
-use mm_services::testing::{Bench, PLATFORM, Script, action, get, post, url};
+use mm_services::records::{
+    AccountKind, AlertRow, ApprovalRow, ChangeRow, CredentialRow, HealthRow, LookUpRow, OpenRow,
+};
+use mm_services::testing::{Bench, PLATFORM, Script, action, add_account, get, post, url};
 use mm_store::{Change, Key, Kind, Record};
 use serde::{Deserialize, Serialize};
 
@@ -192,6 +194,54 @@ fn what_a_damaged_row_left_open_is_settled_or_told() {
                 assert_eq!((machine.rows::<OpenRow>().len(), machine.rows::<LookUpRow>().len()), (0, 1));
             }
             assert!(machine.services.kernel_is_up());
+        });
+    }
+}
+
+/// What is kept of one account is damaged: its own acts find that out, and no service falls.
+#[test]
+fn a_damaged_account_costs_its_own_acts_and_a_damaged_look_is_begun_anew() {
+    for kind in ["account", "health"] {
+        let (mut bench, owner) = (Bench::new(40), Space::default_owner());
+        bench.install(reporter());
+        bench.install(Script::new("with", |cx| {
+            Box::pin(async move {
+                let errors = match cx.act("s1", get("/a").with_account("main".parse().unwrap())).await? {
+                    Act::Done(_) => Vec::new(),
+                    other => vec![format!("{other:?}")],
+                };
+                Ok(Report { errors, ..Report::default() })
+            })
+        }));
+        let id = format!("{PLATFORM}/main");
+        bench.live(async |machine| {
+            add_account(machine, "main", AccountKind::Bearer, &[("token", "CANARY1")]).await;
+            machine.until("it is looked at", || !machine.rows::<HealthRow>().is_empty()).await;
+        });
+        match kind {
+            "account" => spoil!(bench, "account", owner, &id),
+            _ => spoil!(bench, "health", owner, &id),
+        }
+        bench.live(async |machine| {
+            let mut told = Vec::new();
+            for _ in 0..25 {
+                assert_eq!(machine.run("reader").await.errors, [""; 0], "{kind}");
+                told = machine.run("with").await.errors;
+                machine.services.health.look(machine.account("main")).await.unwrap().ok();
+            }
+            assert!(machine.services.kernel_is_up(), "{kind}");
+            // What it was is not swept away with a row that does not open.
+            assert_eq!(machine.rows::<CredentialRow>().len(), 1, "{kind}");
+            if kind == "account" {
+                let named = told[0].contains(&format!("the row {owner}/account/{id} is damaged"));
+                assert!(named, "{told:?}");
+            } else {
+                assert_eq!(told, [""; 0]);
+                let raised = machine.rows::<AlertRow>();
+                let alert = raised.iter().find(|(about, _)| *about == format!("account/{id}"));
+                assert!(alert.is_some_and(|(_, row)| row.sentence.contains("is damaged")), "{raised:?}");
+                assert!(!machine.rows::<HealthRow>().is_empty());
+            }
         });
     }
 }
