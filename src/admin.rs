@@ -33,6 +33,9 @@
 //! | `POST /accounts/recovery-key`, `/drilled` | makes another one; puts a drill on record |
 //! | `GET /approvals?all=true`, `GET /approvals/ID` | questions to the owner; one with what would be sent |
 //! | `POST /approvals/ID/approve`, `/edit`, `/reject`, `/done`, `/not-done` | `{"reason": TEXT or null}`; `edit` also `{"body": TEXT}` |
+//! | `GET /earnings?stage=&platform=&strategy=&limit=`, `GET /earnings/summary` | payments, what was told last first; sums by currency |
+//! | `GET /earnings/export?format=F` | the books as `csv`, `json`, `hledger` or `beancount` |
+//! | `POST /earnings/record` | `{"platform", "reference", "strategy", "stage", "amount": MONEY, "fee", "arrived", "as_of", "opportunity", "document": NAME, "bytes": HEX}` |
 //! | `GET /alerts?all=true&sort=S`, `GET /alerts/silences` | what the owner should know; what he is not told of |
 //! | `POST /alerts/silence`, `/unsilence` | `{"pattern": P, "reason": TEXT, "for_s": SECONDS or null}`; `{"pattern": P}` |
 //! | `POST /alerts/seen`, `/test` | `{"about": A}` or `{"all": true}`; sends a test message |
@@ -62,6 +65,7 @@ mod answer;
 mod approvals;
 mod audit;
 mod connection;
+mod earnings;
 mod limits;
 mod privacy;
 mod quarantine;
@@ -81,6 +85,7 @@ use serde_json::Value;
 use crate::rules::ParsedRules;
 
 pub use answer::answer;
+pub use earnings::DOCUMENT_BYTES_MAX;
 pub use service::{AdminService, Msg};
 
 /// The header that carries `live` or `sandbox`.

@@ -19,6 +19,7 @@ mod compliance;
 mod config;
 mod crashes;
 mod doctor;
+mod earnings;
 mod limits;
 mod opportunities;
 pub(crate) mod place;
@@ -134,6 +135,8 @@ enum Verb {
     #[command(subcommand)]
     Approvals(approvals::Verb),
     #[command(subcommand)]
+    Earnings(earnings::Verb),
+    #[command(subcommand)]
     Audit(audit::Verb),
     #[command(subcommand)]
     Compliance(compliance::Verb),
@@ -190,6 +193,7 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Limits(verb) => limits::execute(&cx, verb),
         Verb::Opportunities(verb) => opportunities::execute(&cx, verb),
         Verb::Approvals(verb) => approvals::execute(&cx, verb),
+        Verb::Earnings(verb) => earnings::execute(&cx, verb),
         Verb::Audit(verb) => audit::execute(&cx, verb),
         Verb::Compliance(verb) => compliance::execute(&cx, verb),
         Verb::Privacy(verb) => privacy::execute(&cx, verb),

@@ -17,6 +17,7 @@ pub mod audit;
 pub mod compliance;
 pub mod crash;
 pub mod doctor;
+pub mod earning;
 pub mod limit;
 pub mod opportunity;
 pub mod privacy;

@@ -88,6 +88,10 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
             started(ops).await?;
             Ok(super::accounts::say(ops, platform, name, verb, body).await?)
         }
+        ("POST", ["earnings", "record"]) => {
+            started(ops).await?;
+            Ok(super::earnings::record(ops, by, body).await?)
+        }
         ("POST", ["actors", verb]) => Ok(super::actors::say(ops, by, verb, body).await?),
         ("POST", ["actions", id, verb]) => Ok(super::actions::say(ops, by, id, verb, body).await?),
         ("POST", ["privacy", verb]) => Ok(aside(|| super::privacy::say(ops, by, verb, body))?),

@@ -22,11 +22,13 @@ use zeroize::Zeroize as _;
 use super::answer::answer_to;
 use super::connection::Connection;
 use super::trace::Tracing;
-use super::{Ops, STAMP_HEADER};
+use super::{DOCUMENT_BYTES_MAX, Ops, STAMP_HEADER};
 use crate::views::{Problem, Question};
 
 /// No word of an operator is longer, bytes.
 const BODY_MAX: usize = 64 << 10;
+/// A document comes in hex, with some words round it.
+const DOCUMENT_BODY_MAX: usize = 2 * DOCUMENT_BYTES_MAX + BODY_MAX;
 
 /// Why a request is not answered. Whether the whole daemon stops or an operator restarts the admin, it
 /// does not know.
@@ -100,7 +102,9 @@ pub fn listen(
     let ((stop, stopped), (in_hand, _), (alive, living)) =
         (watch::channel(()), watch::channel(()), watch::channel(()));
     let served = Served { ops, stopped: stopped.clone(), in_hand: in_hand.clone() };
-    let app = Router::new().fallback(request).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(served);
+    let document = axum::routing::any(request).layer(DefaultBodyLimit::max(DOCUMENT_BODY_MAX));
+    let app = Router::new().route("/earnings/record", document).fallback(request);
+    let app = app.layer(DefaultBodyLimit::max(BODY_MAX)).with_state(served);
     let app = app.into_make_service_with_connect_info::<Peer>();
     let mut told = stopped.clone();
     let server = axum::serve(Ours { listener, uid: rustix::process::getuid().as_raw(), living }, app)

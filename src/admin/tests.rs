@@ -26,6 +26,8 @@ use crate::sandbox::world::World;
 use crate::seams::{SeededRng, SystemClock};
 use crate::views::Question;
 
+mod earnings;
+
 struct Seeded(Mutex<SplitMix64>);
 
 impl Entropy for Seeded {

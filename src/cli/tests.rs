@@ -56,7 +56,8 @@ fn every_help_text_teaches() {
 fn every_example_parses() {
     let shell = |c: char| c == '|' || c == '>';
     for (name, mut command) in all(&built(), "money-machine") {
-        let help = command.render_long_help().to_string();
+        // A line that ends with a backslash goes on in the next.
+        let help = command.render_long_help().to_string().replace("\\\n", "");
         for line in help.lines().filter_map(|line| line.strip_prefix("  money-machine ")) {
             let line = line.split(shell).next().unwrap().replace("'on holiday until May'", "holiday");
             let words = std::iter::once("money-machine").chain(line.split_whitespace());
@@ -73,7 +74,7 @@ fn view<T: DeserializeOwned>(reader: &Reader, target: &str) -> T {
 
 #[test]
 fn every_page_is_one_that_a_person_can_read() {
-    let reader = reader();
+    let (reader, booked) = (reader(), crate::views::earning::tests::booked());
     let id =
         ask(&reader, "/opportunities?limit=1&state=new&baseline=false")[0]["id"].as_str().unwrap().to_owned();
     let pages = [
@@ -89,6 +90,8 @@ fn every_page_is_one_that_a_person_can_read() {
         ("strategy show", strategy::page(&view(&reader, "/strategies/bug-bounty"))),
         ("limits list", limits::rows(&view::<Vec<_>>(&reader, "/limits"))),
         ("limits show", limits::page(&view(&reader, "/limits/bounty-targets-data"))),
+        ("earnings summary", earnings::sums(&view(&booked, "/earnings/summary"))),
+        ("earnings list", earnings::rows(&view::<Vec<_>>(&booked, "/earnings"))),
         ("alerts list --all", alerts::rows(&view::<Vec<_>>(&reader, "/alerts?all=true"))),
         ("alerts list --silences", alerts::silence_rows(&view::<Vec<_>>(&reader, "/alerts/silences"))),
         ("audit verify", audit::verify::verdict(&view(&reader, "/audit/verify"), None, false)),

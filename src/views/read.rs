@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Problem, Question, Reader, account, action, alert, approval, audit, compliance, crash, doctor, limit,
-    meant, nearest, opportunity, privacy, quarantine, status, strategy, way,
+    Problem, Question, Reader, account, action, alert, approval, audit, compliance, crash, doctor, earning,
+    limit, meant, nearest, opportunity, privacy, quarantine, status, strategy, way,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -18,6 +18,7 @@ const READS: &[&str] = &[
     "limits",
     "opportunities",
     "approvals",
+    "earnings",
     "audit",
     "compliance",
     "privacy",
@@ -42,6 +43,9 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["accounts", platform, name] => json(account::show(reader, platform, name)),
         ["approvals"] => json(approval::list(reader, question)),
         ["approvals", id] => plain(question).and_then(|()| json(approval::show(reader, id))),
+        ["earnings"] => json(earning::list(reader, question)),
+        ["earnings", "summary"] => plain(question).and_then(|()| json(earning::summary(reader))),
+        ["earnings", "export"] => json(earning::export(reader, question)),
         ["alerts"] => json(alert::list(reader, question)),
         ["alerts", "silences"] => plain(question).and_then(|()| json(alert::silences(reader))),
         ["crashes"] => json(crash::list(reader, question)),

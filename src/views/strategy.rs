@@ -8,6 +8,7 @@ use mm_services::records::{ScheduleRow, StrategyRow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::earning::{self, MoneyView};
 use super::quarantine::HeldView;
 use super::{Problem, Reader, Strategy, meant, nearest, unread};
 
@@ -20,8 +21,8 @@ pub struct StrategyView {
     /// When the last run began.
     pub last_run: Option<String>,
     pub next_run: Option<String>,
-    /// `{amount, currency}` each; empty before there is a ledger with evidence.
-    pub total_earnings: Vec<Value>,
+    /// What is approved, paid or cleared in the ledger, before fees; each currency on its own.
+    pub total_earnings: Vec<MoneyView>,
     pub total_actions: u64,
     /// Of the runs that ended, the share that succeeded; null before the first.
     pub success_rate: Option<f64>,
@@ -135,8 +136,9 @@ impl From<RunRecord> for RunView {
 
 /// All of them. One whose rows do not open is in error, and says so.
 pub(super) fn list(reader: &Reader) -> Vec<StrategyView> {
+    let earned = earning::totals(reader);
     let shown = |strategy: &Strategy| {
-        view(reader, strategy).unwrap_or_else(|problem| damaged(strategy.about.name, &problem))
+        view(reader, strategy, &earned).unwrap_or_else(|problem| damaged(strategy.about.name, &problem))
     };
     reader.strategies.iter().map(shown).collect()
 }
@@ -176,7 +178,12 @@ fn status(strategy: &Strategy, row: &StrategyRow) -> &'static str {
     }
 }
 
-fn view(reader: &Reader, strategy: &Strategy) -> Result<StrategyView, Problem> {
+/// `earned` is what each strategy has earned, by its name, or why that is not known.
+fn view(
+    reader: &Reader,
+    strategy: &Strategy,
+    earned: &Result<BTreeMap<String, Vec<MoneyView>>, Problem>,
+) -> Result<StrategyView, Problem> {
     let name = strategy.about.name;
     let row = row(reader, strategy)?;
     let schedule = reader.store.get::<ScheduleRow>(&reader.space, name).map_err(|error| unread(&error))?;
@@ -185,6 +192,10 @@ fn view(reader: &Reader, strategy: &Strategy) -> Result<StrategyView, Problem> {
     // While the kernel starts, none does.
     let down = reader.daemon.as_ref().is_some_and(|daemon| !daemon.starting) && strategy.live.is_none();
     let down = down.then(|| "its host does not run; `actors tree` says why".to_owned());
+    let (total_earnings, unsummed) = match earned {
+        Ok(totals) => (totals.get(name).cloned().unwrap_or_default(), None),
+        Err(why) => (Vec::new(), Some(why.to_string())),
+    };
     // What is switched off or paused is not due, whatever its row remembers.
     let isolated = isolated(&row.breaker);
     let rests = matches!(status, "disabled" | "paused") || isolated.is_some();
@@ -194,10 +205,10 @@ fn view(reader: &Reader, strategy: &Strategy) -> Result<StrategyView, Problem> {
         status: if down.is_some() && status != "disabled" { "error" } else { status }.to_owned(),
         last_run: row.last_started.map(|at| at.to_string()),
         next_run: next.map(|at| at.to_string()),
-        total_earnings: Vec::new(),
+        total_earnings,
         total_actions: row.actions,
         success_rate: (row.ended > 0).then(|| share(row.succeeded, row.ended)),
-        errors: aside.into_iter().chain(down).chain(isolated).chain(row.errors).collect(),
+        errors: aside.into_iter().chain(down).chain(isolated).chain(unsummed).chain(row.errors).collect(),
         metrics: row.metrics.into_iter().collect(),
         breaker: BreakerView::from(&row.breaker),
     })
@@ -227,7 +238,7 @@ pub(super) fn show(reader: &Reader, name: &str) -> Result<StrategyPage, Problem>
         None => None,
     };
     Ok(StrategyPage {
-        state: view(reader, strategy)?,
+        state: view(reader, strategy, &earning::totals(reader))?,
         about,
         guide,
         enabled: strategy.live.as_ref().map_or(row.enabled.unwrap_or(strategy.enabled), |live| live.enabled),

@@ -171,7 +171,7 @@ print(len(rows) - 1)
 #[test]
 fn a_spreadsheet_finds_no_formula_and_every_row() {
     let entries = book();
-    let file = written("books.csv", &csv(&entries));
+    let file = written("books.csv", &csv(HEAD, &entries));
     let script = written("cells.py", CELLS);
     let mut python = Command::new("python3");
     python.arg(script).arg(file);

@@ -80,12 +80,13 @@ pub fn beancount<'a>(head: Head<'_>, entries: impl IntoIterator<Item = &'a Entry
 }
 
 /// As CSV (RFC 4180), a line a posting, with a line of names above.
-pub fn csv<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
-    let mut text = "entry,recorded_at,as_of,platform,strategy,reference,stage,account,amount,currency,evidence,source,what\r\n"
+pub fn csv<'a>(head: Head<'_>, entries: impl IntoIterator<Item = &'a Entry>) -> String {
+    let mut text = "stamp,entry,recorded_at,as_of,platform,strategy,reference,stage,account,amount,currency,evidence,source,what\r\n"
         .to_owned();
     for entry in entries {
         for posting in &entry.postings {
             let cells = [
+                head.stamp.to_owned(),
                 entry.id.to_string(),
                 entry.at.to_string(),
                 entry.as_of.to_string(),

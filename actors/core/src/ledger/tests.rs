@@ -212,7 +212,7 @@ fn an_export_is_one_line_a_fact_whoever_wrote_it() {
         );
         assert!(text.contains("sandbox"));
     }
-    let csv = csv([&entry]);
+    let csv = csv(head, [&entry]);
     assert_eq!(csv.matches("\r\n").count(), 3, "{csv}");
     assert!(csv.contains("\"'=cmd|"), "{csv}");
 }
