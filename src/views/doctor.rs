@@ -1,5 +1,6 @@
 //! `doctor`: everything that can be looked at without acting, each with the one thing to do.
 
+mod books;
 mod vault;
 
 use std::path::Path;
@@ -88,6 +89,7 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.extend(vault::keys(reader));
     checks.push(vault::contents(reader));
     checks.extend(vault::accounts(reader));
+    checks.push(books::check(reader));
     checks.push(disk(reader));
     checks.extend(boots(&reader.place.data_dir, reader.daemon.as_ref()));
     if let Some(daemon) = &reader.daemon {

@@ -188,14 +188,14 @@ pub struct SumView {
 pub const STAGES: [Stage; 6] = Stage::ALL;
 
 /// Every entry, in the order of the days they speak of.
-fn entries(reader: &Reader) -> Result<Vec<Entry>, Problem> {
+pub(super) fn entries(reader: &Reader) -> Result<Vec<Entry>, Problem> {
     let mut all: Vec<Entry> = whole(reader, "ledger entry")?;
     all.sort_by(|a, b| (a.as_of, a.at, &a.earning, &a.id).cmp(&(b.as_of, b.at, &b.earning, &b.id)));
     Ok(all)
 }
 
 /// Every row of a kind; a sum that lacks one would be wrong.
-fn whole<R: Record>(reader: &Reader, what: &str) -> Result<Vec<R>, Problem> {
+pub(super) fn whole<R: Record>(reader: &Reader, what: &str) -> Result<Vec<R>, Problem> {
     let (mut all, mut damaged) = (Vec::new(), None);
     let read = reader.store.visit::<R>(&reader.space, Span::all(), |id, row| match row {
         Ok(row) => {

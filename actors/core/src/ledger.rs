@@ -26,7 +26,7 @@ mod export;
 mod money;
 
 pub use account::Account;
-pub use books::{Balances, Unbalanced};
+pub use books::{BadBooks, Balances, Unbalanced, check_books};
 pub use earning::{Earning, Entry, Evidence, NotTaken, Posting, Report, Source, Stage, Step};
 pub use export::{Head, beancount, csv, hledger};
 pub use money::{BadMoney, Currency, Money};

@@ -128,3 +128,25 @@ fn what_is_not_understood_is_named_with_what_is() {
     let formats = "`xls` is no format; there are csv, json, hledger, beancount";
     assert_eq!(refused("/earnings/export?format=xls"), formats);
 }
+
+#[test]
+fn the_doctor_says_whether_the_books_balance_and_rest_on_evidence() {
+    let reader = booked();
+    let said = || {
+        let checks = ask(&reader, "/doctor")["checks"].as_array().unwrap().clone();
+        let books = checks.iter().find(|check| check["name"] == "books").unwrap().clone();
+        (books["grade"].as_str().unwrap().to_owned(), books["sentence"].as_str().unwrap().to_owned())
+    };
+    let (grade, sentence) = said();
+    assert!(grade == "fail" && sentence.ends_with("is gone or damaged"), "{sentence}");
+    let earnings: Vec<Earning> = whole(&reader, "earning").unwrap();
+    for earning in &earnings {
+        reader.store.put_answer_blocking(earning.reference.as_bytes(), noon()).unwrap();
+    }
+    let whole = "the books balance: 7 payments, 8 entries with their evidence";
+    assert_eq!(said(), ("ok".to_owned(), whole.to_owned()));
+    let key = Key::of::<Earning>(&reader.space, earnings[0].id.as_str()).unwrap();
+    reader.store.commit_blocking(Change::new().delete(key)).unwrap();
+    let (grade, sentence) = said();
+    assert!(grade == "fail" && sentence.contains("is not the sum of its entries"), "{sentence}");
+}

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::account::Account;
-use super::earning::Entry;
+use super::earning::{Earning, Entry, Posting};
 use super::money::{BadMoney, Currency, Money};
-use crate::id::EntryId;
+use crate::id::{EarningId, EntryId};
 
 /// An entry that is none: its postings do not add up to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,44 @@ pub struct Unbalanced {
     pub entry: EntryId,
     /// By how much.
     pub off: Money,
+}
+
+/// Books that are not what their rules made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadBooks {
+    /// An entry does not balance.
+    #[error(transparent)]
+    Unbalanced(#[from] Unbalanced),
+    /// A sum is no money any more.
+    #[error(transparent)]
+    Money(#[from] BadMoney),
+    /// An earning and its entries say two things.
+    #[error("earning {0} is not the sum of its entries: a row was changed or removed behind the books' back")]
+    Apart(EarningId),
+}
+
+/// Checks whole books: every entry balances, and every earning is the sum of its entries.
+///
+/// # Errors
+/// [`BadBooks`] names the first that is not.
+pub fn check_books(earnings: &[Earning], entries: &[Entry]) -> Result<(), BadBooks> {
+    // Of each earning: how many steps it took, and what it stands at less what its entries say.
+    let mut rest: BTreeMap<&EarningId, (usize, Balances)> = BTreeMap::new();
+    for earning in earnings {
+        let mut standing = Balances::default();
+        earning.standing()?.iter().try_for_each(|posting| standing.post(posting, posting.money))?;
+        rest.insert(&earning.id, (earning.steps.len(), standing));
+    }
+    for entry in entries {
+        entry.check()?;
+        let apart = || BadBooks::Apart(entry.earning.clone());
+        let (steps, standing) = rest.get_mut(&entry.earning).ok_or_else(apart)?;
+        *steps = steps.checked_sub(1).ok_or_else(apart)?;
+        entry.postings.iter().try_for_each(|posting| standing.post(posting, posting.money.negated()))?;
+    }
+    let apart =
+        rest.into_iter().find(|(_, (steps, standing))| *steps > 0 || standing.iter().next().is_some());
+    apart.map_or(Ok(()), |(id, _)| Err(BadBooks::Apart(id.clone())))
 }
 
 /// What stands on each account.
@@ -49,11 +87,14 @@ impl Balances {
     /// # Errors
     /// [`BadMoney::Range`] if an account holds more than the books do.
     pub fn add(&mut self, entry: &Entry) -> Result<(), BadMoney> {
-        for posting in &entry.postings {
-            let currency = posting.money.currency();
-            let sum = self.0.entry((posting.account.clone(), currency)).or_insert(Money::none(currency));
-            *sum = sum.plus(posting.money)?;
-        }
+        entry.postings.iter().try_for_each(|posting| self.post(posting, posting.money))
+    }
+
+    /// Puts `money` where a posting does.
+    fn post(&mut self, posting: &Posting, money: Money) -> Result<(), BadMoney> {
+        let key = (posting.account.clone(), money.currency());
+        let sum = self.0.entry(key).or_insert(Money::none(money.currency()));
+        *sum = sum.plus(money)?;
         Ok(())
     }
 

@@ -272,6 +272,19 @@ proptest! {
             standing.add(&whole).unwrap();
         }
         prop_assert!(sum.iter().eq(standing.iter()), "{:?} and {:?}", shown(&sum), shown(&standing));
+        let told: Vec<Earning> = earnings.into_iter().filter(|earning| earning.last.is_some()).collect();
+        prop_assert_eq!(check_books(&told, &entries), Ok(()));
+        // An entry that is gone, doubled or changed is found, and so is an earning that is.
+        let last = entries.pop().unwrap();
+        prop_assert!(matches!(check_books(&told, &entries), Err(BadBooks::Apart(_))));
+        entries.extend([last.clone(), last.clone()]);
+        prop_assert!(matches!(check_books(&told, &entries), Err(BadBooks::Apart(_))));
+        entries.pop();
+        prop_assert!(check_books(&told[1..], &entries).is_err());
+        if let Some(posting) = entries.last_mut().and_then(|entry| entry.postings.first_mut()) {
+            posting.money = posting.money.negated();
+            prop_assert!(matches!(check_books(&told, &entries), Err(BadBooks::Unbalanced(_))));
+        }
     }
 
     #[test]
