@@ -7,7 +7,7 @@ use crate::simulation::LAG_MAX;
 /// A request is charged when it is permitted and arrives up to a lag later, so that a window is shorter by
 /// that for what the sandbox received.
 pub fn limits(e: &Evidence) -> Vec<String> {
-    let received: Vec<Sent<'_>> = e.received.iter().map(Sent::received).collect();
+    let received = Sent::received(e);
     let permits = Sent::permits(e);
     let lag_ms = i64::try_from(LAG_MAX.as_millis()).unwrap_or(0);
     let mut wrong = Vec::new();

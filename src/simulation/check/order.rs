@@ -67,11 +67,12 @@ pub fn requests(e: &Evidence) -> Vec<String> {
     let mut used = vec![false; permits.len()];
     for request in &e.received {
         let at = Moment::from_unix_ms(request.at_ms);
+        let shown = quota::shown(&request.url);
         let fits = |i: &usize| {
             let permit = permits[*i];
             !used[*i]
                 && permit.epoch as usize == e.boot_at(at)
-                && permit.text("url") == request.url
+                && permit.text("url") == shown
                 && permit.text("method") == request.method
         };
         let before = permits.partition_point(|permit| permit.at <= at);

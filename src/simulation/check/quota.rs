@@ -1,12 +1,16 @@
 //! The limits as the rule packs' own texts say them, and the owner's cap on a day: read here anew, and
 //! not as the limiter reads them.
 
+use std::collections::BTreeMap;
+
 use mm_core::schedule::parse_span;
 use toml::Value;
 
 use super::evidence::Evidence;
 use crate::rules::BUILT_IN;
-use crate::sandbox::oracle::Received;
+
+/// Whose the cap of the configuration is.
+const OWNER: &str = "owner";
 
 /// At most so many in so many milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +25,6 @@ pub struct Quota {
     pub max: usize,
     /// … in so long.
     pub per_ms: i64,
-    /// The hosts of the platform; empty: all.
-    hosts: Vec<String>,
 }
 
 /// One outward act, seen from outside.
@@ -36,13 +38,25 @@ pub struct Sent<'a> {
     pub url: &'a str,
     /// Whether a credential went with it.
     pub account: bool,
+    /// Whose rules permitted it.
+    pub platform: &'a str,
 }
 
 impl<'a> Sent<'a> {
-    /// What the sandbox received.
-    pub fn received(of: &'a Received) -> Self {
-        let account = of.header("authorization").is_some();
-        Self { at_ms: of.at_ms, method: &of.method, url: &of.url, account }
+    /// What the sandbox received. Several packs may speak of one host: it is on the account of the one
+    /// whose rules permitted that URL.
+    pub fn received(e: &'a Evidence) -> Vec<Self> {
+        let permits = Self::permits(e);
+        let platforms: BTreeMap<(&str, &str), &str> =
+            permits.iter().map(|permit| ((permit.method, permit.url), permit.platform)).collect();
+        let received = e.received.iter().map(|one| Self {
+            at_ms: one.at_ms,
+            method: &one.method,
+            url: &one.url,
+            account: one.header("authorization").is_some(),
+            platform: platforms.get(&(one.method.as_str(), shown(&one.url).as_str())).copied().unwrap_or(""),
+        });
+        received.collect()
     }
 
     /// Everything that was permitted.
@@ -52,27 +66,39 @@ impl<'a> Sent<'a> {
             method: entry.text("method"),
             url: entry.text("url"),
             account: entry.payload["credentials"].as_array().is_some_and(|slots| !slots.is_empty()),
+            platform: platform(&entry.payload["rules"]),
         });
         permits.collect()
     }
 
-    /// The host, and whether it is a search there.
-    fn place(&self) -> Option<(String, bool)> {
-        let (host, path) = self.url.strip_prefix("https://")?.split_once('/')?;
-        Some((host.to_owned(), path.starts_with("search/")))
+    /// Whether it is a search.
+    fn is_search(&self) -> bool {
+        let path = self.url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
+        path.is_some_and(|(_, path)| path.starts_with("search/"))
     }
+}
+
+/// A URL as the audit trail shows it: a query may hold anything, and is left out.
+pub(super) fn shown(url: &str) -> String {
+    url.split_once('?').map_or_else(|| url.to_owned(), |(path, _)| format!("{path}?\u{2026}"))
+}
+
+/// The platform whose rules these are; a law is none.
+fn platform(rules: &serde_json::Value) -> &str {
+    let ids = rules.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let mut packs = ids.filter_map(|id| id.split('/').next());
+    packs.find(|pack| !pack.starts_with("law-")).unwrap_or("")
 }
 
 impl Quota {
     /// Whether it counts this one.
     pub fn counts(&self, sent: &Sent<'_>) -> bool {
-        let Some((host, search)) = sent.place() else { return false };
         let kind = |kind: &str| match kind {
-            "search" => search,
+            "search" => sent.is_search(),
             // What makes content is sent by POST.
             _ => sent.method == "POST",
         };
-        (self.hosts.is_empty() || self.hosts.contains(&host))
+        (self.platform == OWNER || self.platform == sent.platform)
             && self.account.is_none_or(|account| account == sent.account)
             && (self.kinds.is_empty() || self.kinds.iter().any(|name| kind(name)))
     }
@@ -105,15 +131,13 @@ pub(super) fn hosts() -> Vec<String> {
 /// The owner's cap on a day, and what the packs limit at platforms that have hosts.
 pub(super) fn all(daily_max: u32) -> Vec<Quota> {
     let mut quotas = vec![Quota {
-        platform: "owner".to_owned(),
+        platform: OWNER.to_owned(),
         kinds: Vec::new(),
         account: None,
         max: daily_max as usize,
         per_ms: 24 * 3_600_000,
-        hosts: Vec::new(),
     }];
     for pack in packs() {
-        let hosts = texts(&pack["pack"], "hosts");
         let platform = text(&pack["pack"], "platform");
         let limits = pack.get("limit").and_then(Value::as_array).into_iter().flatten();
         quotas.extend(limits.filter_map(|limit| {
@@ -130,11 +154,9 @@ pub(super) fn all(daily_max: u32) -> Vec<Quota> {
                 },
                 max: usize::try_from(limit.get("max")?.as_integer()?).ok()?,
                 per_ms: i64::try_from(per.as_millis()).ok()?,
-                hosts: hosts.clone(),
             })
         }));
     }
-    quotas.retain(|quota| quota.platform == "owner" || !quota.hosts.is_empty());
     quotas
 }
 
