@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
 use mm_core::moment::Moment;
-use mm_core::schedule::Schedule;
+use mm_core::schedule::{Schedule, Task};
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Reconciler, Strategy};
 use mm_services::accounts::{self, MasterKeys, Standings, Vault};
@@ -170,7 +170,7 @@ impl Machine {
                 enabled: own.enabled,
                 priority: u32::from(own.priority),
                 daily_actions_max: own.max_daily_actions,
-                schedule,
+                task: Task::plain(schedule),
                 schedule_text,
                 place: own.config.origin("").map(ToString::to_string),
                 mistake,

@@ -9,6 +9,7 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, Reward};
+use mm_core::schedule::Fate;
 use mm_services::alerts::sort;
 use mm_services::records::{AlertRow, Sort, TickRow};
 use serde::Serialize;
@@ -248,10 +249,14 @@ fn ticks(e: &Evidence) -> Ticks {
     let rows = e.rows::<TickRow>();
     let on = |id: &str| e.tasks.iter().any(|task| id.split('/').next() == Some(task.strategy.as_str()));
     let rows: Vec<&TickRow> = rows.iter().filter(|(id, _)| on(id)).map(|(_, row)| row).collect();
-    let missed = |row: &&&TickRow| row.skipped.as_ref().is_some_and(|why| why.contains("missed"));
-    let (ran, missed) =
-        (rows.iter().filter(|row| row.run.is_some()).count(), rows.iter().filter(missed).count());
-    Ticks { due: rows.len(), ran, missed, skipped: rows.len() - ran - missed }
+    let unseen = |row: &&&TickRow| matches!(row.fate, Fate::Merged { .. } | Fate::Missed { .. });
+    let sum = |rows: &mut dyn Iterator<Item = &&TickRow>| {
+        usize::try_from(rows.map(|row| row.count).sum::<u64>()).unwrap_or(usize::MAX)
+    };
+    let due = sum(&mut rows.iter());
+    let ran = rows.iter().filter(|row| row.run.is_some()).count();
+    let missed = sum(&mut rows.iter().filter(unseen));
+    Ticks { due, ran, missed, skipped: due - ran - missed }
 }
 
 /// From the alert that says so to its end.

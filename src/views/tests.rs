@@ -206,6 +206,7 @@ fn fill(store: &Store) {
         text: "every 1h".to_owned(),
         next: Some(noon().plus(std::time::Duration::from_secs(1_800))),
         last: Some(minutes_before(30)),
+        owed: None,
     };
     let alert = AlertRow {
         last_at: minutes_before(30),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use mm_core::run::SourceHealth;
+use mm_core::schedule::Fate;
 use mm_services::records::TickRow;
 use money_machine::simulation::check::Evidence;
 
@@ -26,7 +27,7 @@ impl Sometimes {
         let retried = e.audit_of("action.permitted").filter(|entry| entry.payload["try"] != 1).count();
         let ticks = e.rows::<TickRow>();
         let missed =
-            ticks.values().filter(|row| row.skipped.as_deref().is_some_and(|why| why.contains("missed")));
+            ticks.values().filter(|row| matches!(row.fate, Fate::Merged { .. } | Fate::Missed { .. }));
         let torn = e.ends.iter().filter(|(how, _)| how == "PowerLoss").count();
         // The eleventh request of a run, just when the first is a minute ago.
         let permits: Vec<i64> = e.audit_of("action.permitted").map(|entry| entry.at.unix_ms()).collect();

@@ -32,7 +32,7 @@ use crate::moment::Moment;
 
 pub use decide::{Decision, GRACE, Hold, LOOK_MAX, Owed, Ruled, Situation, decide, look_at};
 pub use fate::Fate;
-pub use missed::{DUE_MAX, Due, Missed, Tick, due};
+pub use missed::Missed;
 pub use span::{BadSpan, parse_span, show_span};
 pub use task::{CAP_MAX, Hours, MissedRule, Overlap, Task};
 pub use wall::{Dst, Fold, Gap, Occurrence, Shift};
@@ -102,6 +102,11 @@ impl Schedule {
             return Err(BadSchedule(format!("`{text}` names a day that never comes")));
         }
         Ok(schedule)
+    }
+
+    /// What is due once, at a moment.
+    pub fn at(at: Moment) -> Self {
+        Self { text: format!("at {at}"), zone: Tz::UTC, dst: Dst::default(), rule: Rule::Once(at) }
     }
 
     /// The same with other choices for the changes of the clocks. They touch no interval and no one-off.

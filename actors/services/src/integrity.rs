@@ -5,7 +5,7 @@ use mm_core::id::{Space, StrategyId};
 use mm_store::{ReadError, Record, Row, Span, Store};
 use mm_supervision::Fault;
 
-use crate::records::{AlertRow, ScheduleRow, StrategyRow, TickRow};
+use crate::records::{AlertRow, ScheduleRow, StrategyRow, TaskRow, TickRow};
 use crate::shared::Shared;
 
 /// Records that disagree, or one that does not open.
@@ -85,6 +85,13 @@ fn check_one(store: &Store, id: &StrategyId) -> Result<Vec<Finding>, ReadError> 
              anew, due at once"
         );
         findings.push(finding("schedule", true, sentence));
+    }
+    if let Err(why) = read::<TaskRow>(store, &space, id.as_str())? {
+        let sentence = format!(
+            "the schedule that you set for `{id}` does not open ({why}): restore a backup, or let `strategy resume \
+             {id}` go by the configuration"
+        );
+        findings.push(finding("task", true, sentence));
     }
     let ticks = store.scan::<TickRow>(&space, Span::prefix(&format!("{id}/")), usize::MAX)?;
     let there = (ticks.rows.len() + ticks.damaged.len()) as u64;

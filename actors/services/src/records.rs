@@ -13,6 +13,7 @@ mod key;
 mod look_up;
 mod quarantine;
 mod robots;
+mod tick;
 mod trust;
 mod way;
 
@@ -29,6 +30,7 @@ pub use key::{KeyRow, WrapRow};
 pub use look_up::LookUpRow;
 pub use quarantine::{Input, QuarantineRow};
 pub use robots::RobotsRow;
+pub use tick::{ScheduleRow, TaskRow, TickRow};
 pub use trust::TrustRow;
 pub use way::{HOPS_KEPT, WayRow};
 
@@ -77,44 +79,6 @@ pub struct StrategyRow {
 
 impl Record for StrategyRow {
     const KIND: Kind = Kind::new("strategy", 105, 1);
-}
-
-/// When a strategy is due. Row id: the strategy's name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScheduleRow {
-    /// The schedule as it was written.
-    pub text: String,
-    /// When it is due next; `None` if never again.
-    pub next: Option<Moment>,
-    /// When it was last due.
-    pub last: Option<Moment>,
-}
-
-impl Record for ScheduleRow {
-    const KIND: Kind = Kind::new("schedule", 106, 1);
-}
-
-/// One tick of a schedule, and the run it started. Row id: `STRATEGY/DUE` with the due time in
-/// milliseconds, zero-padded, so that ticks stand in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TickRow {
-    /// When it was due.
-    pub due: Moment,
-    /// The run it started; `None` if it started none.
-    pub run: Option<RunId>,
-    /// Why it started none.
-    pub skipped: Option<String>,
-}
-
-impl Record for TickRow {
-    const KIND: Kind = Kind::new("tick", 107, 1);
-}
-
-impl TickRow {
-    /// The row id of a tick.
-    pub fn row_id(strategy: &str, due: Moment) -> String {
-        format!("{strategy}/{:015}", due.unix_ms())
-    }
 }
 
 /// An action that was begun and is not yet recorded as ended. Row id: the action's id. The row is

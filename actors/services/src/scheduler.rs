@@ -1,7 +1,7 @@
 //! The scheduler: the tick ledger, and the alarm clock for it.
 //!
-//! `core::schedule` says which ticks are due; a tick is on record, with the run it starts, before
-//! that run begins. Woken up, the scheduler rereads what it looks after rather than trust the
+//! `core::schedule` says what becomes of each tick, and a strategy's host puts that on record, with the run
+//! it starts, before that run begins. Woken up, the scheduler rereads what it looks after rather than trust the
 //! timer: it sleeps at most [`SLEEP_MAX`], so that a suspended machine or a stepped clock is
 //! noticed. A row that is missing although the strategy has ticks on record was deleted behind the
 //! machine's back: it is made again, and the owner is told. A row that does not open makes its strategy
@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
 use mm_core::moment::Moment;
-use mm_core::schedule::{Missed, Tick, due};
+use mm_core::schedule::{Situation, look_at};
 use mm_store::ReadError;
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 
 use crate::alerts::Alerts;
 use crate::integrity;
 use crate::message::kinds;
-use crate::records::ScheduleRow;
+use crate::records::{ScheduleRow, TaskRow};
 use crate::shared::{CALL_TIMEOUT, Installed, Shared};
 use crate::strategies::{Strategies, TickOrder};
 
@@ -30,8 +30,6 @@ pub const SLEEP_MAX: Duration = Duration::from_secs(300);
 /// A last tick so far ahead of the clock was written while the clock was wrong. Less is what time
 /// servers put right, and passes by itself.
 const AHEAD: Duration = Duration::from_secs(300);
-/// A tick no older than this is on time.
-const GRACE: Duration = Duration::from_secs(60);
 
 /// The way to the scheduler.
 #[derive(Clone, Default)]
@@ -118,7 +116,7 @@ impl Component for SchedulerService {
 }
 
 impl SchedulerService {
-    /// Writes down every tick that is due, and says how long nothing else is.
+    /// Has every tick that is due written down, and says how long nothing else is.
     async fn look(&self, state: &mut State) -> Result<Duration, Fault> {
         if !self.shared.settings().scheduling {
             return Ok(SLEEP_MAX);
@@ -132,22 +130,26 @@ impl SchedulerService {
                 continue;
             }
             let now = self.shared.now();
-            let Some((order, ahead)) = self.order(&space, id, installed, now)? else { continue };
-            let next = order.schedule.next;
-            if !order.ticks.is_empty() || order.schedule_version.is_none() || ahead {
-                match self.strategies.tick(id, order).await {
-                    Ok(()) if !ahead => self.alerts.clear(&space, format!("clock/{id}")),
-                    Ok(()) => {}
+            let Some(order) = self.order(&space, id, installed, now)? else { continue };
+            let next = order.task.schedule.next_after(now);
+            let ahead = order.rewrite;
+            let mut look = look_at(&order.task, &situation(&order));
+            if order.at_once || ahead || look.is_some_and(|look| look <= now) {
+                look = match self.strategies.tick(id, order).await {
+                    Ok(look) => look,
                     // The host starts after us, or is being restarted: due again at the next look.
                     Err(error) => {
                         tracing::debug!(strategy = %id, %error, "a tick waits for its host");
                         soonest = soonest.min(Duration::from_millis(100));
                         continue;
                     }
+                };
+                if !ahead {
+                    self.alerts.clear(&space, format!("clock/{id}"));
                 }
             }
-            if let Some(next) = next {
-                soonest = soonest.min(next.since(now).max(Duration::from_millis(1)));
+            if let Some(look) = look {
+                soonest = soonest.min(look.since(now).max(Duration::from_millis(1)));
             }
             state.next.insert(id.clone(), next);
         }
@@ -170,48 +172,59 @@ impl SchedulerService {
         Ok(())
     }
 
-    /// What is due for one strategy at `now`, its schedule's row after that, and whether the last tick
-    /// on record lies ahead of the clock. `None` if the schedule's row does not open: its host says so.
+    /// What is known of one strategy's task at `now`. `None` if a row of it does not open: its host says so.
     fn order(
         &self,
         space: &Space,
         id: &StrategyId,
         installed: &Installed,
         now: Moment,
-    ) -> Result<Option<(TickOrder, bool)>, ReadError> {
-        let found = match integrity::read::<ScheduleRow>(&self.shared.store, space, id.as_str())? {
-            Ok(found) => found,
-            Err(why) => {
+    ) -> Result<Option<TickOrder>, ReadError> {
+        let store = &self.shared.store;
+        let rows = (
+            integrity::read::<ScheduleRow>(store, space, id.as_str())?,
+            integrity::read::<TaskRow>(store, space, id.as_str())?,
+        );
+        let (found, set) = match rows {
+            (Ok(found), Ok(set)) => (found, set),
+            (Err(why), _) | (_, Err(why)) => {
                 tracing::debug!(strategy = %id, why, "its schedule does not open");
                 return Ok(None);
             }
         };
+        let (task, text) = match set {
+            Some(row) => (row.value.task.clone(), row.value.task.schedule.expression().to_owned()),
+            None => (installed.task.clone(), installed.schedule_text.clone()),
+        };
         let schedule_version = found.as_ref().map(|row| row.version);
-        let text = &installed.schedule_text;
-        let (mut unlisted, mut ahead) = (None, false);
-        let (ticks, last, next) = match found.map(|row| row.value) {
+        let delay = task.delay(&self.installation()?, id.as_str());
+        let fresh = TickOrder {
+            task,
+            text,
+            at_once: false,
+            rewrite: false,
+            last: now,
+            now,
+            owed: None,
+            delay,
+            schedule_version,
+        };
+        Ok(Some(match found.map(|row| row.value) {
             // The first time: at once, so that a new machine has something to show.
-            None => (vec![Tick { at: now, run: true }], Some(now), installed.schedule.next_after(now)),
-            Some(row) if row.text != *text => {
-                (vec![Tick { at: now, run: true }], Some(now), installed.schedule.next_after(now))
-            }
+            None => TickOrder { at_once: true, ..fresh },
+            Some(row) if row.text != fresh.text => TickOrder { at_once: true, ..fresh },
             Some(row) if row.last.is_some_and(|last| last > now.plus(AHEAD)) => {
                 self.tell_ahead(space, id, row.last, now);
-                ahead = true;
-                (Vec::new(), Some(now), installed.schedule.next_after(now))
+                TickOrder { rewrite: true, ..fresh }
             }
-            Some(row) => {
-                let last = row.last.unwrap_or(now);
-                let due = due(&installed.schedule, last, now, Missed::Once, GRACE);
-                let newest = due.ticks.last().map(|tick| tick.at);
-                // More than one look lists: one row stands for the rest.
-                let rest = due.unlisted_until.map(|at| Tick { at, run: false });
-                unlisted = rest.map(|rest| rest.at);
-                (rest.into_iter().chain(due.ticks).collect(), newest.or(row.last), due.next)
-            }
-        };
-        let schedule = ScheduleRow { text: text.clone(), next, last };
-        Ok(Some((TickOrder { ticks, unlisted, schedule, schedule_version }, ahead)))
+            Some(row) => TickOrder { last: row.last.unwrap_or(now), owed: row.owed, ..fresh },
+        }))
+    }
+
+    /// What tells this installation from others: how its audit trail begins.
+    fn installation(&self) -> Result<String, ReadError> {
+        let first = self.shared.store.audit_hashes(&[1])?.into_iter().next().flatten();
+        Ok(first.map(|hash| hash.to_string()).unwrap_or_default())
     }
 
     fn tell_ahead(&self, space: &Space, id: &StrategyId, last: Option<Moment>, now: Moment) {
@@ -234,4 +247,10 @@ impl SchedulerService {
             drop(me.cast(Msg::Wake { timer: Some(timer) }));
         });
     }
+}
+
+/// As far as the scheduler knows it.
+fn situation(order: &TickOrder) -> Situation {
+    let TickOrder { last, now, owed, delay, .. } = *order;
+    Situation { last, now, owed, delay, busy: None, hold: None }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
 use mm_core::moment::Moment;
-use mm_core::schedule::Schedule;
+use mm_core::schedule::Task;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::Strategy;
 use mm_store::Store;
@@ -51,9 +51,9 @@ pub struct Installed {
     pub priority: u32,
     /// At most so many of its actions in 24 hours, if the owner said so.
     pub daily_actions_max: Option<u32>,
-    /// When it runs.
-    pub schedule: Schedule,
-    /// The schedule as it was written.
+    /// When it runs, as the configuration says. The owner's later word, in the store, outweighs it.
+    pub task: Task,
+    /// Its schedule as it was written.
     pub schedule_text: String,
     /// Its own part of the configuration.
     pub config: serde_json::Value,

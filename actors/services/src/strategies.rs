@@ -15,7 +15,7 @@ use mm_core::breaker::Breaker;
 use mm_core::id::{ActionId, RunId, Space, StrategyId};
 use mm_core::moment::Moment;
 use mm_core::run::{Outcome, RunRecord, Trigger};
-use mm_core::schedule::Tick;
+use mm_core::schedule::{Owed, Task};
 use mm_sdk::About;
 use mm_supervision::{
     Backoff, Budget, CallError, Cause, ChildSpec, Event, Exit, Handle, Intensity, Reply, Restart,
@@ -27,7 +27,7 @@ use crate::alerts::Alerts;
 use crate::crashes::Crashes;
 use crate::gateway::Gateway;
 use crate::message::kinds;
-use crate::records::{ScheduleRow, StrategyRow};
+use crate::records::StrategyRow;
 use crate::shared::{CALL_TIMEOUT, Installed, Shared};
 
 mod backend;
@@ -44,6 +44,7 @@ pub mod quarantine;
 mod starting;
 mod state;
 mod telling;
+mod ticking;
 
 use execute::RunEnd;
 use hand::Place;
@@ -116,15 +117,25 @@ pub enum NotStarted {
     PutAside(String),
 }
 
-/// The ticks that are due, to be written down together with what they start.
+/// What the scheduler knows of a task that may be due; its host knows the rest, and decides.
 #[derive(Debug, Clone)]
 pub struct TickOrder {
-    /// The ticks, oldest first. The newest that says `run` starts a run.
-    pub ticks: Vec<Tick>,
-    /// The one of them that stands for all before it that are not listed.
-    pub unlisted: Option<Moment>,
-    /// The schedule's row as it will be.
-    pub schedule: ScheduleRow,
+    /// The task as it holds now.
+    pub task: Task,
+    /// Its schedule as it was written.
+    pub text: String,
+    /// Whether it is due at once, whatever its schedule says: it is new, or another one.
+    pub at_once: bool,
+    /// Whether its row is written even if nothing is due.
+    pub rewrite: bool,
+    /// The newest tick that is decided.
+    pub last: Moment,
+    /// When the scheduler looked.
+    pub now: Moment,
+    /// What an earlier look left to run.
+    pub owed: Option<Owed>,
+    /// How much later than due this task is taken up.
+    pub delay: Duration,
     /// The version that the schedule's row has now; `None` if there is none yet.
     pub schedule_version: Option<u64>,
 }
@@ -192,12 +203,12 @@ pub enum Msg {
         /// Where the answer goes.
         reply: Reply<Result<RunId, NotStarted>>,
     },
-    /// Ticks are due.
+    /// Ticks may be due.
     Tick {
-        /// Which.
+        /// Of what.
         order: Box<TickOrder>,
-        /// Answered when they are on record.
-        reply: Reply<()>,
+        /// Answered with when to look again, when those that were due are on record.
+        reply: Reply<Option<Moment>>,
     },
     /// An action of an earlier run is settled: start the run that hears of it.
     Settled {
@@ -364,11 +375,12 @@ impl Strategies {
         host.call(|reply| Msg::Start { trigger, reply }, CALL_TIMEOUT).await
     }
 
-    /// Hands over ticks; returns when they are on record with the run they start.
+    /// Hands over what may be due; returns when every tick that was is on record with what became of it,
+    /// with the moment to look again.
     ///
     /// # Errors
     /// If the host did not answer; the ticks are then due again.
-    pub async fn tick(&self, id: &StrategyId, order: TickOrder) -> Result<(), CallError> {
+    pub async fn tick(&self, id: &StrategyId, order: TickOrder) -> Result<Option<Moment>, CallError> {
         let host = &self.hosts.get(id).ok_or(CallError::NotRunning)?.handle;
         host.call(|reply| Msg::Tick { order: Box::new(order), reply }, CALL_TIMEOUT).await
     }

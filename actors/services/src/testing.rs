@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use mm_core::id::StrategyId;
 use mm_core::moment::Moment;
-use mm_core::schedule::Schedule;
+use mm_core::schedule::{Schedule, Task};
 use mm_store::{Mode as StoreMode, OpenError, Options, SharedMemory, Stamp, Store};
 use mm_supervision::Sabotage;
 
@@ -108,7 +108,7 @@ impl Bench {
             enabled: true,
             priority: 1,
             daily_actions_max: None,
-            schedule: Schedule::parse(schedule, "UTC").expect("a schedule"),
+            task: Task::plain(Schedule::parse(schedule, "UTC").expect("a schedule")),
             schedule_text: schedule.to_owned(),
             config: serde_json::json!({}),
             place: None,

@@ -57,7 +57,17 @@ fn due(e: &Evidence, task: &Task, rows: &[TickRow]) -> Vec<String> {
     let soon = if e.at_rest { 0 } else { SOON_MS };
     let due: BTreeSet<i64> = rows.iter().map(|row| row.due.unix_ms()).collect();
     let expected = expected(task, first.due.unix_ms(), e.now.unix_ms());
-    for missing in expected.difference(&due).filter(|at| **at < e.now.unix_ms() - soon) {
+    // One row tells of a stretch of many; how many it says must be so.
+    let stretches: Vec<&TickRow> = rows.iter().filter(|row| row.count > 1).collect();
+    let told = |row: &TickRow| row.from.unix_ms()..=row.due.unix_ms();
+    for row in &stretches {
+        let there = expected.range(told(row)).count() as u64;
+        if there != row.count {
+            wrong.push(format!("the stretch to {} says {} ticks, {there} were due", row.due, row.count));
+        }
+    }
+    let lacking = |at: &&i64| !stretches.iter().any(|row| told(row).contains(at));
+    for missing in expected.difference(&due).filter(lacking).filter(|at| **at < e.now.unix_ms() - soon) {
         wrong.push(format!("the tick of {missing} was due and has no row"));
     }
     for surplus in due.difference(&expected) {
@@ -90,12 +100,12 @@ fn expected(task: &Task, first: i64, now: i64) -> BTreeSet<i64> {
 fn started(rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for row in rows {
-        match (&row.run, &row.skipped) {
-            (Some(run), None) => match runs.get(run.as_str()).map(|run| &run.trigger) {
+        match (&row.run, row.fate.started()) {
+            (Some(run), true) => match runs.get(run.as_str()).map(|run| &run.trigger) {
                 Some(Trigger::Tick(at)) if *at == row.due => {}
                 other => wrong.push(format!("the tick of {} started run {run}, found {other:?}", row.due)),
             },
-            (None, Some(_)) => {}
+            (None, false) => {}
             both => wrong.push(format!("the tick of {} says {both:?}", row.due)),
         }
     }

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CAP_MAX, DUE_MAX, Fate, Missed, Occurrence, Overlap, Shift, Task, show_span};
+use super::{CAP_MAX, Fate, Missed, Occurrence, Overlap, Shift, Task, show_span};
 use crate::moment::Moment;
 
 /// A tick that is taken up no later than this after its time is on time.
 pub const GRACE: Duration = Duration::from_secs(60);
 /// The most ticks that one look decides on. Of more, the oldest are one stretch, and one looks again.
 pub const LOOK_MAX: usize = 10_000;
+/// The most ticks of one look that are told one by one. Of more, the older are told as stretches.
+const LISTED_MAX: usize = 100;
 /// What waits for a run to end is looked at again after so long.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -119,7 +121,7 @@ pub fn decide(task: &Task, at: &Situation) -> Decision {
     let mut desk = Desk { task, at, ruled: Vec::new(), last: at.last, owed: at.owed, cancels: false };
     if due.len() > LOOK_MAX {
         due.truncate(LOOK_MAX);
-        desk.leave(&due[..LOOK_MAX - DUE_MAX]);
+        desk.leave(&due[..LOOK_MAX - LISTED_MAX]);
         return Decision { look: Some(at.now), ..desk.close() };
     }
     desk.rule(&due);
@@ -269,7 +271,8 @@ impl Desk<'_> {
             Overlap::Skip => owed.is_some() || made_up_for,
             Overlap::CancelOther | Overlap::Allow => false,
         };
-        (self.at.busy.is_some() && waits).then_some(Owed { through, not_before: now })
+        let not_before = owed.map_or(now, |owed| owed.not_before);
+        (self.at.busy.is_some() && waits).then_some(Owed { through, not_before })
     }
 
     fn skipped_for_another(&mut self, tick: Moment) -> bool {
@@ -324,18 +327,19 @@ impl Desk<'_> {
     fn look(&self) -> Option<Moment> {
         let now = self.at.now;
         let next = self.task.schedule.next_after(self.last).map(|next| next.plus(self.at.delay));
-        match self.owed {
-            Some(owed) if now < owed.not_before => Some(owed.not_before),
-            Some(_) if self.at.busy.is_some() => Some(now.plus(AGAIN_AFTER)),
-            Some(_) => Some(now.plus(Duration::from_millis(1))),
-            None => next,
-        }
+        // What is owed is not decided, so it is among what comes next.
+        let waits = match (self.owed, &self.at.busy) {
+            (None, _) => return next,
+            (Some(owed), None) => owed.not_before,
+            (Some(owed), Some(_)) => owed.not_before.max(now.plus(AGAIN_AFTER)),
+        };
+        next.map(|next| next.max(waits))
     }
 
     /// With all but the newest told as stretches, if there are many.
     fn close(self) -> Decision {
         let mut ruled: Vec<Ruled> = Vec::new();
-        let many = self.ruled.len().saturating_sub(DUE_MAX);
+        let many = self.ruled.len().saturating_sub(LISTED_MAX);
         for (i, next) in self.ruled.into_iter().enumerate() {
             match ruled.last_mut().filter(|stretch| i < many && stretch.fate == next.fate) {
                 Some(stretch) if !next.fate.started() => {

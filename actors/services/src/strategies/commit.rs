@@ -1,7 +1,6 @@
-//! The changes a host commits: ticks with the run they start, and the end of a run.
+//! The change a host commits at the end of a run.
 
 use mm_core::error::ErrorClass;
-use mm_core::id::RunId;
 use mm_core::run::{Outcome, RunRecord, StepRecord};
 use mm_core::untrusted::Untrusted;
 use mm_sdk::{Drafts, Report};
@@ -10,15 +9,12 @@ use mm_supervision::Fault;
 use serde_json::json;
 
 use super::execute::RunEnd;
+use super::judge_run;
 use super::quarantine::{self, LayError, Suspect};
 use super::state::Host;
-use super::{TickOrder, judge_run};
 use crate::books::ledger::Ledger;
 use crate::books::{self, Merged};
-use crate::records::{CrashRow, QuarantineRow, ScheduleRow, StrategyRow, TickRow};
-
-/// The most ticks a strategy's ledger keeps; older rows are tidied away and counted.
-const TICKS_KEPT: u64 = 1000;
+use crate::records::{CrashRow, QuarantineRow, StrategyRow};
 
 /// How a run ended, and what is to be committed of it.
 pub(super) struct Ended {
@@ -270,52 +266,6 @@ fn after(row: &StrategyRow, run: &RunRecord, ended: &Ended) -> StrategyRow {
         metrics: ended.report.metrics.clone(),
         ..row.clone()
     }
-}
-
-/// The ticks' rows and the schedule's next time. `run` is what the newest that wanted one started.
-pub(super) fn ticks(
-    host: &Host,
-    row: &mut StrategyRow,
-    order: &TickOrder,
-    run: Option<&RunId>,
-    skipped: Option<&str>,
-) -> Result<Change, Fault> {
-    let (space, id) = (&host.space, host.id.as_str());
-    let key = Key::new(space, ScheduleRow::KIND, id)?;
-    let mut change = match order.schedule_version {
-        Some(version) => Change::new().expect_version(key, version),
-        None => Change::new().expect_absent(key),
-    };
-    change = change.put(space, id, &order.schedule)?;
-    let starts = order.ticks.iter().rposition(|tick| tick.run);
-    for (i, tick) in order.ticks.iter().enumerate() {
-        let own_run = run.filter(|_| Some(i) == starts);
-        let why = match own_run {
-            Some(_) => None,
-            None if Some(tick.at) == order.unlisted => Some(
-                "it was missed, and all before it back to the tick listed last; one run was enough"
-                    .to_owned(),
-            ),
-            None if Some(i) == starts => skipped.map(str::to_owned),
-            None => Some("it was missed; one run was enough for all that were".to_owned()),
-        };
-        let tick_row = TickRow { due: tick.at, run: own_run.cloned(), skipped: why };
-        let row_id = TickRow::row_id(id, tick.at);
-        change =
-            change.expect_absent(Key::new(space, TickRow::KIND, &row_id)?).put(space, &row_id, &tick_row)?;
-        row.ticks += 1;
-    }
-    let too_many = (row.ticks - row.ticks_pruned).saturating_sub(TICKS_KEPT);
-    if too_many > 0 {
-        let wanted = usize::try_from(too_many).unwrap_or(usize::MAX);
-        for (old, _) in
-            host.shared.store.scan::<TickRow>(space, Span::prefix(&format!("{id}/")), wanted)?.rows
-        {
-            change = change.delete(Key::new(space, TickRow::KIND, &old)?);
-            row.ticks_pruned += 1;
-        }
-    }
-    Ok(change)
 }
 
 #[cfg(test)]

@@ -53,10 +53,11 @@ impl Component for Host {
                 reply.send(answer);
             }
             Msg::Tick { order, reply } => {
-                if !state.damaged {
-                    self.tick(me, state, *order).await?;
-                }
-                reply.send(());
+                let look = match state.damaged {
+                    false => self.tick(me, state, *order).await?,
+                    true => order.task.schedule.next_after(order.now),
+                };
+                reply.send(look);
             }
             Msg::Settled { action, reply } => {
                 let answer = self.settled(me, state, &action).await?;
@@ -156,7 +157,7 @@ impl Host {
     }
 
     /// Why an account that it needs is of no use now, if one is not. Until that is over, nothing starts.
-    fn held_by_account(&self, state: &State) -> Option<String> {
+    pub(super) fn held_by_account(&self, state: &State) -> Option<String> {
         let needs = super::starting::about(state).ok()?.required_accounts;
         needs.iter().find_map(|platform| self.shared.standings.holds(&self.space, platform))
     }

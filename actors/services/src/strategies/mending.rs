@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Msg;
 use super::state::{Host, State};
 use crate::integrity::{self, Finding};
-use crate::records::{ScheduleRow, StrategyRow, TickRow};
+use crate::records::{ScheduleRow, StrategyRow, TaskRow, TickRow};
 use crate::shared::Installed;
 
 /// What a strategy that never answers is put aside with.
@@ -94,6 +94,7 @@ impl Host {
         let (store, space, id) = (&self.shared.store, &self.space, self.id.as_str());
         let own = integrity::read::<StrategyRow>(store, space, id)?.err();
         let schedule = integrity::read::<ScheduleRow>(store, space, id)?.err();
+        let task = integrity::read::<TaskRow>(store, space, id)?.err();
         let ticks = store.scan::<TickRow>(space, Span::prefix(&format!("{id}/")), usize::MAX)?;
         let mut row = match own {
             Some(_) => self.rebuilt()?,
@@ -110,6 +111,10 @@ impl Host {
             about.push(format!("schedule/{id}"));
             change = change.delete(Key::of::<ScheduleRow>(space, id)?);
         }
+        if task.is_some() {
+            about.push(format!("task/{id}"));
+            change = change.delete(Key::of::<TaskRow>(space, id)?);
+        }
         for tick in &ticks.damaged {
             about.push(format!("tick/{}", tick.id));
             change = change.delete(Key::of::<TickRow>(space, &tick.id)?);
@@ -121,7 +126,7 @@ impl Host {
             state.version = None;
         }
         self.write_row(state, row, &Change::new()).await??;
-        for what in ["strategy", "schedule", "ticks"] {
+        for what in ["strategy", "schedule", "task", "ticks"] {
             self.alerts.clear(space, format!("integrity/{what}/{id}"));
         }
         state.damaged = false;

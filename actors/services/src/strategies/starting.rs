@@ -10,14 +10,14 @@ use std::time::Duration;
 use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, RunId, Space};
 use mm_core::run::{RunRecord, StepRecord, Trigger};
+use mm_core::schedule::Decision;
 use mm_core::seams::SplitMix64;
 use mm_sdk::About;
-use mm_store::{Change, CommitError, Key, NewEntry, ReadError, Record, Span};
+use mm_store::{Change, CommitError, Key, NewEntry, Record, Span};
 use mm_supervision::{Fault, Handle, Heir, Undelivered};
 use serde_json::json;
 
 use super::backend::RunBackend;
-use super::commit;
 use super::execute::{Panic, RunEnd, execute};
 use super::hand::Hand;
 use super::pool::{Pool, Ticket};
@@ -26,7 +26,7 @@ use super::state::{Current, Host, State};
 use super::{Msg, NotStarted, TickOrder, telling};
 use crate::gateway::Fence;
 use crate::integrity;
-use crate::records::{ChangeRow, QuarantineRow, ScheduleRow, SettledTelling, Standing, TickRow};
+use crate::records::{ChangeRow, QuarantineRow, SettledTelling, Standing};
 use crate::shared::CALL_TIMEOUT;
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
@@ -43,7 +43,7 @@ pub(super) enum Because<'a> {
     /// Nothing.
     Itself,
     /// The ticks that start it.
-    Ticks(&'a TickOrder),
+    Ticks(&'a TickOrder, &'a Decision),
     /// That its strategy was told of a settled action.
     Settled(Box<Told>),
 }
@@ -183,7 +183,7 @@ impl Host {
             .audit(NewEntry::new(now, &self.space, "run.started", &payload)?);
         change = change.and(match because {
             Because::Itself => Change::new(),
-            Because::Ticks(order) => commit::ticks(self, &mut row, order, Some(&run.id), None)?,
+            Because::Ticks(order, decision) => self.ticks(&mut row, order, decision, Some(&run.id))?,
             Because::Settled(told) => told.by(&self.space, &run.id)?,
         });
         self.write_row(state, row, &change).await??;
@@ -385,52 +385,5 @@ impl Host {
                 }
             }
         }
-    }
-
-    /// Without the ticks that have their rows: a clock that went back makes them due once more.
-    fn not_on_record(&self, mut order: TickOrder) -> Result<TickOrder, Fault> {
-        let mut new = Vec::new();
-        for tick in order.ticks {
-            let row = TickRow::row_id(self.id.as_str(), tick.at);
-            match self.shared.store.version(&Key::new(&self.space, TickRow::KIND, &row)?) {
-                Ok(None) => new.push(tick),
-                // One that does not open is there.
-                Ok(Some(_)) | Err(ReadError::Row { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        order.ticks = new;
-        Ok(order)
-    }
-
-    pub(super) async fn tick(
-        &self,
-        me: &Handle<Msg>,
-        state: &mut State,
-        order: TickOrder,
-    ) -> Result<(), Fault> {
-        let schedule = Key::new(&self.space, ScheduleRow::KIND, self.id.as_str())?;
-        match self.shared.store.version(&schedule) {
-            Ok(version) if version == order.schedule_version => {}
-            // It was put together before another was written down; the scheduler looks again. Or the
-            // row does not open any more, and the scheduler says so.
-            Ok(_) | Err(ReadError::Row { .. }) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-        let order = self.not_on_record(order)?;
-        let wants = order.ticks.iter().rev().find(|tick| tick.run).map(|tick| tick.at);
-        let why = match wants {
-            None => "it was missed, and missed ticks are skipped".to_owned(),
-            Some(at) => match self.ready(state, &Trigger::Tick(at)) {
-                Ok(generation) => {
-                    self.start(me, state, Trigger::Tick(at), generation, Because::Ticks(&order)).await?;
-                    return Ok(());
-                }
-                Err(why) => why.to_string(),
-            },
-        };
-        let mut row = state.row.clone();
-        let change = commit::ticks(self, &mut row, &order, None, Some(&why))?;
-        Ok(self.write_row(state, row, &change).await??)
     }
 }

@@ -16,17 +16,19 @@ use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, State};
 use mm_core::rule::{Certainty, DecidingRule, Format, Inputs, Obligations, Text, Verdict};
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
+use mm_core::schedule::{Dst, Fate, Fold, Gap, Hours, Missed, MissedRule, Overlap, Owed, Schedule, Task};
 use mm_services::records::{
     AccountKind, AccountRow, AccountStanding, AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow,
     CheckpointRow, CrashKind, CrashLeft, CrashRecord, CrashRow, CredentialRow, DeliveryRow, ErasureRow,
     FieldRow, HealthRow, Input, KeyRow, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule,
-    RestartNote, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, Telling,
-    TickRow, TrustRow, WayRow, WrapRow,
+    RestartNote, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, TaskRow,
+    Telling, TickRow, TrustRow, WayRow, WrapRow,
 };
 use mm_services::records::{DecisionRow, RuleSetRow};
 use mm_store::golden::check_record;
 use mm_store::{Kind, Record};
 use mm_supervision::Hop;
+use std::time::Duration;
 
 fn at(s: i64) -> Moment {
     Moment::from_unix_ms(1_700_000_000_000 + s * 1000)
@@ -267,6 +269,51 @@ fn rule_sets_are_stored_as_ever() {
     check_record(&mm_store::codec::decode::<RuleSetRow>(&packed).unwrap());
 }
 
+fn check_schedules() {
+    let owed = Owed { through: at(3), not_before: at(4) };
+    let row = ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)), owed: Some(owed) };
+    let first = ScheduleRow { owed: None, ..row.clone() };
+    assert_eq!(check_record(&row), [first], "a row of the first version");
+    let tick = TickRow { due: at(9), from: at(1), count: 3, fate: Fate::Ran, run: None };
+    let first = TickRow { due: at(1), count: 1, run: Some(run_id()), ..tick.clone() };
+    let fate = Fate::Paused { by: "by the owner".into(), until: Some(at(7)) };
+    assert_eq!(check_record(&TickRow { fate, ..tick }), [first], "a row of the first version");
+    let task = Task {
+        schedule: Schedule::parse("30 2 * * *", "Europe/Berlin")
+            .unwrap()
+            .with_dst(Dst { gap: Some(Gap::Skip), fold: Some(Fold::Last) }),
+        missed: MissedRule {
+            policy: Missed::All,
+            window: Some(Duration::from_secs(1)),
+            cap: 2,
+            spread: Duration::from_secs(3),
+        },
+        overlap: Overlap::CancelOther,
+        jitter: Duration::from_secs(4),
+        hours: Some(Hours::parse("08:00-20:00", "Asia/Tokyo").unwrap()),
+    };
+    check_record(&TaskRow { task, since: at(1), by: "owner".into() });
+}
+
+/// The number of each fate in the codec is for ever.
+#[test]
+fn every_fate_is_stored_as_ever() {
+    let why = || "why".to_owned();
+    let fates = [
+        Fate::Ran,
+        Fate::Late { by: Duration::from_millis(2500) },
+        Fate::Moved { from: why() },
+        Fate::Skipped { why: why() },
+        Fate::Merged { into: at(1) },
+        Fate::Gated { by: why() },
+        Fate::Paused { by: why(), until: None },
+        Fate::Missed { why: why() },
+    ];
+    for (number, fate) in (0u8..).zip(fates) {
+        assert_eq!(mm_store::codec::encode(&fate).unwrap()[0], number, "{fate:?}");
+    }
+}
+
 #[test]
 fn every_record_of_services_is_stored_as_ever() {
     check_record(&approval_row());
@@ -275,8 +322,7 @@ fn every_record_of_services_is_stored_as_ever() {
     let (action, outcome) = (ActionId::new("a"), Some(done()));
     check_record(&Mark { action, state: Marked::Done, at: at(3), outcome });
     check_record(&strategy_row());
-    check_record(&ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)) });
-    check_record(&TickRow { due: at(1), run: Some(run_id()), skipped: Some("why".into()) });
+    check_schedules();
     let first =
         AlertRow { last_at: at(2), times: 3, cleared_at: Some(at(4)), ..AlertRow::news("broken", at(1), 0) };
     assert_eq!(
@@ -493,6 +539,7 @@ const KINDS: &[Kind] = &[
     StrategyRow::KIND,
     ScheduleRow::KIND,
     TickRow::KIND,
+    TaskRow::KIND,
     QuotaState::KIND,
     Breaker::KIND,
     AlertRow::KIND,

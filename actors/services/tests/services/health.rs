@@ -180,8 +180,8 @@ fn a_schedule_waits_while_an_account_that_it_needs_is_not_well() {
         assert_eq!(machine.strategy("worker").runs, runs);
         let skipped = machine.rows::<TickRow>();
         assert!(skipped.len() > ticks, "{skipped:?}");
-        let why = skipped.last().unwrap().1.skipped.clone().unwrap_or_default();
-        assert!(why.contains("is held"), "{why}");
+        let why = skipped.last().unwrap().1.fate.to_string();
+        assert!(why.starts_with("gated") && why.contains("is held"), "{why}");
     });
 }
 
