@@ -10,6 +10,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use mm_core::moment::Moment;
+use money_machine::sandbox::Sandbox;
 use money_machine::simulation::report::Report;
 use money_machine::simulation::{Plan, Weather, paused, rehearse};
 use serde_json::Value;
@@ -103,4 +105,52 @@ fn a_planted_bug_ends_the_rehearsal() {
     let report = Report::of(&rehearsed, 1, Weather::Fair, &rehearsed.trace());
     assert!(report.findings.iter().any(|line| line.contains("the baseline of")), "{:?}", report.findings);
     assert!(report.checks < 24, "{} checks", report.checks);
+}
+
+/// The recorded history of scope files, unpacked; `None`, and aloud, where it is not there.
+fn history(into: &Path) -> Option<()> {
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/scope-history.tar.xz");
+    let unpacked = archive.is_file()
+        && Command::new("tar")
+            .arg("xJf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(into)
+            .status()
+            .is_ok_and(|s| s.success());
+    if !unpacked {
+        // Not `eprintln!`: the test harness would keep it to itself.
+        std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("SKIPPED: no history at {}, or no tar and xz\n", archive.display()),
+        )
+        .expect("stderr takes a line");
+    }
+    unpacked.then_some(())
+}
+
+/// Some days of a real feed that flaps, through the whole machine: every addition is told by the first run
+/// that read it, and nothing that came back was told gone. The whole history is replayed, without a machine
+/// around it, by a test of the strategy.
+#[test]
+fn real_history_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    if history(folder.path()).is_none() {
+        return;
+    }
+    let sandbox = Sandbox::with_recordings(&folder.path().join("intigriti-2024-02.jsonl")).unwrap();
+    let (first, _) = sandbox.recordings().unwrap().span_ms().unwrap();
+    let plan = Plan::new(5, paused::runtime).at(sandbox).from(Moment::from_unix_ms(first));
+    let rehearsed = rehearse(plan, HOUR * 24 * 4, Weather::Fair, &mut |_| {});
+    let report = Report::of(&rehearsed, 4, Weather::Fair, &rehearsed.trace());
+    assert_eq!(report.findings, Vec::<String>::new());
+    let [score] = &report.scope[..] else { panic!("{:?}", report.scope) };
+    println!("{score:?}");
+    assert_eq!(score.platform, "intigriti");
+    assert!(score.versions > 5 && score.targets.flaps > 0, "{score:?}");
+    for fared in [&score.programmes, &score.targets] {
+        let wrong = [fared.flaps_told, fared.removals_false, fared.additions_late, fared.additions_twice];
+        assert_eq!((wrong, fared.additions_untold), ([0; 4], 0), "{score:?}");
+        assert!(fared.additions > 50);
+    }
 }

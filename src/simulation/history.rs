@@ -146,7 +146,9 @@ fn things(feed: Feed, file: &Value) -> Vec<Thing> {
         let Some(key) = programme[key].as_str().map(str::trim) else { continue };
         things.push((key.to_owned(), None));
         let targets = programme["targets"]["in_scope"].as_array().into_iter().flatten();
-        let named = targets.filter_map(|target| target[identifier].as_str());
+        // Intigriti's files of 2024 list what its tier takes out of scope among what is in it.
+        let inside = targets.filter(|target| target["impact"] != "Out of scope");
+        let named = inside.filter_map(|target| target[identifier].as_str());
         let named = named.map(str::trim).filter(|name| !name.is_empty());
         things.extend(named.map(|name| (key.to_owned(), Some(name.to_owned()))));
     }
