@@ -80,6 +80,11 @@ pub(super) async fn first_look(running: &Running, machine: &Machine, args: &RunA
     let began = running.services.shared.now();
     for name in machine.names() {
         let Some(next) = first_tick(running, name).await else { continue };
+        let standing = running.services.strategies.standing(name).await;
+        if standing.ok().flatten().is_some_and(|standing| !standing.enabled) {
+            say!("{name}: is off; `money-machine strategy enable {name}{}` turns it on", hint(args));
+            continue;
+        }
         match running.services.strategies.idle(name, ONCE_WAIT).await {
             Ok(Some(run)) if run.ended.is_some_and(|at| at >= began) => show_run(running, &run, args),
             Ok(_) => {
