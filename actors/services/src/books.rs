@@ -1,7 +1,7 @@
 //! The books: opportunities with the owner's decisions on them, and the ledger of earnings.
 //!
 //! A run's findings are merged by `merge`, a function of what is stored and what was drafted, and what it
-//! reports of earnings is taken in by [`ledger`]; the run's own commit writes both. The actor is the one
+//! reports of earnings is taken in by `ledger`; the run's own commit writes both. The actor is the one
 //! that takes the owner's words, so that two said at once cannot both be the last. It calls nobody but the
 //! store.
 
