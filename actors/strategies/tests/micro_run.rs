@@ -252,13 +252,7 @@ async fn claimed() -> (World, ActionId) {
 
 #[tokio::test]
 async fn a_refused_comment_is_not_proposed_again_and_is_told_once() {
-    let mut world = World::new();
-    world.put(Issue::new(7).by_bot("$500"));
-    let (_, drafts) = world.run().await;
-    world.bench.decide(accepted(&drafts.opportunities[0]));
-    let waits = ActionId::new("1-2.attempt-1007-x");
-    world.bench.act_is(&format!("{API}/repos/acme/widget/issues/7/comments"), Act::Pending(waits.clone()));
-    world.run().await;
+    let (mut world, waits) = claimed().await;
     let refusal = Refusal::new(ErrorClass::Compliance, "the owner said no");
     world.bench.settle(waits, Act::Refused(refusal));
     let (_, drafts) = world.run().await;
