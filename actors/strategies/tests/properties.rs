@@ -224,7 +224,7 @@ fn what_really_goes_is_told_in_the_end_and_its_return_is_told_too() {
     for n in 1..=100u32 {
         let findings = memory.observe(&feed(&less), start.plus(HOUR * 8 * n)).unwrap().findings;
         gone.extend(told(&findings, [Kind::ProgrammeGone, Kind::TargetsGone]));
-        let flaps = [memory.programme_flaps.hold(), memory.target_flaps.hold()];
+        let flaps = [memory.programme_flaps, memory.target_flaps].map(|flaps| flaps.hold(HOUR));
         assert!(flaps.iter().all(|hold| *hold >= 72 * HOUR));
     }
     let expected = [("p3".to_owned(), None), ("p4".to_owned(), Some("t0".to_owned()))];

@@ -171,18 +171,34 @@ fn two_reads_far_apart_confirm_nothing() {
 }
 
 #[test]
-fn one_version_alone_confirms_only_after_twice_the_wait() {
+fn one_version_alone_confirms_only_at_the_last_read_but_one_before_96_hours() {
     check(
         "0 a=x,y
          1 a=x
          40 same
-         75 same
-         100 same
-         144 same
-         145 same",
+         67 same
+         73 same
+         79 same
+         85 same",
         expect![[r#"
             0: programme_added a [x y] (baseline)
-            145: !targets_gone a [y]
+            85: !targets_gone a [y]
+        "#]],
+    );
+}
+
+/// A source that is read once a day is waited for three of them: the fourth might come too late.
+#[test]
+fn what_is_read_seldom_is_called_gone_in_time_too() {
+    check(
+        "0 a=x,y
+         24 a=x
+         48 same
+         72 same
+         96 same",
+        expect![[r#"
+            0: programme_added a [x y] (baseline)
+            96: !targets_gone a [y]
         "#]],
     );
 }

@@ -216,17 +216,23 @@ fn it_says_what_it_is_and_refuses_settings_it_does_not_have() {
     assert!(refused.contains("`targts`"), "{refused}");
 }
 
-/// Golden bytes of the first snapshot schema: it must open for ever.
+/// Golden bytes of the first snapshot schema: it must open for ever. It holds what was taken to be known of
+/// each platform in those days; today nothing is.
 #[tokio::test]
 async fn the_first_schema_of_the_snapshot_still_opens() {
     let golden = include_bytes!("../fixtures/snapshot-1.bin");
     let snapshot: Snapshot = mm_sdk::decode(golden).unwrap();
     let mut bench = bench();
     run(&mut bench, 0).await;
-    assert_eq!(snapshot, mm_sdk::decode::<Snapshot>(bench.snapshot().unwrap()).unwrap());
+    let mut today = mm_sdk::decode::<Snapshot>(bench.snapshot().unwrap()).unwrap();
+    for (now, then) in today.sources.iter_mut().zip(&snapshot.sources) {
+        now.memory.programme_flaps = then.memory.programme_flaps;
+        now.memory.target_flaps = then.memory.target_flaps;
+    }
+    assert_eq!(snapshot, today);
     assert_eq!(
         golden.as_slice(),
-        bench.snapshot().unwrap(),
+        mm_sdk::encode(&today).unwrap(),
         "a changed schema needs a new version and a new file"
     );
 }

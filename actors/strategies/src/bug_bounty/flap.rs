@@ -10,8 +10,10 @@
 //! s·exp(-h/t)·q / (s·exp(-h/t) + 1-s)     with q = 1 - exp(-72/t)
 //! ```
 //!
-//! It is called gone at the smallest `h` for which that is at most 5 %, but never before 72 hours
-//! and never later than 14 days. Being late costs little here; being wrong costs trust.
+//! It is called gone at the smallest `h` for which that is at most 5 %, but never before 72 hours, and
+//! by the last read but one before 96 ([`longest`]): so long the owner may hunt on what is no longer in
+//! scope. What stays away for longer and comes back all the same is then told wrongly, and there is no
+//! help for it: nothing that was seen by then tells it from what is gone for good.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -20,8 +22,8 @@ use std::time::Duration;
 const DOUBT: f64 = 0.05;
 /// The window in which coming back makes an announcement false, and the shortest wait, in hours.
 const WINDOW_HOURS: f64 = 72.0;
-/// The longest wait, in hours: 14 days.
-const HOURS_MAX: f64 = 336.0;
+/// What is gone is told within this time, whatever was learned.
+pub const TOLD_WITHIN: Duration = Duration::from_secs(96 * 3600);
 /// A return after more than this, in hours (30 days), is a decision of the programme's owner and
 /// says nothing about the feed.
 const FLAP_HOURS_MAX: u64 = 720;
@@ -67,18 +69,21 @@ impl FlapStats {
         }
     }
 
-    /// How long something must be missing before it is called gone.
-    pub fn hold(&self) -> Duration {
+    /// How long something must be missing before it is called gone: at least 72 hours, at most [`longest`]
+    /// of the time between two reads.
+    pub fn hold(&self, between: Duration) -> Duration {
         let seen = f64::from(self.undone) + f64::from(self.stayed);
         if self.undone == 0 || seen == 0.0 {
-            return hours(WINDOW_HOURS);
+            return shortest();
         }
         let share = (f64::from(self.undone) / seen).min(0.99);
         let mean = (self.undone_hours as f64 / f64::from(self.undone)).max(1.0);
         let within = 1.0 - (-WINDOW_HOURS / mean).exp();
         let odds = share * (within - DOUBT).max(0.0) / (DOUBT * (1.0 - share));
         let wait = if odds > 1.0 { mean * odds.ln() } else { 0.0 };
-        hours(wait.ceil().clamp(WINDOW_HOURS, HOURS_MAX))
+        // At most 96, and never negative.
+        let wait = Duration::from_secs(wait.ceil().clamp(WINDOW_HOURS, 96.0) as u64 * 3600);
+        wait.min(longest(between))
     }
 
     /// The share of vanishings that were undone, in per cent.
@@ -96,9 +101,15 @@ impl FlapStats {
     }
 }
 
-fn hours(hours: f64) -> Duration {
-    // Between 72 and 336 by the clamp above.
-    Duration::from_secs(hours as u64 * 3600)
+/// The longest wait of a source that is read so often: what is gone is told by the last read but one
+/// before 96 hours are over, so that a read that fails or comes late makes nothing late.
+pub fn longest(between: Duration) -> Duration {
+    TOLD_WITHIN.saturating_sub(between.saturating_mul(2)).max(shortest())
+}
+
+/// The shortest wait.
+const fn shortest() -> Duration {
+    Duration::from_secs(WINDOW_HOURS as u64 * 3600)
 }
 
 #[cfg(test)]
@@ -110,17 +121,17 @@ mod tests {
     #[test]
     fn a_feed_that_lies_more_is_waited_for_longer() {
         let mut stats = FlapStats::prior(2, 8, 24);
-        let mut last = stats.hold();
+        let mut last = stats.hold(HOUR);
         for _ in 0..50 {
             stats.came_back(40 * HOUR);
-            assert!(stats.hold() >= last, "{stats:?}");
-            last = stats.hold();
+            assert!(stats.hold(HOUR) >= last, "{stats:?}");
+            last = stats.hold(HOUR);
         }
-        assert!(last > 150 * HOUR, "{last:?}");
+        assert_eq!(last, 94 * HOUR);
         for _ in 0..300 {
             stats.stayed_away();
         }
-        assert_eq!(stats.hold(), 72 * HOUR, "a mended feed is believed again");
+        assert_eq!(stats.hold(HOUR), 72 * HOUR, "a mended feed is believed again");
     }
 
     #[test]
@@ -129,8 +140,12 @@ mod tests {
             for stayed in [0, 1, 399, u32::MAX / 2] {
                 for length in [0, 1, 100, 720] {
                     let undone_hours = u64::from(undone) * length;
-                    let hold = FlapStats { undone, undone_hours, stayed }.hold();
-                    assert!((72 * HOUR..=336 * HOUR).contains(&hold), "{undone} {stayed} {length}");
+                    let stats = FlapStats { undone, undone_hours, stayed };
+                    for between in [0, 1, 6, 12, 24, 1000] {
+                        let hold = stats.hold(between * HOUR);
+                        assert!((72 * HOUR..=96 * HOUR).contains(&hold), "{stats:?} {between}");
+                        assert!(between > 12 || hold + 2 * between * HOUR <= 96 * HOUR, "{stats:?}");
+                    }
                 }
             }
         }

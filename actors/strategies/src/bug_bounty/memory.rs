@@ -112,20 +112,11 @@ impl Presence {
 }
 
 impl Memory {
-    /// A source of which nothing is known but how it used to behave (counted over the public history
-    /// of the scope files, 2018 to 2026: programme vanishings undone within 72 h, Bugcrowd 73 %,
-    /// Intigriti 79 %, YesWeHack 17 %; target removals 2 %, 87 %, 14 %; the others are thought to be
-    /// in between). A flap is taken
-    /// to last a day; Intigriti's programmes were away for a day and a half on average in 2024.
+    /// A source of which nothing is known. Whether it drops things that come back is learned from what it
+    /// does from here on, and from nothing else: at first, half of what vanishes is taken to be back after
+    /// a day.
     pub fn new(source: Source) -> Memory {
-        let (programme_flaps, target_flaps) = match source {
-            Source::Bugcrowd => (FlapStats::prior(6, 2, 24), FlapStats::prior(1, 19, 24)),
-            Source::Intigriti => (FlapStats::prior(6, 2, 36), FlapStats::prior(17, 3, 24)),
-            Source::YesWeHack => (FlapStats::prior(1, 7, 24), FlapStats::prior(3, 17, 24)),
-            Source::HackerOne | Source::Federacy => {
-                (FlapStats::prior(4, 4, 24), FlapStats::prior(10, 10, 24))
-            }
-        };
+        let unknown = FlapStats::prior(1, 1, 24);
         Memory {
             source,
             baseline_at: None,
@@ -134,8 +125,8 @@ impl Memory {
             programmes: BTreeMap::new(),
             kinds: Vec::new(),
             unread: BTreeSet::new(),
-            programme_flaps,
-            target_flaps,
+            programme_flaps: unknown,
+            target_flaps: unknown,
             health: Health::new(),
         }
     }

@@ -6,7 +6,7 @@
 //! - a target is new if its trimmed identifier was never in scope for that programme;
 //! - the first good read is the baseline: listed, never told;
 //! - additions are told at once; removals after [`FlapStats::hold`](crate::bug_bounty::flap), at
-//!   least three good reads, and two versions of the feed (or twice the wait);
+//!   least three good reads, and two versions of the feed (or the longest wait);
 //! - what a read could not read, or a read that is not believed, removes nothing;
 //! - on an error nothing at all is changed.
 //!
@@ -17,6 +17,7 @@ mod programme;
 use crate::bug_bounty::digest::fnv64;
 use crate::bug_bounty::feed::{Feed, FeedError};
 use crate::bug_bounty::finding::{Finding, Kind};
+use crate::bug_bounty::flap;
 use crate::bug_bounty::health::{Shrink, Standing, Tally};
 use crate::bug_bounty::memory::{
     GONE_PROGRAMMES_MAX, GONE_TARGETS_MAX, Known, Memory, Presence, TARGETS_MAX,
@@ -60,6 +61,8 @@ struct Pass {
     new_version: bool,
     programme_hold: Duration,
     target_hold: Duration,
+    /// After this one version is enough.
+    longest: Duration,
 }
 
 impl Pass {
@@ -73,7 +76,7 @@ impl Pass {
             Presence::Gone { .. } => return Some(presence),
         };
         let missing = self.now.since(since);
-        let seen_enough = reads >= 3 && (versions >= 2 || missing >= hold.saturating_mul(2));
+        let seen_enough = reads >= 3 && (versions >= 2 || missing >= self.longest);
         (missing < hold || !seen_enough).then_some(Presence::Missing { since, reads, versions })
     }
 }
@@ -89,9 +92,10 @@ impl Memory {
         let was = self.health.standing(now);
         let new_version = self.health.read_at.is_none() || feed.digest != self.digest;
         let shrink = self.shrink_by(feed);
+        let between = self.unread_for(now);
         self.health.was_read(now, new_version);
         let broken = self.health.guard(shrink, now);
-        let pass = self.pass(now, !broken, new_version);
+        let pass = self.pass((now, between), !broken, new_version);
         let mut findings = Vec::new();
         for programme in &feed.programmes {
             self.take_programme(programme, &pass, &mut findings);
@@ -117,12 +121,13 @@ impl Memory {
         let was = self.health.standing(now);
         let mut findings = Vec::new();
         if self.baseline_at.is_some() {
+            let between = self.unread_for(now);
             self.health.was_read(now, false);
             let broken = self.health.broken.is_some_and(|broken| !broken.believed);
             let shrink = self.health.broken.map(|broken| broken.shrink).unwrap_or_default();
             let broken = self.health.guard(shrink, now) || broken;
             if !broken && !self.blind {
-                let pass = self.pass(now, true, false);
+                let pass = self.pass((now, between), true, false);
                 self.miss_again(&pass, &mut findings);
                 self.drop_oldest_gone();
             }
@@ -149,15 +154,22 @@ impl Memory {
         Observation { findings, standing, turned }
     }
 
-    fn pass(&self, now: Moment, removes: bool, new_version: bool) -> Pass {
+    /// `between` is the time since the read before this one.
+    fn pass(&self, (now, between): (Moment, Duration), removes: bool, new_version: bool) -> Pass {
         Pass {
             now,
             first: self.baseline_at.is_none(),
             removes,
             new_version,
-            programme_hold: self.programme_flaps.hold(),
-            target_hold: self.target_flaps.hold(),
+            programme_hold: self.programme_flaps.hold(between),
+            target_hold: self.target_flaps.hold(between),
+            longest: flap::longest(between),
         }
+    }
+
+    /// How long ago it was read last.
+    fn unread_for(&self, now: Moment) -> Duration {
+        self.health.read_at.map_or(Duration::ZERO, |last| now.since(last))
     }
 
     fn forward(&self, now: Moment) -> Moment {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use mm_sdk::Moment;
 
+use crate::bug_bounty::flap::TOLD_WITHIN;
+
 const HOUR: Duration = Duration::from_secs(3600);
 /// What comes back within this time after it vanished was never gone, and what comes back within it
 /// after it was told gone was told wrongly.
 pub const UNDONE_WITHIN: Duration = HOUR.saturating_mul(72);
-/// What is missing for so long without being told is told late.
-pub const TOLD_WITHIN: Duration = HOUR.saturating_mul(96);
 /// What is missing at the end for so long and was never told was missed.
 const MISSED_AFTER: Duration = HOUR.saturating_mul(14 * 24);
 /// An addition is told by the run that read it.
