@@ -14,6 +14,8 @@ bench:
     cargo bench --bench road
     cargo bench --bench limiter
     cargo bench --bench audit
+    cargo bench --bench schedule
+    cargo bench --bench ledger
     cargo bench --bench feeds
     cargo bench --bench daemon
 

@@ -48,6 +48,23 @@ url = ["https://practice.example/v1/posts"]
 [rule.obligations]
 user_agent = "money-machine/{version} (bench)"
 
+[[rule]]
+id = "practice/read"
+action = "read"
+verdict = "permit"
+reason = "it is there to be read"
+source = "benches/road.rs"
+clause = "a read reads"
+certainty = "primary"
+reviewed = 2026-11-22
+
+[rule.conditions]
+method = ["GET"]
+url = ["https://practice.example/v1/posts"]
+
+[rule.obligations]
+user_agent = "money-machine/{version} (bench)"
+
 [[limit]]
 kind = "*"
 scope = "platform"
@@ -97,7 +114,7 @@ impl Disk {
     }
 }
 
-/// A machine without strategies, and the run that its proposals belong to.
+/// A machine, and the run that its proposals belong to.
 pub struct Bench {
     pub running: Running,
     pub run: RunRecord,
@@ -107,7 +124,13 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// A machine without strategies.
     pub async fn start(over_loopback: bool) -> Self {
+        Self::of(over_loopback, settings()).await
+    }
+
+    /// A machine with these settings.
+    pub async fn of(over_loopback: bool, settings: Settings) -> Self {
         let disk = Disk::new();
         let clock: SharedClock = Arc::new(SystemClock::new(None));
         let sandbox = Arc::new(Sandbox::new(7));
@@ -136,7 +159,7 @@ impl Bench {
             boots: mm_store::BootBook::in_memory(),
             hold: None,
         };
-        let running = Machine::assemble(seams, settings(), |_, _| None).await.unwrap();
+        let running = Machine::assemble(seams, settings, |_, _| None).await.unwrap();
         let run = run_record(clock.wall(), &disk.store);
         let change = Change::new().put(&run.space, run.id.as_str(), &run).unwrap();
         let run_version = disk.store.commit(change).await.unwrap().versions[0];
@@ -165,7 +188,8 @@ impl Bench {
     }
 }
 
-fn settings() -> Settings {
+/// No strategies, and limits that are never reached.
+pub fn settings() -> Settings {
     Settings {
         version: VERSION,
         stamp: "sandbox",
