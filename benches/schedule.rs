@@ -54,8 +54,15 @@ fn decisions() {
         let now: Moment = "2026-11-22T12:00:00Z".parse().unwrap();
         let last = task.schedule.next_after(now.minus(Duration::from_secs(7 * 86_400))).unwrap();
         let next = task.schedule.next_after(last).unwrap();
-        let situation =
-            Situation { last, now: next, owed: None, delay: Duration::ZERO, busy: None, hold: None };
+        let situation = Situation {
+            last,
+            now: next,
+            owed: None,
+            delay: Duration::ZERO,
+            busy: None,
+            hold: None,
+            paused: None,
+        };
         let rounds: Vec<f64> = (0..LOOKS)
             .map(|_| {
                 let began = Instant::now();

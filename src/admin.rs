@@ -15,11 +15,15 @@
 //! | `GET /crashes?actor=P&limit=N`, `GET /crashes/ID` | what was written down when actors died |
 //! | `GET /strategies`, `GET /strategies/NAME` | strategies; one with its guide |
 //! | `POST /strategies/NAME/run` | starts a run now |
-//! | `POST /strategies/NAME/pause` | `{"reason": TEXT}`; until resumed |
+//! | `POST /strategies/NAME/pause` | `{"reason": TEXT, "until": TIME, "for": SPAN}`; until then or until resumed |
 //! | `POST /strategies/NAME/isolate` | `{"reason": TEXT}`; no run starts, until resumed |
 //! | `POST /strategies/NAME/resume`, `/enable`, `/disable` | the owner's word, durable |
 //! | `GET /strategies/NAME/quarantine` | inputs that are set aside |
 //! | `POST /strategies/NAME/quarantine/retry`, `/drop` | `{"input": ID}` |
+//! | `GET /schedule`, `GET /schedule/TASK` | when strategies are due, by which rules; one with its next ticks |
+//! | `GET /schedule/next?task=T&count=N`, `GET /schedule/TASK/why?at=TIME` | ticks to come; what became of one |
+//! | `GET /schedule/TASK/preview?schedule=S&…` | how it would be with what is said |
+//! | `POST /schedule/TASK/set`, `/cancel` | `{"schedule", "timezone", "missed", …}` or `{"default": true}`; nothing |
 //! | `GET /limits`, `GET /limits/PLATFORM` | what is left of quotas, cool-downs, breakers |
 //! | `POST /limits/PLATFORM/isolate`, `/release` | `{"account": A or null, "kind": K or null, "reason": TEXT}` |
 //! | `GET /opportunities?state=&kind=&platform=&baseline=&sort=&limit=` | chances to earn, the best first |
@@ -69,6 +73,7 @@ mod earnings;
 mod limits;
 mod privacy;
 mod quarantine;
+mod schedule;
 mod serve;
 mod service;
 mod trace;

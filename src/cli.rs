@@ -26,6 +26,7 @@ pub(crate) mod place;
 mod print;
 mod privacy;
 pub mod run;
+mod schedule;
 pub(crate) mod secret;
 mod service;
 mod simulate;
@@ -127,6 +128,8 @@ enum Verb {
     #[command(subcommand)]
     Strategy(strategy::Verb),
     #[command(subcommand)]
+    Schedule(schedule::Verb),
+    #[command(subcommand)]
     Account(account::Verb),
     #[command(subcommand)]
     Limits(limits::Verb),
@@ -189,6 +192,7 @@ fn dispatch(machine: &Machine, cli: Cli) -> Done {
         Verb::Crashes(verb) => crashes::execute(&cx, verb),
         Verb::Actions(verb) => actions::execute(&cx, verb),
         Verb::Strategy(verb) => strategy::execute(&cx, verb),
+        Verb::Schedule(verb) => schedule::execute(&cx, verb),
         Verb::Account(verb) => account::execute(&cx, verb),
         Verb::Limits(verb) => limits::execute(&cx, verb),
         Verb::Opportunities(verb) => opportunities::execute(&cx, verb),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
 use mm_core::moment::Moment;
-use mm_core::schedule::{Schedule, Task};
+use mm_core::schedule::{BadSchedule, Schedule, Task};
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Reconciler, Strategy};
 use mm_services::accounts::{self, MasterKeys, Standings, Vault};
@@ -28,7 +28,7 @@ use mm_supervision::{ChildSpec, Event, Intensity, Root, StartError, StopReport, 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, Strategy as StrategyConfig};
 use steps::{Steps, starting};
 
 /// The program's version.
@@ -85,7 +85,7 @@ pub struct Machine {
 pub enum AssemblyError {
     /// A schedule that does not parse; the configuration checks its own, this is a strategy's.
     #[error("the schedule that strategy `{0}` proposes is wrong")]
-    Schedule(StrategyId, #[source] mm_core::schedule::BadSchedule),
+    Schedule(StrategyId, #[source] BadSchedule),
     /// The start could not be put on record.
     #[error("the start could not be put on record")]
     Record(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -158,19 +158,19 @@ impl Machine {
         let mut strategies = BTreeMap::new();
         for (id, make) in &self.strategies {
             let own = config.strategies.get(id.as_str()).cloned().unwrap_or_default();
-            let schedule_text = own.schedule.unwrap_or_else(|| make().about().schedule.to_owned());
             // The configuration checks its own: what does not parse is the strategy's proposal, and puts
             // that strategy aside alone.
-            let (schedule, mistake) = match Schedule::parse(&schedule_text, zone) {
-                Ok(schedule) => (schedule, None),
+            let (task, mistake) = match task(&own, make().about().schedule, zone) {
+                Ok(task) => (task, None),
                 Err(bad) => (never(), Some(format!("the schedule that it proposes is wrong: {bad}"))),
             };
+            let schedule_text = own.schedule.unwrap_or_else(|| make().about().schedule.to_owned());
             let installed = Installed {
                 make: make.clone(),
                 enabled: own.enabled,
                 priority: u32::from(own.priority),
                 daily_actions_max: own.max_daily_actions,
-                task: Task::plain(schedule),
+                task,
                 schedule_text,
                 place: own.config.origin("").map(ToString::to_string),
                 mistake,
@@ -282,9 +282,18 @@ fn go_on_erasing(shared: &Shared) {
     }
 }
 
-/// A schedule that is over.
-fn never() -> Schedule {
-    Schedule::parse("at 1970-01-01T00:00:00Z", "UTC").expect("a moment is a schedule")
+/// When a strategy runs as it is configured; `zone` is its owner's.
+///
+/// # Errors
+/// If neither the configuration nor the strategy has a schedule that parses.
+pub fn task(own: &StrategyConfig, proposed: &str, zone: &str) -> Result<Task, BadSchedule> {
+    let text = own.schedule.as_deref().unwrap_or(proposed);
+    own.rules.lay(&Task::plain(Schedule::parse(text, zone)?), None)
+}
+
+/// A task that is over.
+pub(crate) fn never() -> Task {
+    Task::plain(Schedule::at(Moment::from_unix_ms(0)))
 }
 
 /// The sink of events, with an eye on crashes and on the kernel.

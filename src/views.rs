@@ -24,6 +24,7 @@ pub mod privacy;
 pub mod quarantine;
 pub mod question;
 mod read;
+pub mod schedule;
 pub mod status;
 pub mod strategy;
 pub mod trace;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 
 use mm_core::id::Space;
 use mm_core::moment::Moment;
+use mm_core::schedule::Task;
 use mm_sdk::About;
 use mm_services::accounts::Vault;
 use mm_services::strategies::Standing;
@@ -138,8 +140,10 @@ pub struct Strategy {
     pub priority: u32,
     /// At most so many of its actions in 24 hours, if the owner said so.
     pub daily_actions_max: Option<u32>,
-    /// As it was written.
+    /// As it was written in the configuration, or as the strategy proposes it.
     pub schedule: String,
+    /// When it is due, as configured; the owner's later word, in the store, outweighs it.
+    pub task: Task,
     /// What its host says, where one runs.
     pub live: Option<Standing>,
 }

@@ -102,8 +102,13 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
         }
         ("POST", ["strategies", name, verb]) => {
             started(ops).await?;
-            Ok(say(ops, name, verb, body).await?)
+            Ok(say(ops, by, name, verb, body).await?)
         }
+        ("POST", ["schedule", task, verb]) => {
+            started(ops).await?;
+            Ok(super::schedule::say(ops, by, task, verb, body).await?)
+        }
+        (_, ["schedule", _, "set" | "cancel"]) => Err(Wrong::Method),
         ("POST", ["opportunities", id, verb]) => {
             started(ops).await?;
             Ok(decide(ops, id, verb).await?)
@@ -179,6 +184,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             priority: installed.priority,
             daily_actions_max: installed.daily_actions_max,
             schedule: installed.schedule_text.clone(),
+            task: installed.task.clone(),
             live,
         });
     }
@@ -217,7 +223,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
     }
 }
 
-async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, Problem> {
+async fn say(ops: &Ops, by: &str, name: &str, verb: &str, body: &Value) -> Result<Value, Problem> {
     let strategies = &ops.services.strategies;
     if !strategies.ids().any(|id| id.as_str() == name) {
         let near = views::meant(views::nearest(name, strategies.ids().map(|id| id.as_str())));
@@ -236,9 +242,13 @@ async fn say(ops: &Ops, name: &str, verb: &str, body: &Value) -> Result<Value, P
                 Err(error) => Err(down(ops, &error)),
             };
         }
-        "pause" => Word::Pause(reason(body).ok_or_else(|| {
-            Problem::Bad("a pause needs a reason; whoever finds it paused in a month will ask".to_owned())
-        })?),
+        "pause" => Word::Pause {
+            reason: reason(body).ok_or_else(|| {
+                Problem::Bad("a pause needs a reason; whoever finds it paused in a month will ask".to_owned())
+            })?,
+            by: format!("the owner, as {by}"),
+            until: super::schedule::until(&reader(ops).await, name, body)?,
+        },
         "isolate" => Word::Isolate(reason(body).ok_or_else(|| {
             Problem::Bad("to isolate needs a reason; whoever reads the record in a month will ask".to_owned())
         })?),

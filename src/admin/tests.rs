@@ -27,6 +27,7 @@ use crate::seams::{SeededRng, SystemClock};
 use crate::views::Question;
 
 mod earnings;
+mod schedule;
 
 struct Seeded(Mutex<SplitMix64>);
 
@@ -351,8 +352,8 @@ async fn what_makes_no_sense_is_told_in_a_sentence() {
         told.push_str(&format!("{method} {target}: {status} {}\n", answer["error"].as_str().unwrap()));
     }
     expect![[r#"
-        GET /: 404 there is nothing at `/`; there are status, doctor, actions, strategies, accounts, limits, opportunities, approvals, earnings, audit, compliance, privacy, alerts, crashes, actors, config
-        GET /oportunities: 404 there is nothing at `/oportunities`; there are status, doctor, actions, strategies, accounts, limits, opportunities, approvals, earnings, audit, compliance, privacy, alerts, crashes, actors, config; did you mean `opportunities`?
+        GET /: 404 there is nothing at `/`; there are status, doctor, actions, strategies, schedule, accounts, limits, opportunities, approvals, earnings, audit, compliance, privacy, alerts, crashes, actors, config
+        GET /oportunities: 404 there is nothing at `/oportunities`; there are status, doctor, actions, strategies, schedule, accounts, limits, opportunities, approvals, earnings, audit, compliance, privacy, alerts, crashes, actors, config; did you mean `opportunities`?
         GET /actors/show?path=gatway: 404 there is no actor at `gatway`; `actors tree` shows all; did you mean `kernel/gateway`?
         GET /actors/show: 400 `path` says which actor
         GET /%2: 400 the target of the request is not understood

@@ -194,6 +194,7 @@ fn reader(
     config: Option<&Loaded>,
     vault: Vault,
 ) -> Reader {
+    let zone = config.map_or("UTC".to_owned(), |loaded| loaded.config.user.timezone.name().to_owned());
     let strategies = machine.abouts().into_iter().map(|about| {
         let own =
             config.and_then(|loaded| loaded.config.strategies.get(about.name)).cloned().unwrap_or_default();
@@ -201,6 +202,8 @@ fn reader(
             enabled: own.enabled,
             priority: u32::from(own.priority),
             daily_actions_max: own.max_daily_actions,
+            task: crate::machine::task(&own, about.schedule, &zone)
+                .unwrap_or_else(|_| crate::machine::never()),
             schedule: own.schedule.unwrap_or_else(|| about.schedule.to_owned()),
             about,
             live: None,

@@ -53,11 +53,16 @@ pub enum Verb {
         #[command(flatten)]
         json: Json,
     },
-    /// Stops its runs until you resume it
+    /// Stops its runs until you resume it, or until a time
     #[command(
-        long_about = "Stops its schedule until you resume it. The reason is put on record: you will want to know in \
-            a month.",
-        after_long_help = examples("money-machine strategy pause bug-bounty --reason 'on holiday until May'")
+        long_about = "Stops its schedule until you resume it, or until a time: then it goes on by itself, also if the \
+            machine was down meanwhile. The reason is put on record: you will want to know in a month. Ticks that \
+            were due meanwhile are not made up for.",
+        after_long_help = examples(
+            "money-machine strategy pause bug-bounty --reason 'on holiday until May'\n\
+             money-machine strategy pause bug-bounty --reason moving --until 2026-12-01T09:00\n\
+             money-machine strategy pause bug-bounty --reason noisy --for 6h"
+        )
     )]
     Pause {
         #[command(flatten)]
@@ -65,6 +70,12 @@ pub enum Verb {
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        /// When it goes on by itself: 2026-12-01T09:00 by its schedule's clock, or with an offset
+        #[arg(long, value_name = "TIME", conflicts_with = "for")]
+        until: Option<String>,
+        /// After how long it goes on by itself, like 6h
+        #[arg(long, value_name = "SPAN")]
+        r#for: Option<String>,
         #[command(flatten)]
         json: Json,
     },
@@ -145,20 +156,11 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
             if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
         }
         Verb::Run { name, json } => {
-            let told = asker.say(&Question::of(&["strategies", &name.name, "run"]), &Value::Null)?;
-            if json.json {
-                print::json(&told.body)?;
-            } else {
-                let run = told.body["run"].as_str().unwrap_or_default();
-                print::out(&format!("{}\n", line(run, 80)))?;
-                eprintln!(
-                    "run {run} has begun; `money-machine strategy show {}` says how it went",
-                    name.name
-                );
-            }
+            run_now(&asker, &name.name, json)?;
         }
-        Verb::Pause { name, reason, json } => {
-            say(&asker, &name, "pause", &json!({ "reason": reason }), json)?
+        Verb::Pause { name, reason, until, r#for, json } => {
+            let body = json!({ "reason": reason, "until": until, "for": r#for });
+            say(&asker, &name, "pause", &body, json)?
         }
         Verb::Isolate { name, reason, json } => {
             say(&asker, &name, "isolate", &json!({ "reason": reason }), json)?
@@ -171,6 +173,18 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::Quarantine(verb) => quarantine::execute(&asker, verb)?,
     }
     Ok(Exit::Done)
+}
+
+/// Starts a run and does not wait for its end.
+pub(super) fn run_now(asker: &Asker<'_>, name: &str, json: Json) -> Result<(), crate::exit::Failure> {
+    let told = asker.say(&Question::of(&["strategies", name, "run"]), &Value::Null)?;
+    if json.json {
+        return print::json(&told.body);
+    }
+    let run = told.body["run"].as_str().unwrap_or_default();
+    print::out(&format!("{}\n", line(run, 80)))?;
+    eprintln!("run {run} has begun; `money-machine strategy show {name}` says how it went");
+    Ok(())
 }
 
 fn say(
@@ -186,7 +200,9 @@ fn say(
     }
     let page: StrategyPage = told.view()?;
     let next = minute_or(page.state.next_run.as_ref(), "none");
-    eprintln!("`{}` is now {}; next run: {next}", page.state.strategy, page.state.status);
+    let until = page.paused_until.as_ref().map(|until| format!(" until {}", line(until, 40)));
+    let until = until.unwrap_or_default();
+    eprintln!("`{}` is now {}{until}; next run: {next}", page.state.strategy, page.state.status);
     Ok(())
 }
 
@@ -222,7 +238,8 @@ pub(super) fn page(page: &StrategyPage) -> String {
         ("breaker", breaker(page)),
     ];
     if let Some(reason) = &page.paused {
-        lines.push(("paused", line(reason, 300)));
+        let until = page.paused_until.as_ref().map(|until| format!(", until {}", line(until, 40)));
+        lines.push(("paused", format!("{}{}", line(reason, 300), until.unwrap_or_default())));
     }
     if let Some(run) = &page.running {
         lines.push(("running", line(run, 80)));

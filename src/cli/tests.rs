@@ -52,6 +52,22 @@ fn every_help_text_teaches() {
     expect_file!["tests/help.txt"].assert_eq(&text);
 }
 
+/// As a shell splits it: what stands between `'` is one word.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('\'').enumerate();
+    let mut words = vec![String::new()];
+    for (i, part) in parts {
+        for (j, word) in part.split(' ').enumerate().take(if i % 2 == 1 { 1 } else { usize::MAX }) {
+            if j > 0 {
+                words.push(String::new());
+            }
+            words.last_mut().unwrap().push_str(if i % 2 == 1 { part } else { word });
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 #[test]
 fn every_example_parses() {
     let shell = |c: char| c == '|' || c == '>';
@@ -59,8 +75,8 @@ fn every_example_parses() {
         // A line that ends with a backslash goes on in the next.
         let help = command.render_long_help().to_string().replace("\\\n", "");
         for line in help.lines().filter_map(|line| line.strip_prefix("  money-machine ")) {
-            let line = line.split(shell).next().unwrap().replace("'on holiday until May'", "holiday");
-            let words = std::iter::once("money-machine").chain(line.split_whitespace());
+            let line = line.split(shell).next().unwrap();
+            let words = std::iter::once("money-machine".to_owned()).chain(words(line));
             if let Err(error) = Cli::try_parse_from(words) {
                 panic!("an example of `{name}` is wrong: {line}\n{error}");
             }
@@ -88,6 +104,10 @@ fn every_page_is_one_that_a_person_can_read() {
         ("crashes show", crashes::page(&view(&reader, "/crashes/00001-000002"))),
         ("strategy list", strategy::rows(&view::<Vec<_>>(&reader, "/strategies"))),
         ("strategy show", strategy::page(&view(&reader, "/strategies/bug-bounty"))),
+        ("schedule list", schedule::rows(&view::<Vec<_>>(&reader, "/schedule"))),
+        ("schedule next", schedule::coming(&view::<Vec<_>>(&reader, "/schedule/next?count=3"))),
+        ("schedule show", schedule::page(&view(&reader, "/schedule/bug-bounty"))),
+        ("schedule why", schedule::answers(&view(&reader, "/schedule/bug-bounty/why?at=2026-07-22T13:00"))),
         ("limits list", limits::rows(&view::<Vec<_>>(&reader, "/limits"))),
         ("limits show", limits::page(&view(&reader, "/limits/bounty-targets-data"))),
         ("earnings summary", earnings::sums(&view(&booked, "/earnings/summary"))),

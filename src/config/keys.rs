@@ -94,7 +94,23 @@ pub(crate) const LEVELS: &str = "logging.levels";
 /// The section of strategies, whose keys are the owner's.
 pub(crate) const STRATEGIES: &str = "strategies";
 /// What a strategy's section may hold.
-pub(crate) const STRATEGY_KEYS: &[&str] = &["enabled", "priority", "max_daily_actions", "schedule", "config"];
+pub(crate) const STRATEGY_KEYS: &[&str] = &[
+    "enabled",
+    "priority",
+    "max_daily_actions",
+    "schedule",
+    "timezone",
+    "missed",
+    "missed_window",
+    "missed_cap",
+    "missed_spread",
+    "overlap",
+    "jitter",
+    "hours",
+    "gap",
+    "fold",
+    "config",
+];
 
 fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)

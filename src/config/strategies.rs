@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use mm_core::schedule::{CAP_MAX, RuleKey};
+
 use super::credential;
 use super::keys::{self, STRATEGIES, STRATEGY_KEYS};
 use super::mistakes::{Mistake, USE_ACCOUNT_ADD, Warning};
@@ -136,6 +138,11 @@ impl Draft<'_> {
                 values::number(node, 1, 1_000_000).map(|max| self.of(id).max_daily_actions = Some(max))
             }
             "schedule" => self.schedule(node).map(|schedule| self.of(id).schedule = Some(schedule)),
+            // Its reader knows which zone was probably meant.
+            "timezone" if !matches!(&node.value, Value::Text(none) | Value::Raw(none) if none.is_empty()) => {
+                values::timezone(node).and_then(|_| self.rule(id, name, node))
+            }
+            _ if RuleKey::find(name).is_some() => self.rule(id, name, node),
             _ => return self.free(id, &key, node),
         };
         self.settle(&key, node, outcome);
@@ -147,6 +154,18 @@ impl Draft<'_> {
         (self.check_schedule)(text)
             .map(|()| text.to_owned())
             .map_err(|why| Wrong::new(format!("is {}, which is no schedule: {why}", node.shown()), right))
+    }
+
+    /// A rule for the ticks, which `core::schedule` reads as it reads what the command line says.
+    fn rule(&mut self, id: &str, name: &str, node: &Node) -> Result<(), Wrong> {
+        let right = RuleKey::find(name).map_or("", |key| key.right);
+        let cap = (name == "missed_cap").then(|| values::int(node, 1, CAP_MAX.into())).transpose()?;
+        let text = match cap {
+            Some(cap) => cap.to_string(),
+            None => values::text(node, right)?.to_owned(),
+        };
+        let said = self.of(id).rules.say(name, &text);
+        said.map_err(|bad| Wrong::new(format!("is {}, which {}", node.shown(), bad.why), right))
     }
 
     /// The strategy's own table: laid over what is there, key by key.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use mm_core::schedule::Rules;
 
 use super::alerts::Alerts;
 use super::audit::Audit;
@@ -133,6 +134,8 @@ pub struct Strategy {
     pub max_daily_actions: Option<u32>,
     /// Checked by the scheduler's own parser; `None`: what the strategy proposes.
     pub schedule: Option<String>,
+    /// What is said of the ticks of that schedule.
+    pub rules: Rules,
     /// Free-form; the strategy checks it and tells mistakes through [`Free::mistake`].
     pub config: Free,
     /// Is there such a strategy in this program?
@@ -147,6 +150,7 @@ impl Default for Strategy {
             priority: 100,
             max_daily_actions: None,
             schedule: None,
+            rules: Rules::default(),
             config: Free::default(),
             installed: false,
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Problem, Question, Reader, account, action, alert, approval, audit, compliance, crash, doctor, earning,
-    limit, meant, nearest, opportunity, privacy, quarantine, status, strategy, way,
+    limit, meant, nearest, opportunity, privacy, quarantine, schedule, status, strategy, way,
 };
 
 /// Every question that reads, for the sentence about one that is not known.
@@ -14,6 +14,7 @@ const READS: &[&str] = &[
     "doctor",
     "actions",
     "strategies",
+    "schedule",
     "accounts",
     "limits",
     "opportunities",
@@ -56,6 +57,11 @@ pub fn read(reader: &Reader, question: &Question) -> Option<Result<Value, Proble
         ["strategies"] => plain(question).and_then(|()| json(Ok(strategy::list(reader)))),
         ["strategies", name] => json(strategy::show(reader, name)),
         ["strategies", name, "quarantine"] => json(quarantine::list(reader, name)),
+        ["schedule"] => plain(question).and_then(|()| json(schedule::list(reader))),
+        ["schedule", "next"] => json(schedule::next(reader, question)),
+        ["schedule", task] => plain(question).and_then(|()| json(schedule::show(reader, task))),
+        ["schedule", task, "preview"] => json(schedule::preview(reader, task, question)),
+        ["schedule", task, "why"] => json(schedule::why(reader, task, question)),
         // Nobody waits in a daemon that is not there; one that is answers by itself.
         ["queue"] => plain(question).and_then(|()| json(Ok(Vec::<limit::WaitingView>::new()))),
         ["limits"] => plain(question).and_then(|()| json(limit::list(reader))),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mm_core::breaker::{Breaker, State};
+use mm_core::moment::Moment;
 use mm_core::run::RunRecord;
 use mm_services::records::{ScheduleRow, StrategyRow};
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,8 @@ pub struct StrategyPage {
     pub schedule: String,
     /// Why it is paused, if it is.
     pub paused: Option<String>,
+    /// When its pause ends by itself.
+    pub paused_until: Option<String>,
     /// The run of the moment; null without a daemon.
     pub running: Option<String>,
     pub runs: u64,
@@ -168,12 +171,12 @@ fn row(reader: &Reader, strategy: &Strategy) -> Result<StrategyRow, Problem> {
 }
 
 /// As its host says, or what its row says while none runs.
-fn status(strategy: &Strategy, row: &StrategyRow) -> &'static str {
+fn status(strategy: &Strategy, row: &StrategyRow, now: Moment) -> &'static str {
     match &strategy.live {
         Some(live) => live.status(),
         None if !row.enabled.unwrap_or(strategy.enabled) => "disabled",
         None if !matches!(row.breaker.state(), State::Closed { .. }) => "tripped",
-        None if row.paused.is_some() => "paused",
+        None if row.pause(now).is_some() => "paused",
         None => "active",
     }
 }
@@ -187,7 +190,7 @@ fn view(
     let name = strategy.about.name;
     let row = row(reader, strategy)?;
     let schedule = reader.store.get::<ScheduleRow>(&reader.space, name).map_err(|error| unread(&error))?;
-    let status = status(strategy, &row);
+    let status = status(strategy, &row, reader.now);
     let aside = strategy.live.as_ref().and_then(|live| live.put_aside.clone());
     // While the kernel starts, none does.
     let down = reader.daemon.as_ref().is_some_and(|daemon| !daemon.starting) && strategy.live.is_none();
@@ -237,14 +240,16 @@ pub(super) fn show(reader: &Reader, name: &str) -> Result<StrategyPage, Problem>
         }
         None => None,
     };
+    let pause = row.pause(reader.now);
     Ok(StrategyPage {
         state: view(reader, strategy, &earning::totals(reader))?,
         about,
         guide,
         enabled: strategy.live.as_ref().map_or(row.enabled.unwrap_or(strategy.enabled), |live| live.enabled),
         priority: strategy.priority,
-        schedule: strategy.schedule.clone(),
-        paused: row.paused,
+        schedule: super::schedule::in_words(reader, strategy)?,
+        paused: pause.map(|pause| pause.reason.clone()),
+        paused_until: pause.and_then(|pause| pause.until).map(|until| until.to_string()),
         running: strategy.live.as_ref().and_then(|live| live.running.as_ref()).map(ToString::to_string),
         runs: row.runs,
         last: last.map(|row| row.value.into()),

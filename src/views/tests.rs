@@ -10,11 +10,12 @@ use mm_core::id::{ActionId, Epoch, RunId, StrategyId};
 use mm_core::limit::{CoolDown, Quota, QuotaState};
 use mm_core::opportunity::{Opportunity, Reward, State};
 use mm_core::run::{Outcome, RunRecord, SourceHealth, SourceReport, Trigger};
+use mm_core::schedule::Schedule;
 use mm_core::seams::Entropy;
 use mm_services::RuleSource as _;
 use mm_services::records::{
-    AlertRow, CrashKind, CrashLeft, CrashRecord, CrashRow, Input, QuarantineRow, ScheduleRow, SilenceRow,
-    StrategyRow,
+    AlertRow, CrashKind, CrashLeft, CrashRecord, CrashRow, Input, Pause, QuarantineRow, ScheduleRow,
+    SilenceRow, StrategyRow,
 };
 use mm_store::{Change, NewEntry, Options, SharedMemory};
 use serde_json::{Value, json};
@@ -207,6 +208,7 @@ fn fill(store: &Store) {
         next: Some(noon().plus(std::time::Duration::from_secs(1_800))),
         last: Some(minutes_before(30)),
         owed: None,
+        clock: "UTC".to_owned(),
     };
     let alert = AlertRow {
         last_at: minutes_before(30),
@@ -258,6 +260,7 @@ pub(crate) fn reader() -> Reader {
         priority: 1,
         daily_actions_max: None,
         schedule: "every 1h".to_owned(),
+        task: mm_core::schedule::Task::plain(Schedule::parse("every 1h", "UTC").unwrap()),
         live: None,
     });
     Reader {
@@ -307,6 +310,10 @@ fn every_read_has_its_shape() {
         "/alerts/silences",
         "/strategies",
         "/strategies/bug-bounty",
+        "/schedule",
+        "/schedule/bug-bounty",
+        "/schedule/next?count=2",
+        "/schedule/bug-bounty/why?at=2026-07-22T12:00",
         "/limits",
         "/limits/bounty-targets-data",
         "/audit?limit=1",
@@ -433,7 +440,16 @@ fn the_owners_word_and_an_open_breaker_show_in_the_status() {
         (view["status"].as_str().unwrap().to_owned(), view["next_run"].is_null())
     };
     assert_eq!(status(row()), ("active".to_owned(), false));
-    assert_eq!(status(StrategyRow { paused: Some("holiday".into()), ..row() }), ("paused".to_owned(), true));
+    let pause = |until| Pause { reason: "holiday".into(), by: "the owner".into(), since: None, until };
+    assert_eq!(status(StrategyRow { paused: Some(pause(None)), ..row() }), ("paused".to_owned(), true));
+    let ahead = Some(pause(Some(noon().plus(std::time::Duration::from_secs(1)))));
+    assert_eq!(status(StrategyRow { paused: ahead, ..row() }), ("paused".to_owned(), true));
+    let over = Some(pause(Some(noon())));
+    assert_eq!(
+        status(StrategyRow { paused: over, ..row() }),
+        ("active".to_owned(), false),
+        "it ends by itself"
+    );
     assert_eq!(status(StrategyRow { enabled: Some(false), ..row() }), ("disabled".to_owned(), true));
     let mut tripped = row();
     let policy = mm_core::breaker::Policy::strategy();

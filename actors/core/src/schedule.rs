@@ -16,9 +16,11 @@
 mod decide;
 mod fate;
 mod missed;
+mod rules;
 mod span;
 mod task;
 mod wall;
+mod when;
 
 use std::fmt;
 use std::time::Duration;
@@ -30,12 +32,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
 
-pub use decide::{Decision, GRACE, Hold, LOOK_MAX, Owed, Ruled, Situation, decide, look_at};
+pub use decide::{Decision, GRACE, Hold, LOOK_MAX, Owed, PauseSpan, Ruled, Situation, decide, look_at};
 pub use fate::Fate;
 pub use missed::Missed;
+pub use rules::{BadRule, RULE_KEYS, RuleKey, Rules};
 pub use span::{BadSpan, parse_span, show_span};
 pub use task::{CAP_MAX, Hours, MissedRule, Overlap, Task};
 pub use wall::{Dst, Fold, Gap, Occurrence, Shift};
+pub use when::{Asked, When};
 
 /// Why an expression is no schedule: one sentence that says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +108,21 @@ impl Schedule {
         Ok(schedule)
     }
 
+    /// Reads an expression that holds by a clock as [`Schedule::clock`] tells it.
+    ///
+    /// # Errors
+    /// [`BadSchedule`], a sentence.
+    pub fn parse_at(text: &str, clock: &str) -> Result<Self, BadSchedule> {
+        let mut parts = clock.split(", ");
+        let zone = parts.next().unwrap_or_default();
+        let mut dst = Dst::default();
+        for part in parts {
+            dst.gap = part.strip_prefix("gap ").and_then(Gap::from_text).or(dst.gap);
+            dst.fold = part.strip_prefix("fold ").and_then(Fold::from_text).or(dst.fold);
+        }
+        Ok(Self::parse(text, zone)?.with_dst(dst))
+    }
+
     /// What is due once, at a moment.
     pub fn at(at: Moment) -> Self {
         Self { text: format!("at {at}"), zone: Tz::UTC, dst: Dst::default(), rule: Rule::Once(at) }
@@ -128,6 +147,26 @@ impl Schedule {
     /// The zone's name.
     pub fn zone(&self) -> &str {
         self.zone.name()
+    }
+
+    /// The zone and the choices at its changes, in a line: what a tick depends on beside the expression.
+    pub fn clock(&self) -> String {
+        let gap = self.dst.gap.map(|gap| format!(", gap {}", gap.as_str())).unwrap_or_default();
+        let fold = self.dst.fold.map(|fold| format!(", fold {}", fold.as_str())).unwrap_or_default();
+        format!("{}{gap}{fold}", self.zone.name())
+    }
+
+    /// `at` as a clock in its zone shows it: `2026-11-01T03:00:00-05:00`.
+    pub fn local(&self, at: Moment) -> String {
+        when::show(at, self.zone)
+    }
+
+    /// Reads a time as a person writes it: RFC 3339, or by the clock of its zone.
+    ///
+    /// # Errors
+    /// [`BadSchedule`], a sentence.
+    pub fn when(&self, text: &str) -> Result<Asked, BadSchedule> {
+        when::read(text, self.zone)
     }
 
     /// The first tick later than `after`; `None` if there is none any more.

@@ -11,6 +11,7 @@ mod decision;
 mod health;
 mod key;
 mod look_up;
+mod pause;
 mod quarantine;
 mod robots;
 mod tick;
@@ -28,6 +29,7 @@ pub use decision::{DecisionRow, RuleSetRow, Unusable};
 pub use health::{AccountStanding, HealthRow};
 pub use key::{KeyRow, WrapRow};
 pub use look_up::LookUpRow;
+pub use pause::{ITSELF, Pause};
 pub use quarantine::{Input, QuarantineRow};
 pub use robots::RobotsRow;
 pub use tick::{ScheduleRow, TaskRow, TickRow};
@@ -38,7 +40,8 @@ use mm_core::breaker::Breaker;
 use mm_core::id::RunId;
 use mm_core::moment::Moment;
 use mm_core::run::Outcome;
-use mm_store::{Kind, Record};
+use mm_store::codec;
+use mm_store::{Kind, Record, Unreadable};
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of a strategy over all its runs. Row id: the strategy's name.
@@ -46,8 +49,8 @@ use serde::{Deserialize, Serialize};
 pub struct StrategyRow {
     /// The owner's word on whether it is enabled, if one was given; it outweighs the configuration.
     pub enabled: Option<bool>,
-    /// Why it is paused, if it is.
-    pub paused: Option<String>,
+    /// Its pause, if it is paused; [`StrategyRow::pause`] tells whether that still holds.
+    pub paused: Option<Pause>,
     /// The breaker over its runs.
     pub breaker: Breaker,
     /// How many runs were begun.
@@ -77,8 +80,59 @@ pub struct StrategyRow {
     pub snapshot_generation: u64,
 }
 
+/// As it was when a pause was a reason alone.
+#[derive(Deserialize)]
+struct StrategyV1 {
+    enabled: Option<bool>,
+    paused: Option<String>,
+    breaker: Breaker,
+    runs: u64,
+    succeeded: u64,
+    ended: u64,
+    actions: u64,
+    ticks: u64,
+    ticks_pruned: u64,
+    last_run: Option<RunId>,
+    last_started: Option<Moment>,
+    last_outcome: Option<Outcome>,
+    errors: Vec<String>,
+    metrics: Vec<(String, i64)>,
+    snapshot_generation: u64,
+}
+
 impl Record for StrategyRow {
-    const KIND: Kind = Kind::new("strategy", 105, 1);
+    const KIND: Kind = Kind::new("strategy", 105, 2);
+
+    fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, Unreadable> {
+        if version != 1 {
+            return Err(Unreadable::Old { version });
+        }
+        let first: StrategyV1 = codec::decode(bytes).map_err(Unreadable::Codec)?;
+        Ok(Self {
+            enabled: first.enabled,
+            paused: first.paused.map(Pause::of_reason),
+            breaker: first.breaker,
+            runs: first.runs,
+            succeeded: first.succeeded,
+            ended: first.ended,
+            actions: first.actions,
+            ticks: first.ticks,
+            ticks_pruned: first.ticks_pruned,
+            last_run: first.last_run,
+            last_started: first.last_started,
+            last_outcome: first.last_outcome,
+            errors: first.errors,
+            metrics: first.metrics,
+            snapshot_generation: first.snapshot_generation,
+        })
+    }
+}
+
+impl StrategyRow {
+    /// The pause that holds at `now`.
+    pub fn pause(&self, now: Moment) -> Option<&Pause> {
+        self.paused.as_ref().filter(|pause| !pause.is_over(now))
+    }
 }
 
 /// An action that was begun and is not yet recorded as ended. Row id: the action's id. The row is

@@ -21,15 +21,12 @@ use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use crate::alerts::Alerts;
 use crate::integrity;
 use crate::message::kinds;
-use crate::records::{ScheduleRow, TaskRow};
-use crate::shared::{CALL_TIMEOUT, Installed, Shared};
+use crate::shared::{CALL_TIMEOUT, Shared};
+use crate::strategies::order::{self, Found};
 use crate::strategies::{Strategies, TickOrder};
 
 /// No sleep is longer, whatever the next tick.
 pub const SLEEP_MAX: Duration = Duration::from_secs(300);
-/// A last tick so far ahead of the clock was written while the clock was wrong. Less is what time
-/// servers put right, and passes by itself.
-const AHEAD: Duration = Duration::from_secs(300);
 
 /// The way to the scheduler.
 #[derive(Clone, Default)]
@@ -130,11 +127,21 @@ impl SchedulerService {
                 continue;
             }
             let now = self.shared.now();
-            let Some(order) = self.order(&space, id, installed, now)? else { continue };
+            let order = match order::find(&self.shared, &space, id, installed, now)? {
+                Found::Task(order) => *order,
+                Found::Cancelled { .. } => {
+                    state.next.insert(id.clone(), None);
+                    continue;
+                }
+                Found::Unread => continue,
+            };
             let next = order.task.schedule.next_after(now);
-            let ahead = order.rewrite;
+            let ahead = order.ahead;
+            if let Some(last) = ahead {
+                self.tell_ahead(&space, id, last, now);
+            }
             let mut look = look_at(&order.task, &situation(&order));
-            if order.at_once || ahead || look.is_some_and(|look| look <= now) {
+            if order.at_once || order.rewrite || look.is_some_and(|look| look <= now) {
                 look = match self.strategies.tick(id, order).await {
                     Ok(look) => look,
                     // The host starts after us, or is being restarted: due again at the next look.
@@ -144,7 +151,7 @@ impl SchedulerService {
                         continue;
                     }
                 };
-                if !ahead {
+                if ahead.is_none() {
                     self.alerts.clear(&space, format!("clock/{id}"));
                 }
             }
@@ -172,63 +179,7 @@ impl SchedulerService {
         Ok(())
     }
 
-    /// What is known of one strategy's task at `now`. `None` if a row of it does not open: its host says so.
-    fn order(
-        &self,
-        space: &Space,
-        id: &StrategyId,
-        installed: &Installed,
-        now: Moment,
-    ) -> Result<Option<TickOrder>, ReadError> {
-        let store = &self.shared.store;
-        let rows = (
-            integrity::read::<ScheduleRow>(store, space, id.as_str())?,
-            integrity::read::<TaskRow>(store, space, id.as_str())?,
-        );
-        let (found, set) = match rows {
-            (Ok(found), Ok(set)) => (found, set),
-            (Err(why), _) | (_, Err(why)) => {
-                tracing::debug!(strategy = %id, why, "its schedule does not open");
-                return Ok(None);
-            }
-        };
-        let (task, text) = match set {
-            Some(row) => (row.value.task.clone(), row.value.task.schedule.expression().to_owned()),
-            None => (installed.task.clone(), installed.schedule_text.clone()),
-        };
-        let schedule_version = found.as_ref().map(|row| row.version);
-        let delay = task.delay(&self.installation()?, id.as_str());
-        let fresh = TickOrder {
-            task,
-            text,
-            at_once: false,
-            rewrite: false,
-            last: now,
-            now,
-            owed: None,
-            delay,
-            schedule_version,
-        };
-        Ok(Some(match found.map(|row| row.value) {
-            // The first time: at once, so that a new machine has something to show.
-            None => TickOrder { at_once: true, ..fresh },
-            Some(row) if row.text != fresh.text => TickOrder { at_once: true, ..fresh },
-            Some(row) if row.last.is_some_and(|last| last > now.plus(AHEAD)) => {
-                self.tell_ahead(space, id, row.last, now);
-                TickOrder { rewrite: true, ..fresh }
-            }
-            Some(row) => TickOrder { last: row.last.unwrap_or(now), owed: row.owed, ..fresh },
-        }))
-    }
-
-    /// What tells this installation from others: how its audit trail begins.
-    fn installation(&self) -> Result<String, ReadError> {
-        let first = self.shared.store.audit_hashes(&[1])?.into_iter().next().flatten();
-        Ok(first.map(|hash| hash.to_string()).unwrap_or_default())
-    }
-
-    fn tell_ahead(&self, space: &Space, id: &StrategyId, last: Option<Moment>, now: Moment) {
-        let last = last.map(|at| at.to_string()).unwrap_or_default();
+    fn tell_ahead(&self, space: &Space, id: &StrategyId, last: Moment, now: Moment) {
         let sentence = format!(
             "the last tick of `{id}` on record, {last}, lies ahead of the clock, {now}: the clock was ahead once, or \
              is behind now; the schedule goes on from now; look at the machine's clock"
@@ -252,5 +203,5 @@ impl SchedulerService {
 /// As far as the scheduler knows it.
 fn situation(order: &TickOrder) -> Situation {
     let TickOrder { last, now, owed, delay, .. } = *order;
-    Situation { last, now, owed, delay, busy: None, hold: None }
+    Situation { last, now, owed, delay, busy: None, hold: None, paused: None }
 }

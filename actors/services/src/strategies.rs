@@ -38,7 +38,10 @@ mod execute;
 mod hand;
 mod host;
 mod mending;
+pub(crate) mod order;
 mod owner;
+mod pausing;
+mod planning;
 pub mod pool;
 pub mod quarantine;
 mod starting;
@@ -48,7 +51,9 @@ mod ticking;
 
 use execute::RunEnd;
 use hand::Place;
+pub use order::{Before, installation};
 pub use owner::NotSaid;
+pub use planning::{NotPlanned, Plan};
 pub use state::Host;
 
 /// The way to the strategies' hosts.
@@ -128,6 +133,10 @@ pub struct TickOrder {
     pub at_once: bool,
     /// Whether its row is written even if nothing is due.
     pub rewrite: bool,
+    /// The last tick on record, if it lies far ahead of the clock.
+    pub ahead: Option<Moment>,
+    /// The task as it was, if the configuration says otherwise since.
+    pub before: Option<Before>,
     /// The newest tick that is decided.
     pub last: Moment,
     /// When the scheduler looked.
@@ -180,8 +189,15 @@ impl Standing {
 /// What the owner says of a strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
-    /// Stop running for now, for this reason.
-    Pause(String),
+    /// Stop running for now.
+    Pause {
+        /// Why.
+        reason: String,
+        /// Who says so.
+        by: String,
+        /// When it goes on by itself; `None`: when somebody says so.
+        until: Option<Moment>,
+    },
     /// Take it out of use until further notice, for this reason: its breaker lets no run start, not even a
     /// person's.
     Isolate(String),
@@ -245,6 +261,20 @@ pub enum Msg {
         /// Answered when it is on record.
         reply: Reply<()>,
     },
+    /// The owner says when it runs.
+    Plan {
+        /// What.
+        plan: Box<Plan>,
+        /// Who says so.
+        by: String,
+        /// Answered when it is on record.
+        reply: Reply<Result<(), NotPlanned>>,
+    },
+    /// The pause may be over; from the host to itself.
+    PauseOver {
+        /// Which timer; an older one is ignored.
+        timer: u64,
+    },
     /// The configuration was read again.
     Configured,
     /// How it stands.
@@ -262,6 +292,8 @@ kinds!(Msg {
     Overdue => "overdue",
     Idle => "idle",
     Say => "say",
+    Plan => "plan",
+    PauseOver => "pause_over",
     Configured => "configured",
     Standing => "standing",
 });

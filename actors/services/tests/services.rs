@@ -56,6 +56,8 @@ mod oauth;
 mod outcomes;
 #[path = "services/permits.rs"]
 mod permits;
+#[path = "services/plans.rs"]
+mod plans;
 #[path = "services/privacy.rs"]
 mod privacy;
 #[path = "services/quarantine.rs"]

@@ -77,7 +77,7 @@ fn a_strategy_may_be_wrong_in_many_ways() {
               my.toml:3: `strategies.bug-bounty.enabled` is `1`; write true or false
               my.toml:4: `strategies.bug-bounty.priority` is 0, which is too small; write a whole number from 1 to 1000
               my.toml:5: `strategies.bug-bounty.schedule` is `"now and then"`, which is no schedule: it has 3 fields; write "every 30m", "@hourly", "@daily", or a cron expression of 5 or 6 fields
-              my.toml:6: `strategies.bug-bounty.prioritty` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, config; did you mean `priority`?
+              my.toml:6: `strategies.bug-bounty.prioritty` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold, config; did you mean `priority`?
               my.toml:7: `strategies.no good` is no name of a strategy; a strategy's name has at most 64 letters, digits, `-` and `_`
               my.toml:9: `strategies.x.config` is `3`, but should be a section; write `[strategies.x.config]` and its keys below
               my.toml:11: `strategies.y.config.since` is a date or a number too large; write it as a text in quotes

@@ -210,8 +210,9 @@ fn tasks(simulation: &Simulation) -> Vec<Task> {
     let abouts = plan.machine.abouts();
     let active = plan.config.active().into_iter().filter_map(|(name, own)| {
         let about = abouts.iter().find(|about| about.name == name)?;
-        let schedule = own.schedule.clone().unwrap_or_else(|| about.schedule.to_owned());
-        Some(Task { strategy: name.to_owned(), schedule, zone: zone.to_owned() })
+        let task = crate::machine::task(own, about.schedule, zone).ok()?.schedule;
+        let (schedule, zone) = (task.expression().to_owned(), task.zone().to_owned());
+        Some(Task { strategy: name.to_owned(), schedule, zone })
     });
     active.collect()
 }

@@ -62,6 +62,23 @@ impl Hold {
     }
 }
 
+/// A time in which the task was paused; perhaps it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseSpan {
+    /// Who paused it, and why: half a sentence.
+    pub by: String,
+    /// Since when.
+    pub since: Moment,
+    /// Until when, if that is known.
+    pub until: Option<Moment>,
+}
+
+impl PauseSpan {
+    fn holds(&self, at: Moment) -> bool {
+        self.since <= at && self.until.is_none_or(|until| at < until)
+    }
+}
+
 /// How things are when one looks.
 #[derive(Debug, Clone)]
 pub struct Situation {
@@ -77,6 +94,8 @@ pub struct Situation {
     pub busy: Option<String>,
     /// Why nothing may be started, if so.
     pub hold: Option<Hold>,
+    /// A tick that was to be taken up in this time was paused, also if one looks at it only later.
+    pub paused: Option<PauseSpan>,
 }
 
 /// A tick with its fate, or a stretch of many that have the same.
@@ -152,6 +171,7 @@ fn undecided(task: &Task, at: &Situation) -> Vec<Occurrence> {
 enum Want {
     Run,
     Merge,
+    Paused(Fate),
     Miss(String),
     Closed(String),
 }
@@ -198,6 +218,10 @@ impl Desk<'_> {
         if let Some(hours) = self.task.hours.filter(|hours| !hours.allow(tick.plus(self.at.delay))) {
             return Want::Closed(format!("it lies outside the allowed hours {hours}"));
         }
+        let taken_up = tick.plus(self.at.delay);
+        if let Some(span) = self.at.paused.as_ref().filter(|span| span.holds(taken_up)) {
+            return Want::Paused(Fate::Paused { by: span.by.clone(), until: span.until });
+        }
         let age = self.age(tick);
         let made_up_for = age <= GRACE || self.at.owed.is_some_and(|owed| tick <= owed.through);
         let past = rule.window.filter(|window| !made_up_for && *window < age);
@@ -235,6 +259,7 @@ impl Desk<'_> {
             match want {
                 Want::Closed(why) => self.put(tick.at, Fate::Skipped { why: why.clone() }),
                 Want::Miss(why) => self.put(tick.at, Fate::Missed { why: why.clone() }),
+                Want::Paused(fate) => self.put(tick.at, fate.clone()),
                 Want::Merge => self.put(tick.at, Fate::Merged { into: newest_run }),
                 Want::Run => {
                     if let Some(owed) = self.wait(tick.at, newest_run) {
@@ -301,6 +326,7 @@ impl Desk<'_> {
         for (tick, want) in due.iter().zip(wants) {
             let fate = match want {
                 Want::Run => hold.fate(),
+                Want::Paused(fate) => fate.clone(),
                 Want::Closed(why) => Fate::Skipped { why: why.clone() },
                 Want::Miss(why) => Fate::Missed { why: why.clone() },
                 Want::Merge => {
@@ -318,6 +344,7 @@ impl Desk<'_> {
             match want {
                 Want::Closed(why) => self.put(tick.at, Fate::Skipped { why: why.clone() }),
                 Want::Miss(why) => self.put(tick.at, Fate::Missed { why: why.clone() }),
+                Want::Paused(fate) => self.put(tick.at, fate.clone()),
                 // What merges stands before what runs.
                 Want::Merge | Want::Run => return,
             }

@@ -200,6 +200,19 @@ fn a_stored_schedule_is_its_expression_and_its_zone() {
 }
 
 #[test]
+fn a_schedule_is_read_back_by_its_clock() {
+    for dst in [
+        Dst::default(),
+        Dst { gap: Some(Gap::Skip), fold: None },
+        Dst { gap: Some(Gap::After), fold: Some(Fold::Both) },
+    ] {
+        let schedule = Schedule::parse("30 2 * * *", "Europe/Berlin").unwrap().with_dst(dst);
+        assert_eq!(Schedule::parse_at("30 2 * * *", &schedule.clock()), Ok(schedule));
+    }
+    assert_eq!(every("@daily").clock(), "UTC");
+}
+
+#[test]
 fn a_one_off_is_due_once() {
     let once = every("at 2026-12-01T09:00:00Z");
     assert_eq!(once.next_after(at("2026-12-01T08:59:59Z")), Some(at("2026-12-01T09:00:00Z")));

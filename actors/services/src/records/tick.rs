@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct ScheduleRow {
     /// The schedule as it was written.
     pub text: String,
+    /// [`mm_core::schedule::Schedule::clock`] of it; empty where that was not written down.
+    pub clock: String,
     /// When it is due next; `None` if never again.
     pub next: Option<Moment>,
     /// The newest tick that is decided.
@@ -28,15 +30,32 @@ struct ScheduleV1 {
     last: Option<Moment>,
 }
 
+/// As it was before its zone was written down.
+#[derive(Deserialize)]
+struct ScheduleV2 {
+    text: String,
+    next: Option<Moment>,
+    last: Option<Moment>,
+    owed: Option<Owed>,
+}
+
 impl Record for ScheduleRow {
-    const KIND: Kind = Kind::new("schedule", 106, 2);
+    const KIND: Kind = Kind::new("schedule", 106, 3);
 
     fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, Unreadable> {
-        if version != 1 {
-            return Err(Unreadable::Old { version });
+        let clock = String::new();
+        match version {
+            1 => {
+                let ScheduleV1 { text, next, last } = codec::decode(bytes).map_err(Unreadable::Codec)?;
+                Ok(Self { text, clock, next, last, owed: None })
+            }
+            2 => {
+                let ScheduleV2 { text, next, last, owed } =
+                    codec::decode(bytes).map_err(Unreadable::Codec)?;
+                Ok(Self { text, clock, next, last, owed })
+            }
+            version => Err(Unreadable::Old { version }),
         }
-        let ScheduleV1 { text, next, last } = codec::decode(bytes).map_err(Unreadable::Codec)?;
-        Ok(Self { text, next, last, owed: None })
     }
 }
 
@@ -99,14 +118,30 @@ impl TickRow {
 /// What the owner set for a task; it outweighs the configuration. Row id: the task's name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskRow {
-    /// The task.
-    pub task: Task,
+    /// The task; `None`: it is cancelled, and never due.
+    pub task: Option<Task>,
     /// Since when.
     pub since: Moment,
     /// Who said so.
     pub by: String,
 }
 
+/// As it was before a task could be cancelled.
+#[derive(Deserialize)]
+struct TaskV1 {
+    task: Task,
+    since: Moment,
+    by: String,
+}
+
 impl Record for TaskRow {
-    const KIND: Kind = Kind::new("task", 140, 1);
+    const KIND: Kind = Kind::new("task", 140, 2);
+
+    fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, Unreadable> {
+        if version != 1 {
+            return Err(Unreadable::Old { version });
+        }
+        let TaskV1 { task, since, by } = codec::decode(bytes).map_err(Unreadable::Codec)?;
+        Ok(Self { task: Some(task), since, by })
+    }
 }

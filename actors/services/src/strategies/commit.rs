@@ -14,7 +14,7 @@ use super::quarantine::{self, LayError, Suspect};
 use super::state::Host;
 use crate::books::ledger::Ledger;
 use crate::books::{self, Merged};
-use crate::records::{CrashRow, QuarantineRow, StrategyRow};
+use crate::records::{CrashRow, ITSELF, Pause, QuarantineRow, StrategyRow};
 
 /// How a run ended, and what is to be committed of it.
 pub(super) struct Ended {
@@ -202,7 +202,8 @@ pub(super) fn end(
     judge_run(&mut row.breaker, judged, ended.class, generation, now);
     let stopped = ended.stopped_itself();
     if let Some(why) = stopped {
-        row.paused = Some(format!("it stopped itself: {why}"));
+        row.paused =
+            Some(Pause { reason: why.to_owned(), by: ITSELF.to_owned(), since: Some(now), until: None });
     }
     let key = Key::new(space, RunRecord::KIND, run.id.as_str()).map_err(ChangeError::from)?;
     let change = match version {
@@ -230,7 +231,7 @@ pub(super) fn end(
     });
     change = change.audit(NewEntry::new(now, space, &format!("run.{}", ended.outcome.as_str()), &payload)?);
     if let Some(why) = stopped {
-        let payload = json!({ "strategy": host.id.as_str(), "reason": why, "by": "itself" });
+        let payload = json!({ "strategy": host.id.as_str(), "reason": why, "by": ITSELF });
         change = change.audit(NewEntry::new(now, space, "strategy.paused", &payload)?);
     }
     Ok(Prepared { change, row, run, merged, set_aside })

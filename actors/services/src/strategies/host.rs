@@ -40,6 +40,7 @@ impl Component for Host {
             return Ok(state);
         }
         self.take_up(&me, &mut state).await?;
+        self.look_out_for_the_end_of_a_pause(&me, &mut state);
         Ok(state)
     }
 
@@ -76,9 +77,17 @@ impl Component for Host {
                     (true, _) => return Ok(()),
                     (false, _) => {}
                 }
-                self.say(state, word).await?;
+                self.say(me, state, word).await?;
                 reply.send(());
             }
+            // Not on record, so not acknowledged.
+            Msg::Plan { .. } if state.damaged => {}
+            Msg::Plan { plan, by, reply } => {
+                let answer = self.plan(state, *plan, &by).await?;
+                reply.send(answer);
+            }
+            Msg::PauseOver { timer } if state.damaged || timer != state.pause_timer => {}
+            Msg::PauseOver { .. } => self.end_pause(me, state).await?,
             // While its rows do not open, that is what it is put aside for.
             Msg::Configured if state.damaged => {}
             Msg::Configured => self.ask(state, None).await,
@@ -141,8 +150,9 @@ impl Host {
         if !self.enabled(state) {
             return Err(NotStarted::Disabled);
         }
-        if let Some(reason) = state.row.paused.as_ref().filter(|_| !by_person) {
-            return Err(NotStarted::Paused(reason.clone()));
+        if let Some(pause) = state.row.pause(self.shared.now()).filter(|_| !by_person) {
+            let until = pause.until.map(|until| format!(", until {until}")).unwrap_or_default();
+            return Err(NotStarted::Paused(format!("{}{until}", pause.reason)));
         }
         if let At::Isolated { reason, .. } = state.row.breaker.state() {
             return Err(NotStarted::Isolated(reason.clone()));
@@ -198,14 +208,19 @@ impl Host {
         }
     }
 
-    async fn say(&self, state: &mut State, word: Word) -> Result<(), Fault> {
+    async fn say(&self, me: &Handle<Msg>, state: &mut State, word: Word) -> Result<(), Fault> {
+        let word = match word {
+            Word::Pause { reason, by, until } => return self.pause(me, state, reason, by, until).await,
+            word => word,
+        };
+        if matches!(word, Word::Resume(_)) && state.row.paused.is_some() {
+            self.catch_up(me, state).await?;
+        }
         let now = self.shared.now();
         let mut row = state.row.clone();
         let (kind, reason) = match &word {
-            Word::Pause(reason) => {
-                row.paused = Some(reason.clone());
-                ("strategy.paused", Some(reason.clone()))
-            }
+            // It is said above.
+            Word::Pause { .. } => return Ok(()),
             Word::Isolate(reason) => {
                 row.breaker.isolate(reason, now);
                 ("strategy.isolated", Some(reason.clone()))
@@ -234,7 +249,7 @@ impl Host {
         let installed = self.installed();
         Standing {
             about: state.about.clone().unwrap_or(SILENT),
-            row: state.row.clone(),
+            row: StrategyRow { paused: state.row.pause(self.shared.now()).cloned(), ..state.row.clone() },
             running: state.current.as_ref().map(|current| current.run.id.clone()),
             put_aside: state.put_aside.clone(),
             enabled: self.enabled(state),

@@ -55,6 +55,8 @@ pub struct State {
     pub(super) current: Option<Current>,
     pub(super) waiting: Vec<Reply<Option<RunRecord>>>,
     pub(super) last: Option<RunRecord>,
+    /// The newest timer of a pause.
+    pub(super) pause_timer: u64,
 }
 
 impl State {
@@ -69,6 +71,7 @@ impl State {
             current: None,
             waiting: Vec::new(),
             last: None,
+            pause_timer: 0,
         }
     }
 

@@ -18,10 +18,12 @@ use super::commit::Ended;
 use super::starting::Because;
 use super::state::{Host, State};
 use super::{Msg, NotStarted, TickOrder, breaker_policy};
-use crate::records::{ScheduleRow, StrategyRow, TickRow};
+use crate::records::{Pause, ScheduleRow, StrategyRow, TickRow};
 
 /// The most rows of a strategy's tick ledger that are kept; older ones are tidied away and counted.
 const TICKS_KEPT: u64 = 1000;
+/// Why a tick of another schedule than the one that holds now starts nothing.
+const CONFIGURED: &str = "the configuration changed the schedule before it could run";
 /// When the scheduler's order was overtaken, it looks again after so long.
 const OVERTAKEN: Duration = Duration::from_millis(100);
 
@@ -44,7 +46,14 @@ impl Host {
         }
         let last = order.last;
         order.last = self.past_what_is_on_record(&order)?;
-        let mut decision = self.not_on_record(self.decision(state, &order))?;
+        let mut decision = self.decision(state, &order);
+        if let Some(before) = &order.before {
+            let paused = state.row.paused.as_ref().map(Pause::span);
+            let mut ruled = before.closed_out(order.now, paused.as_ref(), CONFIGURED);
+            ruled.retain(|old| decision.ruled.iter().all(|new| old.at < new.from));
+            decision.ruled.splice(0..0, ruled);
+        }
+        let mut decision = self.not_on_record(decision)?;
         let moved = last != decision.last || order.owed != decision.owed;
         if !moved && !order.rewrite && !order.at_once {
             return Ok(decision.look);
@@ -69,9 +78,10 @@ impl Host {
     }
 
     fn decision(&self, state: &State, order: &TickOrder) -> Decision {
+        let paused = state.row.paused.as_ref().map(Pause::span);
         let busy = state.current.as_ref().map(|current| current.run.id.to_string());
         let TickOrder { last, now, owed, delay, .. } = *order;
-        let situation = Situation { last, now, owed, delay, busy, hold: self.hold(state) };
+        let situation = Situation { last, now, owed, delay, busy, hold: self.hold(state), paused };
         if !order.at_once {
             return decide(&order.task, &situation);
         }
@@ -93,12 +103,8 @@ impl Host {
         if !self.enabled(state) {
             return Some(Hold::Off { why: NotStarted::Disabled.to_string() });
         }
-        if let Some(reason) = &state.row.paused {
-            let by = match reason.strip_prefix("it stopped itself: ") {
-                Some(why) => format!("by itself: {why}"),
-                None => format!("by the owner: {reason}"),
-            };
-            return Some(Hold::Paused { by, until: None });
+        if let Some(pause) = state.row.pause(self.shared.now()) {
+            return Some(Hold::Paused { by: pause.told(), until: pause.until });
         }
         if let mm_core::breaker::State::Isolated { reason, .. } = state.row.breaker.state() {
             return Some(Hold::Paused { by: format!("isolated by a person: {reason}"), until: None });
@@ -136,15 +142,20 @@ impl Host {
 
     /// Without the ticks that have their rows.
     fn not_on_record(&self, mut decision: Decision) -> Result<Decision, Fault> {
+        decision.ruled = self.new_ones(decision.ruled)?;
+        decision.cancels &= decision.starts().is_some();
+        Ok(decision)
+    }
+
+    /// Those that have no rows.
+    pub(super) fn new_ones(&self, ruled: Vec<Ruled>) -> Result<Vec<Ruled>, Fault> {
         let mut new = Vec::new();
-        for ruled in decision.ruled {
+        for ruled in ruled {
             if self.on_record(ruled.at)?.is_none() {
                 new.push(ruled);
             }
         }
-        decision.ruled = new;
-        decision.cancels &= decision.starts().is_some();
-        Ok(decision)
+        Ok(new)
     }
 
     /// The newest tick of the row that speaks of `at`, if one does.
@@ -170,20 +181,33 @@ impl Host {
         decision: &Decision,
         run: Option<&RunId>,
     ) -> Result<Change, Fault> {
-        let (space, id) = (&self.space, self.id.as_str());
-        let key = Key::new(space, ScheduleRow::KIND, id)?;
-        let mut change = match order.schedule_version {
-            Some(version) => Change::new().expect_version(key, version),
-            None => Change::new().expect_absent(key),
-        };
         let schedule = ScheduleRow {
             text: order.text.clone(),
+            clock: order.task.schedule.clock(),
             next: order.task.schedule.next_after(order.now.max(decision.last)),
             last: Some(decision.last),
             owed: decision.owed,
         };
-        change = change.put(space, id, &schedule)?;
-        for ruled in &decision.ruled {
+        self.ledger(row, &schedule, order.schedule_version, &decision.ruled, run)
+    }
+
+    /// The rows of ticks, and the schedule's as it is from now on.
+    pub(super) fn ledger(
+        &self,
+        row: &mut StrategyRow,
+        schedule: &ScheduleRow,
+        version: Option<u64>,
+        ruled: &[Ruled],
+        run: Option<&RunId>,
+    ) -> Result<Change, Fault> {
+        let (space, id) = (&self.space, self.id.as_str());
+        let key = Key::new(space, ScheduleRow::KIND, id)?;
+        let mut change = match version {
+            Some(version) => Change::new().expect_version(key, version),
+            None => Change::new().expect_absent(key),
+        };
+        change = change.put(space, id, schedule)?;
+        for ruled in ruled {
             let row_id = TickRow::row_id(id, ruled.at);
             let key = Key::new(space, TickRow::KIND, &row_id)?;
             change = change.expect_absent(key).put(space, &row_id, &TickRow::of(ruled, run))?;

@@ -20,7 +20,7 @@ use mm_core::schedule::{Dst, Fate, Fold, Gap, Hours, Missed, MissedRule, Overlap
 use mm_services::records::{
     AccountKind, AccountRow, AccountStanding, AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow,
     CheckpointRow, CrashKind, CrashLeft, CrashRecord, CrashRow, CredentialRow, DeliveryRow, ErasureRow,
-    FieldRow, HealthRow, Input, KeyRow, LastActRow, LookUpRow, OpenRow, QuarantineRow, QuotedRule,
+    FieldRow, HealthRow, Input, KeyRow, LastActRow, LookUpRow, OpenRow, Pause, QuarantineRow, QuotedRule,
     RestartNote, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, TaskRow,
     Telling, TickRow, TrustRow, WayRow, WrapRow,
 };
@@ -53,7 +53,12 @@ fn breaker() -> Breaker {
 fn strategy_row() -> StrategyRow {
     StrategyRow {
         enabled: Some(true),
-        paused: Some("holidays".into()),
+        paused: Some(Pause {
+            reason: "holidays".into(),
+            by: "the owner".into(),
+            since: Some(at(2)),
+            until: Some(at(3)),
+        }),
         breaker: breaker(),
         runs: 1,
         succeeded: 2,
@@ -271,9 +276,16 @@ fn rule_sets_are_stored_as_ever() {
 
 fn check_schedules() {
     let owed = Owed { through: at(3), not_before: at(4) };
-    let row = ScheduleRow { text: "every 1h".into(), next: Some(at(1)), last: Some(at(2)), owed: Some(owed) };
-    let first = ScheduleRow { owed: None, ..row.clone() };
-    assert_eq!(check_record(&row), [first], "a row of the first version");
+    let row = ScheduleRow {
+        text: "every 1h".into(),
+        clock: "Europe/Berlin, gap skip".into(),
+        next: Some(at(1)),
+        last: Some(at(2)),
+        owed: Some(owed),
+    };
+    let second = ScheduleRow { clock: String::new(), ..row.clone() };
+    let first = ScheduleRow { owed: None, ..second.clone() };
+    assert_eq!(check_record(&row), [first, second], "rows of the first versions");
     let tick = TickRow { due: at(9), from: at(1), count: 3, fate: Fate::Ran, run: None };
     let first = TickRow { due: at(1), count: 1, run: Some(run_id()), ..tick.clone() };
     let fate = Fate::Paused { by: "by the owner".into(), until: Some(at(7)) };
@@ -292,7 +304,8 @@ fn check_schedules() {
         jitter: Duration::from_secs(4),
         hours: Some(Hours::parse("08:00-20:00", "Asia/Tokyo").unwrap()),
     };
-    check_record(&TaskRow { task, since: at(1), by: "owner".into() });
+    let row = TaskRow { task: Some(task), since: at(1), by: "owner".into() };
+    assert_eq!(check_record(&row), [row], "a row of the first version");
 }
 
 /// The number of each fate in the codec is for ever.
@@ -321,7 +334,9 @@ fn every_record_of_services_is_stored_as_ever() {
     check_record(&change_row(Standing::Settled { at: at(3), outcome: done(), telling: told }));
     let (action, outcome) = (ActionId::new("a"), Some(done()));
     check_record(&Mark { action, state: Marked::Done, at: at(3), outcome });
-    check_record(&strategy_row());
+    let paused = Pause { since: None, until: None, ..strategy_row().paused.unwrap() };
+    let first = StrategyRow { paused: Some(paused), ..strategy_row() };
+    assert_eq!(check_record(&strategy_row()), [first], "a row of the first version");
     check_schedules();
     let first =
         AlertRow { last_at: at(2), times: 3, cleared_at: Some(at(4)), ..AlertRow::news("broken", at(1), 0) };

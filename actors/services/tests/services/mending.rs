@@ -79,7 +79,15 @@ async fn check_put_aside_and_mended(machine: &Machine, what: &str) {
     let findings = || integrity::check(&machine.store, &[machine.id("bad"), machine.id("good")]).unwrap();
     assert_eq!(findings().len(), 1, "{what}");
     // What cannot be put on record is not acknowledged.
-    assert!(machine.services.strategies.say("bad", Word::Pause("x".into())).await.is_err(), "{what}");
+    assert!(
+        machine
+            .services
+            .strategies
+            .say("bad", Word::Pause { reason: "x".into(), by: "the owner".into(), until: None })
+            .await
+            .is_err(),
+        "{what}"
+    );
     assert!(machine.services.strategies.say("bad", Word::Resume(None)).await.unwrap(), "{what}");
     machine.services.scheduler.wake();
     machine.pass(MINUTE * 25).await;
@@ -288,7 +296,12 @@ fn a_host_that_spent_its_restarts_is_told_and_brought_back_by_the_owners_word() 
             let strategies = &machine.services.strategies;
             assert!(strategies.standing("reader").await.is_err(), "down over a restart");
             assert_eq!(machine.run("good").await.outcome, Some(Outcome::Succeeded));
-            assert!(strategies.say("reader", Word::Pause("x".into())).await.is_err());
+            assert!(
+                strategies
+                    .say("reader", Word::Pause { reason: "x".into(), by: "the owner".into(), until: None })
+                    .await
+                    .is_err()
+            );
             let unreasoned = strategies.say("reader", Word::Resume(None)).await.unwrap_err();
             assert_eq!(unreasoned, NotSaid::NeedsReason("reader".into()));
             assert_eq!(machine.audit_of("budget.cleared").len(), usize::from(damaged));

@@ -129,7 +129,7 @@ fn a_tick_that_starts_nothing_says_why() {
         machine.until("the first tick", || ticks(machine).len() == 1).await;
         machine.idle("reader").await;
         let say = async |word| machine.services.strategies.say("reader", word).await.unwrap();
-        say(Word::Pause("holidays".into())).await;
+        say(Word::Pause { reason: "holidays".into(), by: "the owner".into(), until: None }).await;
         machine.until("a tick", || ticks(machine).len() == 2).await;
         assert!(reason(machine).contains("paused: by the owner: holidays"), "{}", reason(machine));
         say(Word::Resume(None)).await;

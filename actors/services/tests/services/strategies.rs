@@ -30,7 +30,12 @@ fn what_the_owner_says_of_a_strategy_outlives_restarts() {
     let mut bench = Bench::new(1);
     bench.install(Script::reads("reader", &["/a"]));
     let say = async |machine: &Machine, word| machine.services.strategies.say("reader", word).await.unwrap();
-    bench.live(async |machine| assert!(say(machine, Word::Pause("holidays".into())).await));
+    bench.live(async |machine| {
+        assert!(
+            say(machine, Word::Pause { reason: "holidays".into(), by: "the owner".into(), until: None })
+                .await
+        )
+    });
     bench.live(async |machine| {
         assert_eq!(status(machine, "reader").await, "paused");
         assert_eq!(by_tick(machine, "reader").await.unwrap_err(), NotStarted::Paused("holidays".into()));

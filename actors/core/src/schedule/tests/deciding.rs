@@ -3,7 +3,15 @@
 use super::*;
 
 fn situation(last: &str, now: &str) -> Situation {
-    Situation { last: at(last), now: at(now), owed: None, delay: Duration::ZERO, busy: None, hold: None }
+    Situation {
+        last: at(last),
+        now: at(now),
+        owed: None,
+        delay: Duration::ZERO,
+        busy: None,
+        hold: None,
+        paused: None,
+    }
 }
 
 fn hourly(policy: Missed) -> Task {
@@ -33,6 +41,37 @@ fn a_tick_on_time_runs_and_one_that_nobody_saw_goes_by_the_policy() {
     for policy in [Missed::Skip, Missed::Once, Missed::All] {
         assert_eq!(on_time(policy), ["12:00 ran"]);
     }
+}
+
+#[test]
+fn what_was_due_during_a_pause_was_paused_also_if_it_is_over_when_one_looks() {
+    let span = PauseSpan {
+        by: "by the owner: holidays".to_owned(),
+        since: at("2026-11-22T10:30:00Z"),
+        until: Some(at("2026-11-22T13:00:00Z")),
+    };
+    let paused = Some(span.clone());
+    for (policy, expected) in [
+        (Missed::Skip, "10:00 missed 11:00 paused 12:00 paused 13:00 missed 14:00 ran"),
+        (Missed::Once, "10:00 merged 11:00 paused 12:00 paused 13:00 merged 14:00 ran"),
+        (Missed::All, "10:00 late"),
+    ] {
+        let now = situation("2026-11-22T09:00:00Z", "2026-11-22T14:00:10Z");
+        let seen = decide(&hourly(policy), &Situation { paused: paused.clone(), ..now });
+        assert_eq!(told(&seen).join(" "), expected);
+        if policy == Missed::All {
+            let now = situation("2026-11-22T10:00:00Z", "2026-11-22T14:01:10Z");
+            let next = Situation { owed: seen.owed, paused: paused.clone(), ..now };
+            let next = decide(&hourly(policy), &next);
+            assert_eq!(told(&next).join(" "), "11:00 paused 12:00 paused 13:00 late");
+        }
+    }
+    // Nothing but what is paused: nothing starts, and nothing is owed.
+    let now = situation("2026-11-22T10:00:00Z", "2026-11-22T12:10:00Z");
+    let seen = decide(&hourly(Missed::Once), &Situation { paused, ..now });
+    assert_eq!(told(&seen), ["11:00 paused", "12:00 paused"]);
+    assert_eq!((seen.owed, seen.starts()), (None, None));
+    assert_eq!(seen.ruled[0].fate.to_string(), "paused: by the owner: holidays, until 2026-11-22T13:00:00Z");
 }
 
 #[test]
@@ -146,8 +185,10 @@ fn a_tick_that_daylight_saving_moved_says_from_where() {
 fn follow(task: &Task, mut last: Moment, from: Moment, until: Moment) -> (Vec<Moment>, Vec<Ruled>) {
     let (mut now, mut owed, mut starts, mut ruled) = (from, None, Vec::new(), Vec::new());
     while now <= until {
-        let decision =
-            decide(task, &Situation { last, now, owed, delay: Duration::ZERO, busy: None, hold: None });
+        let decision = decide(
+            task,
+            &Situation { last, now, owed, delay: Duration::ZERO, busy: None, hold: None, paused: None },
+        );
         starts.extend(decision.starts().map(|_| now));
         (last, owed) = (decision.last, decision.owed);
         ruled.extend(decision.ruled);
@@ -240,8 +281,21 @@ proptest! {
             now = Moment::from_unix_ms(now.unix_ms() + step);
             let busy = (now < busy_until).then(|| "r1".to_owned());
             let hold = (hold == 0).then(|| Hold::Gated { by: "memory".into() });
-            let at = Situation { last, now, owed, delay: Duration::from_secs(delay), busy, hold };
+            let paused = (runs_for % 4 == 1).then(|| PauseSpan {
+                by: "by the owner".into(),
+                since: now.minus(Duration::from_millis(runs_for)),
+                until: (runs_for % 3 > 0).then(|| now.minus(Duration::from_millis(runs_for / 2))),
+            });
+            let at = Situation { last, now, owed, delay: Duration::from_secs(delay), busy, hold, paused };
             let decision = decide(&task, &at);
+            for row in &decision.ruled {
+                let up = row.at.plus(at.delay);
+                let span = at.paused.as_ref().filter(|span| span.since <= up);
+                let inside = span.is_some_and(|span| span.until.is_none_or(|until| up < until));
+                let outside_hours = task.hours.is_some_and(|hours| !hours.allow(up));
+                prop_assert!(row.fate.as_str() == "paused" || !inside || outside_hours || row.count > 1, "{:?}", row);
+                prop_assert!(row.fate.as_str() != "paused" || inside, "{:?}", row);
+            }
             prop_assert!(last <= decision.last);
             prop_assert!(decision.ruled.iter().filter(|row| row.fate.started()).count() <= 1);
             if decision.starts().is_some() {
@@ -277,7 +331,8 @@ fn settled(
         if task.schedule.next_after(last).is_none_or(|next| due < next) {
             return ruled;
         }
-        let decision = decide(task, &Situation { last, now, owed, delay, busy: None, hold: None });
+        let decision =
+            decide(task, &Situation { last, now, owed, delay, busy: None, hold: None, paused: None });
         (last, owed) = (decision.last, decision.owed);
         ruled.extend(decision.ruled);
         now = now.max(decision.look.expect("what is owed is looked for"));

@@ -1,0 +1,146 @@
+//! What is known of a strategy's task when one looks at the clock: put together of the configuration, of
+//! what the owner set, and of how far its ticks are decided.
+//!
+//! It reads the store and writes nothing. The scheduler asks here before it sends a host a tick, and a host
+//! asks before it changes what the ticks depend on.
+
+use std::time::Duration;
+
+use mm_core::id::{Space, StrategyId};
+use mm_core::moment::Moment;
+use mm_core::schedule::{Decision, Hold, Owed, PauseSpan, Ruled, Schedule, Situation, Task, decide};
+use mm_store::{ReadError, Store};
+
+use super::TickOrder;
+use crate::integrity;
+use crate::records::{ScheduleRow, TaskRow};
+use crate::shared::{Installed, Shared};
+
+/// A last tick so far ahead of the clock was written while the clock was wrong. Less is what time
+/// servers put right, and passes by itself.
+const AHEAD: Duration = Duration::from_secs(300);
+
+/// What a look finds.
+pub(crate) enum Found {
+    /// A task.
+    Task(Box<TickOrder>),
+    /// The owner cancelled it: nothing is due.
+    Cancelled {
+        /// As in [`TickOrder`].
+        schedule_version: Option<u64>,
+    },
+    /// A row of it does not open: its host says so.
+    Unread,
+}
+
+/// A task as it was before it was changed, with the ticks of it that may be undecided.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// The task.
+    pub task: Task,
+    /// The newest tick that is decided.
+    pub last: Moment,
+    /// What was still to run.
+    pub owed: Option<Owed>,
+}
+
+/// Puts together what is known of one strategy's task at `now`.
+pub(crate) fn find(
+    shared: &Shared,
+    space: &Space,
+    id: &StrategyId,
+    installed: &Installed,
+    now: Moment,
+) -> Result<Found, ReadError> {
+    // The schedule's row first: whoever changes the task changes it too, so that its version tells.
+    let found = match integrity::read::<ScheduleRow>(&shared.store, space, id.as_str())? {
+        Ok(found) => found,
+        Err(why) => return Ok(unread(id, &why)),
+    };
+    let set = match integrity::read::<TaskRow>(&shared.store, space, id.as_str())? {
+        Ok(set) => set.map(|row| row.value.task),
+        Err(why) => return Ok(unread(id, &why)),
+    };
+    let schedule_version = found.as_ref().map(|row| row.version);
+    let (task, text) = match set {
+        Some(None) => return Ok(Found::Cancelled { schedule_version }),
+        Some(Some(task)) => (task.clone(), task.schedule.expression().to_owned()),
+        None => (installed.task.clone(), installed.schedule_text.clone()),
+    };
+    let delay = task.delay(&installation(&shared.store)?, id.as_str());
+    let fresh = TickOrder {
+        task,
+        text,
+        at_once: false,
+        rewrite: false,
+        ahead: None,
+        before: None,
+        last: now,
+        now,
+        owed: None,
+        delay,
+        schedule_version,
+    };
+    Ok(Found::Task(Box::new(match found.map(|row| row.value) {
+        // The first time: at once, so that a new machine has something to show.
+        None => TickOrder { at_once: true, ..fresh },
+        Some(row) => of_row(row, fresh),
+    })))
+}
+
+fn unread(id: &StrategyId, why: &str) -> Found {
+    tracing::debug!(strategy = %id, why, "its schedule does not open");
+    Found::Unread
+}
+
+fn of_row(row: ScheduleRow, fresh: TickOrder) -> TickOrder {
+    let now = fresh.now;
+    if let Some(ahead) = row.last.filter(|last| *last > now.plus(AHEAD)) {
+        let at_once = row.text != fresh.text;
+        return TickOrder { at_once, rewrite: !at_once, ahead: Some(ahead).filter(|_| !at_once), ..fresh };
+    }
+    let other_clock = !row.clock.is_empty() && row.clock != fresh.task.schedule.clock();
+    if row.text != fresh.text || other_clock {
+        // By another clock alone nothing is new to show: it goes on from now.
+        let at_once = row.text != fresh.text;
+        return TickOrder { at_once, rewrite: true, before: before(&row, &fresh.task), ..fresh };
+    }
+    TickOrder { last: row.last.unwrap_or(now), owed: row.owed, ..fresh }
+}
+
+/// The task as it was when `row` was written; its rules are those of now.
+fn before(row: &ScheduleRow, task: &Task) -> Option<Before> {
+    let clock = if row.clock.is_empty() { task.schedule.clock() } else { row.clock.clone() };
+    let schedule = Schedule::parse_at(&row.text, &clock).ok()?;
+    Some(Before { task: Task { schedule, ..task.clone() }, last: row.last?, owed: row.owed })
+}
+
+/// What tells this installation from others: how its audit trail begins.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn installation(store: &Store) -> Result<String, ReadError> {
+    let first = store.audit_hashes(&[1])?.into_iter().next().flatten();
+    Ok(first.map(|hash| hash.to_string()).unwrap_or_default())
+}
+
+impl Before {
+    /// The fates of the ticks that were due by `now` and that nobody will run any more, as the task was
+    /// changed (`why`).
+    pub(super) fn closed_out(&self, now: Moment, paused: Option<&PauseSpan>, why: &str) -> Vec<Ruled> {
+        let hold = Some(Hold::Off { why: why.to_owned() });
+        let paused = paused.cloned();
+        // A tick is due at its time, however much later it would have been taken up.
+        let delay = Duration::ZERO;
+        let mut at = Situation { last: self.last, now, owed: self.owed, delay, busy: None, hold, paused };
+        let mut ruled = Vec::new();
+        loop {
+            let Decision { ruled: more, last, owed, look, .. } = decide(&self.task, &at);
+            ruled.extend(more);
+            if last == at.last || look.is_none_or(|look| now < look) {
+                return ruled;
+            }
+            (at.last, at.owed) = (last, owed);
+        }
+    }
+}
