@@ -48,7 +48,7 @@ impl Strategy for Practice {
                     how: How::Automated { what: "posts one line to a platform that exists only there" },
                     check: Check::HasSucceeded,
                 }],
-                payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never" },
+                payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never", days_max: None },
             },
         }
     }

@@ -71,6 +71,7 @@ mod audit;
 mod connection;
 mod earnings;
 mod limits;
+mod opportunities;
 mod privacy;
 mod quarantine;
 mod schedule;

@@ -182,6 +182,7 @@ impl Machine {
             version: VERSION,
             stamp,
             country: config.user.location.as_ref().map(|country| country.as_str().to_owned()),
+            hourly_rate: config.user.hourly_rate,
             strict: config.compliance.strict_mode,
             daily_actions_max: config.limits.max_daily_actions,
             concurrent_runs_max: usize::from(config.limits.max_concurrent_strategies),

@@ -33,6 +33,7 @@ pub mod way;
 use std::path::PathBuf;
 
 use mm_core::id::Space;
+use mm_core::ledger::Money;
 use mm_core::moment::Moment;
 use mm_core::schedule::Task;
 use mm_sdk::About;
@@ -61,6 +62,8 @@ pub struct Reader {
     pub rules_place: String,
     /// What the owner's configuration adds to a judgement.
     pub judging: compliance::Judging,
+    /// What an hour of the owner's work costs, if he said so.
+    pub hourly_rate: Option<Money>,
     /// The owner's cap on everything, if the configuration could be read.
     pub daily_actions_max: Option<u32>,
     /// The vault, open where a daemon has it open.

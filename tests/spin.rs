@@ -52,7 +52,7 @@ fn about(name: &'static str) -> About {
                 how: How::Automated { what: "nothing" },
                 check: Check::HasSucceeded,
             }],
-            payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never" },
+            payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never", days_max: None },
         },
     }
 }
@@ -100,6 +100,9 @@ fn late_draft() -> Draft {
         evidence: None,
         details: serde_json::json!({}).into(),
         tell: true,
+        deadline: None,
+        payer: None,
+        facts: mm_sdk::Facts::default(),
     }
 }
 

@@ -177,6 +177,11 @@ fn planted(n: usize, trap: &str) -> Change {
         evidence: None,
         details: serde_json::json!({ "programme": text, text.as_str(): [text] }).to_string(),
         tell: true,
+        deadline: None,
+        payer: Some(t()),
+        facts: mm_core::opportunity::Facts { said: vec![t()], against: vec![t()], ..Default::default() },
+        steps: 0,
+        settled: false,
     };
     let action = ActionRecord {
         id: ActionId::new(format!("trap-{n}")),

@@ -60,6 +60,11 @@ fn opportunity(nth: usize) -> Opportunity {
             r#"{{"baseline":false,"programme":"{about}","targets":[{{"identifier":"a.{about}.example","kind":"URL"}},{{"identifier":"b.{about}.example","kind":"URL"}},{{"identifier":"*.{about}.example","kind":"WILDCARD"}}]}}"#
         ),
         tell: true,
+        deadline: None,
+        payer: None,
+        facts: mm_core::opportunity::Facts::default(),
+        steps: 0,
+        settled: false,
     }
 }
 

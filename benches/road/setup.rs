@@ -194,6 +194,7 @@ pub fn settings() -> Settings {
         version: VERSION,
         stamp: "sandbox",
         country: None,
+        hourly_rate: None,
         strict: true,
         daily_actions_max: u32::MAX,
         concurrent_runs_max: 3,

@@ -32,7 +32,7 @@ impl Strategy for Bare {
             proposes: &[("practice", "read")],
             guide: Guide {
                 steps: &[],
-                payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never" },
+                payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never", days_max: None },
             },
         }
     }

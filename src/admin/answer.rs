@@ -3,16 +3,13 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use mm_core::id::{OpportunityId, Space};
-use mm_core::opportunity::Decision;
+use mm_core::id::Space;
 use mm_core::run::Trigger;
-use mm_services::books::Undecided;
 use mm_services::strategies::{NotSaid, NotStarted, Word};
 use mm_supervision::CallError;
 use serde_json::{Value, json};
 
 use super::Ops;
-use crate::views::opportunity::OpportunityView;
 use crate::views::{self, Anchored, Daemon, Place, Problem, Question, Reader, actor, way};
 
 /// How long a question waits for a strategy's host before the store answers for it.
@@ -111,7 +108,7 @@ async fn walk(ops: &Ops, by: &str, method: &str, target: &str, body: &Value) -> 
         (_, ["schedule", _, "set" | "cancel"]) => Err(Wrong::Method),
         ("POST", ["opportunities", id, verb]) => {
             started(ops).await?;
-            Ok(decide(ops, id, verb).await?)
+            Ok(super::opportunities::decide(ops, by, id, verb, body).await?)
         }
         ("POST", ["approvals", id, verb]) => {
             started(ops).await?;
@@ -205,6 +202,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             country: shared.settings().country.clone(),
             strict: shared.settings().strict,
         },
+        hourly_rate: shared.settings().hourly_rate,
         daily_actions_max: Some(shared.settings().daily_actions_max),
         vault: shared.vault.clone(),
         disk_free_bytes: usage.disk_free_bytes,
@@ -281,27 +279,6 @@ pub(super) fn reason(body: &Value) -> Option<String> {
     let given = body.get("reason").and_then(Value::as_str).unwrap_or_default();
     let line = mm_core::untrusted::Untrusted::new(given).line(REASON_CHARS);
     (!line.is_empty()).then_some(line)
-}
-
-async fn decide(ops: &Ops, id: &str, verb: &str) -> Result<Value, Problem> {
-    let decision = match verb {
-        "accept" => Decision::Accept,
-        "dismiss" => Decision::Dismiss,
-        _ => return Err(Problem::Unknown("an opportunity takes accept and dismiss".to_owned())),
-    };
-    // What no key can be is no id either.
-    let sound = !id.is_empty() && id.len() <= 512 && !id.contains('\0');
-    let shown = OpportunityId::new(mm_core::untrusted::Untrusted::new(id).line(60));
-    let unknown = || Problem::Unknown(Undecided::Unknown(shown).to_string());
-    if !sound {
-        return Err(unknown());
-    }
-    match ops.services.books.decide(&Space::default_owner(), &OpportunityId::new(id), decision).await {
-        Ok(Ok(decided)) => value(&OpportunityView::from(decided)),
-        Ok(Err(Undecided::Unknown(_))) => Err(unknown()),
-        Ok(Err(refused)) => Err(Problem::Refused(refused.to_string())),
-        Err(error) => Err(down(ops, &error)),
-    }
 }
 
 pub(super) fn down(ops: &Ops, error: &CallError) -> Problem {

@@ -365,7 +365,7 @@ async fn what_makes_no_sense_is_told_in_a_sentence() {
         POST /strategies/bug-bounty/pause: 400 a pause needs a reason; whoever finds it paused in a month will ask
         POST /opportunities/none/accept: 404 there is no opportunity `none`; `opportunities list` shows the ids
         POST /opportunities/a%00b/accept: 404 there is no opportunity `a�b`; `opportunities list` shows the ids
-        POST /opportunities/none/paid: 404 an opportunity takes accept and dismiss
+        POST /opportunities/none/paid: 404 there is no opportunity `none`; `opportunities list` shows the ids
     "#]].assert_eq(&told);
     running.stop(Duration::from_secs(5)).await;
 }

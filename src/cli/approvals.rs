@@ -208,7 +208,13 @@ pub(super) fn page(view: &ApprovalView) -> String {
         ("for", line(&view.purpose, 300)),
         ("id", line(&view.id, 80)),
         ("state", line(&view.state, 20)),
-        ("action", format!("{} by {}", line(&view.action, 120), line(&view.strategy, 64))),
+        (
+            "action",
+            match view.action.as_str() {
+                "" => format!("none of the machine's; for the work of {}", line(&view.strategy, 64)),
+                action => format!("{} by {}", line(action, 120), line(&view.strategy, 64)),
+            },
+        ),
         ("platform", format!("{}, {}", line(&view.platform, 64), line(&view.kind, 64))),
         ("account", view.account.as_ref().map_or("none".to_owned(), |account| line(account, 64))),
         ("asked", minute(&view.asked_at)),

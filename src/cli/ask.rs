@@ -223,6 +223,7 @@ fn reader(
         rules: rule_files(&rules_dir).and_then(|files| crate::rules::parse(&files)),
         rules_place: rules_dir.display().to_string(),
         judging: judging(config),
+        hourly_rate: config.and_then(|loaded| loaded.config.user.hourly_rate),
         daily_actions_max: config.map(|loaded| loaded.config.limits.max_daily_actions),
         vault,
         disk_free_bytes: crate::seams::disk_free_bytes(&place.data_dir),

@@ -113,8 +113,13 @@ fn summary(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
     }
     print::out(&sums(&summary))?;
     eprintln!(
-        "{} payments, {} entries; expected and claimed are no income",
-        summary.earnings, summary.entries
+        "{} payments, {} entries; expected and claimed are no income{}",
+        summary.earnings,
+        summary.entries,
+        match summary.traps {
+            0 => String::new(),
+            traps => format!("; {traps} promised for traps are in no sum"),
+        }
     );
     Ok(())
 }
@@ -158,7 +163,7 @@ pub(super) fn rows(all: &[EarningView]) -> String {
     let row = |e: &EarningView| {
         vec![
             minute(&e.as_of),
-            line(&e.stage, 12),
+            if e.trap { format!("trap ({})", line(&e.stage, 12)) } else { line(&e.stage, 12) },
             e.amount.as_ref().map_or_else(String::new, money),
             line(&e.platform, 24),
             line(&e.reference, 60),

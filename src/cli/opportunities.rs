@@ -1,25 +1,30 @@
-//! `opportunities list|show|accept|dismiss`.
+//! `opportunities list|show|accept|dismiss|submitted|awarded|paid|lost`.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::Asker;
-use super::print::{self, fields, line, table};
+use super::print::{self, fields, line, minute, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
 use crate::views::Question;
-use crate::views::opportunity::{OpportunityView, RewardView, STATES};
+use crate::views::opportunity::{OpportunityView, PayerView, RewardView, STATES};
 
 /// Shows chances to earn, and takes your decisions on them
 #[derive(Debug, Subcommand)]
 #[command(long_about = "Shows chances to earn, and takes your decisions on them.\n\n\
     What was there when a source was read for the first time is its baseline: kept, and hidden here unless you ask. \
-    A score (0 to 100) says how soon something is worth a look, not what it will pay.")]
+    A score (0 to 100) says how soon something is worth a look, not what it will pay. What it is worth an hour is \
+    reckoned in one line: reward × chance of being paid − your time − fees; what is not known is left out and said. \
+    Set `hourly_rate` in [user] to have your time reckoned with. A trap is marked as one and is no income: it is in \
+    no sum and in no figure of `status`.")]
 pub enum Verb {
     /// Lists them, the best first
     #[command(
-        long_about = "Lists opportunities, the best first. For people it hides the baseline and shows the first 40; \
-            as JSON it is one complete array unless you filter or limit it.",
+        long_about = "Lists opportunities, the best first: those that are worth something an hour, by currency (your \
+            hourly rate's first) and then by how much; then those of which that is not known, by their score; then \
+            those that leave you nothing; traps last. No amount is converted. For people it hides the baseline and \
+            shows the first 40; as JSON it is one complete array unless you filter or limit it.",
         after_long_help = examples(
             "money-machine opportunities list\nmoney-machine opportunities list --state new --sort found\n\
              money-machine opportunities list --platform hackerone --kind targets_added --limit 100\n\
@@ -29,7 +34,8 @@ pub enum Verb {
     List(ListOptions),
     /// Shows one with all its details
     #[command(
-        long_about = "Shows one opportunity: why it has its score, where to look, and its details.",
+        long_about = "Shows one opportunity: what it is worth, why it has its score, who pays and whether he does, \
+            where to look, every change of its state with who, when and why, and its details.",
         after_long_help = examples("money-machine opportunities show 5f0c8a31d2b94e7761aa03c9\nmoney-machine opportunities show 5f0c8a31d2b94e7761aa03c9 --json | jq .details")
     )]
     Show {
@@ -42,25 +48,54 @@ pub enum Verb {
     #[command(
         long_about = "Says that you want to work on it. You can take that back with `dismiss` until the work is \
             handed in. The decision is put on record.",
-        after_long_help = examples("money-machine opportunities accept 5f0c8a31d2b94e7761aa03c9")
+        after_long_help = examples("money-machine opportunities accept 5f0c8a31d2b94e7761aa03c9 --reason mine")
     )]
-    Accept {
-        #[command(flatten)]
-        id: Id,
-        #[command(flatten)]
-        json: Json,
-    },
+    Accept(Said),
     /// Says that you do not want it
     #[command(
         long_about = "Says that you do not want it. It stays on record, and found again it stays dismissed.",
         after_long_help = examples("money-machine opportunities dismiss 5f0c8a31d2b94e7761aa03c9")
     )]
-    Dismiss {
-        #[command(flatten)]
-        id: Id,
-        #[command(flatten)]
-        json: Json,
-    },
+    Dismiss(Said),
+    /// Says that you have handed the work in
+    #[command(
+        long_about = "Says that you have handed the work in. From then on its deadline does not end it.",
+        after_long_help = examples("money-machine opportunities submitted 5f0c8a31d2b94e7761aa03c9")
+    )]
+    Submitted(Said),
+    /// Says that your work was taken and the money is owed
+    #[command(
+        long_about = "Says that your work was taken and the money is owed. A payment in the books that is approved \
+            says the same by itself.",
+        after_long_help = examples("money-machine opportunities awarded 5f0c8a31d2b94e7761aa03c9 --reason merged")
+    )]
+    Awarded(Said),
+    /// Says that you were paid
+    #[command(
+        long_about = "Says that you were paid. It puts no money into the books: `earnings record` does, with evidence, \
+            and then this is said by itself.",
+        after_long_help = examples("money-machine opportunities paid 5f0c8a31d2b94e7761aa03c9")
+    )]
+    Paid(Said),
+    /// Says that nothing comes of it
+    #[command(
+        long_about = "Says that nothing comes of it: somebody was faster, or your work was not taken. Found again it \
+            stays lost; a payment for it in the books brings it back.",
+        after_long_help = examples("money-machine opportunities lost 5f0c8a31d2b94e7761aa03c9 --reason taken")
+    )]
+    Lost(Said),
+}
+
+/// What is said of one.
+#[derive(Debug, Args)]
+pub struct Said {
+    #[command(flatten)]
+    id: Id,
+    /// Why, in half a sentence, for the record
+    #[arg(long, value_name = "WHY")]
+    reason: Option<String>,
+    #[command(flatten)]
+    json: Json,
 }
 
 /// Which opportunity.
@@ -88,8 +123,8 @@ pub struct ListOptions {
     /// Only what came after that
     #[arg(long)]
     no_baseline: bool,
-    /// What comes first: the best, or the newest
-    #[arg(long, value_name = "ORDER", default_value = "score", value_parser = ["score", "found"])]
+    /// What comes first: the best by worth, by score, or the newest
+    #[arg(long, value_name = "ORDER", default_value = "rank", value_parser = ["rank", "score", "found"])]
     sort: String,
     /// At most so many [default: all as JSON, else 40]
     #[arg(long, value_name = "N")]
@@ -113,15 +148,20 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
             let told = asker.read(&Question::of(&["opportunities", &id.id]))?;
             if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
         }
-        Verb::Accept { id, json } => decide(&asker, &id, "accept", json)?,
-        Verb::Dismiss { id, json } => decide(&asker, &id, "dismiss", json)?,
+        Verb::Accept(said) => decide(&asker, &said, "accept")?,
+        Verb::Dismiss(said) => decide(&asker, &said, "dismiss")?,
+        Verb::Submitted(said) => decide(&asker, &said, "submitted")?,
+        Verb::Awarded(said) => decide(&asker, &said, "awarded")?,
+        Verb::Paid(said) => decide(&asker, &said, "paid")?,
+        Verb::Lost(said) => decide(&asker, &said, "lost")?,
     }
     Ok(Exit::Done)
 }
 
-fn decide(asker: &Asker<'_>, id: &Id, verb: &str, json: Json) -> Result<(), Failure> {
-    let told = asker.say(&Question::of(&["opportunities", &id.id, verb]), &Value::Null)?;
-    if json.json {
+fn decide(asker: &Asker<'_>, said: &Said, verb: &str) -> Result<(), Failure> {
+    let body = json!({ "reason": said.reason });
+    let told = asker.say(&Question::of(&["opportunities", &said.id.id, verb]), &body)?;
+    if said.json.json {
         return print::json(&told.body);
     }
     let decided: OpportunityView = told.view()?;
@@ -181,6 +221,7 @@ pub(super) fn rows(all: &[OpportunityView]) -> String {
     let row = |o: &OpportunityView| {
         vec![
             line(&o.id, 24),
+            worth(o),
             o.score.to_string(),
             o.state.clone(),
             line(&o.platform, 20),
@@ -189,7 +230,16 @@ pub(super) fn rows(all: &[OpportunityView]) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    table(&["id", "score", "state", "platform", "kind", "title"], &rows)
+    table(&["id", "per hour", "score", "state", "platform", "kind", "title"], &rows)
+}
+
+/// What it leaves an hour, in a column.
+fn worth(o: &OpportunityView) -> String {
+    match (&o.ranking.per_hour, &o.ranking.currency) {
+        _ if o.is_trap() => "trap".to_owned(),
+        (Some(hour), Some(currency)) => format!("{} {}", line(hour, 30), line(currency, 8)),
+        _ => "unknown".to_owned(),
+    }
 }
 
 pub(super) fn page(o: &OpportunityView) -> String {
@@ -204,11 +254,28 @@ pub(super) fn page(o: &OpportunityView) -> String {
         ("found", format!("{} by {}", o.found_at, o.strategy)),
         ("updated", o.updated_at.clone()),
         ("reward", o.reward.as_ref().map_or("not said".to_owned(), reward)),
+        ("worth", line(&o.ranking.line, 600)),
+        ("payer", payer(&o.payer)),
     ];
+    if let Some(deadline) = &o.deadline {
+        lines.push(("deadline", minute(deadline)));
+    }
     if let Some(evidence) = &o.evidence {
         lines.push(("evidence", line(evidence, 80)));
     }
     let mut text = fields(&lines);
+    if let Some(history) = o.history.as_ref().filter(|history| !history.is_empty()) {
+        text.push_str("\nWhat became of it:\n");
+        for step in history {
+            let why = step.why.as_ref().map(|why| format!(": {}", line(why, 300))).unwrap_or_default();
+            let (at, by) = (minute(&step.at), line(&step.by, 120));
+            text.push_str(&format!(
+                "  {at}  {} to {} by {by}{why}\n",
+                line(&step.from, 20),
+                line(&step.to, 20)
+            ));
+        }
+    }
     if !o.details.is_empty() {
         text.push_str("\nDetails:\n");
         for (name, value) in &o.details {
@@ -216,6 +283,12 @@ pub(super) fn page(o: &OpportunityView) -> String {
         }
     }
     text
+}
+
+fn payer(payer: &PayerView) -> String {
+    let name = payer.name.as_ref().map_or("not named".to_owned(), |name| line(name, 120));
+    let reasons: Vec<String> = payer.reasons.iter().map(|reason| line(reason, 300)).collect();
+    format!("{name}, {} ({})", line(&payer.proof, 12), reasons.join("; "))
 }
 
 fn reward(reward: &RewardView) -> String {

@@ -22,6 +22,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key { name: "user.email", set: |c, n| put(&mut c.user.email, values::email(n)) },
     Key { name: "user.location", set: |c, n| put(&mut c.user.location, values::country(n)) },
     Key { name: "user.timezone", set: |c, n| put(&mut c.user.timezone, values::timezone(n)) },
+    Key { name: "user.hourly_rate", set: |c, n| put(&mut c.user.hourly_rate, values::rate(n)) },
     Key {
         name: "limits.max_daily_actions",
         set: |c, n| put(&mut c.limits.max_daily_actions, values::number(n, 1, 1_000_000)),

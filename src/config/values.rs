@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use mm_core::ledger::Money;
 use mm_core::schedule::Rules;
 
 use super::alerts::Alerts;
@@ -66,7 +67,7 @@ impl Config {
     pub(super) fn blank() -> Config {
         Config {
             environment: Environment::Production,
-            user: User { email: None, location: None, timezone: Tz::UTC },
+            user: User { email: None, location: None, timezone: Tz::UTC, hourly_rate: None },
             strategies: BTreeMap::new(),
             limits: Limits { max_daily_actions: 1, max_concurrent_strategies: 1 },
             compliance: Compliance { strict_mode: true },
@@ -102,6 +103,8 @@ pub struct User {
     pub location: Option<Country>,
     /// For schedules and for times shown to the owner.
     pub timezone: Tz,
+    /// What an hour of the owner's work costs; `None`: it is not reckoned with.
+    pub hourly_rate: Option<Money>,
 }
 
 /// An e-mail address: one `@`, a domain with a dot, no spaces.
@@ -429,6 +432,19 @@ pub(crate) fn timezone(node: &Node) -> Read<Tz> {
         nearest: names().find(city).map(str::to_owned).or_else(|| super::keys::nearest(text, names())),
         ..Wrong::new(format!("is {}, which is no time zone", node.shown()), right)
     })
+}
+
+pub(crate) fn rate(node: &Node) -> Read<Option<Money>> {
+    let right =
+        "write an amount and its currency of ISO 4217, like \"40 EUR\" or \"37.50 USD\", or \"\" for none";
+    let text = text(node, right)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || Wrong::new(format!("is {}, which is no hourly rate", node.shown()), right);
+    let (amount, currency) = text.split_once(' ').ok_or_else(wrong)?;
+    let rate = Money::read(amount, currency).map_err(|_| wrong())?;
+    if rate.amount() <= mm_core::Decimal::ZERO { Err(wrong()) } else { Ok(Some(rate)) }
 }
 
 /// Is it a name a strategy may have? Letters, digits, `-` and `_`, at most 64.

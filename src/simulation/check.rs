@@ -11,12 +11,14 @@ mod limits;
 pub mod order;
 mod quota;
 mod scope;
+mod steps;
 mod ticks;
 
 pub use evidence::{Audit, Evidence};
 pub use limits::limits;
 pub use quota::{Quota, Sent};
 pub use scope::scope;
+pub use steps::steps;
 pub use ticks::ticks;
 
 /// The pack of the platform that the scope watch asks.
@@ -26,13 +28,14 @@ pub const SCOPE_PACK: &str = "bounty-targets-data.toml";
 type Room = fn(&Evidence) -> Vec<String>;
 
 /// Its parts, by name.
-const ROOMS: [(&str, Room); 7] = [
+const ROOMS: [(&str, Room); 8] = [
     ("rows", order::rows),
     ("chain", order::chain),
     ("requests", order::requests),
     ("limits", limits),
     ("ticks", ticks),
     ("runs", order::runs),
+    ("steps", steps),
     ("scope", scope),
 ];
 

@@ -1,8 +1,10 @@
 //! Questions to a person: what would be sent, why he is asked, and what was said.
 
+use mm_core::id::Space;
+use mm_core::opportunity::{Chase, Payer};
 use mm_core::untrusted::Untrusted;
 use mm_services::records::{ApprovalRow, QuotedRule};
-use mm_store::Span;
+use mm_store::{Span, Store};
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, Question, Reader, meant, nearest, unread};
@@ -110,6 +112,51 @@ impl ApprovalView {
         }
     }
 
+    /// A draft to a payer who is late, as one of the questions: what would be written, and by nobody but its
+    /// owner. `platform` is the payer's.
+    pub fn of_late(chase: Chase, platform: String) -> Self {
+        let item = &chase.item;
+        let said = item.said.iter().map(|said| SaidView {
+            at: said.at.to_string(),
+            by: said.by.clone(),
+            state: said.state.as_str().to_owned(),
+            reason: said.reason.clone(),
+        });
+        let rule = RuleView {
+            id: "late-payment".to_owned(),
+            verdict: "ask".to_owned(),
+            reason: chase.reason,
+            source: String::new(),
+            clause: String::new(),
+        };
+        let request = RequestView {
+            method: "message".to_owned(),
+            url: chase.url.unwrap_or_else(|| "to the payer, by the platform's own way".to_owned()),
+            headers: Vec::new(),
+            body_bytes: chase.text.len() as u64,
+            body: Some(chase.text),
+            hash: item.request.to_string(),
+        };
+        ApprovalView {
+            id: chase.id,
+            state: item.state.as_str().to_owned(),
+            action: String::new(),
+            strategy: chase.strategy.to_string(),
+            platform,
+            account: None,
+            kind: "late-payment".to_owned(),
+            purpose: chase.purpose,
+            by_owner: item.by_owner,
+            asked_at: item.asked_at.to_string(),
+            ends_at: item.ends_at().map(|at| at.to_string()),
+            deadline: None,
+            said: said.collect(),
+            request,
+            rules: vec![rule],
+            notes: vec![format!("it is about payment {}: `earnings list` shows it", chase.earning)],
+        }
+    }
+
     /// Whether something may still come of it.
     pub fn is_open(&self) -> bool {
         matches!(self.state.as_str(), "waiting" | "approved" | "handed")
@@ -157,5 +204,20 @@ fn unknown(names: &[String], id: &str) -> Problem {
 fn rows(reader: &Reader) -> Result<Vec<ApprovalView>, Problem> {
     let found = reader.store.scan::<ApprovalRow>(&reader.space, Span::all(), usize::MAX);
     let found = found.map_err(|error| unread(&error))?;
-    Ok(found.rows.into_iter().map(|(id, row)| ApprovalView::new(id, row.value)).collect())
+    let asked = found.rows.into_iter().map(|(id, row)| ApprovalView::new(id, row.value));
+    let payers = reader.store.scan::<Payer>(&reader.space, Span::all(), usize::MAX);
+    let payers = payers.map_err(|error| unread(&error))?.into_values();
+    let late = payers.flat_map(|payer| {
+        let Payer { platform, chases, .. } = payer;
+        chases.into_iter().map(move |chase| ApprovalView::of_late(chase, platform.clone()))
+    });
+    Ok(asked.chain(late).collect())
+}
+
+/// The platform of the payer to whom a draft is; empty if there is none of that id.
+pub(crate) fn payer_of(store: &Store, space: &Space, id: &str) -> String {
+    let payers = store.scan::<Payer>(space, Span::all(), usize::MAX).map(|found| found.into_values());
+    let holds = |payer: &Payer| payer.chases.iter().any(|chase| chase.id == id);
+    let payer = payers.ok().and_then(|mut payers| payers.find(holds));
+    payer.map(|payer| payer.platform).unwrap_or_default()
 }

@@ -1,15 +1,18 @@
 //! The ledger as users see it: what was earned, how far each payment is, and the books as files.
 //!
 //! Sums are made of all entries or not at all: where one does not open there is a sentence and no figure.
-//! No sum goes over two currencies, and what is only expected or claimed stands apart from income.
+//! No sum goes over two currencies, and what is only expected or claimed stands apart from income. What is
+//! promised for a trap is in no sum and in no export.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use mm_core::id::EarningId;
 use mm_core::ledger::{
     Account, Balances, Earning, Entry, Head, Money, Posting, Stage, beancount, csv, hledger,
 };
 use mm_core::moment::Moment;
+use mm_core::opportunity::Opportunity;
 use mm_core::untrusted::Untrusted;
 use mm_store::{Record, Span};
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,9 @@ pub struct EarningView {
     pub opportunity: Option<String>,
     /// `expected`, `claimed`, `approved`, `paid`, `cleared` or `reversed`.
     pub stage: String,
+    /// Whether it is promised for a trap: it is in no sum then.
+    #[serde(default)]
+    pub trap: bool,
     /// As of when, by who reported it.
     pub as_of: String,
     /// In all, before the fee.
@@ -79,6 +85,7 @@ impl From<Earning> for EarningView {
         EarningView {
             steps: steps.collect(),
             stage: text(|report| report.stage.to_string()),
+            trap: false,
             as_of: text(|report| report.as_of.to_string()),
             amount: last.map(|report| report.amount.into()),
             fee: last.and_then(|report| report.fee).map(MoneyView::from),
@@ -162,6 +169,9 @@ pub struct SummaryView {
     pub earnings: u64,
     /// How many entries.
     pub entries: u64,
+    /// How many payments are promised for traps: they are in no sum, and in neither of those counts.
+    #[serde(default)]
+    pub traps: u64,
 }
 
 /// The sums of one currency. `expected` and `claimed` are no income.
@@ -187,9 +197,34 @@ pub struct SumView {
 /// The stages an earning can be at, for the option.
 pub const STAGES: [Stage; 6] = Stage::ALL;
 
-/// Every entry, in the order of the days they speak of.
+/// The earnings that are promised for a trap: recorded, and no income. What has arrived for one is none of
+/// them: it was no trap then.
+fn traps(reader: &Reader, earnings: &[Earning]) -> Result<BTreeSet<EarningId>, Problem> {
+    let mut traps = BTreeSet::new();
+    for earning in earnings {
+        let Some(id) = &earning.opportunity else { continue };
+        let row =
+            reader.store.get::<Opportunity>(&reader.space, id.as_str()).map_err(|error| unread(&error))?;
+        if row.is_some_and(|row| row.value.is_trap()) {
+            traps.insert(earning.id.clone());
+        }
+    }
+    Ok(traps)
+}
+
+/// Every earning that is no trap, and how many are.
+fn sound(reader: &Reader) -> Result<(Vec<Earning>, BTreeSet<EarningId>), Problem> {
+    let mut earnings: Vec<Earning> = whole(reader, "earning")?;
+    let traps = traps(reader, &earnings)?;
+    earnings.retain(|earning| !traps.contains(&earning.id));
+    Ok((earnings, traps))
+}
+
+/// Every entry but those about traps, in the order of the days they speak of.
 pub(super) fn entries(reader: &Reader) -> Result<Vec<Entry>, Problem> {
+    let (_, traps) = sound(reader)?;
     let mut all: Vec<Entry> = whole(reader, "ledger entry")?;
+    all.retain(|entry| !traps.contains(&entry.earning));
     all.sort_by(|a, b| (a.as_of, a.at, &a.earning, &a.id).cmp(&(b.as_of, b.at, &b.earning, &b.id)));
     Ok(all)
 }
@@ -232,7 +267,7 @@ fn balances(reader: &Reader) -> Result<(Balances, u64), Problem> {
 
 pub(super) fn summary(reader: &Reader) -> Result<SummaryView, Problem> {
     let (balances, entries) = balances(reader)?;
-    let earnings: Vec<Earning> = whole(reader, "earning")?;
+    let (earnings, traps) = sound(reader)?;
     let mut sums: BTreeMap<_, [Money; 7]> = BTreeMap::new();
     let mut add = |place: usize, money: Money| -> Result<(), Problem> {
         let row = sums.entry(money.currency()).or_insert([Money::none(money.currency()); 7]);
@@ -262,7 +297,8 @@ pub(super) fn summary(reader: &Reader) -> Result<SummaryView, Problem> {
         SumView { currency, expected, claimed, approved, paid, cleared, fees, reversed }
     };
     let currencies = sums.into_iter().map(shown).collect();
-    Ok(SummaryView { currencies, earnings: earnings.len() as u64, entries })
+    let (earnings, traps) = (earnings.len() as u64, traps.len() as u64);
+    Ok(SummaryView { currencies, earnings, entries, traps })
 }
 
 /// What each strategy has earned, before fees, by its name: approved, paid and cleared, and nothing that is
@@ -298,7 +334,13 @@ pub(super) fn list(reader: &Reader, question: &Question) -> Result<Vec<EarningVi
         .collect();
     let told = |earning: &Earning| earning.steps.last().map(|step| step.at);
     found.sort_by(|a, b| told(b).cmp(&told(a)).then_with(|| a.id.cmp(&b.id)));
-    Ok(found.into_iter().take(limit).map(EarningView::from).collect())
+    found.truncate(limit);
+    let traps = traps(reader, &found)?;
+    let view = |earning: Earning| {
+        let trap = traps.contains(&earning.id);
+        EarningView { trap, ..EarningView::from(earning) }
+    };
+    Ok(found.into_iter().map(view).collect())
 }
 
 /// The stage of that name.

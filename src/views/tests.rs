@@ -71,6 +71,11 @@ fn opportunity(n: u8, state: State, title: &str, baseline: bool) -> Opportunity 
         evidence: Some(Digest([n; 32])),
         details: details.to_string(),
         tell: !baseline,
+        deadline: None,
+        payer: None,
+        facts: mm_core::opportunity::Facts::default(),
+        steps: 0,
+        settled: false,
     }
 }
 
@@ -275,6 +280,7 @@ pub(crate) fn reader() -> Reader {
             mm_services::accounts::MemoryKeys::default(),
         )),
         judging: compliance::Judging { country: Some("DE".to_owned()), strict: true },
+        hourly_rate: None,
         daily_actions_max: Some(1_000),
         disk_free_bytes: Some(1 << 30),
         anchored: Default::default(),
@@ -344,8 +350,8 @@ fn sorted(names: &str) -> Vec<&str> {
 #[test]
 fn lists_have_exactly_the_promised_fields() {
     let reader = reader();
-    let opportunity =
-        "id strategy platform kind title url state found_at updated_at reward score reason evidence details";
+    let opportunity = "id strategy platform kind title url state found_at updated_at reward score reason evidence \
+                       deadline payer ranking details";
     assert_eq!(fields(&ask(&reader, "/opportunities")[0]), sorted(opportunity));
     let activity = "id timestamp strategy action platform status details compliance_checks earnings error";
     assert_eq!(fields(&ask(&reader, "/actions")[0]), sorted(activity));
@@ -409,7 +415,7 @@ fn what_is_not_there_is_named_with_what_is() {
     expect![[r#"
         /opportunities/none: 404 there is no opportunity `none`; `opportunities list` shows the ids
         /opportunities/%00: 404 there is no opportunity `�`; `opportunities list` shows the ids
-        /opportunities?state=nw: 400 `state` is one of new, accepted, dismissed, submitted, paid
+        /opportunities?state=nw: 400 `state` is one of new, accepted, submitted, awarded, paid, dismissed, expired, lost
         /opportunities?stat=new: 400 `stat` is no value of this question; it knows state, kind, platform, baseline, sort, limit
         /opportunities?limit=-1: 400 `-1` cannot be the value of `limit`
         /actions/none: 404 there is no action `none`; `actions list` shows the ids

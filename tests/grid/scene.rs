@@ -324,7 +324,10 @@ fn send(running: &Running, path: &str, id: OpportunityId) {
             drop(tokio::spawn(async move { services.accounts.present(&space, &platform, &account).await }));
         }
         "kernel/books" => {
-            drop(tokio::spawn(async move { services.books.decide(&space, &id, Decision::Dismiss).await }));
+            let books = services.books;
+            let dismissed =
+                async move { books.decide(&space, &id, Decision::Dismiss, "operator", None).await };
+            drop(tokio::spawn(dismissed));
         }
         "kernel/scheduler" => services.scheduler.wake(),
         "kernel/approvals" => services.approvals.wake(),

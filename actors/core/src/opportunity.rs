@@ -1,4 +1,8 @@
-//! Opportunities: chances to earn that a strategy found, and the states they go through.
+//! Opportunities: chances to earn that a strategy found, the states they go through, what is known of who
+//! would pay, and what each is worth an hour.
+//!
+//! Pure: no clock, no store. An amount is an exact decimal in its own currency; none is ever converted, and
+//! what is not known is said to be unknown.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -6,72 +10,19 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::id::{OpportunityId, StrategyId};
 use crate::moment::Moment;
+use crate::untrusted::Untrusted;
 
-/// Where an opportunity stands with its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Found; the owner has not decided.
-    New,
-    /// The owner wants it.
-    Accepted,
-    /// The owner does not want it.
-    Dismissed,
-    /// The work is handed in.
-    Submitted,
-    /// The money has come.
-    Paid,
-}
+mod late;
+mod payer;
+mod proof;
+mod ranking;
+mod state;
 
-/// What an owner can say of an opportunity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Decision {
-    /// Wants it.
-    Accept,
-    /// Does not want it.
-    Dismiss,
-    /// Has handed the work in.
-    Submitted,
-    /// Was paid.
-    Paid,
-}
-
-/// A step that this state does not allow.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an opportunity that is {from} cannot be {wanted}")]
-pub struct NotAllowed {
-    from: &'static str,
-    wanted: &'static str,
-}
-
-impl State {
-    /// The state as it is shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::New => "new",
-            State::Accepted => "accepted",
-            State::Dismissed => "dismissed",
-            State::Submitted => "submitted",
-            State::Paid => "paid",
-        }
-    }
-
-    /// The state after `decision`. Saying the same twice is no error, and a dismissal or an
-    /// acceptance can be taken back until the work is handed in.
-    ///
-    /// # Errors
-    /// [`NotAllowed`] for a step backwards from submitted or paid, or a payment of nothing handed in.
-    pub fn decide(self, decision: Decision) -> Result<State, NotAllowed> {
-        use State::{Accepted, Dismissed, New, Paid, Submitted};
-        let (allowed, to) = match decision {
-            Decision::Accept => (matches!(self, New | Accepted | Dismissed), Accepted),
-            Decision::Dismiss => (matches!(self, New | Accepted | Dismissed), Dismissed),
-            Decision::Submitted => (matches!(self, Accepted | Submitted), Submitted),
-            Decision::Paid => (matches!(self, Submitted | Paid), Paid),
-        };
-        if allowed { Ok(to) } else { Err(NotAllowed { from: self.as_str(), wanted: to.as_str() }) }
-    }
-}
+pub use late::{Basis, Chase, Late, Patience};
+pub use payer::{Payer, Payment};
+pub use proof::{ABSURD, Facts, Judged, Proof};
+pub use ranking::{Order, Rank, Ranking};
+pub use state::{Decision, NotAllowed, State, Step, Who};
 
 /// A range of payment in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +68,16 @@ pub struct Opportunity {
     pub details: String,
     /// Whether the owner is told of it; a baseline is listed and not told.
     pub tell: bool,
+    /// When it is of no use any more, if that is said; until then the work must be handed in.
+    pub deadline: Option<Moment>,
+    /// Who would pay, as the platform names him, if that is known: one harmless line.
+    pub payer: Option<String>,
+    /// What was read in public of whether money comes.
+    pub facts: Facts,
+    /// How often its state was changed; so many [`Step`]s there are.
+    pub steps: u32,
+    /// Whether money for it has arrived, by the ledger.
+    pub settled: bool,
 }
 
 impl Opportunity {
@@ -130,28 +91,40 @@ impl Opportunity {
         OpportunityId::new(Digest::of_fields("mm-opportunity-1", fields).short(24))
     }
 
-    /// What the record is after the same finding came again: the owner's decision and the first
-    /// sighting stay, what was found is renewed.
+    /// What the record is after the same finding came again: its state, how it came there and the first
+    /// sighting stay, what was found is renewed. So it is never new again, whatever became of it.
+    #[must_use]
     pub fn found_again(self, earlier: &Opportunity) -> Self {
-        Self { state: earlier.state, found_at: earlier.found_at, ..self }
+        let Opportunity { state, found_at, steps, settled, .. } = *earlier;
+        Self { state, found_at, steps, settled, ..self }
+    }
+
+    /// What it is after `decision`, and the step that says so; `None` if it stands there already.
+    ///
+    /// # Errors
+    /// [`NotAllowed`] if its state does not take the word.
+    pub fn after(
+        &self,
+        decision: Decision,
+        by: Who,
+        why: Option<Untrusted>,
+        now: Moment,
+    ) -> Result<Option<(Opportunity, Step)>, NotAllowed> {
+        let to = self.state.decide(decision)?;
+        if to == self.state {
+            return Ok(None);
+        }
+        let number = self.steps.saturating_add(1);
+        let opportunity = self.id.clone();
+        let step = Step { opportunity, number, from: self.state, to, by, at: now, why };
+        Ok(Some((Opportunity { state: to, updated_at: now, steps: number, ..self.clone() }, step)))
+    }
+
+    /// Whether its time has passed before work was handed in.
+    pub fn is_overdue(&self, now: Moment) -> bool {
+        self.state.may_expire() && self.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_decision_leads_back_from_money() {
-        use Decision::*;
-        for decision in [Accept, Dismiss, Submitted] {
-            assert!(State::Paid.decide(decision).is_err());
-        }
-        assert!(State::New.decide(Paid).is_err());
-        assert_eq!(State::Dismissed.decide(Accept), Ok(State::Accepted));
-        for state in [State::Accepted, State::Dismissed] {
-            let same = if state == State::Accepted { Accept } else { Dismiss };
-            assert_eq!(state.decide(same), Ok(state));
-        }
-    }
-}
+pub(crate) mod tests;

@@ -98,4 +98,7 @@ pub struct Payout {
     pub minimum: &'static str,
     /// How long it takes.
     pub how_long: &'static str,
+    /// Within how many days of the approval the money is there, where that is published; a payment that takes
+    /// longer is chased.
+    pub days_max: Option<u32>,
 }

@@ -7,7 +7,7 @@ use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, OpportunityId};
 use mm_core::moment::Moment;
-use mm_core::opportunity::Reward;
+use mm_core::opportunity::{Facts, Reward};
 use mm_core::run::{Refusal, SourceReport, Trigger};
 
 use crate::about::About;
@@ -169,6 +169,12 @@ pub struct Draft {
     pub details: Details,
     /// Whether the owner is told of it.
     pub tell: bool,
+    /// When it is of no use any more, if that is known.
+    pub deadline: Option<Moment>,
+    /// Who would pay, as the platform names him, if that is known.
+    pub payer: Option<String>,
+    /// What was read in public of whether money comes.
+    pub facts: Facts,
 }
 
 /// Something the owner should know that is no opportunity.

@@ -34,7 +34,7 @@ pub use mm_core::error::ErrorClass;
 pub use mm_core::id::{AccountId, ActionId, OpportunityId, PlatformId, RunId, Space, StrategyId};
 pub use mm_core::ledger::{Currency, Money, Stage};
 pub use mm_core::moment::Moment;
-pub use mm_core::opportunity::Reward;
+pub use mm_core::opportunity::{Facts, Reward};
 pub use mm_core::policy;
 pub use mm_core::run::{Refusal, SourceHealth, SourceReport, Trigger};
 pub use mm_core::untrusted::Untrusted;

@@ -1,29 +1,36 @@
 //! The books: opportunities with the owner's decisions on them, and the ledger of earnings.
 //!
-//! A run's findings are merged by `merge`, a function of what is stored and what was drafted, and what it
-//! reports of earnings is taken in by `ledger`; the run's own commit writes both. The actor is the one
-//! that takes the owner's words, so that two said at once cannot both be the last. It calls nobody but the
-//! store.
+//! A run's findings are merged by `merging`, a function of what is stored and what was drafted, and what it
+//! reports of earnings is taken in by `ledger`; `following` says what that means for opportunities and payers.
+//! The run's own commit writes all of it. The actor is the one that takes the owner's words, so that two said
+//! at once cannot both be the last. Every change of a state is a row that says who, when and why. What time alone
+//! does, `waiting` does. It calls the alerts and the store, and sends nothing to anybody.
 
-use mm_core::id::{OpportunityId, Space, StrategyId};
+use std::future::pending;
+
+use mm_core::id::{OpportunityId, Space};
 use mm_core::ledger::{Earning, Entry};
-use mm_core::moment::Moment;
-use mm_core::opportunity::{Decision, NotAllowed, Opportunity, State as OpportunityState};
+use mm_core::opportunity::{Chase, Decision, NotAllowed, Opportunity, Who};
 use mm_core::untrusted::Untrusted;
-use mm_sdk::Draft;
-use mm_store::{Change, ChangeError, CommitError, Key, NewEntry, ReadError, Record, Store};
+use mm_store::{CommitError, Key};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
-use serde_json::json;
 
+mod following;
 pub(crate) mod ledger;
+mod merging;
+mod waiting;
 
 pub(crate) use ledger::evidence;
 pub use ledger::{NotRecorded, Told};
+pub(crate) use merging::{Merged, merge};
+pub use waiting::{NotAnswered, Word};
 
 use self::ledger::Ledger;
+use crate::alerts::Alerts;
 use crate::integrity;
 use crate::message::kinds;
 use crate::shared::{CALL_TIMEOUT, Shared};
+use crate::waking::Waker;
 
 /// The way to the books.
 #[derive(Clone, Default)]
@@ -53,8 +60,29 @@ pub enum Msg {
         id: OpportunityId,
         /// What.
         decision: Decision,
+        /// Who says it.
+        by: Who,
+        /// Why, if he says so.
+        why: Option<Untrusted>,
         /// Where the answer goes.
         reply: Reply<Result<Opportunity, Undecided>>,
+    },
+    /// Look what time alone has ended, and which payments are late; from its own timer.
+    Look,
+    /// The owner says something of a draft to a payer.
+    Answer {
+        /// Whose it is.
+        space: Space,
+        /// The draft's id.
+        id: String,
+        /// What.
+        word: Word,
+        /// Who says it.
+        by: String,
+        /// Why, if he says so.
+        reason: Option<String>,
+        /// Where the answer goes.
+        reply: Reply<Result<Chase, NotAnswered>>,
     },
     /// The owner tells of an earning.
     Record {
@@ -71,7 +99,7 @@ pub enum Msg {
     },
 }
 
-kinds!(Msg { Decide => "decide", Record => "record" });
+kinds!(Msg { Decide => "decide", Look => "look", Answer => "answer", Record => "record" });
 
 /// An earning as it is after a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +116,7 @@ impl Books {
         &self.0
     }
 
-    /// Takes the owner's decision; durable when this returns.
+    /// Takes the owner's decision, as `by` says it, and `why`; durable when this returns.
     ///
     /// # Errors
     /// The inner error says what stands against it.
@@ -97,9 +125,29 @@ impl Books {
         space: &Space,
         id: &OpportunityId,
         decision: Decision,
+        by: &str,
+        why: Option<Untrusted>,
     ) -> Result<Result<Opportunity, Undecided>, CallError> {
-        let (space, id) = (space.clone(), id.clone());
-        self.0.call(|reply| Msg::Decide { space, id, decision, reply }, CALL_TIMEOUT).await
+        let (space, id, by) = (space.clone(), id.clone(), Who::Owner(by.to_owned()));
+        self.0.call(|reply| Msg::Decide { space, id, decision, by, why, reply }, CALL_TIMEOUT).await
+    }
+
+    /// Says something of a draft to a payer about a late payment; durable when this returns. Nothing is ever
+    /// sent: whatever is said, the owner writes to the payer himself or not at all.
+    ///
+    /// # Errors
+    /// The inner error says what stands against it.
+    pub async fn answer(
+        &self,
+        space: &Space,
+        id: &str,
+        word: Word,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<Result<Chase, NotAnswered>, CallError> {
+        let (space, id, by) = (space.clone(), id.to_owned(), by.to_owned());
+        let reason = reason.map(str::to_owned);
+        self.0.call(|reply| Msg::Answer { space, id, word, by, reason, reply }, CALL_TIMEOUT).await
     }
 
     /// Puts into the books what the owner tells of an earning, and keeps his `document`, whose digest the
@@ -120,20 +168,40 @@ impl Books {
 }
 
 /// The service.
-pub struct BooksService(pub Shared);
+pub struct BooksService {
+    /// What every service is handed.
+    pub shared: Shared,
+    /// Tell the owner of late payments.
+    pub alerts: Alerts,
+}
+
+/// What it knows.
+#[derive(Default)]
+pub struct State {
+    waker: Waker,
+}
 
 impl Component for BooksService {
     type Msg = Msg;
-    type State = ();
+    type State = State;
 
-    async fn init(&self, _me: Handle<Msg>) -> Result<(), Fault> {
-        Ok(())
+    async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
+        let mut state = State::default();
+        state.waker.set(&me, Msg::Look, Some(waiting::FIRST_AFTER), pending());
+        Ok(state)
     }
 
-    async fn handle(&self, _me: &Handle<Msg>, msg: Msg, _: &mut ()) -> Result<(), Fault> {
+    async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
         match msg {
-            Msg::Decide { space, id, decision, reply } => {
-                reply.send(self.decide(&space, &id, decision).await?);
+            Msg::Decide { space, id, decision, by, why, reply } => {
+                reply.send(self.decide(&space, &id, decision, by, why).await?);
+            }
+            Msg::Look => {
+                let wait = self.look().await?;
+                state.waker.set(me, Msg::Look, Some(wait), pending());
+            }
+            Msg::Answer { space, id, word, by, reason, reply } => {
+                reply.send(self.answer(&space, &id, word, &by, reason.as_deref()).await?);
             }
             Msg::Record { space, told, document, by, reply } => {
                 reply.send(self.record(&space, *told, &document, &by).await?);
@@ -149,31 +217,26 @@ impl BooksService {
         space: &Space,
         id: &OpportunityId,
         decision: Decision,
+        by: Who,
+        why: Option<Untrusted>,
     ) -> Result<Result<Opportunity, Undecided>, Fault> {
-        let store = &self.0.store;
+        let store = &self.shared.store;
         loop {
             let row = match integrity::read::<Opportunity>(store, space, id.as_str())? {
                 Ok(Some(row)) => row,
                 Ok(None) => return Ok(Err(Undecided::Unknown(id.clone()))),
                 Err(why) => return Ok(Err(Undecided::Damaged(id.clone(), why))),
             };
-            let state = match row.value.state.decide(decision) {
-                Ok(state) => state,
+            let (after, step) = match row.value.after(decision, by.clone(), why.clone(), self.shared.now()) {
+                Ok(Some(changed)) => changed,
+                Ok(None) => return Ok(Ok(row.value)),
                 Err(not_allowed) => return Ok(Err(Undecided::NotAllowed(not_allowed))),
             };
-            if state == row.value.state {
-                return Ok(Ok(row.value));
-            }
-            let now = self.0.now();
-            let decided = Opportunity { state, updated_at: now, ..row.value };
-            let kind = format!("opportunity.{}", state.as_str());
-            let payload = json!({ "opportunity": id.as_str(), "by": "owner" });
-            let change = Change::new()
-                .expect_version(Key::new(space, Opportunity::KIND, id.as_str())?, row.version)
-                .put(space, id.as_str(), &decided)?
-                .audit(NewEntry::new(now, space, &kind, &payload)?);
+            let change = merging::stepped(space, &step)?
+                .expect_version(Key::of::<Opportunity>(space, id.as_str())?, row.version)
+                .put(space, id.as_str(), &after)?;
             match store.commit(change).await {
-                Ok(_) => return Ok(Ok(decided)),
+                Ok(_) => return Ok(Ok(after)),
                 // A run renewed it meanwhile: decide on what it is now.
                 Err(CommitError::Refused { .. }) => {}
                 Err(error @ CommitError::Damaged { .. }) => {
@@ -193,7 +256,7 @@ impl BooksService {
         document: &[u8],
         by: &str,
     ) -> Result<Result<Recorded, NotRecorded>, Fault> {
-        let (store, now) = (&self.0.store, self.0.now());
+        let (store, now) = (&self.shared.store, self.shared.now());
         // Durable together with the entry that names it; without one it is tidied away in time.
         store.put_answer(document, now).await?;
         loop {
@@ -205,7 +268,10 @@ impl BooksService {
             if entry.is_none() {
                 return Ok(Ok(Recorded { earning, entry }));
             }
-            match store.commit(ledger.change(by)?).await {
+            let by = Who::Owner(by.to_owned());
+            let mut merged = Merged::default();
+            merged.follow(&ledger, &by)?;
+            match store.commit(ledger.change(&by)?.and(merged.change(space)?)).await {
                 Ok(_) => return Ok(Ok(Recorded { earning, entry })),
                 // A run told of it meanwhile: take it in as it is now.
                 Err(CommitError::Refused { .. }) => {}
@@ -215,87 +281,5 @@ impl BooksService {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-}
-
-/// What a run's drafts make of the books.
-#[derive(Debug, Default)]
-pub(crate) struct Merged {
-    /// The rows as they will be, each with the version it has now.
-    pub(crate) rows: Vec<(Opportunity, Option<u64>)>,
-    /// How many are there for the first time.
-    pub(crate) found: u32,
-    /// The titles of those the owner is told of, best first.
-    pub(crate) told: Vec<String>,
-}
-
-impl Merged {
-    /// The rows as a change.
-    pub(crate) fn change(&self, space: &Space) -> Result<Change, ChangeError> {
-        let mut change = Change::new();
-        for (row, version) in &self.rows {
-            let key = Key::new(space, Opportunity::KIND, row.id.as_str())?;
-            change = match version {
-                Some(version) => change.expect_version(key, *version),
-                None => change.expect_absent(key),
-            };
-            change = change.put(space, row.id.as_str(), row)?;
-        }
-        Ok(change)
-    }
-}
-
-/// Merges drafts into the books: the same finding again renews its record and keeps the owner's
-/// decision.
-pub(crate) fn merge(
-    store: &Store,
-    space: &Space,
-    strategy: &StrategyId,
-    drafts: &[Draft],
-    now: Moment,
-) -> Result<Merged, ReadError> {
-    let mut merged = Merged::default();
-    let mut told: Vec<(u8, String)> = Vec::new();
-    for draft in drafts {
-        let fresh = opportunity(strategy, draft, now);
-        if merged.rows.iter().any(|(row, _)| row.id == fresh.id) {
-            continue;
-        }
-        match store.get::<Opportunity>(space, fresh.id.as_str())? {
-            Some(earlier) => merged.rows.push((fresh.found_again(&earlier.value), Some(earlier.version))),
-            None => {
-                merged.found += 1;
-                if fresh.tell {
-                    told.push((fresh.score, fresh.title.clone()));
-                }
-                merged.rows.push((fresh, None));
-            }
-        }
-    }
-    told.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    merged.told = told.into_iter().map(|(_, title)| title).collect();
-    Ok(merged)
-}
-
-fn opportunity(strategy: &StrategyId, draft: &Draft, now: Moment) -> Opportunity {
-    let about: Vec<&str> = draft.about.iter().map(String::as_str).collect();
-    // A strategy builds these from what it read: they are made one harmless line, whoever wrote them.
-    let line = |text: &str, max| Untrusted::new(text).line(max);
-    Opportunity {
-        id: Opportunity::id_of(strategy, &draft.platform, &draft.kind, &about),
-        strategy: strategy.clone(),
-        platform: line(&draft.platform, 64),
-        kind: line(&draft.kind, 64),
-        title: line(&draft.title, 200),
-        url: line(&draft.url, 2048),
-        state: OpportunityState::New,
-        found_at: now,
-        updated_at: now,
-        reward: draft.reward.clone(),
-        score: draft.score.min(100),
-        reason: line(&draft.reason, 300),
-        evidence: draft.evidence,
-        details: draft.details.to_string(),
-        tell: draft.tell,
     }
 }

@@ -16,7 +16,7 @@ use mm_core::audit::keys::hex;
 use mm_core::digest::Digest;
 use mm_core::id::Space;
 use mm_core::ledger::{Earning, Entry};
-use mm_core::opportunity::Opportunity;
+use mm_core::opportunity::{Opportunity, Payer, Step};
 use mm_core::run::{RunRecord, StepOutcome, StepRecord};
 use mm_store::{Change, CommitError, NewEntry, PayloadState, RawRow, Record, Span, Store};
 use mm_supervision::Fault;
@@ -284,7 +284,9 @@ fn shown(row: &RawRow, subject: &Subject) -> Value {
         ApprovalRow,
         ChangeRow,
         Earning,
-        Entry
+        Entry,
+        Step,
+        Payer
     );
     value.unwrap_or_else(|| subject.excerpts(&row.bytes).into())
 }

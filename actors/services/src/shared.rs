@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
+use mm_core::ledger::Money;
 use mm_core::moment::Moment;
 use mm_core::schedule::Task;
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
@@ -72,6 +73,8 @@ pub struct Settings {
     pub stamp: &'static str,
     /// The owner's country, ISO 3166 alpha-2, if it is known.
     pub country: Option<String>,
+    /// What an hour of the owner's work costs, if he said so.
+    pub hourly_rate: Option<Money>,
     /// What no rule speaks of is forbidden (else it is asked).
     pub strict: bool,
     /// At most so many actions in 24 hours, over all platforms.

@@ -247,6 +247,7 @@ fn settings() -> Settings {
         version: "0.0.0-test",
         stamp: "sandbox",
         country: None,
+        hourly_rate: None,
         strict: true,
         daily_actions_max: 1000,
         concurrent_runs_max: 3,

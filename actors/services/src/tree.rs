@@ -423,8 +423,8 @@ impl Services {
             .with(self.health_row())
             .with(self.anchor_row())
             .with(permanent("books", "opportunities and the owner's decisions", self.books.handle(), {
-                let shared = with();
-                move || BooksService(shared.clone())
+                let (shared, alerts) = (with(), self.alerts.clone());
+                move || BooksService { shared: shared.clone(), alerts: alerts.clone() }
             }))
             .with(self.scheduler_row())
             .with(self.strategies.row(shared, &self.gateway, &self.alerts, &self.pool))

@@ -54,6 +54,8 @@ mod mending;
 mod oauth;
 #[path = "services/outcomes.rs"]
 mod outcomes;
+#[path = "services/payers.rs"]
+mod payers;
 #[path = "services/permits.rs"]
 mod permits;
 #[path = "services/plans.rs"]

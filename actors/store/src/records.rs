@@ -5,12 +5,15 @@
 
 use mm_core::activity::ActionRecord;
 use mm_core::breaker::Breaker;
+use mm_core::digest::Digest;
+use mm_core::id::{OpportunityId, StrategyId};
 use mm_core::ledger::{Earning, Entry};
 use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::mark::Mark;
 use mm_core::moment::Moment;
-use mm_core::opportunity::Opportunity;
+use mm_core::opportunity::{Facts, Opportunity, Payer, Reward, State, Step};
 use mm_core::run::{RunRecord, StepRecord};
+use serde::Deserialize;
 
 use crate::codec;
 use crate::key::Kind;
@@ -34,8 +37,73 @@ impl Record for StepRecord {
 
 /// Opportunities. Row id: the opportunity's id.
 impl Record for Opportunity {
-    const KIND: Kind = Kind::new("opportunity", 104, 1);
+    const KIND: Kind = Kind::new("opportunity", 104, 2);
     const BYTES_MAX: usize = Opportunity::BYTES_MAX;
+
+    fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, Unreadable> {
+        match version {
+            1 => Ok(codec::decode::<OpportunityV1>(bytes).map_err(Unreadable::Codec)?.into()),
+            version => Err(Unreadable::Old { version }),
+        }
+    }
+}
+
+/// As it was before a change of its state was a row of its own.
+#[derive(Deserialize)]
+struct OpportunityV1 {
+    id: OpportunityId,
+    strategy: StrategyId,
+    platform: String,
+    kind: String,
+    title: String,
+    url: String,
+    state: State,
+    found_at: Moment,
+    updated_at: Moment,
+    reward: Option<Reward>,
+    score: u8,
+    reason: String,
+    evidence: Option<Digest>,
+    details: String,
+    tell: bool,
+}
+
+impl From<OpportunityV1> for Opportunity {
+    fn from(old: OpportunityV1) -> Self {
+        Opportunity {
+            id: old.id,
+            strategy: old.strategy,
+            platform: old.platform,
+            kind: old.kind,
+            title: old.title,
+            url: old.url,
+            state: old.state,
+            found_at: old.found_at,
+            updated_at: old.updated_at,
+            reward: old.reward,
+            score: old.score,
+            reason: old.reason,
+            evidence: old.evidence,
+            details: old.details,
+            tell: old.tell,
+            deadline: None,
+            payer: None,
+            facts: Facts::default(),
+            steps: 0,
+            settled: false,
+        }
+    }
+}
+
+/// The changes of an opportunity's state. Row id: `OPPORTUNITY/NNNN`. Kept for ever.
+impl Record for Step {
+    const KIND: Kind = Kind::new("opportunity-step", 139, 1);
+}
+
+/// What the ledger knows of payers. Row id: [`Payer::id_of`].
+impl Record for Payer {
+    const KIND: Kind = Kind::new("payer", 141, 1);
+    const BYTES_MAX: usize = 128 << 10;
 }
 
 /// What is spent of quotas. Row id: the quota's key.

@@ -29,6 +29,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("snapshot/", Sort::Person, "strategy show {}"),
     ("audit/", Sort::Person, "audit verify"),
     ("given-up/", Sort::Person, "limits show {}"),
+    ("late/", Sort::Person, "approvals list"),
     ("quota/", Sort::Note, "limits list"),
     ("wall-clock", Sort::Person, "doctor"),
     ("clock/", Sort::Person, "doctor"),

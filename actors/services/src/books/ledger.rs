@@ -13,6 +13,7 @@ use mm_core::digest::Digest;
 use mm_core::id::{EarningId, EntryId, OpportunityId, PlatformId, Space, StrategyId};
 use mm_core::ledger::{Earning, Entry, Evidence, NotTaken, Report, Source};
 use mm_core::moment::Moment;
+use mm_core::opportunity::Who;
 use mm_core::untrusted::Untrusted;
 use mm_sdk::Earned;
 use mm_store::{Change, ChangeError, Key, NewEntry, ReadError, Span, Store};
@@ -78,11 +79,11 @@ pub enum NotRecorded {
 
 /// The books with reports taken in that are not yet written.
 pub(crate) struct Ledger<'a> {
-    store: &'a Store,
-    space: &'a Space,
-    now: Moment,
+    pub(super) store: &'a Store,
+    pub(super) space: &'a Space,
+    pub(super) now: Moment,
     /// The earnings that change, each with the version it has now.
-    earnings: BTreeMap<EarningId, (Earning, Option<u64>)>,
+    pub(super) earnings: BTreeMap<EarningId, (Earning, Option<u64>)>,
     entries: Vec<Entry>,
 }
 
@@ -149,8 +150,13 @@ impl<'a> Ledger<'a> {
         Ok(refused)
     }
 
+    /// Every entry that was taken in, in order, with its earning as it is after all of them.
+    pub(super) fn taken(&self) -> impl Iterator<Item = (&Earning, &Entry)> {
+        self.entries.iter().filter_map(|entry| Some((&self.earnings.get(&entry.earning)?.0, entry)))
+    }
+
     /// Everything that was taken in as one change; `by` is who told it.
-    pub(crate) fn change(&self, by: &str) -> Result<Change, ChangeError> {
+    pub(crate) fn change(&self, by: &Who) -> Result<Change, ChangeError> {
         let mut change = Change::new();
         for (id, (earning, version)) in &self.earnings {
             let key = Key::of::<Earning>(self.space, id.as_str())?;
@@ -201,7 +207,7 @@ fn told(strategy: &StrategyId, earned: &Earned) -> Told {
 }
 
 /// What the audit trail says of an entry. Names and figures alone: nothing that somebody else wrote.
-fn payload(entry: &Entry, by: &str) -> serde_json::Value {
+fn payload(entry: &Entry, by: &Who) -> serde_json::Value {
     let postings = entry.postings.iter();
     let postings = postings.map(|line| json!({ "account": line.account.to_string(), "money": line.money }));
     json!({
@@ -215,7 +221,7 @@ fn payload(entry: &Entry, by: &str) -> serde_json::Value {
         "postings": postings.collect::<Vec<_>>(),
         "evidence": entry.evidence.digest.to_string(),
         "source": entry.evidence.source,
-        "by": by,
+        "by": by.to_string(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The change a host commits at the end of a run.
 
 use mm_core::error::ErrorClass;
+use mm_core::opportunity::Who;
 use mm_core::run::{Outcome, RunRecord, StepRecord};
 use mm_core::untrusted::Untrusted;
 use mm_sdk::{Drafts, Report};
@@ -183,9 +184,11 @@ pub(super) fn end(
     ended: &Ended,
 ) -> Result<Prepared, NotPrepared> {
     let (space, now, store) = (&host.space, host.shared.now(), &host.shared.store);
-    let merged = books::merge(store, space, &host.id, &ended.drafts.opportunities, now)?;
+    let mut merged = books::merge(store, space, &host.id, &ended.drafts.opportunities, now)?;
     let mut ledger = Ledger::of(store, space, now);
     let left_out = ledger.take_all(&host.id, &ended.drafts.earnings)?;
+    let by = Who::Run(run.id.clone());
+    merged.follow(&ledger, &by)?;
     let run = RunRecord {
         ended: Some(now),
         outcome: Some(ended.outcome),
@@ -210,7 +213,7 @@ pub(super) fn end(
         Some(version) => merged.change(space)?.expect_version(key, version),
         None => merged.change(space)?.expect_absent(key),
     };
-    let earned = ledger.change(&format!("run {}", run.id))?;
+    let earned = ledger.change(&by)?;
     let mut change = change.put(space, run.id.as_str(), &run)?.and(crashed).and(earned);
     if let Some((schema, bytes)) = &ended.drafts.snapshot {
         row.snapshot_generation += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mm_core::id::RunId;
 use mm_core::ledger::Earning;
-use mm_core::opportunity::Opportunity;
+use mm_core::opportunity::{Opportunity, Payer, Step};
 use mm_core::run::{Outcome, RunRecord};
 use mm_store::{CommitError, Key, Record};
 use mm_supervision::{Fault, Handle};
@@ -233,7 +233,8 @@ enum Problem {
 
 /// Whether the row is one that an owner's word may change while a run ends.
 fn overtaken(key: &Key) -> bool {
-    [Opportunity::KIND.name, QuarantineRow::KIND.name, Earning::KIND.name].contains(&key.kind())
+    let told = [Opportunity::KIND.name, Step::KIND.name, Earning::KIND.name, Payer::KIND.name];
+    told.contains(&key.kind()) || key.kind() == QuarantineRow::KIND.name
 }
 
 /// Whether the end of a run holds all that the row should say.

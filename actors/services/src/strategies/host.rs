@@ -112,7 +112,7 @@ const SILENT: About = About {
     proposes: &[],
     guide: Guide {
         steps: &[],
-        payout: Payout { holder: "unknown", minimum: "unknown", how_long: "unknown" },
+        payout: Payout { holder: "unknown", minimum: "unknown", how_long: "unknown", days_max: None },
     },
 };
 

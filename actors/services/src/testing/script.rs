@@ -124,7 +124,7 @@ fn about(name: &'static str) -> About {
         ],
         guide: Guide {
             steps: &[],
-            payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never" },
+            payout: Payout { holder: "nobody", minimum: "nothing", how_long: "never", days_max: None },
         },
     }
 }
@@ -179,5 +179,8 @@ pub fn draft(about: &str) -> Draft {
         evidence: None,
         details: serde_json::json!({ "about": about }).into(),
         tell: true,
+        deadline: None,
+        payer: None,
+        facts: mm_sdk::Facts::default(),
     }
 }

@@ -38,7 +38,11 @@ fn the_same_finding_again_is_one_renewed_and_keeps_the_owners_decision() {
         assert_eq!(machine.run("finder").await.found, 2);
         let (id, row) = it(machine);
         assert_eq!((row.state, row.title.as_str()), (State::New, "it, run 0"));
-        let decided = machine.services.books.decide(&Space::default_owner(), &id, Decision::Accept).await;
+        let decided = machine
+            .services
+            .books
+            .decide(&Space::default_owner(), &id, Decision::Accept, "operator", None)
+            .await;
         assert_eq!(decided.unwrap().unwrap().state, State::Accepted);
         row.found_at
     });
@@ -65,7 +69,13 @@ fn a_decision_taken_while_a_run_is_under_way_survives_its_commit() {
         let trigger = mm_core::run::Trigger::Operator;
         machine.services.strategies.start("finder", trigger).await.unwrap().unwrap();
         machine.until("the run is under way", || machine.world.count() == 2).await;
-        machine.services.books.decide(&space, &id, Decision::Dismiss).await.unwrap().unwrap();
+        machine
+            .services
+            .books
+            .decide(&space, &id, Decision::Dismiss, "operator", None)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(machine.idle("finder").await.unwrap().outcome, Some(Outcome::Succeeded));
         let (_, row) = it(machine);
         assert_eq!((row.state, row.title.as_str()), (State::Dismissed, "it, run 1"));
@@ -86,7 +96,7 @@ fn decisions_and_run_commits_at_once_lose_neither() {
                 0 => (Decision::Accept, State::Accepted),
                 _ => (Decision::Dismiss, State::Dismissed),
             };
-            let decide = machine.services.books.decide(&space, &id, decision);
+            let decide = machine.services.books.decide(&space, &id, decision, "operator", None);
             let (run, decided) = tokio::join!(machine.run("finder"), decide);
             assert_eq!(run.outcome, Some(Outcome::Succeeded));
             assert_eq!(decided.unwrap().unwrap().state, state);
@@ -103,10 +113,13 @@ fn what_does_not_exist_or_is_not_allowed_is_said() {
     bench.live(async |machine| {
         machine.run("finder").await;
         let (space, books) = (Space::default_owner(), &machine.services.books);
-        let unknown = books.decide(&space, &OpportunityId::new("nothing"), Decision::Accept).await.unwrap();
+        let unknown = books
+            .decide(&space, &OpportunityId::new("nothing"), Decision::Accept, "operator", None)
+            .await
+            .unwrap();
         assert!(unknown.unwrap_err().to_string().contains("there is no opportunity `nothing`"));
         let (id, _) = it(machine);
-        let refused = books.decide(&space, &id, Decision::Paid).await.unwrap().unwrap_err();
+        let refused = books.decide(&space, &id, Decision::Paid, "operator", None).await.unwrap().unwrap_err();
         assert_eq!(refused.to_string(), "an opportunity that is new cannot be paid");
     });
 }

@@ -13,10 +13,11 @@ use mm_core::ledger::{Account, Earning, Entry, Evidence, Money, Posting, Report,
 use mm_core::limit::{CoolDown, QuotaState};
 use mm_core::mark::{Mark, Marked};
 use mm_core::moment::Moment;
-use mm_core::opportunity::{Opportunity, State};
+use mm_core::opportunity::{Chase, Late, Opportunity, Payer, State, Step, Who};
 use mm_core::rule::{Certainty, DecidingRule, Format, Inputs, Obligations, Text, Verdict};
 use mm_core::run::{Outcome, Refusal, RunRecord, StepOutcome, StepRecord, Trigger};
 use mm_core::schedule::{Dst, Fate, Fold, Gap, Hours, Missed, MissedRule, Overlap, Owed, Schedule, Task};
+use mm_core::untrusted::Untrusted;
 use mm_services::records::{
     AccountKind, AccountRow, AccountStanding, AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow,
     CheckpointRow, CrashKind, CrashLeft, CrashRecord, CrashRow, CredentialRow, DeliveryRow, ErasureRow,
@@ -522,7 +523,16 @@ fn every_variant_keeps_its_place() {
     for (place, sort) in Sort::ALL.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(sort).unwrap()), Some(place as u8));
     }
-    let states = [State::New, State::Accepted, State::Dismissed, State::Submitted, State::Paid];
+    let states = [
+        State::New,
+        State::Accepted,
+        State::Dismissed,
+        State::Submitted,
+        State::Paid,
+        State::Awarded,
+        State::Expired,
+        State::Lost,
+    ];
     for (place, state) in states.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(state).unwrap()), Some(place as u8));
     }
@@ -575,6 +585,8 @@ const KINDS: &[Kind] = &[
     RobotsRow::KIND,
     Earning::KIND,
     Entry::KIND,
+    Step::KIND,
+    Payer::KIND,
 ];
 
 fn euros(amount: &str) -> Money {
@@ -627,6 +639,37 @@ fn the_ledger_is_stored_as_ever() {
     for (place, source) in [Source::Platform, Source::Owner].iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(source).unwrap()), Some(place as u8));
     }
+}
+
+#[test]
+fn steps_of_opportunities_and_payers_are_stored_as_ever() {
+    let whos = [Who::Owner("operator".into()), Who::Run(run_id()), Who::Machine];
+    let step = |by: &Who| Step {
+        opportunity: OpportunityId::new("o-1"),
+        number: 2,
+        from: State::Accepted,
+        to: State::Submitted,
+        by: by.clone(),
+        at: at(1),
+        why: Some(Untrusted::new("so")),
+    };
+    check_record(&step(&whos[0]));
+    for (place, who) in whos.iter().enumerate() {
+        assert_eq!(mm_store::codec::encode(who).unwrap().first().copied(), Some(place as u8));
+    }
+    let (platform, strategy) = ("demo".parse().unwrap(), "watcher".parse().unwrap());
+    let report = Report { stage: Far::Approved, fee: None, arrived: None, ..earned().0.last.unwrap() };
+    let owed = Earning::new(platform, "ref 2", strategy, None).take(report, at(3)).unwrap().unwrap().0;
+    let mut payer = Payer::new("demo", "somebody", at(1));
+    payer.take(&earned().0, at(4));
+    payer.take(&owed, at(5));
+    let now = at(100 * 24 * 3600);
+    let late = Late::of(&owed, None, None, now).unwrap();
+    payer.chase(
+        Chase::draft(&owed, "somebody", Some("https://demo.example/".into()), &late, now).unwrap(),
+        now,
+    );
+    check_record(&payer);
 }
 
 #[test]

@@ -181,8 +181,11 @@ fn finder() -> Script {
 async fn check_found_anew(machine: &Machine, id: &str) {
     let (space, books) = (Space::default_owner(), &machine.services.books);
     for _ in 0..12 {
-        let refused =
-            books.decide(&space, &OpportunityId::new(id), Decision::Accept).await.unwrap().unwrap_err();
+        let refused = books
+            .decide(&space, &OpportunityId::new(id), Decision::Accept, "operator", None)
+            .await
+            .unwrap()
+            .unwrap_err();
         assert!(refused.to_string().contains("does not open"), "{refused}");
     }
     assert_eq!(restarts(machine, "kernel/books"), 0);

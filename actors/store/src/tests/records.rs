@@ -9,7 +9,7 @@ use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, Epoch, OpportunityId, RunId};
 use mm_core::limit::{CoolDown, QuotaState};
-use mm_core::opportunity::{Opportunity, Reward, State};
+use mm_core::opportunity::{Facts, Opportunity, Reward, State};
 use mm_core::run::{
     Outcome, Refusal, RunRecord, SourceHealth, SourceReport, StepOutcome, StepRecord, Trigger,
 };
@@ -119,6 +119,19 @@ mod samples {
         Moment::from_unix_ms(1_784_721_600_000 + s * 1000)
     }
 
+    fn facts() -> Facts {
+        let line = |text: &str| vec![text.to_owned()];
+        Facts {
+            bait: line("bait"),
+            against: line("taken"),
+            open: Some(true),
+            held: Some(false),
+            hours: Some("2.5".parse().unwrap()),
+            fee_percent: Some("5".parse().unwrap()),
+            said: line("so"),
+        }
+    }
+
     pub fn opportunity() -> Opportunity {
         Opportunity {
             id: OpportunityId::new("0123456789abcdef01234567"),
@@ -136,6 +149,11 @@ mod samples {
             evidence: Some(Digest::of(b"feed")),
             details: "{\"baseline\":false}".into(),
             tell: true,
+            deadline: Some(at(2)),
+            payer: Some("example".into()),
+            facts: facts(),
+            steps: 3,
+            settled: true,
         }
     }
 
@@ -216,7 +234,16 @@ mod samples {
 
 #[test]
 fn golden_files_of_what_the_machine_keeps() {
-    golden::check_record(&samples::opportunity());
+    let it = samples::opportunity();
+    let first = Opportunity {
+        deadline: None,
+        payer: None,
+        facts: Facts::default(),
+        steps: 0,
+        settled: false,
+        ..it.clone()
+    };
+    assert_eq!(golden::check_record(&it), [first], "a row of the first version");
     golden::check_record(&samples::run());
     golden::check_record(&samples::step());
     golden::check_record(&samples::action());

@@ -7,7 +7,7 @@
 use crate::bug_bounty::finding::{Finding, Kind};
 use crate::bug_bounty::rank::rank;
 use crate::bug_bounty::scope::{Amount, Payout, Source, State, Target};
-use mm_sdk::{Decimal, Digest, Draft, LogicalUrl, Reward, Untrusted};
+use mm_sdk::{Decimal, Digest, Draft, Facts, LogicalUrl, Reward, Untrusted};
 use serde_json::{Map, Value, json};
 
 /// The most characters of a feed's text in a title.
@@ -33,7 +33,18 @@ fn draft(finding: &Finding, evidence: Option<Digest>) -> Draft {
         evidence,
         details: Value::Object(details(finding)).into(),
         tell: finding.tell,
+        deadline: None,
+        payer: Some(Untrusted::new(finding.programme.as_ref()).line(NAME_CHARS_MAX)),
+        facts: Facts { against: against(finding), ..Facts::default() },
     }
+}
+
+/// Why nobody is paid for it.
+fn against(finding: &Finding) -> Vec<String> {
+    let gone = matches!(finding.kind, Kind::ProgrammeGone | Kind::TargetsGone);
+    let gone = gone.then(|| "it is not in scope any more".to_owned());
+    let unpaid = finding.offers_bounty == Some(false);
+    gone.into_iter().chain(unpaid.then(|| "the programme pays no bounties".to_owned())).collect()
 }
 
 /// One line: what happened, to which programme, where.

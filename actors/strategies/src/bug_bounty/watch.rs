@@ -294,5 +294,6 @@ const GUIDE: Guide = Guide {
         holder: "the platform, after the programme has accepted and rewarded the report",
         minimum: "depends on the platform and the payout method",
         how_long: "days to months after the report, as the programme decides",
+        days_max: None,
     },
 };

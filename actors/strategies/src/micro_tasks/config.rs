@@ -1,6 +1,6 @@
 //! The owner's settings: `[strategies.micro-tasks.config]`.
 
-use mm_sdk::{AccountId, Untrusted};
+use mm_sdk::{AccountId, Decimal, Untrusted};
 use serde_json::Value;
 
 use crate::github::GitHub;
@@ -31,6 +31,8 @@ pub struct Config {
     pub attempts_max: u32,
     /// Whether a comment is proposed for an opportunity that the owner accepted.
     pub attempt: bool,
+    /// How long one such piece of work takes its owner, if he said so.
+    pub hours: Option<Decimal>,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             looks_max: usize::try_from(LOOKS_KEYLESS).unwrap_or(1),
             attempts_max: 3,
             attempt: true,
+            hours: None,
         }
     }
 }
@@ -68,6 +71,7 @@ impl Config {
                     config.attempts_max = u32::try_from(number(key, value, 0, 50)?).unwrap_or(50)
                 }
                 "attempt" => config.attempt = attempt(value)?,
+                "hours" => config.hours = Some(Decimal::from(number(key, value, 1, 500)?)),
                 other => return Err(unknown(other)),
             }
         }
@@ -79,7 +83,8 @@ impl Config {
 
 fn unknown(key: &str) -> String {
     format!(
-        "micro-tasks does not know `{}`; it knows account, queries, looks_max, attempts_max and attempt",
+        "micro-tasks does not know `{}`; it knows account, queries, looks_max, attempts_max, attempt \
+         and hours",
         Untrusted::new(key).line(60)
     )
 }

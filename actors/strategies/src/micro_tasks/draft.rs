@@ -3,8 +3,8 @@
 //! All text of GitHub passes [`Untrusted`] on its way into a title, and the link is built from checked
 //! parts. What is refused shows no reward and no score, whatever was told of it before.
 
-use mm_sdk::policy::Policy;
-use mm_sdk::{Digest, Draft, Untrusted};
+use mm_sdk::policy::{Policy, Stance};
+use mm_sdk::{Decimal, Digest, Draft, Facts, Untrusted};
 use serde_json::{Value, json};
 
 use super::assess::{Assessment, Known};
@@ -23,6 +23,7 @@ pub fn draft(
     facts: &Known<'_>,
     assessment: &Assessment,
     attempt: Option<&Attempt>,
+    hours: Option<Decimal>,
 ) -> (Draft, Told) {
     let refused = !assessment.against.is_empty();
     // What was once told as a chance stays that opportunity, so that the owner sees it end.
@@ -43,8 +44,37 @@ pub fn draft(
         evidence: evidence.or(known.issue.as_ref().map(|kept| kept.evidence)),
         details: details(id, platform, known, facts, assessment, attempt).into(),
         tell: !refused && assessment.reward.is_some(),
+        deadline: None,
+        // Whoever opened the issue may be anybody; the repository's owner answers for what is promised there.
+        payer: Some(known.place.repository.owner().to_owned()),
+        facts: public(facts, assessment, hours),
     };
     (draft, told)
+}
+
+/// What is known in public of whether money comes.
+fn public(facts: &Known<'_>, assessment: &Assessment, hours: Option<Decimal>) -> Facts {
+    let why = |bait: bool| {
+        let traps = assessment.against.iter().filter(move |trap| trap.kind.is_bait() == bait);
+        traps.map(|trap| trap.why.clone()).collect::<Vec<_>>()
+    };
+    let rules = facts.policy.map(|policy| match policy.stance {
+        Stance::Allow => "the repository takes AI-assisted work",
+        Stance::Warn => "the repository has rules for AI-assisted work",
+        Stance::Unclear => "the repository's rules for AI-assisted work are unclear",
+        Stance::Deny => "the repository takes no AI-assisted work",
+    });
+    let said = rules.unwrap_or("the repository's rules were not read");
+    Facts {
+        bait: why(true),
+        against: why(false),
+        open: Some(facts.issue.open && !facts.issue.locked),
+        // Both boards collect when work is rewarded; until then a bounty is a promise.
+        held: Some(false),
+        hours,
+        fee_percent: None,
+        said: vec![said.to_owned()],
+    }
 }
 
 /// The digest of what a draft says, but for its score and reason, which age by themselves.
@@ -53,8 +83,9 @@ pub fn digest(draft: &Draft) -> Digest {
         .reward
         .as_ref()
         .map_or(String::new(), |reward| format!("{:?} {:?} {}", reward.min, reward.max, reward.currency));
-    let fields = [&draft.kind, &draft.title, &draft.url, &reward, &draft.details.to_string()];
-    Digest::of_fields("micro-tasks-draft-1", fields.map(|field| field.as_bytes()))
+    let hours = draft.facts.hours.map_or(String::new(), |hours| hours.to_string());
+    let fields = [&draft.kind, &draft.title, &draft.url, &reward, &draft.details.to_string(), &hours];
+    Digest::of_fields("micro-tasks-draft-2", fields.map(|field| field.as_bytes()))
 }
 
 fn title(facts: &Known<'_>, assessment: &Assessment) -> String {

@@ -87,5 +87,6 @@ pub(super) const GUIDE: Guide = Guide {
         holder: "the sponsor until it rewards the pull request, then Stripe",
         minimum: "none known; Stripe's own least payout of your country applies",
         how_long: "2 to 5 days after the reward, by Algora's own word; the reward itself when the sponsor likes",
+        days_max: Some(5),
     },
 };

@@ -164,7 +164,8 @@ impl Round<'_> {
             return;
         }
         let refused = assessment.against.first().map(|trap| trap.kind);
-        let (draft, told) = draft(id, known, &facts, &assessment, self.snapshot.attempts.get(&id));
+        let (draft, told) =
+            draft(id, known, &facts, &assessment, self.snapshot.attempts.get(&id), self.config.hours);
         let digest = digest(&draft);
         let (same, was) = (known.told_digest == Some(digest), known.told);
         if let Some(kind) = refused {

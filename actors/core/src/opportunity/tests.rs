@@ -1,0 +1,304 @@
+//! Whatever is found and said: a trap adds to no sum, amounts of two currencies are never set against each
+//! other, and what is unknown is said to be.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::digest::Digest;
+use crate::ledger::{Earning, Evidence, Money, Report, Source, Stage};
+
+fn day(n: i64) -> Moment {
+    Moment::from_unix_ms(1_790_000_000_000 + n * 86_400_000)
+}
+
+fn opportunity(reward: Option<(&str, &str, &str)>) -> Opportunity {
+    let strategy: StrategyId = "micro-tasks".parse().unwrap();
+    let decimal = |text: &str| text.parse::<Decimal>().ok();
+    Opportunity {
+        id: Opportunity::id_of(&strategy, "github", "bounty", &["1"]),
+        strategy,
+        platform: "github".into(),
+        kind: "bounty".into(),
+        title: "it".into(),
+        url: "https://github.com/x/y/issues/1".into(),
+        state: State::New,
+        found_at: day(0),
+        updated_at: day(0),
+        reward: reward.map(|(min, max, currency)| Reward {
+            min: decimal(min),
+            max: decimal(max),
+            currency: currency.to_owned(),
+        }),
+        score: 40,
+        reason: "so".into(),
+        evidence: None,
+        details: "{}".into(),
+        tell: true,
+        deadline: None,
+        payer: Some("acme".into()),
+        facts: Facts::default(),
+        steps: 0,
+        settled: false,
+    }
+}
+
+fn rate(text: &str) -> Option<Money> {
+    let (amount, currency) = text.split_once(' ').unwrap();
+    Some(Money::read(amount, currency).unwrap())
+}
+
+fn report(stage: Stage, on: i64) -> Report {
+    let evidence =
+        Evidence { digest: Digest::of(b"page"), source: Source::Platform, what: "a page".to_owned() };
+    let amount = Money::read("250", "USD").unwrap();
+    Report { as_of: day(on), stage, amount, fee: None, arrived: None, evidence }
+}
+
+fn earning(reference: &str, way: &[(Stage, i64)]) -> Earning {
+    let new = Earning::new("algora".parse().unwrap(), reference, "micro-tasks".parse().unwrap(), None);
+    way.iter().fold(new, |earning, (stage, on)| {
+        earning.take(report(*stage, *on), day(*on)).unwrap().map_or(earning, |(after, _)| after)
+    })
+}
+
+fn payer(ways: &[&[(Stage, i64)]]) -> Payer {
+    let mut payer = Payer::new("github", "acme", day(0));
+    for (n, way) in ways.iter().enumerate() {
+        payer.take(&earning(&format!("ref-{n}"), way), day(100));
+    }
+    payer
+}
+
+#[test]
+fn the_ranking_is_one_line_that_can_be_reckoned_again() {
+    let mut it = opportunity(Some(("250", "250", "USD")));
+    it.facts.hours = Some(Decimal::TWO);
+    it.facts.fee_percent = Some(Decimal::from(5));
+    let paid = payer(&[&[(Stage::Approved, 1), (Stage::Paid, 4)]]);
+    let line = |it: &Opportunity, payer: Option<&Payer>, rate: Option<Money>| {
+        it.ranked(&it.judged(payer), rate).line
+    };
+    assert_eq!(
+        line(&it, Some(&paid), rate("40 USD")),
+        "250 USD × 90% − 2 h × 40 USD − 5% fee = 133.75 USD → 66.88 USD per hour"
+    );
+    // Another currency is not converted, and the time is not set against it.
+    assert_eq!(
+        line(&it, Some(&paid), rate("40 EUR")),
+        "250 USD × 90% − 5% fee = 213.75 USD → 106.88 USD per hour, over 2 h; unknown and left out: your hourly rate \
+         in its currency"
+    );
+    it.facts.fee_percent = None;
+    assert_eq!(
+        line(&it, None, None),
+        "250 USD × 30% = 75 USD → 37.50 USD per hour, over 2 h; unknown and left out: your hourly rate and the fee"
+    );
+    it.facts.hours = None;
+    assert_eq!(
+        line(&it, None, rate("40 USD")),
+        "250 USD × 30% = 75 USD; unknown and left out: the hours of work and the fee; ranked by its score of 40"
+    );
+    it.reward = None;
+    assert_eq!(line(&it, None, None), "ranked by its score of 40: it names no reward");
+    let range = opportunity(Some(("100", "500", "EUR")));
+    assert!(line(&range, None, None).starts_with("300 (of 100 to 500) EUR × 30% = 90 EUR"));
+    assert!(line(&opportunity(Some(("", "500", "EUR"))), None, None).starts_with("at most 500 EUR"));
+    let vast = Opportunity { reward: opportunity(None).reward, ..it };
+    assert_eq!(vast.ranked(&vast.judged(None), None).value, None);
+}
+
+#[test]
+fn a_payer_is_judged_by_the_own_ledger_and_by_what_is_public() {
+    let mut it = opportunity(Some(("250", "250", "USD")));
+    let judged = it.judged(None);
+    assert_eq!((judged.proof, judged.chance), (Proof::Unproven, Decimal::from(30)));
+    assert_eq!(judged.reasons, ["it has never paid you"]);
+    let known = payer(&[
+        &[(Stage::Claimed, 1), (Stage::Approved, 3), (Stage::Paid, 9)],
+        &[(Stage::Approved, 10), (Stage::Paid, 12), (Stage::Cleared, 20)],
+        &[(Stage::Approved, 10), (Stage::Reversed, 12)],
+        &[(Stage::Claimed, 30)],
+    ]);
+    let judged = it.judged(Some(&known));
+    assert_eq!((judged.proof, judged.chance), (Proof::Proven, Decimal::from(60)));
+    assert_eq!(
+        judged.reasons,
+        [
+            "it has paid you 2 times, at the longest after 8 days",
+            "it took back what it had promised you once",
+            "1 of its payments to you are outstanding"
+        ]
+    );
+    it.facts.held = Some(true);
+    it.facts.open = Some(true);
+    let judged = it.judged(None);
+    assert_eq!((judged.proof, judged.chance), (Proof::Proven, Decimal::from(80)));
+    assert_eq!(judged.reasons, ["it has never paid you", "the platform holds the money", "it is still open"]);
+    it.facts.open = Some(false);
+    assert!(it.judged(Some(&known)).chance.is_zero(), "nobody is paid for what is closed");
+    // Bait of a payer that pays is bait.
+    it.facts.bait.push("the issue says “star this repo”".into());
+    assert_eq!(it.judged(Some(&known)).proof, Proof::Trap);
+    let absurd = opportunity(Some(("999999999", "999999999", "USD")));
+    assert_eq!(absurd.judged(Some(&known)).reasons, ["999999999 USD is more than anybody pays"]);
+}
+
+#[test]
+fn a_payment_is_late_when_its_payer_usually_has_paid_and_once_in_a_period() {
+    let owed = earning("r", &[(Stage::Claimed, 0), (Stage::Approved, 2)]);
+    let late = |published, on| Late::of(&owed, None, published, day(on)).map(|late| (late.days, late.period));
+    let stated = Patience::with(None, None);
+    assert_eq!((stated.days, stated.basis), (45, Basis::Default));
+    assert_eq!((late(None, 45), late(None, 46)), (None, Some((46, 1))));
+    assert_eq!((late(None, 75), late(None, 76)), (Some((75, 1)), Some((76, 2))));
+    // A published term is one from the approval on.
+    assert_eq!((late(Some(14), 16), late(Some(14), 17)), (None, Some((15, 1))));
+    let claimed = earning("r", &[(Stage::Claimed, 0)]);
+    assert_eq!(Late::of(&claimed, None, Some(14), day(45)), None);
+    assert_eq!(Patience::with(None, Some(14)).days, 14);
+    let slow = payer(&[&[(Stage::Approved, 0), (Stage::Paid, 90)]]);
+    assert_eq!(Patience::with(Some(&slow), Some(14)), Patience { days: 90, basis: Basis::History });
+    let fast = payer(&[&[(Stage::Approved, 0), (Stage::Paid, 1)]]);
+    assert_eq!(Patience::with(Some(&fast), None).days, 7, "nobody is late in a day");
+    // The period ends when the next one begins.
+    let first = Late::of(&owed, None, None, day(46)).unwrap();
+    assert_eq!(Late::of(&owed, None, None, first.until).unwrap().period, 2);
+    for way in [
+        vec![(Stage::Expected, 0)],
+        vec![(Stage::Claimed, 0), (Stage::Paid, 1)],
+        vec![(Stage::Claimed, 0), (Stage::Reversed, 1)],
+    ] {
+        assert_eq!(Late::of(&earning("r", &way), None, None, day(900)), None, "{way:?}");
+    }
+}
+
+#[test]
+fn a_draft_is_its_owners_and_ends_with_what_it_is_about() {
+    let owed = earning("ref-0", &[(Stage::Approved, 2)]);
+    let late = Late::of(&owed, None, None, day(50)).unwrap();
+    let chase = Chase::draft(&owed, "acme", None, &late, day(50)).unwrap();
+    assert_eq!(chase.purpose, "ask acme for 250 USD (ref-0), outstanding for 48 days");
+    assert!(chase.text.contains("my payment ref-0 of 250 USD was approved on 2026-09-"), "{}", chase.text);
+    // No yes to it is one that something could be sent by.
+    let yes = chase.item.after(&crate::approval::Event::Approve, "me", None, day(51)).unwrap();
+    assert_eq!(yes.state, crate::approval::State::Handed);
+    assert_eq!(yes.answer(&crate::id::ActionId::new("a")), None);
+    let mut payer = Payer::new("github", "acme", day(0));
+    payer.take(&owed, day(2));
+    payer.chase(chase, day(50));
+    assert!(payer.chases[0].item.state.is_open());
+    let paid = owed.take(report(Stage::Paid, 52), day(52)).unwrap().unwrap().0;
+    payer.take(&paid, day(52));
+    assert_eq!(payer.chases[0].item.state, crate::approval::State::Expired);
+    let again = payer.clone();
+    payer.take(&paid, day(52));
+    assert_eq!(payer, again, "told twice, it counts once");
+}
+
+#[test]
+fn found_again_is_not_new_again() {
+    for state in State::ALL {
+        let earlier = Opportunity { state, steps: 3, ..opportunity(None) };
+        let again = Opportunity { title: "better".into(), found_at: day(9), ..opportunity(None) };
+        let after = again.found_again(&earlier);
+        assert_eq!((after.state, after.steps, after.found_at), (state, 3, day(0)));
+        assert_eq!(after.title, "better");
+    }
+}
+
+#[test]
+fn every_change_is_a_numbered_step_that_says_who_and_why() {
+    let it = opportunity(None);
+    let owner = || Who::Owner("operator".into());
+    let why = Some(Untrusted::new("it is mine"));
+    let (it, first) = it.after(Decision::Accept, owner(), why.clone(), day(1)).unwrap().unwrap();
+    assert_eq!((first.from, first.to, first.number, first.why), (State::New, State::Accepted, 1, why));
+    assert_eq!(it.after(Decision::Accept, owner(), None, day(2)), Ok(None), "said twice, it is one step");
+    let (it, second) = it.after(Decision::Expire, Who::Machine, None, day(3)).unwrap().unwrap();
+    assert_eq!((second.number, it.steps, it.updated_at), (2, 2, day(3)));
+    assert_eq!(Step::row_id(&second.opportunity, 2), format!("{}/0002", it.id));
+}
+
+#[test]
+fn only_what_is_not_handed_in_can_be_overdue() {
+    for state in State::ALL {
+        let it = Opportunity { state, deadline: Some(day(5)), ..opportunity(None) };
+        assert!(!it.is_overdue(day(4)));
+        assert_eq!(it.is_overdue(day(5)), matches!(state, State::New | State::Accepted));
+    }
+    assert!(!opportunity(None).is_overdue(day(10_000)));
+}
+
+fn any_opportunity() -> impl Strategy<Value = Opportunity> {
+    let amount = || proptest::option::of(prop_oneof![0..5_000i64, Just(999_999_999), any::<i64>()]);
+    let facts = (any::<bool>(), any::<bool>(), proptest::option::of(any::<bool>()), -3..40i64, -5..120i64);
+    let parts = (amount(), amount(), any::<bool>(), any::<bool>(), facts, 0..101u8, 0..1_000u32);
+    parts.prop_map(|(min, max, some, dollars, (bait, against, held, hours, fee), score, id)| {
+        let mut it = opportunity(None);
+        it.id = OpportunityId::new(format!("{id}"));
+        let currency = if dollars { "USD" } else { "EUR" }.to_owned();
+        it.reward =
+            some.then(|| Reward { min: min.map(Decimal::from), max: max.map(Decimal::from), currency });
+        it.facts.bait.extend(bait.then(|| "bait".to_owned()));
+        it.facts.against.extend(against.then(|| "taken".to_owned()));
+        it.facts.held = held;
+        it.facts.hours = (hours >= 0).then(|| Decimal::from(hours));
+        it.facts.fee_percent = (fee >= 0).then(|| Decimal::from(fee));
+        it.score = score;
+        it
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_trap_adds_to_a_sum_and_no_two_currencies_are_set_against_each_other(
+        all in proptest::collection::vec(any_opportunity(), 1..20),
+        eur in any::<bool>(),
+    ) {
+        let rate = rate(if eur { "40 EUR" } else { "55.50 USD" });
+        let mut ranked: Vec<(Ranking, &Opportunity)> =
+            all.iter().map(|it| (it.ranked(&it.judged(None), rate), it)).collect();
+        ranked.sort_by(|a, b| a.0.order.cmp(&b.0.order));
+        for (ranking, it) in &ranked {
+            prop_assert_eq!(it.is_trap(), !it.traps().is_empty());
+            prop_assert_eq!(it.is_trap(), ranking.order.rank() == Rank::Trap);
+            if it.is_trap() {
+                prop_assert_eq!((ranking.value, ranking.per_hour), (None, None));
+                prop_assert!(ranking.line.starts_with("a trap, no income: "));
+            }
+            if let Some(reward) = &it.reward && ranking.value.is_some() {
+                prop_assert_eq!(ranking.currency.as_deref(), Some(reward.currency.as_str()));
+            }
+            let other = if eur { "× 40 USD" } else { "× 55.50 EUR" };
+            prop_assert!(!ranking.line.contains(other), "{}", ranking.line);
+        }
+        // A currency that is ranked by worth stands in one piece, the owner's own first, the best first.
+        let worth = ranked.iter().filter(|(ranking, _)| ranking.order.rank() == Rank::Worth);
+        let worth: Vec<(&str, Decimal)> = worth
+            .map(|(ranking, _)| (ranking.currency.as_deref().unwrap(), ranking.per_hour.unwrap()))
+            .collect();
+        for pair in worth.windows(2) {
+            let ((a, more), (b, less)) = (pair[0], pair[1]);
+            let own = if eur { "EUR" } else { "USD" };
+            prop_assert!((a == b && more >= less) || (a != b && b != own));
+        }
+        let ranks: Vec<Rank> = ranked.iter().map(|(ranking, _)| ranking.order.rank()).collect();
+        prop_assert!(ranks.is_sorted());
+    }
+
+    #[test]
+    fn what_is_reckoned_is_exact(amount in 1..1_000_000i64, scale in 0..4u32, hours in 1..500i64, fee in 0..100i64) {
+        let amount = Decimal::new(amount, scale);
+        let mut it = opportunity(None);
+        it.reward = Some(Reward { min: Some(amount), max: Some(amount), currency: "USD".into() });
+        it.facts.hours = Some(Decimal::from(hours));
+        it.facts.fee_percent = Some(Decimal::from(fee));
+        let ranking = it.ranked(&it.judged(None), rate("12.5 USD"));
+        // In whole thousandths of a percent of the smallest unit, without a division.
+        let scale = Decimal::from(10_000);
+        let gross = amount * Decimal::from(30) * Decimal::ONE_HUNDRED;
+        let fee = amount * Decimal::from(30) * Decimal::from(fee);
+        let time = Decimal::from(hours) * Decimal::new(125, 1) * scale;
+        prop_assert_eq!(ranking.value.unwrap() * scale, gross - fee - time);
+    }
+}
