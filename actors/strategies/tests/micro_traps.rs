@@ -151,6 +151,7 @@ proptest! {
         let [draft] = drafts.opportunities.as_slice() else { panic!("listed with its reason") };
         prop_assert!(draft.reward.is_none() && draft.score == 0 && !draft.tell, "{draft:?}");
         prop_assert!(draft.title.starts_with("Refused: "), "{draft:?}");
+        prop_assert!(!draft.facts.bait.is_empty(), "the books know it as a trap by this: {draft:?}");
     }
 
     /// A sum comes back as it was written, in any of the ways of writing it.
