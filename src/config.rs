@@ -25,6 +25,8 @@ mod keys;
 mod mistakes;
 mod node;
 mod paths;
+mod platforms;
+mod resources;
 mod show;
 mod strategies;
 mod values;
@@ -41,6 +43,7 @@ pub use env::{DATA_DIR, Env, PASSPHRASE_FILE};
 pub use mistakes::{ConfigErrors, Mistake, USE_ACCOUNT_ADD, Warning};
 pub use node::Origin;
 pub use paths::{PathError, config_dir, data_dir, find_file, runtime_dir, socket_path};
+pub use resources::Resources;
 pub use show::starter;
 pub use values::{
     Compliance, Config, Country, Email, Environment, Format, Free, Level, Limits, Logging, Monitoring,
@@ -178,6 +181,7 @@ fn lay(
     draft.lay_env(&sources.env);
     draft.lay_flags(&sources.flags);
     draft.follow();
+    draft.check_resources();
     draft.warn_of_missing();
     let mut put_aside: BTreeMap<String, Vec<Mistake>> = BTreeMap::new();
     let borne = |mistake: &Mistake| bearing == Bearing::Strategies && strategy_of(mistake).is_some();

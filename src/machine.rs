@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mm_core::id::{Space, StrategyId};
+use mm_core::id::{PlatformId, Space, StrategyId};
 use mm_core::moment::Moment;
-use mm_core::schedule::{BadSchedule, Schedule, Task};
+use mm_core::schedule::{BadSchedule, Hours, Schedule, Task};
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::{About, Reconciler, Strategy};
 use mm_services::accounts::{self, MasterKeys, Standings, Vault};
@@ -170,6 +170,7 @@ impl Machine {
                 enabled: own.enabled,
                 priority: u32::from(own.priority),
                 daily_actions_max: own.max_daily_actions,
+                retries: own.retries,
                 task,
                 schedule_text,
                 place: own.config.origin("").map(ToString::to_string),
@@ -187,6 +188,8 @@ impl Machine {
             daily_actions_max: config.limits.max_daily_actions,
             concurrent_runs_max: usize::from(config.limits.max_concurrent_strategies),
             metrics_interval: config.monitoring.metrics_interval,
+            gates: config.resources.thresholds(),
+            platform_hours: platform_hours(config),
             strategies,
             reconcilers: self.reconcilers.clone(),
             scheduling,
@@ -295,6 +298,13 @@ pub fn task(own: &StrategyConfig, proposed: &str, zone: &str) -> Result<Task, Ba
 /// A task that is over.
 pub(crate) fn never() -> Task {
     Task::plain(Schedule::at(Moment::from_unix_ms(0)))
+}
+
+/// The hours of platforms, in their own zones or the owner's. The configuration has checked each.
+fn platform_hours(config: &Config) -> BTreeMap<PlatformId, Hours> {
+    let zone = config.user.timezone.name();
+    let parsed = config.platforms.iter().map(|(id, text)| Some((id.clone(), Hours::parse(text, zone).ok()?)));
+    parsed.flatten().collect()
 }
 
 /// The sink of events, with an eye on crashes and on the kernel.

@@ -98,8 +98,29 @@ pub struct SystemProbe {
 
 impl Probe for SystemProbe {
     fn look(&self) -> Usage {
-        Usage { resident_bytes: resident_bytes(), disk_free_bytes: disk_free_bytes(&self.data_dir) }
+        Usage {
+            cpu_some: pressure("cpu", "some"),
+            memory_full: pressure("memory", "full"),
+            io_full: pressure("io", "full"),
+            resident_bytes: resident_bytes(),
+            disk_free_bytes: disk_free_bytes(&self.data_dir),
+        }
     }
+}
+
+/// `avg10` of one line of `/proc/pressure/WHAT`, in hundredths of a percent; `None` where the kernel has no
+/// such figures or does not tell us.
+fn pressure(what: &str, line: &str) -> Option<u64> {
+    avg10(&std::fs::read_to_string(format!("/proc/pressure/{what}")).ok()?, line)
+}
+
+/// Reads `some avg10=0.12 avg60=0.00 avg300=0.00 total=1234` (Documentation/accounting/psi.rst).
+fn avg10(text: &str, line: &str) -> Option<u64> {
+    let mut words = text.lines().find_map(|row| row.strip_prefix(line)?.strip_prefix(' '))?.split(' ');
+    let (whole, part) = words.find_map(|word| word.strip_prefix("avg10="))?.split_once('.')?;
+    let digits = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_digit());
+    let (whole, part): (u64, u64) = (whole.parse().ok()?, part.parse().ok().filter(|_| digits)?);
+    (whole <= 100).then_some(whole * 100 + part)
 }
 
 /// Resident memory of this process, where `/proc` tells it.
@@ -113,4 +134,39 @@ fn resident_bytes() -> Option<u64> {
 pub fn disk_free_bytes(path: &std::path::Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_is_read_as_the_kernel_writes_it_and_not_guessed() {
+        let text = "some avg10=9.05 avg60=95.69 avg300=56.46 total=24102074935\n\
+                    full avg10=100.00 avg60=0.00 avg300=0.00 total=0\n";
+        assert_eq!((avg10(text, "some"), avg10(text, "full")), (Some(905), Some(10_000)));
+        for odd in [
+            "",
+            "some",
+            "some avg10=",
+            "some avg10=1",
+            "some avg10=1.5",
+            "some avg10=-1.00",
+            "some avg10=200.00",
+            "some avg10=1.+5",
+            "somewhat avg10=1.00",
+            "full avg60=1.00",
+        ] {
+            assert_eq!(avg10(odd, "some"), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_look_at_this_machine_agrees_with_what_its_kernel_has() {
+        let look = SystemProbe { data_dir: std::env::temp_dir() }.look();
+        assert_eq!(look.cpu_some.is_some(), std::fs::read_to_string("/proc/pressure/cpu").is_ok());
+        assert_eq!(look.memory_full.is_some(), std::fs::read_to_string("/proc/pressure/memory").is_ok());
+        assert!(look.resident_bytes.is_some_and(|bytes| bytes > 1 << 20));
+        assert!(look.disk_free_bytes.is_some());
+    }
 }

@@ -437,6 +437,6 @@ struct RoomyDisk;
 
 impl Probe for RoomyDisk {
     fn look(&self) -> Usage {
-        Usage { resident_bytes: None, disk_free_bytes: Some(1 << 40) }
+        Usage { disk_free_bytes: Some(1 << 40), ..Usage::default() }
     }
 }

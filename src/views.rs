@@ -32,6 +32,7 @@ pub mod way;
 
 use std::path::PathBuf;
 
+use mm_core::gate::Gates;
 use mm_core::id::Space;
 use mm_core::ledger::Money;
 use mm_core::moment::Moment;
@@ -118,6 +119,10 @@ pub struct Daemon {
     /// Why the kernel last ended, if it has.
     pub kernel_cause: Option<String>,
     pub resident_bytes: Option<u64>,
+    /// How the gates stand that hold runs back.
+    pub gates: Gates,
+    /// Strategies whose runs wait for a slot, the next one first.
+    pub waiting: Vec<String>,
     /// Why no permit is made as the audit trail stands.
     pub held: Option<String>,
     /// Why the audit trail cannot be signed.

@@ -199,6 +199,8 @@ pub fn settings() -> Settings {
         daily_actions_max: u32::MAX,
         concurrent_runs_max: 3,
         metrics_interval: Duration::from_secs(3600),
+        gates: Default::default(),
+        platform_hours: Default::default(),
         strategies: Default::default(),
         reconcilers: Default::default(),
         scheduling: false,

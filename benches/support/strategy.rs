@@ -53,6 +53,7 @@ pub fn installed(name: &'static str, schedule: &str, work: Work) -> Installed {
         enabled: true,
         priority: 1,
         daily_actions_max: None,
+        retries: 0,
         task: Task::plain(Schedule::parse(schedule, "UTC").unwrap()),
         schedule_text: schedule.to_owned(),
         config: serde_json::json!({}),

@@ -214,6 +214,8 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
             starting: ops.services.kernel_is_starting(),
             kernel_cause: ops.services.kernel_why(),
             resident_bytes: usage.resident_bytes,
+            gates: ops.services.resources.gates(),
+            waiting: ops.services.waiting_runs().iter().map(ToString::to_string).collect(),
             held: shared.held(),
             unsigned: shared.evidence.standing.unsigned(),
             troubled: ops.tree.get().map(actor::troubled).unwrap_or_default(),

@@ -42,7 +42,7 @@ struct Room;
 
 impl Probe for Room {
     fn look(&self) -> Usage {
-        Usage { resident_bytes: Some(1 << 20), disk_free_bytes: Some(1 << 40) }
+        Usage { resident_bytes: Some(1 << 20), disk_free_bytes: Some(1 << 40), ..Usage::default() }
     }
 }
 

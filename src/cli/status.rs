@@ -7,7 +7,7 @@ use super::print::{self, fields, line, mib, minute, minute_or, span, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
 use crate::views::Question;
-use crate::views::status::StatusView;
+use crate::views::status::{GateView, StatusView};
 
 /// Says what runs, since when, and what waits for you
 #[derive(Debug, Args)]
@@ -95,6 +95,11 @@ fn head(status: &StatusView) -> String {
     }
     if let Some(bytes) = status.disk_free_bytes {
         lines.push(("disk", format!("{} free", mib(bytes))));
+    }
+    let closed = |gate: &&GateView| gate.state == "closed";
+    lines.extend(status.gates.iter().filter(closed).map(|gate| ("held", line(&gate.sentence, 300))));
+    if !status.waiting.is_empty() {
+        lines.push(("waiting", format!("{} for a slot", line(&status.waiting.join(", "), 200))));
     }
     fields(&lines)
 }

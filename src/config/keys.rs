@@ -1,6 +1,6 @@
 //! The table of keys: what may be set, how it is read, and which one was probably meant.
 //!
-//! `strategies` and `logging.levels` hold names their owner chooses; [`super::walk`] knows those two.
+//! `strategies`, `platforms` and `logging.levels` hold names their owner chooses; [`super::walk`] knows those.
 
 use std::time::Duration;
 
@@ -30,6 +30,30 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "limits.max_concurrent_strategies",
         set: |c, n| put(&mut c.limits.max_concurrent_strategies, values::number(n, 1, 64)),
+    },
+    Key {
+        name: "resources.cpu_pressure",
+        set: |c, n| put(&mut c.resources.cpu_pressure, values::number(n, 0, 100)),
+    },
+    Key {
+        name: "resources.memory_pressure",
+        set: |c, n| put(&mut c.resources.memory_pressure, values::number(n, 0, 100)),
+    },
+    Key {
+        name: "resources.io_pressure",
+        set: |c, n| put(&mut c.resources.io_pressure, values::number(n, 0, 100)),
+    },
+    Key {
+        name: "resources.memory_mib",
+        set: |c, n| put(&mut c.resources.memory_mib, values::number(n, 0, 1_048_576)),
+    },
+    Key {
+        name: "resources.cancel_mib",
+        set: |c, n| put(&mut c.resources.cancel_mib, values::number(n, 0, 1_048_576)),
+    },
+    Key {
+        name: "resources.disk_free_mib",
+        set: |c, n| put(&mut c.resources.disk_free_mib, values::number(n, 0, 1_048_576)),
     },
     Key { name: "compliance.strict_mode", set: |c, n| put(&mut c.compliance.strict_mode, values::truth(n)) },
     Key { name: "compliance.check_before_action", set: |_, n| check_before_action(n) },
@@ -94,12 +118,17 @@ pub(crate) const KEYS: &[Key] = &[
 pub(crate) const LEVELS: &str = "logging.levels";
 /// The section of strategies, whose keys are the owner's.
 pub(crate) const STRATEGIES: &str = "strategies";
+/// The section of platforms, whose keys are the owner's.
+pub(crate) const PLATFORMS: &str = "platforms";
+/// What a platform's section may hold.
+pub(crate) const PLATFORM_KEYS: &[&str] = &["hours"];
 /// What a strategy's section may hold.
 pub(crate) const STRATEGY_KEYS: &[&str] = &[
     "enabled",
     "priority",
     "max_daily_actions",
     "schedule",
+    "retries",
     "timezone",
     "missed",
     "missed_window",
@@ -135,7 +164,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Key> {
 
 /// Is it a section, that is, the beginning of a longer key?
 pub(crate) fn is_section(name: &str) -> bool {
-    name == LEVELS || name == STRATEGIES || KEYS.iter().any(|key| is_within(key.name, name))
+    [LEVELS, STRATEGIES, PLATFORMS].contains(&name) || KEYS.iter().any(|key| is_within(key.name, name))
 }
 
 fn is_within(key: &str, section: &str) -> bool {
@@ -145,7 +174,7 @@ fn is_within(key: &str, section: &str) -> bool {
 /// The names that may stand directly in a section (`""`: at the top).
 pub(crate) fn names_in(section: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
-    for full in KEYS.iter().map(|key| key.name).chain([LEVELS, STRATEGIES]) {
+    for full in KEYS.iter().map(|key| key.name).chain([LEVELS, STRATEGIES, PLATFORMS]) {
         let rest = if section.is_empty() {
             Some(full)
         } else {

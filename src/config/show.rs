@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{KEYS, LEVELS, STRATEGIES};
+use super::keys::{KEYS, LEVELS, PLATFORMS, STRATEGIES};
 use super::walk::Setting;
 use super::{DEFAULT, Loaded};
 
@@ -51,6 +51,7 @@ impl Loaded {
             match known {
                 Some(at) => (2 * at + 1, 0),
                 None if key.starts_with(STRATEGIES) => (2 * strategies, split(key).0.matches('.').count()),
+                None if key.starts_with(PLATFORMS) => (2 * strategies, usize::MAX),
                 None if key.starts_with(LEVELS) => (2 * levels, 0),
                 None => (usize::MAX, 0),
             }

@@ -137,6 +137,7 @@ impl Draft<'_> {
             "max_daily_actions" => {
                 values::number(node, 1, 1_000_000).map(|max| self.of(id).max_daily_actions = Some(max))
             }
+            "retries" => values::number(node, 0, 10).map(|retries| self.of(id).retries = retries),
             "schedule" => self.schedule(node).map(|schedule| self.of(id).schedule = Some(schedule)),
             // Its reader knows which zone was probably meant.
             "timezone" if !matches!(&node.value, Value::Text(none) | Value::Raw(none) if none.is_empty()) => {

@@ -71,7 +71,7 @@ fn to_run(file: &str) -> String {
 fn a_mistake_in_a_strategy_puts_it_aside_and_one_elsewhere_refuses_the_start() {
     expect![""].assert_eq(&to_run("[strategies.bug-bounty]\nenabled = true\n"));
     expect![[r#"
-        bug-bounty: c.toml:2: `strategies.bug-bounty.schedule` is `"often"`, which is no schedule: it has 1 fields; write "every 30m", "@hourly", "@daily", or a cron expression of 5 or 6 fields; c.toml:3: `strategies.bug-bounty.priorty` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold, config; did you mean `priority`?
+        bug-bounty: c.toml:2: `strategies.bug-bounty.schedule` is `"often"`, which is no schedule: it has 1 fields; write "every 30m", "@hourly", "@daily", or a cron expression of 5 or 6 fields; c.toml:3: `strategies.bug-bounty.priorty` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, retries, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold, config; did you mean `priority`?
         micro-tasks: c.toml:5: `strategies.micro-tasks.enabled` is `"yes"`; write true or false"#]]
     .assert_eq(&to_run(
         "[strategies.bug-bounty]\nschedule = \"often\"\npriorty = 1\n[strategies.micro-tasks]\nenabled = \"yes\"\n",

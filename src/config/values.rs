@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use mm_core::id::PlatformId;
 use mm_core::ledger::Money;
 use mm_core::schedule::Rules;
 
@@ -16,6 +17,7 @@ use super::audit::Audit;
 use super::countries;
 use super::mistakes::Mistake;
 use super::node::{Node, Origin, Value};
+use super::resources::Resources;
 
 /// Why a value was not taken.
 #[derive(Debug)]
@@ -40,7 +42,10 @@ pub struct Config {
     pub user: User,
     /// By id; also those that are not installed (see [`Strategy::installed`]).
     pub strategies: BTreeMap<String, Strategy>,
+    /// By platform: the hours in which anything may leave for it, as they are written.
+    pub platforms: BTreeMap<PlatformId, String>,
     pub limits: Limits,
+    pub resources: Resources,
     pub compliance: Compliance,
     pub monitoring: Monitoring,
     pub alerts: Alerts,
@@ -69,7 +74,9 @@ impl Config {
             environment: Environment::Production,
             user: User { email: None, location: None, timezone: Tz::UTC, hourly_rate: None },
             strategies: BTreeMap::new(),
+            platforms: BTreeMap::new(),
             limits: Limits { max_daily_actions: 1, max_concurrent_strategies: 1 },
+            resources: Resources::blank(),
             compliance: Compliance { strict_mode: true },
             monitoring: Monitoring { metrics_interval: Duration::from_secs(1), log_level: Level::Error },
             alerts: Alerts::blank(),
@@ -135,6 +142,8 @@ pub struct Strategy {
     pub priority: u16,
     /// At most so many of its actions in 24 hours; `None`: as many as all together may do.
     pub max_daily_actions: Option<u32>,
+    /// How often a scheduled run that failed is tried again before its next tick.
+    pub retries: u32,
     /// Checked by the scheduler's own parser; `None`: what the strategy proposes.
     pub schedule: Option<String>,
     /// What is said of the ticks of that schedule.
@@ -152,6 +161,7 @@ impl Default for Strategy {
             enabled: false,
             priority: 100,
             max_daily_actions: None,
+            retries: 3,
             schedule: None,
             rules: Rules::default(),
             config: Free::default(),

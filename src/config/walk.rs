@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::credential;
-use super::keys::{self, KEYS, LEVELS, STRATEGIES};
+use super::keys::{self, KEYS, LEVELS, PLATFORMS, STRATEGIES};
 use super::mistakes::{Mistake, USE_ACCOUNT_ADD, Warning};
 use super::node::{Entry, Node, Origin, Value};
 use super::values::{self, Config, Wrong};
@@ -66,6 +66,7 @@ impl Draft<'_> {
         } else if keys::is_section(key) {
             match &entry.node.value {
                 Value::Table(entries) if key == STRATEGIES => self.strategies(entries),
+                Value::Table(entries) if key == PLATFORMS => self.platforms(entries),
                 Value::Table(entries) if key == LEVELS => self.levels(entries),
                 Value::Table(entries) => self.section(key, entries),
                 _ => self.no_section(key, &entry.node),

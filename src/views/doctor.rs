@@ -5,6 +5,7 @@ mod vault;
 
 use std::path::Path;
 
+use mm_core::gate::{Gate, State};
 use mm_core::id::{Space, StrategyId};
 use mm_core::seams::Clock as _;
 use mm_services::integrity;
@@ -93,6 +94,7 @@ pub(super) fn read(reader: &Reader) -> DoctorView {
     checks.push(disk(reader));
     checks.extend(boots(&reader.place.data_dir, reader.daemon.as_ref()));
     if let Some(daemon) = &reader.daemon {
+        checks.extend(daemon.gates.all().iter().map(gate));
         checks.push(kernel(daemon));
         checks.extend(actors(&daemon.troubled));
     }
@@ -290,6 +292,16 @@ fn disk(reader: &Reader) -> CheckView {
         Some(free) => {
             CheckView::ok(NAME, format!("{} MiB are free on the data directory's disk", free >> 20))
         }
+    }
+}
+
+/// What may hold runs back. What is unknown holds nothing, so it is well.
+fn gate(gate: &Gate) -> CheckView {
+    let (name, state) = (format!("gate {}", gate.gauge.as_str()), gate.state.as_str());
+    let sentence = format!("{state}: {}", gate.sentence());
+    match gate.state {
+        State::Closed => CheckView::warn(&name, sentence, "give the machine air, or change [resources]"),
+        State::Open | State::Off | State::Unknown => CheckView::ok(&name, sentence),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What runs, where, and what waits for its owner.
 
+use mm_core::gate::Gate;
 use mm_services::records::AlertRow;
 use mm_store::Span;
 use serde::{Deserialize, Serialize};
@@ -28,9 +29,35 @@ pub struct StatusView {
     pub epoch: u64,
     pub resident_bytes: Option<u64>,
     pub disk_free_bytes: Option<u64>,
+    /// What may hold runs back; empty without a daemon.
+    pub gates: Vec<GateView>,
+    /// Strategies whose runs wait for a slot, the next one first.
+    pub waiting: Vec<String>,
     pub strategies: Vec<StrategyLine>,
     pub opportunities: opportunity::Counts,
     pub alerts: Vec<AlertView>,
+}
+
+/// A gate that may hold runs back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateView {
+    /// `cpu`, `memory`, `io`, `own-memory` or `disk`.
+    pub gate: String,
+    /// `open`, `closed`, `unknown` or `off`.
+    pub state: String,
+    pub sentence: String,
+    pub since: String,
+}
+
+impl GateView {
+    fn of(gate: &Gate) -> GateView {
+        GateView {
+            gate: gate.gauge.as_str().to_owned(),
+            state: gate.state.as_str().to_owned(),
+            sentence: gate.sentence(),
+            since: gate.since.to_string(),
+        }
+    }
 }
 
 /// A strategy in one line.
@@ -70,6 +97,8 @@ pub(super) fn read(reader: &Reader) -> Result<StatusView, Problem> {
         epoch: reader.store.epoch().0,
         resident_bytes: daemon.and_then(|daemon| daemon.resident_bytes),
         disk_free_bytes: reader.disk_free_bytes,
+        gates: daemon.iter().flat_map(|daemon| daemon.gates.all()).map(GateView::of).collect(),
+        waiting: daemon.map(|daemon| daemon.waiting.clone()).unwrap_or_default(),
         strategies: reader.strategies.iter().map(|strategy| line(reader, strategy.about.name)).collect(),
         opportunities: opportunity::count(reader)?,
         alerts: alerts(reader)?,

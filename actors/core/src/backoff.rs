@@ -25,6 +25,9 @@ impl Backoff {
     /// What the road uses between tries of a read: up to 1 s, 2 s, 4 s … up to 5 minutes.
     pub const READS: Backoff = Backoff { base_ms: 1_000, cap_ms: 300_000 };
 
+    /// Between tries of a run: up to 1 minute, 2, 4 … up to 30 minutes.
+    pub const RUNS: Backoff = Backoff { base_ms: 60_000, cap_ms: 1_800_000 };
+
     /// A backoff whose first ceiling is `base` and whose ceilings double up to `cap`.
     ///
     /// # Errors

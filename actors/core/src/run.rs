@@ -46,6 +46,8 @@ pub enum Trigger {
     Once,
     /// An action that was pending is settled.
     Settled(ActionId),
+    /// A scheduled run failed with trouble that passes, and is tried again; that run.
+    Retry(RunId),
 }
 
 impl Trigger {
@@ -56,6 +58,7 @@ impl Trigger {
             Trigger::Operator => "operator",
             Trigger::Once => "once",
             Trigger::Settled(_) => "settled",
+            Trigger::Retry(_) => "retry",
         }
     }
 }

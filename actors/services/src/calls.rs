@@ -17,7 +17,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("anchor", &["alerts", "gateway"]),
     ("health", &["alerts", "gateway"]),
     ("books", &[]),
-    ("strategies", &["alerts", "crashes", "gateway"]),
+    ("strategies", &["alerts", "crashes", "gateway", "limiter", "resources"]),
     ("scheduler", &["alerts", "strategies"]),
     ("approvals", &["alerts", "gateway", "strategies"]),
 ];

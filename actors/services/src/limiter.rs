@@ -115,6 +115,7 @@ impl Component for LimiterService {
         }
         self.serve(state, now)?;
         self.tell_what_is_whole(state, now);
+        self.show_nearly_used(state);
         self.set_alarm(me, state, now);
         Ok(())
     }

@@ -1,8 +1,13 @@
-//! The resources service: looks at memory and disk from time to time, and tells the owner when
-//! the disk runs short. A probe that cannot look says nothing; the figures are then unknown.
+//! The resources service: looks at pressure, memory and disk from time to time, keeps the gates of
+//! `core::gate` by what it sees, and tells the owner when the disk runs short or a gate stays closed. A
+//! probe that cannot look says nothing; the figures are then unknown, and hold nothing.
+//!
+//! Past the second threshold of its own memory it has the run of lowest priority cancelled: one, and then it
+//! looks again.
 //!
 //! It calls the alerts.
 
+use mm_core::gate::{Gates, Gauge, State};
 use mm_core::id::Space;
 use mm_supervision::{Component, Fault, Handle, Inspect};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +17,14 @@ use crate::alerts::Alerts;
 use crate::shared::Shared;
 use tokio::task::JoinSet;
 
+pub use mm_core::gate::Look as Usage;
+
 /// Below this the owner is told: room for some thousand commits and their copies.
 const DISK_BYTES_LEAST: u64 = 200 << 20;
+/// While a gate is closed, the next look comes no later than this: the pressure it is about is of 10 s.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// A gate that has been closed for so long is told.
+pub const TOLD_AFTER: Duration = Duration::from_secs(600);
 
 /// Looks at the machine it runs on.
 pub trait Probe: Send + Sync {
@@ -21,20 +32,20 @@ pub trait Probe: Send + Sync {
     fn look(&self) -> Usage;
 }
 
-/// What a look saw; `None` where it could not be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Resident memory of this process, in bytes.
-    pub resident_bytes: Option<u64>,
-    /// Free bytes on the disk that holds the data directory.
-    pub disk_free_bytes: Option<u64>,
+/// Who runs what, told of looks.
+pub trait Room: Send + Sync {
+    /// There may be room again for who waits.
+    fn opened(&self);
+    /// Memory has to be had back: cancel the run of lowest priority, for this reason. Says whether there
+    /// was one.
+    fn cancel_least(&self, why: &str) -> bool;
 }
 
 /// The way to the resources service, and its last look.
 #[derive(Clone, Default)]
 pub struct Resources {
     handle: Handle<Msg>,
-    last: Arc<Mutex<Usage>>,
+    last: Arc<Mutex<(Usage, Gates)>>,
 }
 
 /// What it is sent, by its own timer and for other settings: look now.
@@ -60,7 +71,12 @@ impl Resources {
 
     /// What the last look saw.
     pub fn last(&self) -> Usage {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// How the gates stand after the last look.
+    pub fn gates(&self) -> Gates {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 }
 
@@ -72,6 +88,8 @@ pub struct ResourcesService {
     pub resources: Resources,
     /// Who looks.
     pub probe: Arc<dyn Probe>,
+    /// Whose runs there are.
+    pub room: Arc<dyn Room>,
     /// Tell the owner.
     pub alerts: Alerts,
 }
@@ -83,15 +101,41 @@ impl Component for ResourcesService {
     type State = JoinSet<()>;
 
     async fn init(&self, me: Handle<Msg>) -> Result<JoinSet<()>, Fault> {
+        // Whatever starts after it finds the gates as they are.
+        self.take();
         drop(me.cast(Msg));
         Ok(JoinSet::new())
     }
 
     async fn handle(&self, me: &Handle<Msg>, _: Msg, timer: &mut JoinSet<()>) -> Result<(), Fault> {
-        let usage = self.probe.look();
+        let usage = self.take();
         // A clock that was set while nothing happened is seen here.
         self.shared.trust.look();
-        *self.resources.last.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+        self.tell_disk(&usage);
+        let tight = self.tell_gates(&usage);
+        let usual = self.shared.settings().metrics_interval.max(Duration::from_secs(1));
+        let (me, wait) = (me.clone(), if tight { usual.min(LOOK_AGAIN) } else { usual });
+        timer.abort_all();
+        while timer.try_join_next().is_some() {}
+        timer.spawn(async move {
+            tokio::time::sleep(wait).await;
+            drop(me.cast(Msg));
+        });
+        Ok(())
+    }
+}
+
+impl ResourcesService {
+    /// Looks, and shows it.
+    fn take(&self) -> Usage {
+        let (usage, now) = (self.probe.look(), self.shared.now());
+        let mut last = self.resources.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.0 = usage;
+        last.1.look(&self.shared.settings().gates, &usage, now);
+        usage
+    }
+
+    fn tell_disk(&self, usage: &Usage) {
         let space = Space::machine();
         match usage.disk_free_bytes {
             Some(free) if free < DISK_BYTES_LEAST => {
@@ -104,13 +148,31 @@ impl Component for ResourcesService {
             Some(_) => self.alerts.clear(&space, "disk"),
             None => {}
         }
-        let (me, wait) = (me.clone(), self.shared.settings().metrics_interval.max(Duration::from_secs(1)));
-        timer.abort_all();
-        while timer.try_join_next().is_some() {}
-        timer.spawn(async move {
-            tokio::time::sleep(wait).await;
-            drop(me.cast(Msg));
-        });
-        Ok(())
+    }
+
+    /// Tells of gates that stay closed, cancels a run if memory must be had back, and wakes who waits if
+    /// nothing holds. Says whether anything holds.
+    fn tell_gates(&self, usage: &Usage) -> bool {
+        let (gates, now, space) = (self.resources.gates(), self.shared.now(), Space::machine());
+        let cancels = self.shared.settings().gates.cancels(usage);
+        let cancelled = cancels.as_ref().is_some_and(|why| self.room.cancel_least(why));
+        // The disk has an alert of its own.
+        for gate in gates.all().iter().filter(|gate| gate.gauge != Gauge::Disk) {
+            let about = format!("gate/{}", gate.gauge.as_str());
+            let long = now.since(gate.since) >= TOLD_AFTER || (cancelled && gate.gauge == Gauge::OwnMemory);
+            match gate.state {
+                State::Closed if long => {
+                    let sentence = format!("no run is started: {}", gate.sentence());
+                    self.alerts.raise(&space, about, sentence);
+                }
+                State::Closed => {}
+                State::Open | State::Unknown | State::Off => self.alerts.clear(&space, about),
+            }
+        }
+        let holds = gates.holds().is_some();
+        if !holds {
+            self.room.opened();
+        }
+        holds || cancels.is_some()
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use mm_core::id::{Space, StrategyId};
+use mm_core::gate::Thresholds;
+use mm_core::id::{PlatformId, Space, StrategyId};
 use mm_core::ledger::Money;
 use mm_core::moment::Moment;
-use mm_core::schedule::Task;
+use mm_core::schedule::{Hours, Task};
 use mm_core::seams::{SharedClock, SharedEntropy, SharedRng};
 use mm_sdk::Strategy;
 use mm_store::Store;
@@ -52,6 +53,8 @@ pub struct Installed {
     pub priority: u32,
     /// At most so many of its actions in 24 hours, if the owner said so.
     pub daily_actions_max: Option<u32>,
+    /// How often a scheduled run that failed is tried again before its next tick.
+    pub retries: u32,
     /// When it runs, as the configuration says. The owner's later word, in the store, outweighs it.
     pub task: Task,
     /// Its schedule as it was written.
@@ -83,6 +86,10 @@ pub struct Settings {
     pub concurrent_runs_max: usize,
     /// How often resources are looked at.
     pub metrics_interval: Duration,
+    /// Where the gates over resources close.
+    pub gates: Thresholds,
+    /// The hours in which anything may leave for a platform; one that is not named is always open.
+    pub platform_hours: BTreeMap<PlatformId, Hours>,
     /// The strategies, by name.
     pub strategies: BTreeMap<StrategyId, Installed>,
     /// Who can look up what became of a change.
@@ -153,6 +160,15 @@ impl Live {
     pub fn replace(&self, settings: Settings) -> Arc<Settings> {
         let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *place, Arc::new(settings))
+    }
+}
+
+impl Settings {
+    /// When a platform opens, if it is closed at `now`: half a sentence, and the moment.
+    pub fn closed(&self, platform: &str, now: Moment) -> Option<(String, Moment)> {
+        let (_, hours) = self.platform_hours.iter().find(|(id, _)| id.as_str() == platform)?;
+        let opens = hours.opening(now);
+        (opens > now).then(|| (format!("{platform} is open from {hours} alone, again at {opens}"), opens))
     }
 }
 

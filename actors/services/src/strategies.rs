@@ -35,6 +35,7 @@ mod commit;
 mod decisions;
 mod ending;
 mod execute;
+pub mod gate;
 mod hand;
 mod host;
 mod mending;
@@ -44,6 +45,7 @@ mod pausing;
 mod planning;
 pub mod pool;
 pub mod quarantine;
+mod retrying;
 mod starting;
 mod state;
 mod telling;
@@ -117,6 +119,12 @@ pub enum NotStarted {
     /// An account that it needs is not well.
     #[error("{0}; `account list` shows how accounts stand")]
     Account(String),
+    /// The gate holds every run.
+    #[error("nothing is started now: {0}; `status` shows the gates")]
+    Gated(String),
+    /// A run of it that was cut off waits at the gate to be taken up again.
+    #[error("run {0}, which was cut off, goes before it and waits: {1}; `status` shows the gates")]
+    CutOff(RunId, String),
     /// Its configuration is bad, or its rows do not open.
     #[error("it is put aside: {0}")]
     PutAside(String),
@@ -249,6 +257,17 @@ pub enum Msg {
         /// Which taking-up of it.
         attempt: u32,
     },
+    /// End the run under way; from the pool.
+    Cancel {
+        /// Which run.
+        run: RunId,
+        /// Which taking-up of it.
+        attempt: u32,
+        /// A sentence.
+        why: String,
+    },
+    /// Look whether what waits may go on; from the host to itself.
+    Look,
     /// Answer when no run is under way.
     Idle {
         /// Where the last run's record goes.
@@ -290,6 +309,8 @@ kinds!(Msg {
     Settled => "settled",
     Ended => "ended",
     Overdue => "overdue",
+    Cancel => "cancel",
+    Look => "look",
     Idle => "idle",
     Say => "say",
     Plan => "plan",
@@ -332,12 +353,19 @@ impl Strategies {
     }
 
     /// The row of the tree, with a row for each host below it.
-    pub fn row(&self, shared: &Shared, gateway: &Gateway, alerts: &Alerts, pool: &pool::Pool) -> ChildSpec {
+    pub fn row(
+        &self,
+        shared: &Shared,
+        gateway: &Gateway,
+        alerts: &Alerts,
+        pool: &pool::Pool,
+        gate: &gate::Gate,
+    ) -> ChildSpec {
         let mut spec =
             SupervisorSpec::new(Together::OneForOne, Intensity { max: 10, within: Duration::from_secs(60) });
         for (id, installed) in &shared.settings().strategies {
             if let Some(seat) = self.hosts.get(id) {
-                spec = spec.with(self.host_row(id, installed, seat, shared, gateway, alerts, pool));
+                spec = spec.with(self.host_row(id, installed, seat, shared, gateway, alerts, pool, gate));
             }
         }
         supervisor(
@@ -358,6 +386,7 @@ impl Strategies {
         gateway: &Gateway,
         alerts: &Alerts,
         pool: &pool::Pool,
+        gate: &gate::Gate,
     ) -> ChildSpec {
         let host = Host {
             space: Space::default_owner(),
@@ -367,6 +396,7 @@ impl Strategies {
             gateway: gateway.clone(),
             alerts: alerts.clone(),
             pool: pool.clone(),
+            gate: gate.clone(),
             above: self.above.clone(),
             crashes: self.crashes.clone(),
             place: seat.place.clone(),

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mm_core::gate::{Look, Thresholds};
 use mm_core::id::StrategyId;
 use mm_core::moment::Moment;
 use mm_core::schedule::{Schedule, Task};
@@ -71,6 +72,8 @@ pub struct Bench {
     pub now: Moment,
     /// From which all chance of the next life comes.
     pub seed: u64,
+    /// What every look at resources sees, until a test says otherwise; over all lives.
+    pub look: Arc<Mutex<Look>>,
 }
 
 impl Bench {
@@ -91,6 +94,7 @@ impl Bench {
             sabotage: None,
             now: BEGIN.parse().expect("a time"),
             seed,
+            look: Arc::default(),
         }
     }
 
@@ -108,6 +112,7 @@ impl Bench {
             enabled: true,
             priority: 1,
             daily_actions_max: None,
+            retries: 0,
             task: Task::plain(Schedule::parse(schedule, "UTC").expect("a schedule")),
             schedule_text: schedule.to_owned(),
             config: serde_json::json!({}),
@@ -238,6 +243,7 @@ impl Bench {
             sabotage: self.sabotage.clone(),
             now: self.now,
             seed: self.seed,
+            look: Arc::new(Mutex::new(*self.look.lock().expect("not poisoned"))),
         }
     }
 }
@@ -252,6 +258,8 @@ fn settings() -> Settings {
         daily_actions_max: 1000,
         concurrent_runs_max: 3,
         metrics_interval: Duration::from_secs(3600),
+        gates: Thresholds::default(),
+        platform_hours: BTreeMap::new(),
         strategies: BTreeMap::new(),
         reconcilers: Reconcilers::default(),
         scheduling: false,

@@ -14,7 +14,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use mm_core::id::Space;
+use mm_core::id::{Space, StrategyId};
 use mm_store::{BootBook, Change, NewEntry};
 use mm_supervision::{
     Backoff, ChildSpec, CommandError, Event, Exit, Fault, Intensity, Restart, Strategy as Together,
@@ -42,6 +42,7 @@ use crate::resources::{Probe, Resources, ResourcesService};
 use crate::scheduler::{Scheduler, SchedulerService};
 use crate::shared::Shared;
 use crate::strategies::Strategies;
+use crate::strategies::gate::Gate;
 use crate::strategies::pool::{Mode, Pool};
 use crate::tidy::{Tidy, TidyService};
 
@@ -119,6 +120,7 @@ pub struct Services {
     kernel_why: Arc<Mutex<Option<String>>>,
     upkeep: SupervisorHandle,
     pool: Pool,
+    gate: Gate,
     probe: Arc<dyn Probe>,
 }
 
@@ -154,10 +156,16 @@ impl Services {
         let (alerts, crashes) = (Alerts::default(), Crashes::new(&shared));
         shared.trust.tell_through(&alerts);
         let budgets = StoredBudgets::telling(shared.store.clone(), &alerts);
+        let resources = Resources::default();
+        let limiter = Limiter::default();
+        let gate = Gate::new(&resources, &limiter);
+        let held = gate.clone();
+        let pool = Pool::new(shared.settings().concurrent_runs_max, mode, on_spent)
+            .held_by(Arc::new(move || held.holds().is_some()));
         Self {
             audit: Audit::default(),
             accounts: Accounts::default(),
-            limiter: Limiter::default(),
+            limiter,
             compliance: Compliance::default(),
             platforms: Platforms::new(shared.clone()),
             gateway: Gateway::default(),
@@ -169,7 +177,7 @@ impl Services {
             strategies: Strategies::new(&shared, &alerts, &crashes),
             approvals: Approvals::default(),
             alerts,
-            resources: Resources::default(),
+            resources,
             tidy: Tidy::default(),
             crashes,
             kernel: SupervisorHandle::new(),
@@ -178,7 +186,8 @@ impl Services {
             kernel_starts: Arc::new(watch::Sender::new(true)),
             kernel_why: Arc::default(),
             upkeep: SupervisorHandle::new(),
-            pool: Pool::new(shared.settings().concurrent_runs_max, mode, on_spent),
+            pool,
+            gate,
             probe,
             shared,
         }
@@ -211,6 +220,11 @@ impl Services {
     pub fn with_book(self, book: BootBook) -> Self {
         let budgets = Budgets::new(StoredBudgets::telling(self.shared.store.clone(), &self.alerts), book);
         Self { budgets, ..self }
+    }
+
+    /// Strategies whose runs wait for a slot, the next one first.
+    pub fn waiting_runs(&self) -> Vec<StrategyId> {
+        self.pool.waiting()
     }
 
     /// Puts on record what became of an ambiguous change.
@@ -370,21 +384,25 @@ impl Services {
     /// The row of the helpers that nothing depends on.
     pub fn upkeep_row(&self) -> ChildSpec {
         let (alerts, shared) = (self.alerts.clone(), self.shared.clone());
-        let (resources, probe) = (self.resources.clone(), self.probe.clone());
+        let (resources, probe, room) = (self.resources.clone(), self.probe.clone(), self.pool.clone());
         let tidy = TidyService { shared: shared.clone(), alerts: alerts.clone() };
         let spec = SupervisorSpec::new(Together::OneForOne, intensity())
             .with(permanent("alerts", "what the owner should know, each once", self.alerts.handle(), {
                 let (shared, alerts) = (shared.clone(), alerts.clone());
                 move || AlertsService(shared.clone(), alerts.clone())
             }))
-            .with(permanent("resources", "looks at memory and disk", self.resources.handle(), move || {
-                ResourcesService {
+            .with(permanent(
+                "resources",
+                "looks at pressure, memory and disk",
+                self.resources.handle(),
+                move || ResourcesService {
                     shared: shared.clone(),
                     resources: resources.clone(),
                     probe: probe.clone(),
+                    room: Arc::new(room.clone()),
                     alerts: alerts.clone(),
-                }
-            }))
+                },
+            ))
             .with(permanent("tidy", "removes what is old, once a day", self.tidy.handle(), move || {
                 tidy.clone()
             }));
@@ -427,7 +445,7 @@ impl Services {
                 move || BooksService { shared: shared.clone(), alerts: alerts.clone() }
             }))
             .with(self.scheduler_row())
-            .with(self.strategies.row(shared, &self.gateway, &self.alerts, &self.pool))
+            .with(self.strategies.row(shared, &self.gateway, &self.alerts, &self.pool, &self.gate))
             .with(self.approvals_row());
         let mut row = supervisor(KERNEL, "all that acts; each depends on those above it", &self.kernel, spec);
         row.restart = Restart::Temporary;

@@ -34,10 +34,14 @@ mod determinism;
 mod ends;
 #[path = "services/errors.rs"]
 mod errors;
+#[path = "services/gates.rs"]
+mod gates;
 #[path = "services/golden.rs"]
 mod golden;
 #[path = "services/health.rs"]
 mod health;
+#[path = "services/hours.rs"]
+mod hours;
 #[path = "services/isolation.rs"]
 mod isolation;
 #[path = "services/journal.rs"]
@@ -70,6 +74,8 @@ mod reconciler;
 mod redirects;
 #[path = "services/renewal.rs"]
 mod renewal;
+#[path = "services/retries.rs"]
+mod retries;
 #[path = "services/road.rs"]
 mod road;
 #[path = "services/robots.rs"]

@@ -35,14 +35,14 @@ fn every_mistake_is_told_at_once_with_its_line() {
         "#,
         expect![[r#"
             the configuration has 17 mistakes
-              my.toml:2: `enviroment` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `environment`?
-              my.toml:3: `log_level` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `monitoring.log_level`?
+              my.toml:2: `enviroment` is not known; at the top there are environment, user, limits, resources, compliance, monitoring, alerts, logging, store, audit, vault, strategies, platforms; did you mean `environment`?
+              my.toml:3: `log_level` is not known; at the top there are environment, user, limits, resources, compliance, monitoring, alerts, logging, store, audit, vault, strategies, platforms; did you mean `monitoring.log_level`?
               my.toml:5: `user.email` is `"nobody"`, which is no e-mail address; write an address like "you@example.org", or "" for none
               my.toml:6: `user.location` is `"UK"`, which is no country code; write the two capitals of ISO 3166-1, like "DE" or "US", or "" for none; did you mean `GB`?
               my.toml:7: `user.timezone` is `"New_York"`, which is no time zone; write a name of the IANA time zone database, like "Europe/Berlin"; did you mean `America/New_York`?
               my.toml:9: `limits.max_daily_action` is not known; in `limits` there are max_daily_actions, max_concurrent_strategies; did you mean `max_daily_actions`?
               my.toml:10: `limits.max_concurrent_strategies` is 0, which is too small; write a whole number from 1 to 64
-              my.toml:11: `complience` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `compliance`?
+              my.toml:11: `complience` is not known; at the top there are environment, user, limits, resources, compliance, monitoring, alerts, logging, store, audit, vault, strategies, platforms; did you mean `compliance`?
               my.toml:14: `monitoring.metrics_interval_ms` is the text `"60000"`; write a whole number from 1000 to 86400000, without quotes
               my.toml:15: `monitoring.log_level` is `"warning"`; write one of "off", "error", "warn", "info", "debug", "trace"; did you mean `warn`?
               my.toml:17: `logging.format` is `"xml"`; write one of "text", "json"
@@ -51,7 +51,7 @@ fn every_mistake_is_told_at_once_with_its_line() {
               my.toml:21: `logging.levels.a b` is no name of a module; write a module's path, like "mm_core::limit" = "debug"
               my.toml:22: `logging.levels.ractor` is `"loud"`; write one of "off", "error", "warn", "info", "debug", "trace"
               my.toml:24: `store.cache_mib` is `99999999999999999999`; write a whole number from 1 to 4096
-              my.toml:25: `zebra` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies"#]],
+              my.toml:25: `zebra` is not known; at the top there are environment, user, limits, resources, compliance, monitoring, alerts, logging, store, audit, vault, strategies, platforms"#]],
     );
 }
 
@@ -77,7 +77,7 @@ fn a_strategy_may_be_wrong_in_many_ways() {
               my.toml:3: `strategies.bug-bounty.enabled` is `1`; write true or false
               my.toml:4: `strategies.bug-bounty.priority` is 0, which is too small; write a whole number from 1 to 1000
               my.toml:5: `strategies.bug-bounty.schedule` is `"now and then"`, which is no schedule: it has 3 fields; write "every 30m", "@hourly", "@daily", or a cron expression of 5 or 6 fields
-              my.toml:6: `strategies.bug-bounty.prioritty` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold, config; did you mean `priority`?
+              my.toml:6: `strategies.bug-bounty.prioritty` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, retries, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold, config; did you mean `priority`?
               my.toml:7: `strategies.no good` is no name of a strategy; a strategy's name has at most 64 letters, digits, `-` and `_`
               my.toml:9: `strategies.x.config` is `3`, but should be a section; write `[strategies.x.config]` and its keys below
               my.toml:11: `strategies.y.config.since` is a date or a number too large; write it as a text in quotes
@@ -295,7 +295,7 @@ fn variables_and_flags_are_checked_like_the_file() {
               MONEY_MACHINE_MAX_CONCURRENT in the environment: `limits.max_concurrent_strategies` is `three`; write a whole number from 1 to 64
               MONEY_MACHINE__LIMITS__MAX_DAILY in the environment: `limits.max_daily` is not known; in `limits` there are max_daily_actions, max_concurrent_strategies; did you mean `max_daily_actions`?
               --max-concurrent: `limits.max_concurrent_strategies` is 65, which is too large; write a whole number from 1 to 64
-              --set: `limit` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `limits`?"#]],
+              --set: `limit` is not known; at the top there are environment, user, limits, resources, compliance, monitoring, alerts, logging, store, audit, vault, strategies, platforms; did you mean `limits`?"#]],
     );
 }
 

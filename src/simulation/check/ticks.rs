@@ -116,7 +116,12 @@ fn started(rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
     let again: BTreeSet<String> =
         runs.values().filter(cut_off).map(|run| format!("{:?}", run.trigger)).collect();
     for (id, run) in runs.iter().filter(|(id, _)| !started.contains(*id)) {
-        if !again.contains(&format!("{:?}", run.trigger)) {
+        // One that is tried again names the run that failed.
+        let retried = match &run.trigger {
+            Trigger::Retry(of) => runs.get(of.as_str()).is_some_and(|of| of.outcome == Some(Outcome::Failed)),
+            _ => false,
+        };
+        if !retried && !again.contains(&format!("{:?}", run.trigger)) {
             wrong.push(format!("run {id} was started by no tick"));
         }
     }

@@ -16,6 +16,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("stopped/", Sort::Trips, "strategy show {}"),
     ("stuck/", Sort::Trips, "strategy show {}"),
     ("quarantine/", Sort::Trips, "status"),
+    ("gate/", Sort::Trips, "status"),
     ("put-aside/", Sort::Person, "strategy show {}"),
     ("ask/", Sort::Person, "actions list --status pending"),
     ("ambiguous/", Sort::Person, "actions show {}"),

@@ -3,6 +3,7 @@
 //! ```text
 //! 1 judge    rules → verdict and the rules that decided    forbid → blocked, audited, alert
 //! 2 approve  only for `ask`                                → inbox; the run gets Pending and ends
+//!            outside the platform's hours                  → waits for the opening
 //! 3 spend    room in every quota, reserved                 full → wait, or queued with a time
 //! 4 permit   judged again now, minted, bound to the hash
 //! 5 intent   spend and intent on record, synced, before the first byte
@@ -150,8 +151,11 @@ impl GatewayService {
             draft.approved(yes);
         }
         no_blanks(p)?;
+        self.in_hours(p)?;
         let mut turn = self.pass_breaker(p).await?;
         let charge = self.spend(p, &ruling).await?; // 3
+        // It may have waited for its room.
+        self.in_hours(p)?;
         let permit = self.permit(p, draft, &request, turn.generation, ruling.rules, approval).await?; // 4
         let secrets = self.secrets(p, &request).await?;
         self.intend(p, draft, &charge, &request, &permit).await?; // 5
@@ -247,6 +251,15 @@ impl GatewayService {
             Some(not_before) => Halt::Later { not_before, refusal },
             None => Halt::Refused(refusal),
         })
+    }
+
+    /// Outside the hours that the owner gave the platform nothing leaves for it, reads included: who is asleep
+    /// does not read either.
+    fn in_hours(&self, p: &Proposal) -> Result<(), Halt> {
+        let closed = self.shared.settings().closed(p.action.platform.as_str(), self.shared.now());
+        let Some((why, not_before)) = closed else { return Ok(()) };
+        let refusal = Refusal { class: ErrorClass::RateLimit, why, rules: vec!["hours".into()] };
+        Err(Halt::Later { not_before, refusal })
     }
 
     /// While the clock is in doubt nothing is changed outside; it may be right again in a minute.

@@ -1,9 +1,11 @@
 //! What the limiter is asked and told, and the way to ask it.
 //!
-//! It holds nothing but the way there and the count of retries, which is shared by all that ask. What does
+//! It holds nothing but the way there, the count of retries and what is nearly used, which are shared by all
+//! that ask. What does
 //! not arrive is logged where it was only told; what is asked gives the [`CallError`], and who asked for
 //! room has none then.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mm_core::id::{AccountId, ActionId, PlatformId, Space};
@@ -25,6 +27,8 @@ pub(super) const WAIT_MOST: Duration = Duration::from_secs(600);
 pub struct Limiter {
     handle: Handle<Msg>,
     pub(super) retries: Retries,
+    /// Those that are nearly used, as the service knows them; nothing waits for it to look.
+    pub(super) nearly: Arc<Mutex<Vec<Quota>>>,
 }
 
 /// What an act is charged to.
@@ -157,6 +161,11 @@ kinds!(Msg {
 });
 
 impl Limiter {
+    /// The quotas that are nearly used and not whole enough again.
+    pub fn nearly_used(&self) -> Vec<Quota> {
+        self.nearly.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The actor's own handle, for the tree.
     pub fn handle(&self) -> &Handle<Msg> {
         &self.handle

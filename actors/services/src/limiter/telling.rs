@@ -1,6 +1,7 @@
 //! What the owner is told of limits: each once, and when it is over.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use mm_core::id::{PlatformId, Space};
 use mm_core::limit::{CoolDown, Quota, QuotaState};
@@ -54,6 +55,14 @@ impl LimiterService {
             }
             !whole
         });
+    }
+
+    /// Lets those see who hold back for it.
+    pub(super) fn show_nearly_used(&self, state: &State) {
+        let mut shown = self.limiter.nearly.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.told.values().eq(shown.iter()) {
+            *shown = state.told.values().cloned().collect();
+        }
     }
 
     /// A platform that says "too fast" again and again, without saying until when, is given up for a day.

@@ -12,15 +12,17 @@ use serde_json::json;
 use super::execute::RunEnd;
 use super::judge_run;
 use super::quarantine::{self, LayError, Suspect};
-use super::state::Host;
+use super::state::{Host, State};
 use crate::books::ledger::Ledger;
 use crate::books::{self, Merged};
-use crate::records::{CrashRow, ITSELF, Pause, QuarantineRow, StrategyRow};
+use crate::records::{CrashRow, ITSELF, Pause, QuarantineRow, RetryRow, StrategyRow};
 
 /// How a run ended, and what is to be committed of it.
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
     class: ErrorClass,
+    /// It said itself what kind of trouble it met.
+    told: bool,
     errors: Vec<String>,
     report: Report,
     pub(super) drafts: Drafts,
@@ -44,7 +46,7 @@ impl Ended {
             },
             RunEnd::Failed { class, sentence } => {
                 let sentence = bounded(&[sentence]).remove(0);
-                Self { class, ..Self::without_result(Outcome::Failed, sentence) }
+                Self { class, told: true, ..Self::without_result(Outcome::Failed, sentence) }
             }
             RunEnd::Panicked(panic) => {
                 let sentence = format!("the strategy panicked: {}", panic.said);
@@ -103,6 +105,7 @@ impl Ended {
         Self {
             outcome,
             class: ErrorClass::Transient,
+            told: false,
             errors: vec![why],
             report: Report::default(),
             drafts: Drafts::default(),
@@ -172,12 +175,14 @@ pub(super) struct Prepared {
     pub(super) merged: Merged,
     /// The input that is set aside by it.
     pub(super) set_aside: Option<(String, QuarantineRow)>,
+    /// When it is tried again, if it is.
+    pub(super) retry: Option<RetryRow>,
 }
 
 /// New snapshot, opportunities, ledger entries, run record, and the journal's end, in one change.
 pub(super) fn end(
     host: &Host,
-    row: &StrategyRow,
+    state: &State,
     run: RunRecord,
     version: Option<u64>,
     generation: u64,
@@ -198,7 +203,7 @@ pub(super) fn end(
         metrics: ended.report.metrics.clone(),
         ..run
     };
-    let mut row = after(row, &run, ended);
+    let mut row = after(&state.row, &run, ended);
     let (crashed, set_aside) = crashes(host, &run, ended)?;
     // A crash that sets its input aside says no more about the strategy: the next run goes without it.
     let judged = if set_aside.is_some() { Outcome::Interrupted } else { ended.outcome };
@@ -208,6 +213,10 @@ pub(super) fn end(
         row.paused =
             Some(Pause { reason: why.to_owned(), by: ITSELF.to_owned(), since: Some(now), until: None });
     }
+    let retry = match ended.outcome == Outcome::Failed && ended.told {
+        true => host.tried_again(state, &run, ended.class, &row)?,
+        false => None,
+    };
     let key = Key::new(space, RunRecord::KIND, run.id.as_str()).map_err(ChangeError::from)?;
     let change = match version {
         Some(version) => merged.change(space)?.expect_version(key, version),
@@ -215,6 +224,9 @@ pub(super) fn end(
     };
     let earned = ledger.change(&by)?;
     let mut change = change.put(space, run.id.as_str(), &run)?.and(crashed).and(earned);
+    if let Some(row) = &retry {
+        change = change.put(space, host.id.as_str(), row)?;
+    }
     if let Some((schema, bytes)) = &ended.drafts.snapshot {
         row.snapshot_generation += 1;
         change = change.put_snapshot(space, host.id.as_str(), row.snapshot_generation, *schema, bytes)?;
@@ -237,7 +249,7 @@ pub(super) fn end(
         let payload = json!({ "strategy": host.id.as_str(), "reason": why, "by": ITSELF });
         change = change.audit(NewEntry::new(now, space, "strategy.paused", &payload)?);
     }
-    Ok(Prepared { change, row, run, merged, set_aside })
+    Ok(Prepared { change, row, run, merged, set_aside, retry })
 }
 
 /// What a run's crash adds to the change: the flight recorder's row, and the count of what it had in hand.

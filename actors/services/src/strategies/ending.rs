@@ -12,7 +12,6 @@ use mm_supervision::{Fault, Handle};
 use super::commit::{self, Ended, NotPrepared, Prepared};
 use super::execute::{Panic, RunEnd};
 use super::quarantine::Suspect;
-use super::starting::Because;
 use super::state::{Current, Host, State};
 use super::{Msg, telling};
 use crate::integrity;
@@ -45,10 +44,31 @@ impl Host {
         let suspect = crash.as_ref().and_then(|_| current.hand.suspect());
         let ended = Ended::of(end).crashed(suspect, crash).having_met(current.hand.met());
         self.end(state, current.all(), current.version, current.generation, ended).await?;
-        if diverged && let Ok(generation) = self.ready(state, &trigger) {
-            self.start(me, state, trigger, generation, Because::Itself).await?;
+        if diverged {
+            self.start_afresh(me, state, trigger).await?;
         }
+        self.set_alarm(me, state);
         Ok(())
+    }
+
+    /// Ends a run that has to give its memory back. What it does from here on leads nowhere.
+    pub(super) async fn cancelled(
+        &self,
+        state: &mut State,
+        run: &RunId,
+        attempt: u32,
+        why: String,
+    ) -> Result<(), Fault> {
+        let current = match state.current.take() {
+            Some(current) if current.run.id == *run && current.run.attempt == attempt => current,
+            other => {
+                state.current = other;
+                return Ok(());
+            }
+        };
+        current.fence.close();
+        let ended = Ended::without_result(Outcome::Cancelled, format!("it was cancelled: {why}"));
+        self.end(state, current.all(), current.version, current.generation, ended).await
     }
 
     pub(super) async fn overdue(&self, state: &mut State, run: &RunId, attempt: u32) -> Result<(), Fault> {
@@ -150,7 +170,7 @@ impl Host {
         let (mut ended, mut version) = (ended, Some(version));
         let (mut tried, mut removed) = (0, BTreeSet::new());
         let written = loop {
-            let problem = match commit::end(self, &state.row, run.clone(), version, generation, &ended) {
+            let problem = match commit::end(self, state, run.clone(), version, generation, &ended) {
                 Ok(prepared) => match self.try_end(state, &prepared).await? {
                     None => break prepared,
                     Some(problem) => problem,
@@ -181,6 +201,8 @@ impl Host {
                 Problem::Unstorable(why) | Problem::Damaged(_, why) => return Err(Fault::bug(why)),
             }
         };
+        // Without one it stays as it is: it is gone since the run began.
+        state.retry = written.retry.clone();
         telling::tell(self, &written, &ended);
         if written.run.outcome == Some(Outcome::Succeeded) {
             self.prove();

@@ -12,6 +12,7 @@ use mm_supervision::{Component, Fault, Handle};
 use serde_json::json;
 use std::time::Duration;
 
+use super::gate::Pass;
 use super::starting::Because;
 use super::state::{Host, State};
 use super::{Msg, NotStarted, Standing, Word, breaker_policy};
@@ -39,6 +40,7 @@ impl Component for Host {
         if damaged {
             return Ok(state);
         }
+        self.recall(&me, &mut state).await?;
         self.take_up(&me, &mut state).await?;
         self.look_out_for_the_end_of_a_pause(&me, &mut state);
         Ok(state)
@@ -48,7 +50,7 @@ impl Component for Host {
         match msg {
             Msg::Start { trigger, reply } => {
                 let answer = match self.ready(state, &trigger) {
-                    Ok(generation) => Ok(self.start(me, state, trigger, generation, Because::Itself).await?),
+                    Ok(ready) => Ok(self.start(me, state, trigger, ready, Because::Itself).await?),
                     Err(why) => Err(why),
                 };
                 reply.send(answer);
@@ -66,9 +68,12 @@ impl Component for Host {
             }
             Msg::Ended { run, attempt, end } => self.ended(me, state, &run, attempt, *end).await?,
             Msg::Overdue { run, attempt } => self.overdue(state, &run, attempt).await?,
-            Msg::Idle { reply } => match &state.current {
-                Some(_) => state.waiting.push(reply),
-                None => drop(reply.send(state.last.clone())),
+            Msg::Cancel { run, attempt, why } => self.cancelled(state, &run, attempt, why).await?,
+            Msg::Look if state.damaged => {}
+            Msg::Look => self.look(me, state).await?,
+            Msg::Idle { reply } => match (&state.current, &state.parked) {
+                (None, None) => drop(reply.send(state.last.clone())),
+                _ => state.waiting.push(reply),
             },
             Msg::Say { word, reply } => {
                 match (state.damaged, &word) {
@@ -97,6 +102,12 @@ impl Component for Host {
         }
         Ok(())
     }
+}
+
+/// Leave to start a run: the breaker's, under this generation, and the gate's.
+pub(super) struct Ready {
+    pub(super) generation: u64,
+    pub(super) pass: Pass,
 }
 
 /// Of a strategy that does not bear being asked what it is.
@@ -138,8 +149,8 @@ impl Host {
         state.row.enabled.unwrap_or(self.installed().enabled)
     }
 
-    /// Whether a run may start, and under which generation of the breaker.
-    pub(super) fn ready(&self, state: &mut State, trigger: &Trigger) -> Result<u64, NotStarted> {
+    /// Whether a run may start, with leave to.
+    pub(super) fn ready(&self, state: &mut State, trigger: &Trigger) -> Result<Ready, NotStarted> {
         if let Some(current) = &state.current {
             return Err(NotStarted::Busy(current.run.id.clone()));
         }
@@ -160,8 +171,13 @@ impl Host {
         if let Some(why) = self.held_by_account(state).filter(|_| !by_person) {
             return Err(NotStarted::Account(why));
         }
+        if let Some((run, why)) = &state.parked {
+            return Err(NotStarted::CutOff(run.clone(), why.clone()));
+        }
+        // Before the breaker: a probe's turn is not taken for nothing.
+        let pass = self.gate.pass(self.own_hold(state, trigger)).map_err(NotStarted::Gated)?;
         match state.row.breaker.admit(&breaker_policy(), self.shared.now()) {
-            Admit::Yes { generation } | Admit::Probe { generation, .. } => Ok(generation),
+            Admit::Yes { generation } | Admit::Probe { generation, .. } => Ok(Ready { generation, pass }),
             Admit::No { why, .. } => Err(NotStarted::Tripped(why)),
         }
     }

@@ -1,8 +1,17 @@
 //! Where runs execute: each on an OS thread of its own, from a fixed number of slots.
 //!
 //! A handler that never yields stalls every timer and socket of a shared runtime for as long as it
-//! spins, so strategies get threads and runtimes apart from the machine's own. Slots are given by
-//! priority, then in order of asking. A run whose host died is let go: its slot is given again and its
+//! spins, so strategies get threads and runtimes apart from the machine's own. A job comes with a pass of
+//! the gate, and slots are given while nothing holds.
+//!
+//! Slots are given by priority; of one priority, to the strategy that was served longest ago
+//! (`core::limit::Queue`). *Every run starts*: one that was passed over `OVERTAKEN_MAX` times by such as came
+//! after it goes first. So before a run that asks while `n` others wait, at most `n + OVERTAKEN_MAX` get a
+//! slot, and as no run keeps one longer than `D` (its deadline, and five seconds to be fenced off), it starts
+//! at most `ceil((n + OVERTAKEN_MAX + 1) / slots) * D` later. Time in which a gate holds everything is not
+//! counted.
+//!
+//! A run whose host died is let go: its slot is given again and its
 //! thread, fenced off, ends at its next step. A thread that cannot be ended is abandoned, at most
 //! [`ABANDONED_MAX`] times a boot; after that the process ends in a controlled way. A thread that was let
 //! go with its host is abandoned too if it is not done long after its deadline.
@@ -13,7 +22,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use mm_core::id::StrategyId;
+use mm_core::limit::{Priority, Queue, Waiter};
+use mm_core::moment::Moment;
 use tokio::sync::oneshot;
+
+use super::gate::Pass;
+use crate::resources::Room;
 
 /// Threads that may be given up before the process ends.
 pub const ABANDONED_MAX: u32 = 2;
@@ -40,6 +55,28 @@ pub struct Pool {
     inner: Arc<Mutex<Inner>>,
     mode: Mode,
     on_spent: Arc<dyn Fn() + Send + Sync>,
+    /// Whether no slot may be given now.
+    held: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// A run that is to execute.
+pub struct Wanted {
+    /// Whose it is: strategies of one priority take turns.
+    pub owner: StrategyId,
+    /// 1 is the highest.
+    pub priority: u32,
+    /// Asks its host to cancel it, for a reason.
+    pub cancel: Box<dyn Fn(&str) + Send + Sync>,
+    /// Executes it.
+    pub job: Job,
+}
+
+/// What is known of a job that holds a slot.
+struct Running {
+    priority: u32,
+    cancel: Arc<dyn Fn(&str) + Send + Sync>,
+    /// It was asked to be cancelled.
+    asked: bool,
 }
 
 struct Inner {
@@ -47,11 +84,11 @@ struct Inner {
     next: u64,
     abandoned: u32,
     /// Jobs that hold a slot.
-    running: BTreeSet<u64>,
+    running: BTreeMap<u64, Running>,
     /// Jobs that have given their slot back and whose threads still run.
     leaving: BTreeSet<u64>,
-    /// By priority, then by number.
-    waiting: BTreeMap<(u32, u64), Job>,
+    /// By number, with who waits for a slot.
+    waiting: Queue<(u64, Wanted)>,
 }
 
 impl Inner {
@@ -72,33 +109,51 @@ impl Pool {
             slots: slots.max(1),
             next: 1,
             abandoned: 0,
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
             leaving: BTreeSet::new(),
-            waiting: BTreeMap::new(),
+            waiting: Queue::default(),
         };
-        Self { inner: Arc::new(Mutex::new(inner)), mode, on_spent }
+        Self { inner: Arc::new(Mutex::new(inner)), mode, on_spent, held: Arc::new(|| false) }
+    }
+
+    /// With a word on whether a slot may be given, asked whenever one is free.
+    #[must_use]
+    pub fn held_by(self, held: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+        Self { held, ..self }
     }
 
     /// Changes the number of slots. Jobs that run go on; with fewer slots, the next ones wait longer.
     pub fn resize(&self, slots: usize) {
-        let slots = slots.max(1);
-        self.lock().slots = slots;
-        for _ in 0..slots {
+        self.lock().slots = slots.max(1);
+        self.fill();
+    }
+
+    /// Gives every free slot that somebody waits for.
+    fn fill(&self) {
+        let free = self.lock().free();
+        for _ in 0..free {
             self.start_next();
         }
     }
 
-    /// Executes `job` as soon as a slot is free; 1 is the highest priority.
-    pub fn run(&self, priority: u32, job: Job) -> Ticket {
+    /// Executes a run as soon as a slot is free and nothing holds. The pass is used up.
+    pub fn run(&self, _pass: Pass, wanted: Wanted) -> Ticket {
         let number = {
             let mut inner = self.lock();
             let number = inner.next;
             inner.next += 1;
-            inner.waiting.insert((priority, number), job);
+            let (owner, priority) = (wanted.owner.to_string(), Priority::of_strategy(wanted.priority));
+            let until = Moment::from_unix_ms(i64::MAX);
+            inner.waiting.push(Waiter::new(owner, priority, until, (number, wanted)));
             number
         };
         self.start_next();
         Ticket(number)
+    }
+
+    /// Those that wait for a slot, in the order in which they would get one.
+    pub fn waiting(&self) -> Vec<StrategyId> {
+        self.lock().waiting.in_order().into_iter().map(|waiter| waiter.what.1.owner.clone()).collect()
     }
 
     /// Gives a job's slot back, whatever its thread still does. A job that only waited for a slot is
@@ -106,8 +161,8 @@ impl Pool {
     pub fn let_go(&self, ticket: Ticket) {
         {
             let mut inner = self.lock();
-            inner.waiting.retain(|(_, number), _| *number != ticket.0);
-            if !inner.running.remove(&ticket.0) {
+            inner.waiting.take(|waiter| waiter.what.0 == ticket.0);
+            if inner.running.remove(&ticket.0).is_none() {
                 return;
             }
             inner.leaving.insert(ticket.0);
@@ -157,16 +212,21 @@ impl Pool {
     }
 
     fn start_next(&self) {
-        let job = {
+        // Asked outside the lock: it looks elsewhere.
+        if (self.held)() {
+            return;
+        }
+        let (number, job) = {
             let mut inner = self.lock();
             if inner.free() == 0 {
                 return;
             }
-            let Some(((_, number), job)) = inner.waiting.pop_first() else { return };
-            inner.running.insert(number);
+            let Some(next) = inner.waiting.next(|_| true) else { return };
+            let (number, Wanted { priority, cancel, job, .. }) = next.what;
+            inner.running.insert(number, Running { priority, cancel: cancel.into(), asked: false });
             (number, job)
         };
-        self.execute(job.0, job.1);
+        self.execute(number, job);
     }
 
     fn execute(&self, number: u64, job: Job) {
@@ -207,11 +267,41 @@ impl Pool {
     }
 }
 
+impl Room for Pool {
+    fn opened(&self) {
+        self.fill();
+    }
+
+    /// Of one priority the youngest: it has the least to lose.
+    fn cancel_least(&self, why: &str) -> bool {
+        let cancel = {
+            let mut inner = self.lock();
+            let of_those = inner.running.iter_mut().filter(|(_, running)| !running.asked);
+            let Some((_, least)) = of_those.max_by_key(|(number, running)| (running.priority, **number))
+            else {
+                return false;
+            };
+            least.asked = true;
+            least.cancel.clone()
+        };
+        cancel(why);
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
 
+    use mm_core::seams::SplitMix64;
+
     use super::*;
+
+    /// As the hosts do, with a pass.
+    fn run(pool: &Pool, priority: u32, job: Job) -> Ticket {
+        let owner = format!("of-{priority}").parse().unwrap();
+        pool.run(Pass::of_a_test(), Wanted { owner, priority, cancel: Box::new(|_| {}), job })
+    }
 
     fn pool(slots: usize) -> Pool {
         Pool::new(slots, Mode::Threads, Arc::new(|| {}))
@@ -222,10 +312,10 @@ mod tests {
         let pool = pool(1);
         let (gate, opened) = mpsc::channel::<()>();
         let (order, seen) = mpsc::channel();
-        pool.run(1, Box::new(move |_| Box::pin(async move { opened.recv().unwrap() })));
+        run(&pool, 1, Box::new(move |_| Box::pin(async move { opened.recv().unwrap() })));
         for priority in [3, 1, 2] {
             let order = order.clone();
-            pool.run(priority, Box::new(move |_| Box::pin(async move { order.send(priority).unwrap() })));
+            run(&pool, priority, Box::new(move |_| Box::pin(async move { order.send(priority).unwrap() })));
         }
         gate.send(()).unwrap();
         assert_eq!([seen.recv().unwrap(), seen.recv().unwrap(), seen.recv().unwrap()], [1, 2, 3]);
@@ -245,7 +335,7 @@ mod tests {
                     let _ended = opened.recv();
                 })
             };
-            pool.run(1, Box::new(job));
+            run(&pool, 1, Box::new(job));
             gates.push(gate);
         }
         assert_eq!(begins.recv().unwrap(), 0);
@@ -267,7 +357,8 @@ mod tests {
         for n in 0..=ABANDONED_MAX {
             let (gate, opened) = mpsc::channel::<()>();
             let (begun, begins) = mpsc::channel();
-            let ticket = pool.run(
+            let ticket = run(
+                &pool,
                 1,
                 Box::new(move |_| {
                     Box::pin(async move {
@@ -292,7 +383,8 @@ mod tests {
             let (gate, opened) = mpsc::channel::<()>();
             let (begun, begins) = mpsc::channel();
             let (over, ends) = mpsc::channel::<()>();
-            let ticket = pool.run(
+            let ticket = run(
+                &pool,
                 1,
                 Box::new(move |_| {
                     Box::pin(async move {
@@ -313,7 +405,7 @@ mod tests {
             assert!(ends.recv().is_err(), "it ended");
         }
         let (told, done) = mpsc::channel();
-        pool.run(1, Box::new(move |_| Box::pin(async move { told.send(()).unwrap() })));
+        run(&pool, 1, Box::new(move |_| Box::pin(async move { told.send(()).unwrap() })));
         done.recv().unwrap();
     }
 
@@ -332,7 +424,7 @@ mod tests {
                     let _ended = opened.recv();
                 })
             };
-            let ticket = pool.run(1, Box::new(job));
+            let ticket = run(&pool, 1, Box::new(job));
             assert_eq!(begins.recv().unwrap(), ticket);
             assert!(!pool.abandon_if_let_go(ticket), "its host looks after it");
             pool.let_go(ticket);
@@ -341,5 +433,62 @@ mod tests {
             assert_eq!(told.try_recv().is_ok(), n == ABANDONED_MAX);
             gates.push(gate);
         }
+    }
+
+    /// Strategies that ask again as soon as they have run, of any priority and with any times: none waits
+    /// longer than the bound that the head of this file states, however many of higher priority there are.
+    #[test]
+    fn every_run_starts_within_the_stated_bound() {
+        const LONGEST: u64 = 100;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let worst: u64 = (0..60).map(|seed| runtime.block_on(longest_wait(seed, LONGEST))).max().unwrap();
+        assert!(worst > 3 * LONGEST, "somebody had to wait for his turn: {worst}");
+    }
+
+    /// One scenario; the longest wait, of which none is past its own bound.
+    async fn longest_wait(seed: u64, longest: u64) -> u64 {
+        use mm_core::limit::OVERTAKEN_MAX;
+        let mut rng = SplitMix64(seed);
+        let (slots, strategies) = (1 + rng.next_u64() % 4, 2 + rng.next_u64() % 12);
+        let pool = Pool::new(slots as usize, Mode::Inline, Arc::new(|| {}));
+        let waits = Arc::new(Mutex::new(Vec::new()));
+        let mut all = tokio::task::JoinSet::new();
+        for strategy in 0..strategies {
+            let (pool, waits, mut rng) = (pool.clone(), waits.clone(), SplitMix64(seed << 8 | strategy));
+            // Some are always ahead of some.
+            let priority = 1 + u32::try_from(rng.next_u64() % 3).unwrap();
+            all.spawn(async move {
+                for _ in 0..40 {
+                    let ms = 1 + rng.next_u64() % longest;
+                    let (began, (over, ends)) = (tokio::time::Instant::now(), oneshot::channel());
+                    let others = pool.waiting().len() as u64;
+                    let (waits, bound) =
+                        (waits.clone(), (others + u64::from(OVERTAKEN_MAX) + 1).div_ceil(slots));
+                    let job: Job = Box::new(move |_| {
+                        Box::pin(async move {
+                            let waited = began.elapsed().as_millis() as u64;
+                            waits.lock().unwrap().push((waited, bound * longest));
+                            tokio::time::sleep(Duration::from_millis(ms)).await;
+                            let _host = over.send(());
+                        })
+                    });
+                    let owner = format!("s{strategy}").parse().unwrap();
+                    let wanted = Wanted { owner, priority, cancel: Box::new(|_| {}), job };
+                    pool.run(Pass::of_a_test(), wanted);
+                    ends.await.unwrap();
+                    if rng.next_u64() % 4 == 0 {
+                        tokio::time::sleep(Duration::from_millis(rng.next_u64() % longest)).await;
+                    }
+                }
+            });
+        }
+        while all.join_next().await.is_some() {}
+        let waits = waits.lock().unwrap().clone();
+        assert_eq!(waits.len() as u64, 40 * strategies);
+        // A millisecond for each timer of the paused clock that a slot may have waited for.
+        let late = waits.iter().find(|(waited, bound)| *waited > bound + bound / longest);
+        assert_eq!(late, None, "of seed {seed}, {slots} slots and {strategies} strategies");
+        waits.into_iter().map(|(waited, _)| waited).max().unwrap()
     }
 }

@@ -20,19 +20,22 @@ use serde_json::json;
 use super::backend::RunBackend;
 use super::execute::{Panic, RunEnd, execute};
 use super::hand::Hand;
-use super::pool::{Pool, Ticket};
+use super::host::Ready;
+use super::pool::{Pool, Ticket, Wanted};
 use super::quarantine::{self, Suspect};
 use super::state::{Current, Host, State};
 use super::{Msg, NotStarted, TickOrder, telling};
 use crate::gateway::Fence;
 use crate::integrity;
-use crate::records::{ChangeRow, QuarantineRow, SettledTelling, Standing};
+use crate::records::{ChangeRow, QuarantineRow, RetryRow, SettledTelling, Standing};
 use crate::shared::CALL_TIMEOUT;
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
 /// A host whose mailbox is full is told again after so long.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// What waits at the gate looks again after so long.
+pub(super) const GATE_AGAIN: Duration = Duration::from_secs(10);
 /// A run that was cut off so often is not taken up again: it may be what ends the process.
 const ATTEMPTS_MAX: u32 = 5;
 /// A run that was cut off is not taken up later than this after it began (or than its deadline).
@@ -111,6 +114,18 @@ impl Drop for WayBack {
     }
 }
 
+/// Has the host look once more, later.
+pub(super) fn look_later(me: &Handle<Msg>, wait: Duration) {
+    let me = me.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        // A host that is gone looks when it starts again; one that is full is not idle for long.
+        while let Err(Undelivered::Full(_)) = me.cast(Msg::Look) {
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    });
+}
+
 /// Looks after a run when it should long be over, and after its thread if its host died meanwhile.
 async fn watch(me: Handle<Msg>, run: RunId, attempt: u32, deadline: Duration, pool: Pool, ticket: Ticket) {
     tokio::time::sleep(deadline + STUCK_AFTER).await;
@@ -144,7 +159,7 @@ impl Host {
         me: &Handle<Msg>,
         state: &mut State,
         trigger: Trigger,
-        generation: u64,
+        ready: Ready,
         because: Because<'_>,
     ) -> Result<RunId, Fault> {
         let now = self.shared.now();
@@ -186,10 +201,14 @@ impl Host {
             Because::Ticks(order, decision) => self.ticks(&mut row, order, decision, Some(&run.id))?,
             Because::Settled(told) => told.by(&self.space, &run.id)?,
         });
+        if state.retry.is_some() {
+            change = change.delete(self.retry_key()?);
+        }
         self.write_row(state, row, &change).await??;
+        state.retry = None;
         tracing::debug!(run = %run.id, "a run begins");
         let id = run.id.clone();
-        self.launch(me, state, run, 1, generation)?;
+        self.launch(me, state, run, 1, ready)?;
         Ok(id)
     }
 
@@ -212,12 +231,12 @@ impl Host {
             return Ok(Err(NotStarted::Unknown(action.to_string())));
         }
         let trigger = Trigger::Settled(row.value.known_as.clone());
-        let generation = match self.ready(state, &trigger) {
-            Ok(generation) => generation,
+        let ready = match self.ready(state, &trigger) {
+            Ok(ready) => ready,
             Err(why) => return Ok(Err(why)),
         };
         let told = Told { action: action.clone(), version: row.version, row: row.value };
-        Ok(Ok(self.start(me, state, trigger, generation, Because::Settled(Box::new(told))).await?))
+        Ok(Ok(self.start(me, state, trigger, ready, Because::Settled(Box::new(told))).await?))
     }
 
     /// Puts a run that is on record onto a thread.
@@ -227,8 +246,9 @@ impl Host {
         state: &mut State,
         run: RunRecord,
         version: u64,
-        generation: u64,
+        ready: Ready,
     ) -> Result<(), Fault> {
+        let Ready { generation, pass } = ready;
         let installed = self.installed();
         let about = about(state)?;
         let snapshot = self.snapshot(state)?;
@@ -266,7 +286,14 @@ impl Host {
                 way.tell(end, &fenced).await;
             }))
         };
-        let ticket = self.pool.run(installed.priority, Box::new(job));
+        let (me, of, attempt) = (me.clone(), run.id.clone(), run.attempt);
+        let cancel = move |why: &str| {
+            // A host that is gone has taken its run along.
+            drop(me.cast(Msg::Cancel { run: of.clone(), attempt, why: why.to_owned() }));
+        };
+        let (owner, priority) = (self.id.clone(), installed.priority);
+        let wanted = Wanted { owner, priority, cancel: Box::new(cancel), job: Box::new(job) };
+        let ticket = self.pool.run(pass, wanted);
         state.current =
             Some(Current { run, version, generation, acts, fence, hand, ticket, pool: self.pool.clone() });
         Ok(())
@@ -327,21 +354,68 @@ impl Host {
         } else {
             None
         };
+        state.parked = None;
+        let pass = match (why, self.gate.pass(self.own_hold(state, &row.value.trigger))) {
+            (None, Ok(pass)) => Some(pass),
+            (None, Err(held)) => {
+                self.park(me, state, last, held);
+                return Ok(());
+            }
+            (Some(_), _) => None,
+        };
         let cut_off = self.cut_off(row.value)?;
         let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
-        if let Some(why) = why {
+        let (Some(pass), None) = (pass, why) else {
+            let why = why.unwrap_or("it was cut off");
             let trigger = cut_off.trigger.clone();
             self.end_interrupted(state, cut_off, row.version, why, crashed).await?;
-            if afresh && let Ok(generation) = self.ready(state, &trigger) {
-                self.start(me, state, trigger, generation, Because::Itself).await?;
+            if afresh {
+                self.start_afresh(me, state, trigger).await?;
             }
             return Ok(());
-        }
+        };
         let run = RunRecord { epoch: self.shared.store.epoch(), attempt: cut_off.attempt + 1, ..cut_off };
         self.resume(&run, row.version, crashed).await?;
         tracing::info!(run = %run.id, attempt = run.attempt, "a run that was cut off is taken up again");
         let generation = state.row.breaker.generation();
-        self.launch(me, state, run, row.version + 1, generation)
+        self.launch(me, state, run, row.version + 1, Ready { generation, pass })
+    }
+
+    /// The run waits at the gate, where it stays on record as one that was cut off.
+    fn park(&self, me: &Handle<Msg>, state: &mut State, run: RunId, held: String) {
+        tracing::info!(%run, held, "a run that was cut off waits to be taken up again");
+        state.parked = Some((run, held));
+        look_later(me, GATE_AGAIN);
+    }
+
+    /// Looks whether what waits may go on.
+    pub(super) async fn look(&self, me: &Handle<Msg>, state: &mut State) -> Result<(), Fault> {
+        if state.parked.is_some() && state.current.is_none() {
+            self.take_up(me, state).await?;
+        }
+        self.retry(me, state).await
+    }
+
+    /// A new run for one that cannot be gone on with; once the gate lets it, if it is held.
+    pub(super) async fn start_afresh(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        trigger: Trigger,
+    ) -> Result<(), Fault> {
+        match self.ready(state, &trigger) {
+            Ok(ready) => drop(self.start(me, state, trigger, ready, Because::Itself).await?),
+            Err(why @ NotStarted::Gated(_)) => {
+                tracing::info!(strategy = %self.id, %why, "a fresh run waits");
+                let row = RetryRow { trigger, at: self.shared.now(), until: None };
+                let change = Change::new().put(&self.space, self.id.as_str(), &row)?;
+                self.shared.store.commit(change).await?;
+                state.retry = Some(row);
+                self.set_alarm(me, state);
+            }
+            Err(why) => tracing::info!(strategy = %self.id, %why, "no fresh run is started"),
+        }
+        Ok(())
     }
 
     /// The record of a run that was cut off: what it did before is known by its journal alone.

@@ -5,17 +5,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mm_core::id::{Space, StrategyId};
+use mm_core::id::{RunId, Space, StrategyId};
 use mm_core::run::RunRecord;
 use mm_sdk::About;
 use mm_supervision::{Reply, SupervisorHandle};
 
+use super::gate::Gate;
 use super::hand::{Hand, Place};
 use super::pool::{Pool, Ticket};
 use crate::alerts::Alerts;
 use crate::crashes::Crashes;
 use crate::gateway::{Fence, Gateway};
-use crate::records::StrategyRow;
+use crate::records::{RetryRow, StrategyRow};
 use crate::shared::{Installed, Shared};
 
 /// One strategy's host.
@@ -29,6 +30,7 @@ pub struct Host {
     pub(super) gateway: Gateway,
     pub(super) alerts: Alerts,
     pub(super) pool: Pool,
+    pub(super) gate: Gate,
     pub(super) above: SupervisorHandle,
     pub(super) crashes: Crashes,
     /// What its run has in hand, over its incarnations.
@@ -53,6 +55,10 @@ pub struct State {
     /// Rows of this strategy do not open: until they are mended nothing is written.
     pub(super) damaged: bool,
     pub(super) current: Option<Current>,
+    /// A run that was cut off and waits at the gate to be taken up again, and for what.
+    pub(super) parked: Option<(RunId, String)>,
+    /// What is to begin at a time of its own; as it is on record.
+    pub(super) retry: Option<RetryRow>,
     pub(super) waiting: Vec<Reply<Option<RunRecord>>>,
     pub(super) last: Option<RunRecord>,
     /// The newest timer of a pause.
@@ -69,6 +75,8 @@ impl State {
             put_aside: None,
             damaged: false,
             current: None,
+            parked: None,
+            retry: None,
             waiting: Vec::new(),
             last: None,
             pause_timer: 0,

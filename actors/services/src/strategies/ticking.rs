@@ -63,9 +63,9 @@ impl Host {
         }
         if let Some(at) = decision.starts() {
             match self.ready(state, &Trigger::Tick(at)) {
-                Ok(generation) => {
+                Ok(ready) => {
                     let because = Because::Ticks(&order, &decision);
-                    self.start(me, state, Trigger::Tick(at), generation, because).await?;
+                    self.start(me, state, Trigger::Tick(at), ready, because).await?;
                     return Ok(decision.look);
                 }
                 Err(why) => starts_nothing(&mut decision, &why),
@@ -111,6 +111,14 @@ impl Host {
         }
         if let Some(why) = self.held_by_account(state) {
             return Some(Hold::Gated { by: NotStarted::Account(why).to_string() });
+        }
+        if let Some((run, why)) = &state.parked {
+            return Some(Hold::Gated { by: NotStarted::CutOff(run.clone(), why.clone()).to_string() });
+        }
+        if let Some(by) =
+            self.gate.holds().or_else(|| self.own_hold(state, &Trigger::Tick(self.shared.now())))
+        {
+            return Some(Hold::Gated { by });
         }
         // Asked of a copy: a probe's turn is taken by the run itself.
         match state.row.breaker.clone().admit(&breaker_policy(), self.shared.now()) {

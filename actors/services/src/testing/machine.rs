@@ -1,6 +1,6 @@
 //! One life of the machine under test, and the questions a test asks it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mm_core::id::{Space, StrategyId};
@@ -38,11 +38,12 @@ pub struct Machine {
     real: bool,
 }
 
-struct NoProbe;
+/// Sees what the test says.
+struct Scripted(Arc<Mutex<Usage>>);
 
-impl Probe for NoProbe {
+impl Probe for Scripted {
     fn look(&self) -> Usage {
-        Usage::default()
+        *self.0.lock().expect("not poisoned")
     }
 }
 
@@ -69,7 +70,7 @@ impl Machine {
             proved: Arc::default(),
             inbox: Arc::default(),
         };
-        let services = Services::new(shared, Arc::new(NoProbe), mode, Arc::new(|| {}));
+        let services = Services::new(shared, Arc::new(Scripted(bench.look.clone())), mode, Arc::new(|| {}));
         let (wall, mono, jitter) = (clock.clone(), clock.clone(), chance);
         let told = services.clone();
         let seams = Seams::new(

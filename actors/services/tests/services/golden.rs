@@ -22,8 +22,8 @@ use mm_services::records::{
     AccountKind, AccountRow, AccountStanding, AlertRow, AnchorRow, ApprovalRow, BudgetRow, ChangeRow,
     CheckpointRow, CrashKind, CrashLeft, CrashRecord, CrashRow, CredentialRow, DeliveryRow, ErasureRow,
     FieldRow, HealthRow, Input, KeyRow, LastActRow, LookUpRow, OpenRow, Pause, QuarantineRow, QuotedRule,
-    RestartNote, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow, TaskRow,
-    Telling, TickRow, TrustRow, WayRow, WrapRow,
+    RestartNote, RetryRow, RobotsRow, ScheduleRow, SettledTelling, SilenceRow, Sort, Standing, StrategyRow,
+    TaskRow, Telling, TickRow, TrustRow, WayRow, WrapRow,
 };
 use mm_services::records::{DecisionRow, RuleSetRow};
 use mm_store::golden::check_record;
@@ -307,6 +307,7 @@ fn check_schedules() {
     };
     let row = TaskRow { task: Some(task), since: at(1), by: "owner".into() };
     assert_eq!(check_record(&row), [row], "a row of the first version");
+    check_record(&RetryRow { trigger: Trigger::Retry(run_id()), at: at(1), until: Some(at(2)) });
 }
 
 /// The number of each fate in the codec is for ever.
@@ -540,8 +541,13 @@ fn every_variant_keeps_its_place() {
     for (place, step) in steps.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(step).unwrap()), Some(place as u8 + 1));
     }
-    let triggers =
-        [Trigger::Tick(at(1)), Trigger::Operator, Trigger::Once, Trigger::Settled(ActionId::new("a"))];
+    let triggers = [
+        Trigger::Tick(at(1)),
+        Trigger::Operator,
+        Trigger::Once,
+        Trigger::Settled(ActionId::new("a")),
+        Trigger::Retry(run_id()),
+    ];
     for (place, trigger) in triggers.iter().enumerate() {
         assert_eq!(bytes(&|| mm_store::codec::encode(trigger).unwrap()), Some(place as u8));
     }
@@ -565,6 +571,7 @@ const KINDS: &[Kind] = &[
     ScheduleRow::KIND,
     TickRow::KIND,
     TaskRow::KIND,
+    RetryRow::KIND,
     QuotaState::KIND,
     Breaker::KIND,
     AlertRow::KIND,
