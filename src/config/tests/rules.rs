@@ -65,7 +65,7 @@ fn each_bad_rule_is_told_with_its_place_and_what_would_be_right() {
               my.toml:9: `strategies.bug-bounty.hours` is `"8-20"`, which is no span of hours; write hours like "08:00-20:00" or "22:00-06:00 Europe/Berlin", or "none" for all
               my.toml:10: `strategies.bug-bounty.gap` is `"before"`, which is no word for what to do with a time that is left out; write "after" or "skip", or "none" for what is usual
               my.toml:11: `strategies.bug-bounty.fold` is `"second"`, which is no word for what to do with a time that comes twice; write "first", "last" or "both", or "none" for what is usual
-              my.toml:12: `strategies.bug-bounty.mised` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold, config; did you mean `missed`?"#]],
+              my.toml:12: `strategies.bug-bounty.mised` is not known; in `strategies.bug-bounty` there are enabled, priority, max_daily_actions, schedule, retries, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold, config; did you mean `missed`?"#]],
     );
     check_env(
         &[("MONEY_MACHINE__STRATEGIES__BUG_BOUNTY__MISSED_CAP", "0")],
