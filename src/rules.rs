@@ -220,12 +220,39 @@ impl RuleSource for RuleDir {
 }
 
 /// Rule packs in memory, for simulation.
+#[derive(Debug, Clone)]
 pub struct FixedRules(pub Vec<(String, String)>);
 
 impl FixedRules {
     /// The packs that come with the program.
     pub fn built_in() -> Self {
         Self(BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+    }
+}
+
+impl FixedRules {
+    /// The packs that a daemon of this data directory would start with: the owner's own, and those that
+    /// would be laid out or renewed beside them. Nothing is written; without a directory, the built-in ones.
+    ///
+    /// # Errors
+    /// If the directory is there and cannot be read.
+    pub fn of_data_dir(data_dir: &Path) -> Result<Self, RulesError> {
+        let dir = data_dir.join("rules");
+        if !dir.is_dir() {
+            return Ok(Self::built_in());
+        }
+        let read = RuleDir(dir.clone()).read().map_err(io::Error::other);
+        let mut packs: BTreeMap<String, String> =
+            read.map_err(|source| RulesError { dir: dir.clone(), source })?.into_iter().collect();
+        let note = fs::read(data_dir.join(LAID)).or_else(|_| fs::read(dir.join(LAID_BEFORE)));
+        let laid: Laid = note.ok().and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default();
+        for (name, text) in BUILT_IN {
+            let there = packs.get(*name).map(|there| Digest::of(there.as_bytes()).to_string());
+            if there.as_ref() == laid.get(*name) {
+                packs.insert((*name).to_owned(), (*text).to_owned());
+            }
+        }
+        Ok(Self(packs.into_iter().collect()))
     }
 }
 
@@ -246,6 +273,23 @@ impl RuleSource for FixedRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rehearsal_reads_the_packs_that_a_daemon_would_and_writes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path();
+        let built_in = FixedRules::built_in().0.len();
+        assert_eq!(FixedRules::of_data_dir(dir).unwrap().0.len(), built_in);
+        assert_eq!(fs::read_dir(dir).unwrap().count(), 0);
+        RuleDir::lay_out(dir).unwrap();
+        let (changed, removed) = (BUILT_IN[0].0, BUILT_IN[1].0);
+        fs::write(dir.join("rules").join(changed), "# mine\n").unwrap();
+        fs::remove_file(dir.join("rules").join(removed)).unwrap();
+        fs::write(dir.join("rules/own.toml"), "# own\n").unwrap();
+        let read = FixedRules::of_data_dir(dir).unwrap().0;
+        assert_eq!(read, RuleDir::lay_out(dir).unwrap().read().unwrap());
+        assert_eq!(read.len(), built_in);
+    }
 
     #[test]
     fn a_pack_is_laid_out_once_and_its_owners_word_stands() {

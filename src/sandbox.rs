@@ -184,6 +184,11 @@ impl Sandbox {
         self.lock().oracle.recent()
     }
 
+    /// The newest so many of them, oldest first.
+    pub fn received_last(&self, count: usize) -> Vec<Received> {
+        self.lock().oracle.last(count)
+    }
+
     /// How many requests were received since the start.
     pub fn received_total(&self) -> u64 {
         self.lock().oracle.total()

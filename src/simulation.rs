@@ -11,6 +11,7 @@
 
 pub mod check;
 pub mod history;
+mod owner;
 pub mod paused;
 mod recorder;
 mod rehearsal;
@@ -43,6 +44,7 @@ use crate::rules::FixedRules;
 use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
 use crate::seams::SeededRng;
+pub use owner::Owner;
 use recorder::Recorder;
 pub use rehearsal::{Rehearsed, rehearse};
 pub use seams::LAG_MAX;
@@ -68,6 +70,10 @@ pub struct Plan {
     pub machine: Machine,
     /// The settings.
     pub config: Config,
+    /// The rule packs, by file name.
+    pub rules: FixedRules,
+    /// How the owner answers what waits for him, in a rehearsal.
+    pub owner: Owner,
     /// Makes the runtime of each start: current-thread, with paused time.
     pub runtime: fn() -> Runtime,
     /// Changes the seams; the usual one changes nothing.
@@ -87,6 +93,8 @@ impl Plan {
             sandbox: Arc::new(Sandbox::of_world(World::small(seed))),
             machine,
             config,
+            rules: FixedRules::built_in(),
+            owner: Owner::Silent,
             runtime,
             wrap: Arc::new(|seams| seams),
         }
@@ -273,7 +281,9 @@ impl Simulation {
     /// If the machine is not up.
     pub fn ask(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
         let boot = self.boot.as_ref().expect("the machine is up");
-        boot.runtime.block_on(answer(&boot.ops, method, target, body))
+        let said = boot.runtime.block_on(answer(&boot.ops, method, target, body));
+        self.recorder.catch_up();
+        said
     }
 
     /// The time of day.
@@ -318,6 +328,14 @@ impl Simulation {
     pub fn store(&self) -> Store {
         let options = Options::in_memory(self.memory.image(), Arc::new(SimEntropy::new(0)));
         Store::open(options).expect("a copy of a running machine's disk opens as after a kill")
+    }
+
+    /// The store that the machine has open, for reading.
+    ///
+    /// # Panics
+    /// If the machine is not up.
+    pub fn live_store(&self) -> Store {
+        self.recorder.store().expect("the machine is up")
     }
 
     /// From here on, the disk fails at its `ops`-th operation and stays dead.
@@ -376,7 +394,7 @@ impl Simulation {
             rng: self.rng.clone(),
             transport: Arc::new(wire),
             store,
-            rules: Arc::new(FixedRules::built_in()),
+            rules: Arc::new(self.plan.rules.clone()),
             channel: Arc::new(NoChannel),
             evidence: Evidence::in_memory(&self.evidence),
             keys: Arc::new(self.keys.clone()),

@@ -8,6 +8,8 @@
     reason = "a test may stop at what should not be, and is told how long it may take"
 )]
 
+#[path = "simulation/altered.rs"]
+mod altered;
 #[path = "simulation/changes.rs"]
 mod changes;
 #[path = "simulation/plants.rs"]

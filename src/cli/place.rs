@@ -37,7 +37,23 @@ impl Cx<'_> {
     /// # Errors
     /// Every mistake in it.
     pub fn load(&self, env: &Env) -> Result<Loaded, config::ConfigErrors> {
-        config::load(Sources {
+        self.read(env, config::load)
+    }
+
+    /// The same, with strategies put aside whose sections are mistaken, as `run` does.
+    ///
+    /// # Errors
+    /// Every mistake in the rest.
+    pub fn load_to_run(&self, env: &Env) -> Result<Loaded, config::ConfigErrors> {
+        self.read(env, config::load_to_run)
+    }
+
+    fn read(
+        &self,
+        env: &Env,
+        load: fn(Sources<'_>) -> Result<Loaded, config::ConfigErrors>,
+    ) -> Result<Loaded, config::ConfigErrors> {
+        load(Sources {
             file: config::find_file(self.common.config.as_deref(), env),
             env: env.clone(),
             flags: Overrides::default(),

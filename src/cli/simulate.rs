@@ -11,11 +11,12 @@ use mm_core::seams::Clock as _;
 use super::print::{self, span, table};
 use super::{Cx, Done, Json, examples, refuse};
 use crate::exit::{Exit, Failure};
+use crate::rules::FixedRules;
 use crate::sandbox::Sandbox;
 use crate::seams::SystemClock;
 use crate::simulation::history::{Fared, PlatformScore};
 use crate::simulation::report::{Report, Used};
-use crate::simulation::{Plan, Rehearsed, Weather, paused, rehearse};
+use crate::simulation::{Owner, Plan, Rehearsed, Weather, paused, rehearse};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// So many days are simulated where nothing says how many.
@@ -33,8 +34,10 @@ const AFTER_THE_LAST: Duration = DAY.saturating_mul(5);
         With --faults answers fail, and the machine is killed and loses its power, in the middle of its work. After \
         each simulated hour and each start a checker that sees only the trace, the sandbox's log and the store looks \
         whether an invariant is broken: if one is, it says so and ends with 1.\n\n\
-        One seed gives the same trace, byte for byte. Nothing outside is touched: no data directory, no socket, no \
-        credential of yours; where your configuration names an account, the sandbox plays one. What is offered is \
+        Your own rule packs are read as `run` reads them. With --owner what waits for a person is approved or \
+        rejected; an owner who is silent lets it wait. Each hour he accepts one in three of the new opportunities.\n\n\
+        One seed gives the same trace, byte for byte. Nothing outside is touched: nothing is written to your data \
+        directory, no socket is opened, no credential of yours is read; where your configuration names an account, the sandbox plays one. What is offered is \
         not what you will earn.",
     after_long_help = examples(
         "money-machine simulate\n\
@@ -56,6 +59,9 @@ pub struct Options {
     /// How much fails: none, light or storm
     #[arg(long, value_name = "PROFILE", default_value = "none", value_parser = ["none", "light", "storm"])]
     faults: String,
+    /// How the owner answers what waits for him: approves, rejects or silent
+    #[arg(long, value_name = "HABIT", default_value = "silent", value_parser = ["approves", "rejects", "silent"])]
+    owner: String,
     /// Write the trace, a line for each thing that happened, to this file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -116,10 +122,21 @@ fn write(file: &Path, trace: &str) -> Result<(), Failure> {
 /// What is simulated, and for how many days.
 fn plan(cx: &Cx<'_>, options: &Options) -> Result<(Plan, u32), Failure> {
     let env = super::place::environment();
-    let loaded = cx.load(&env).map_err(|errors| Failure::new("read the configuration", errors))?;
+    let loaded = cx.load_to_run(&env).map_err(|errors| Failure::new("read the configuration", errors))?;
+    for (id, mistakes) in &loaded.put_aside {
+        eprintln!("warning: strategy `{id}` is put aside: {}", crate::reload::told(mistakes));
+    }
+    let (mut config, aside) = (loaded.config, loaded.put_aside);
+    for (_, own) in config.strategies.iter_mut().filter(|(id, _)| aside.contains_key(*id)) {
+        own.enabled = false;
+    }
     let mut plan = Plan::new(options.seed, paused::runtime);
     plan.machine = cx.machine.clone();
-    plan.config = loaded.config;
+    plan.config = config;
+    let data_dir = cx.whereabouts(&env)?.data_dir;
+    plan.rules =
+        FixedRules::of_data_dir(&data_dir).map_err(|error| Failure::new("read your rule packs", error))?;
+    plan.owner = Owner::of(&options.owner).unwrap_or(Owner::Silent);
     let Some(file) = &options.recordings else { return Ok((plan, options.days.unwrap_or(DAYS))) };
     let sandbox =
         Sandbox::with_recordings(file).map_err(|error| Failure::new("replay the recordings", error))?;
@@ -187,6 +204,8 @@ fn found(report: &Report) -> String {
 
 fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let (actions, ticks, ends) = (&report.actions, &report.ticks, &report.ends);
+    let held_back: Vec<String> =
+        actions.held_back.iter().map(|(by, times)| format!("{times} by {by}")).collect();
     let alerts: Vec<String> = report.alerts.iter().map(|(sort, times)| format!("{times} {sort}")).collect();
     vec![
         (
@@ -196,6 +215,7 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
                 actions.permitted, actions.asked, actions.forbidden, actions.waiting
             ),
         ),
+        ("held back", if held_back.is_empty() { "none".to_owned() } else { held_back.join(", ") }),
         ("alerts", alerts.join(", ")),
         (
             "ticks",

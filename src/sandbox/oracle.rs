@@ -165,7 +165,11 @@ impl Oracle {
     }
 
     pub(super) fn recent(&self) -> Vec<Received> {
-        self.recent.iter().cloned().collect()
+        self.last(usize::MAX)
+    }
+
+    pub(super) fn last(&self, count: usize) -> Vec<Received> {
+        self.recent.iter().skip(self.recent.len().saturating_sub(count)).cloned().collect()
     }
 
     pub(super) fn total(&self) -> u64 {

@@ -11,6 +11,7 @@ mod limits;
 pub mod order;
 mod quota;
 mod scope;
+mod shown;
 mod steps;
 mod ticks;
 
@@ -41,9 +42,23 @@ const ROOMS: [(&str, Room); 8] = [
 
 /// Everything that is wrong, each line behind the name of the part that found it.
 pub fn check(e: &Evidence) -> Vec<String> {
+    judge(e, |_| true)
+}
+
+/// The same of what happened lately. Rows that may be of any age are not read again: what is told of scope
+/// only if there is `more` of it than at the last look.
+pub fn check_recent(e: &Evidence, more: bool) -> Vec<String> {
+    judge(e, |room| match room {
+        "rows" => e.since().is_none(),
+        "scope" | "steps" => e.since().is_none() || more,
+        _ => true,
+    })
+}
+
+fn judge(e: &Evidence, in_turn: impl Fn(&str) -> bool) -> Vec<String> {
     let wrong = |(room, check): &(&'static str, Room)| {
         let room = *room;
         check(e).into_iter().map(move |line| format!("{room}: {line}"))
     };
-    ROOMS.iter().flat_map(wrong).collect()
+    ROOMS.iter().filter(|(room, _)| in_turn(room)).flat_map(wrong).collect()
 }

@@ -45,6 +45,11 @@ impl Recorder {
         drop(before);
     }
 
+    /// The store that entries come from.
+    pub(super) fn store(&self) -> Option<Store> {
+        self.lock().store.clone()
+    }
+
     /// Adds a line.
     pub(super) fn line(&self, line: String) {
         let mut inner = self.lock();

@@ -1,6 +1,7 @@
 //! A rehearsal: so many days of a configuration on virtual time, with weather, checked after each step.
 //!
-//! A step is a simulated hour, or a start of the machine. The first step at which something is wrong is
+//! A step is a simulated hour, or a start of the machine. After each what happened lately is checked, and
+//! each day, and at the end, all of it: the cost of a day does not grow with the days before. The first step at which something is wrong is
 //! the last. It touches what a [`Simulation`] touches: nothing outside.
 
 use std::time::Duration;
@@ -8,11 +9,13 @@ use std::time::Duration;
 use mm_core::digest::Digest;
 use mm_core::id::Space;
 use mm_core::moment::Moment;
+use mm_core::opportunity::Opportunity;
 use mm_services::records::OpenRow;
-use mm_store::Span;
+use mm_store::{Record as _, Span};
 use serde_json::{Value, json};
 
-use super::check::{Evidence, check};
+use super::check::{Evidence, check, check_recent};
+use super::owner::Desk;
 use super::weather::{Blow, Blows};
 use super::{Died, End, Plan, Simulation, Weather};
 
@@ -64,14 +67,16 @@ impl Rehearsed {
 /// If the machine does not start, or not again.
 pub fn rehearse(plan: Plan, time: Duration, weather: Weather, tell: &mut dyn FnMut(u32)) -> Rehearsed {
     let began = plan.began;
-    let (until, seed) = (began.plus(time), plan.seed);
+    let (until, seed, owner) = (began.plus(time), plan.seed, plan.owner);
     let simulation = Simulation::new(plan);
     simulation.sandbox().set_mix(weather.mix(seed));
     let evidence = Evidence::of_busy(&simulation);
     let mut rehearsal = Rehearsal {
         of: Rehearsed { simulation, evidence, findings: Vec::new(), checks: 0, began },
         blows: Blows::new(weather, seed),
+        desk: Desk::of(owner, seed),
         days: 0,
+        opportunities: 0,
         tell,
     };
     rehearsal.play_accounts();
@@ -83,8 +88,11 @@ pub fn rehearse(plan: Plan, time: Duration, weather: Weather, tell: &mut dyn FnM
 struct Rehearsal<'a> {
     of: Rehearsed,
     blows: Blows,
+    desk: Desk,
     /// How many days are over.
     days: u32,
+    /// How many opportunities there were at the last look.
+    opportunities: u64,
     tell: &'a mut dyn FnMut(u32),
 }
 
@@ -130,6 +138,7 @@ impl Rehearsal<'_> {
                 }
                 None => {
                     self.pass(next);
+                    self.desk.sit(&self.of.simulation);
                     self.check();
                     step = step.plus(HOUR);
                 }
@@ -167,8 +176,22 @@ impl Rehearsal<'_> {
         self.check();
     }
 
+    /// Each day all there is, and in between what happened lately.
     fn check(&mut self) {
+        self.of.evidence.look_at_recent(&self.of.simulation);
+        let opportunities =
+            self.of.evidence.store.count(&Space::default_owner(), Opportunity::KIND).unwrap_or(0);
+        let more = std::mem::replace(&mut self.opportunities, opportunities) != opportunities;
+        self.judge(|e| check_recent(e, more));
+    }
+
+    /// All there is, on a copy of the disk as it would be found after a kill.
+    fn check_all(&mut self) {
         self.of.evidence.look(&self.of.simulation);
+        self.judge(check);
+    }
+
+    fn judge(&mut self, check: impl Fn(&Evidence) -> Vec<String>) {
         let now = self.now();
         self.of.checks += 1;
         self.of.findings.extend(check(&self.of.evidence).into_iter().map(|line| format!("{now} {line}")));
@@ -180,6 +203,7 @@ impl Rehearsal<'_> {
         if over > self.days {
             self.days = over;
             (self.tell)(over);
+            self.check_all();
         }
     }
 
@@ -193,12 +217,12 @@ impl Rehearsal<'_> {
             self.pass(self.now().plus(MINUTE));
         }
         self.of.evidence.at_rest = true;
-        self.check();
+        self.check_all();
     }
 
     /// Whether no run and no action is under way.
     fn is_quiet(&mut self) -> bool {
-        self.of.evidence.look(&self.of.simulation);
+        self.of.evidence.look_at_recent(&self.of.simulation);
         let e = &self.of.evidence;
         let open = |space: &Space| {
             e.store.scan::<OpenRow>(space, Span::all(), 1).is_ok_and(|open| !open.rows.is_empty())

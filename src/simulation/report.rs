@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mm_core::activity::{ActionRecord, Stage};
+use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, Reward};
@@ -95,8 +95,11 @@ pub struct Actions {
     pub permitted: usize,
     /// The owner was asked.
     pub asked: usize,
-    /// Refused before anything left.
+    /// The rules said no.
     pub forbidden: usize,
+    /// What the rules allow and something else kept back for good, before anything left: by its word, a
+    /// `breaker`, a `limit`, the `clock`; or `other`, as where an account is missing.
+    pub held_back: BTreeMap<String, usize>,
     /// Wait still.
     pub waiting: usize,
 }
@@ -212,13 +215,28 @@ fn expected(e: &Evidence) -> Vec<Expected> {
 
 fn actions(e: &Evidence) -> Actions {
     let rows = e.rows::<ActionRecord>();
-    let at = |stage: Stage| rows.values().filter(|row| row.stage == stage).count();
+    let at = |stage: Stage| rows.values().filter(move |row| row.stage == stage);
+    let (mut forbidden, mut held_back) = (0, BTreeMap::new());
+    for row in at(Stage::Blocked) {
+        match kept_back_by(row) {
+            None => forbidden += 1,
+            Some(by) => *held_back.entry(by.to_owned()).or_default() += 1,
+        }
+    }
     Actions {
         permitted: e.audit_of("action.permitted").count(),
         asked: e.audit_of("approval.asked").count(),
-        forbidden: at(Stage::Blocked),
-        waiting: at(Stage::Pending),
+        forbidden,
+        held_back,
+        waiting: at(Stage::Pending).count(),
     }
+}
+
+/// What kept an act back, if not the rules: theirs have a slash in their ids, or are the whole pack's.
+fn kept_back_by(row: &ActionRecord) -> Option<&str> {
+    let said_no = |check: &&Check| check.verdict == "forbid";
+    let Some(last) = row.checks.iter().rfind(said_no) else { return Some("other") };
+    ["breaker", "limit", "clock"].into_iter().find(|word| last.rule == *word)
 }
 
 fn alerts(e: &Evidence) -> BTreeMap<&'static str, usize> {

@@ -1,6 +1,8 @@
-//! What the checker may look at.
+//! What the checker may look at: all of it, or what happened lately ([`Evidence::recent`]).
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use mm_core::id::Space;
 use mm_core::moment::Moment;
@@ -10,6 +12,7 @@ use mm_store::{Record, Span, Store};
 use serde_json::Value;
 
 use super::quota::{self, Quota};
+use super::shown::Shown;
 use crate::sandbox::oracle::Received;
 use crate::sandbox::world::World;
 use crate::simulation::Simulation;
@@ -35,6 +38,52 @@ impl Audit {
     /// A text field of the payload; empty if there is none.
     pub fn text(&self, field: &str) -> &str {
         self.payload[field].as_str().unwrap_or("")
+    }
+}
+
+/// What happened in so long is recent: more than the longest window of a limit, a day.
+const RECENT: Duration = Duration::from_secs(30 * 3600);
+
+/// What the audit entries say of one run.
+#[derive(Debug, Clone, Default)]
+pub struct RunTold {
+    /// Which strategy's it is.
+    pub strategy: String,
+    /// How often it was started.
+    pub started: usize,
+    /// How often it was taken up again.
+    pub resumed: usize,
+    /// How often it ended.
+    pub ended: usize,
+    /// When it was started.
+    pub began: Option<Moment>,
+    /// When it was started or taken up the last time.
+    pub taken_up: Option<Moment>,
+    /// When it ended well.
+    pub succeeded: Option<Moment>,
+}
+
+impl RunTold {
+    fn take(&mut self, entry: &Audit) {
+        match entry.kind.as_str() {
+            "run.started" => {
+                self.started += 1;
+                self.began = Some(entry.at);
+                self.taken_up = Some(entry.at);
+                entry.text("strategy").clone_into(&mut self.strategy);
+            }
+            "run.resumed" => {
+                self.resumed += 1;
+                self.taken_up = Some(entry.at);
+            }
+            "run.succeeded" | "run.failed" | "run.interrupted" | "run.stuck" | "run.cancelled" => {
+                self.ended += 1;
+                if entry.kind == "run.succeeded" {
+                    self.succeeded = Some(entry.at);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -64,7 +113,7 @@ pub struct Evidence {
     pub received: Vec<Received>,
     /// How long that must be.
     pub received_total: u64,
-    /// A copy of the disk, opened.
+    /// The store, for reading: a copy of the disk, opened, or the one that the machine has open.
     pub store: Store,
     /// The made world, if one is played.
     pub world: Option<World>,
@@ -76,8 +125,18 @@ pub struct Evidence {
     pub now: Moment,
     /// Whether nothing is under way: every run must have ended then.
     pub at_rest: bool,
+    /// What the trace says of each run.
+    pub(super) told: BTreeMap<String, RunTold>,
+    /// Every host that a pack of the program speaks of.
+    pub(super) hosts: Vec<String>,
+    /// What the made world showed to each of the requests received.
+    pub(super) shown: Shown,
+    /// Only what happened from then on is judged; `None`: all of it.
+    since: Option<Moment>,
     /// How many lines of the trace were read.
     lines: usize,
+    /// Read once for each look.
+    opportunities: OnceLock<Vec<(Opportunity, Value)>>,
 }
 
 impl Evidence {
@@ -98,11 +157,16 @@ impl Evidence {
             received_total: 0,
             store: simulation.store(),
             world: simulation.sandbox().world().cloned(),
-            quotas: quota::all(config.limits.max_daily_actions),
+            quotas: quota::all(&simulation.plan().rules, config.limits.max_daily_actions),
             tasks: tasks(simulation),
             now: simulation.now(),
             at_rest: false,
+            told: BTreeMap::new(),
+            hosts: quota::hosts(&simulation.plan().rules),
+            shown: Shown::default(),
+            since: None,
             lines: 0,
+            opportunities: OnceLock::new(),
         };
         evidence.read(simulation);
         evidence
@@ -114,11 +178,36 @@ impl Evidence {
         Self { at_rest: true, ..self }
     }
 
-    /// Takes in what happened since it was last looked at.
+    /// Takes in what happened since it was last looked at, and opens a copy of the disk anew.
     pub fn look(&mut self, simulation: &Simulation) {
         self.store = simulation.store();
+        self.look_on(simulation);
+        self.since = None;
+    }
+
+    /// The same, reading from the store that the machine has open; what is judged next is what happened
+    /// lately. Nothing is judged too late for that: whatever must be so must be so within hours.
+    pub fn look_at_recent(&mut self, simulation: &Simulation) {
+        self.store = simulation.live_store();
+        self.look_on(simulation);
+        let since = self.now.minus(RECENT);
+        self.since = self.boots.first().is_some_and(|began| *began < since).then_some(since);
+    }
+
+    fn look_on(&mut self, simulation: &Simulation) {
         self.now = simulation.now();
+        self.opportunities = OnceLock::new();
         self.read(simulation);
+    }
+
+    /// From when on things are judged, if not all are.
+    pub fn since(&self) -> Option<Moment> {
+        self.since
+    }
+
+    /// The same for what is led to by something up to so much earlier, which must be judged with it.
+    pub fn since_after(&self, earlier: Duration) -> Moment {
+        self.since.map_or(Moment::from_unix_ms(i64::MIN / 2), |since| since.plus(earlier))
     }
 
     fn read(&mut self, simulation: &Simulation) {
@@ -130,15 +219,24 @@ impl Evidence {
         let sandbox = simulation.sandbox();
         let before = self.received_total;
         self.received_total = sandbox.received_total();
-        let log = sandbox.received();
         let new = usize::try_from(self.received_total - before).unwrap_or(usize::MAX);
-        self.received.extend(log.into_iter().rev().take(new).rev());
+        let log = sandbox.received_last(new);
+        if let Some(world) = &self.world {
+            self.shown.take(world, &log);
+        }
+        self.received.extend(log);
     }
 
     fn read_line(&mut self, line: String) {
         let mut words = line.split(' ');
         match (words.next(), words.next(), words.next()) {
-            (Some("audit"), ..) => return self.audit.extend(read_audit(&line)),
+            (Some("audit"), ..) => {
+                let entry = read_audit(&line);
+                if let Some(entry) = entry.as_ref().filter(|entry| entry.kind.starts_with("run.")) {
+                    self.told.entry(entry.text("run").to_owned()).or_default().take(entry);
+                }
+                return self.audit.extend(entry);
+            }
             (Some("boot"), _, Some(at)) => self.boots.extend(at.parse::<Moment>()),
             (Some("end"), Some(how), Some(at)) => {
                 self.ends.extend(at.parse().map(|at| (how.to_owned(), at)));
@@ -161,19 +259,39 @@ impl Evidence {
     }
 
     /// Every opportunity, with its details.
-    pub fn opportunities(&self) -> Vec<(Opportunity, Value)> {
-        let rows = self.rows::<Opportunity>().into_values();
-        rows.map(|row| (row.clone(), serde_json::from_str(&row.details).unwrap_or_default())).collect()
+    pub fn opportunities(&self) -> &[(Opportunity, Value)] {
+        self.opportunities.get_or_init(|| {
+            let rows = self.rows::<Opportunity>().into_values();
+            let details = |row: &Opportunity| serde_json::from_str(&row.details).unwrap_or_default();
+            rows.map(|row| (row.clone(), details(&row))).collect()
+        })
     }
 
-    /// Every run.
+    /// Every run that is judged.
     pub fn runs(&self) -> BTreeMap<String, RunRecord> {
-        self.rows()
+        let Some(since) = self.since else { return self.rows() };
+        let recent = self.told.iter().filter(|(_, told)| told.began >= Some(since)).map(|(id, _)| id);
+        let space = Space::default_owner();
+        let run = |id: &String| Some((id.clone(), self.store.get::<RunRecord>(&space, id).ok()??.value));
+        recent.filter_map(run).collect()
     }
 
-    /// The audit entries of one kind.
+    /// The audit entries that are judged.
+    pub fn recent(&self) -> &[Audit] {
+        let first = self.since.map_or(0, |since| self.audit.partition_point(|entry| entry.at < since));
+        self.audit.get(first..).unwrap_or_default()
+    }
+
+    /// The requests that are judged.
+    pub fn recent_requests(&self) -> &[Received] {
+        let since = self.since_after(Duration::ZERO).unix_ms();
+        let first = self.received.partition_point(|request| request.at_ms < since);
+        self.received.get(first..).unwrap_or_default()
+    }
+
+    /// The audit entries of one kind, of those that are judged.
     pub fn audit_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Audit> {
-        self.audit.iter().filter(move |entry| entry.kind == kind)
+        self.recent().iter().filter(move |entry| entry.kind == kind)
     }
 
     /// Which start of the machine a moment belongs to, from 1.

@@ -10,7 +10,7 @@ use mm_core::run::{RunRecord, StepRecord};
 use mm_services::records::{OpenRow, ScheduleRow, StrategyRow, TickRow};
 use mm_store::{Record, Span};
 
-use super::evidence::{Audit, Evidence};
+use super::evidence::{Audit, Evidence, RunTold};
 use super::{quota, ticks};
 
 /// Where the scope files lie.
@@ -40,14 +40,16 @@ fn damaged<R: Record>(e: &Evidence, kind: &str) -> Vec<String> {
 
 /// The chain is whole, and holds every entry that was seen while it grew.
 pub fn chain(e: &Evidence) -> Vec<String> {
-    let (report, page) = match (e.store.audit_verify(1), e.store.audit_range(1, usize::MAX)) {
+    let recent = e.recent();
+    let from = recent.first().map_or(1, |entry| entry.seq);
+    let (report, page) = match (e.store.audit_verify(from), e.store.audit_range(from, usize::MAX)) {
         (Ok(report), Ok(page)) => (report, page),
         (Err(error), _) | (_, Err(error)) => return vec![error.to_string()],
     };
     let mut wrong: Vec<String> = report.broken.iter().map(ToString::to_string).collect();
     let stored: BTreeMap<u64, String> =
         page.rows.iter().map(|row| (row.entry.seq, row.entry.hash().to_string())).collect();
-    for entry in &e.audit {
+    for entry in recent {
         if stored.get(&entry.seq) != Some(&entry.hash) {
             wrong.push(format!("audit entry {} was acknowledged and is not there any more", entry.seq));
         }
@@ -61,11 +63,12 @@ pub fn requests(e: &Evidence) -> Vec<String> {
     if e.received_total != e.received.len() as u64 {
         wrong.push(format!("the log holds {} of {} requests", e.received.len(), e.received_total));
     }
-    let hosts = quota::hosts();
     let mut permits: Vec<&Audit> = e.audit_of("action.permitted").collect();
     permits.sort_by_key(|permit| permit.at);
     let mut used = vec![false; permits.len()];
-    for request in &e.received {
+    // The intent of what was received earlier may not be among those that are judged.
+    let judged = e.since_after(Duration::from_millis(ANSWER_MS as u64));
+    for request in e.recent_requests().iter().filter(|request| request.at_ms >= judged.unix_ms()) {
         let at = Moment::from_unix_ms(request.at_ms);
         let shown = quota::shown(&request.url);
         let fits = |i: &usize| {
@@ -81,12 +84,12 @@ pub fn requests(e: &Evidence) -> Vec<String> {
             Some(i) => used[i] = true,
             None => wrong.push(format!("at {at} {} was asked for without an intent", request.url)),
         }
-        if !may_be_asked(&request.url, &hosts) {
+        if !may_be_asked(&request.url, &e.hosts) {
             wrong.push(format!("{} is none of the five files, nor at a platform with rules", request.url));
         }
     }
     // An intent that led to nothing is the mark of a kill.
-    for (permit, _) in permits.iter().zip(&used).filter(|(_, used)| !**used) {
+    for (permit, _) in permits.iter().zip(&used).filter(|(permit, used)| !**used && permit.at >= judged) {
         let soon = permit.at.plus(Duration::from_millis(ANSWER_MS as u64));
         if !e.ended_within(permit.at, soon) && (e.at_rest || soon < e.now) {
             wrong.push(format!("the intent of {} led to no request", permit.text("action")));
@@ -108,15 +111,12 @@ pub fn runs(e: &Evidence) -> Vec<String> {
     let mut wrong = Vec::new();
     let runs = e.runs();
     for (id, run) in &runs {
-        let of_run = |kind: &str| e.audit_of(kind).filter(|entry| entry.text("run") == *id).count();
-        let ends = ["succeeded", "failed", "interrupted", "stuck", "cancelled"];
-        let ends: usize = ends.iter().map(|end| of_run(&format!("run.{end}"))).sum();
-        let (started, resumed) = (of_run("run.started"), of_run("run.resumed"));
-        if is_under_way(e, id, run) && ends == 0 && started == 1 {
+        let RunTold { started, resumed, ended, .. } = e.told.get(id).cloned().unwrap_or_default();
+        if is_under_way(e, id, run) && ended == 0 && started == 1 {
             continue;
         }
-        if run.outcome.is_none() || run.ended.is_none() || ends != 1 || started != 1 {
-            wrong.push(format!("run {id} was started {started} and ended {ends} times: {:?}", run.outcome));
+        if run.outcome.is_none() || run.ended.is_none() || ended != 1 || started != 1 {
+            wrong.push(format!("run {id} was started {started} and ended {ended} times: {:?}", run.outcome));
         }
         if run.attempt as usize != resumed + 1 {
             wrong.push(format!("run {id} was taken up {} times and resumed {resumed}", run.attempt));
@@ -126,21 +126,22 @@ pub fn runs(e: &Evidence) -> Vec<String> {
     if started != runs.len() {
         wrong.push(format!("{started} runs were started and {} are on record", runs.len()));
     }
-    let found: u32 = runs.values().map(|run| run.found).sum();
-    if found as usize != e.opportunities().len() {
-        wrong.push(format!("runs found {found} opportunities, {} are there", e.opportunities().len()));
+    if e.since().is_none() {
+        let (found, there) = (runs.values().map(|run| run.found).sum::<u32>(), e.opportunities().len());
+        if found as usize != there {
+            wrong.push(format!("runs found {found} opportunities, {there} are there"));
+        }
+        wrong.extend(ticks::books(e));
     }
     if e.at_rest {
         wrong.extend(left_over(e));
     }
-    wrong.extend(ticks::books(e));
     wrong
 }
 
 /// Whether a run may not have ended yet.
 fn is_under_way(e: &Evidence, id: &str, run: &RunRecord) -> bool {
-    let last = |kind| e.audit_of(kind).filter(|entry| entry.text("run") == id).map(|entry| entry.at).last();
-    let taken_up = last("run.resumed").or_else(|| last("run.started")).max(e.boots.last().copied());
+    let taken_up = e.told.get(id).and_then(|told| told.taken_up).max(e.boots.last().copied());
     !e.at_rest && run.outcome.is_none() && taken_up.is_some_and(|at| e.now.since(at) < RUN_MAX)
 }
 

@@ -7,7 +7,7 @@ use mm_core::schedule::parse_span;
 use toml::Value;
 
 use super::evidence::Evidence;
-use crate::rules::BUILT_IN;
+use crate::rules::FixedRules;
 
 /// Whose the cap of the configuration is.
 const OWNER: &str = "owner";
@@ -43,13 +43,13 @@ pub struct Sent<'a> {
 }
 
 impl<'a> Sent<'a> {
-    /// What the sandbox received. Several packs may speak of one host: it is on the account of the one
+    /// What the sandbox received, of what is judged. Several packs may speak of one host: it is on the account of the one
     /// whose rules permitted that URL.
     pub fn received(e: &'a Evidence) -> Vec<Self> {
         let permits = Self::permits(e);
         let platforms: BTreeMap<(&str, &str), &str> =
             permits.iter().map(|permit| ((permit.method, permit.url), permit.platform)).collect();
-        let received = e.received.iter().map(|one| Self {
+        let received = e.recent_requests().iter().map(|one| Self {
             at_ms: one.at_ms,
             method: &one.method,
             url: &one.url,
@@ -59,7 +59,7 @@ impl<'a> Sent<'a> {
         received.collect()
     }
 
-    /// Everything that was permitted.
+    /// Everything that was permitted, of what is judged.
     pub fn permits(e: &'a Evidence) -> Vec<Self> {
         let permits = e.audit_of("action.permitted").map(|entry| Self {
             at_ms: entry.at.unix_ms(),
@@ -123,13 +123,13 @@ impl Quota {
     }
 }
 
-/// Every host that a pack of the program speaks of.
-pub(super) fn hosts() -> Vec<String> {
-    packs().flat_map(|pack| texts(&pack["pack"], "hosts")).collect()
+/// Every host that a pack speaks of.
+pub(super) fn hosts(rules: &FixedRules) -> Vec<String> {
+    packs(rules).flat_map(|pack| texts(&pack["pack"], "hosts")).collect()
 }
 
 /// The owner's cap on a day, and what the packs limit at platforms that have hosts.
-pub(super) fn all(daily_max: u32) -> Vec<Quota> {
+pub(super) fn all(rules: &FixedRules, daily_max: u32) -> Vec<Quota> {
     let mut quotas = vec![Quota {
         platform: OWNER.to_owned(),
         kinds: Vec::new(),
@@ -137,7 +137,7 @@ pub(super) fn all(daily_max: u32) -> Vec<Quota> {
         max: daily_max as usize,
         per_ms: 24 * 3_600_000,
     }];
-    for pack in packs() {
+    for pack in packs(rules) {
         let platform = text(&pack["pack"], "platform");
         let limits = pack.get("limit").and_then(Value::as_array).into_iter().flatten();
         quotas.extend(limits.filter_map(|limit| {
@@ -161,8 +161,8 @@ pub(super) fn all(daily_max: u32) -> Vec<Quota> {
 }
 
 /// The packs that speak of a platform.
-fn packs() -> impl Iterator<Item = Value> {
-    let packs = BUILT_IN.iter().filter_map(|(_, text)| toml::from_str::<Value>(text).ok());
+fn packs(rules: &FixedRules) -> impl Iterator<Item = Value> {
+    let packs = rules.0.iter().filter_map(|(_, text)| toml::from_str::<Value>(text).ok());
     packs.filter(|pack| pack.get("pack").is_some())
 }
 

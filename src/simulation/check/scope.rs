@@ -2,6 +2,7 @@
 //! no baseline, and nothing called gone that is not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sandbox::world::{Feed, World};
@@ -9,11 +10,8 @@ use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
 use serde_json::Value;
 
-use super::evidence::{Audit, Evidence};
-
-/// Programme and trimmed identifier.
-type Pair = (String, String);
-type Pairs = BTreeSet<Pair>;
+use super::evidence::Evidence;
+use super::shown::{Pair, Pairs};
 
 /// The strategy that tells of scope.
 const WATCH: &str = "bug-bounty";
@@ -27,7 +25,7 @@ struct Read {
     at: Moment,
     /// The run that read it is known to have ended well, so its consequences must be there.
     taken_in: bool,
-    shows: Pairs,
+    shows: Arc<Pairs>,
 }
 
 /// What one feed's opportunities say.
@@ -46,7 +44,7 @@ pub fn scope(e: &Evidence) -> Vec<String> {
         return wrong;
     }
     let opportunities = e.opportunities();
-    for (row, details) in &opportunities {
+    for (row, details) in opportunities {
         let baseline = details["baseline"] == true;
         let added = ["programme_added", "targets_added"].contains(&row.kind.as_str());
         if added && row.tell == baseline {
@@ -58,7 +56,7 @@ pub fn scope(e: &Evidence) -> Vec<String> {
     }
     for feed in Feed::ALL {
         let of_feed: Vec<_> = opportunities.iter().filter(|(row, _)| row.platform == feed.name()).collect();
-        let reads = reads(e, world, feed);
+        let reads = reads(e, feed);
         let told = told(&of_feed);
         let say = |text: String| format!("{}: {text}", feed.name());
         wrong.extend(additions(world, feed, &reads, &told).into_iter().map(say));
@@ -69,39 +67,21 @@ pub fn scope(e: &Evidence) -> Vec<String> {
     wrong
 }
 
-fn pairs(world: &World, feed: Feed, at: Moment) -> Pairs {
-    let programmes = world.at(feed, at.unix_ms());
-    let inside = programmes.iter().flat_map(|programme| {
-        let targets = programme.targets.iter().filter(|target| target.inside);
-        targets.map(|target| (programme.key.clone(), target.identifier.trim().to_owned()))
-    });
-    inside.collect()
-}
-
 /// The documents that were sent whole, oldest first. Before the baseline one that strips most programmes
 /// of all targets is no reading (an outage).
-fn reads(e: &Evidence, world: &World, feed: Feed) -> Vec<Read> {
-    let runs = e.runs();
-    let of_watch =
-        |entry: &&Audit| runs.get(entry.text("run")).is_some_and(|run| run.strategy.as_str() == WATCH);
-    let successes: Vec<Moment> = e.audit_of("run.succeeded").filter(of_watch).map(|entry| entry.at).collect();
+fn reads(e: &Evidence, feed: Feed) -> Vec<Read> {
+    let of_watch = e.told.values().filter(|told| told.strategy == WATCH);
+    let mut successes: Vec<Moment> = of_watch.filter_map(|told| told.succeeded).collect();
+    successes.sort_unstable();
     let mut reads = Vec::new();
-    let whole = |fault: &Option<String>| fault.as_deref().is_none_or(|name| name == "clock-off");
-    for request in e.received.iter().filter(|request| request.url == feed.url()) {
-        let at = Moment::from_unix_ms(request.at_ms);
-        if !request.reached || !whole(&request.fault) {
+    for sheet in e.shown.of(feed) {
+        if reads.is_empty() && sheet.bare {
             continue;
         }
-        if reads.is_empty() {
-            let programmes = world.at(feed, at.unix_ms());
-            let bare = programmes.iter().filter(|p| !p.targets.iter().any(|target| target.inside)).count();
-            if programmes.len() >= 5 && bare * 2 > programmes.len() {
-                continue;
-            }
-        }
-        let end = successes.iter().find(|end| **end >= at).copied();
+        let at = sheet.at;
+        let end = successes.get(successes.partition_point(|end| *end < at)).copied();
         let taken_in = end.is_some_and(|end| end <= at.plus(AT_ONCE) && !e.ended_within(at, end));
-        reads.push(Read { at, taken_in, shows: pairs(world, feed, at) });
+        reads.push(Read { at, taken_in, shows: sheet.shows.clone() });
     }
     reads
 }
@@ -137,12 +117,18 @@ fn additions(world: &World, feed: Feed, reads: &[Read], told: &Told) -> Vec<Stri
         return if told.new.is_empty() { wrong } else { vec!["news without any read".to_owned()] };
     };
     // A read whose run was cut off may still have been the first: its answer is journalled.
-    let Some(baseline) = reads[..=first].iter().find(|read| read.shows == told.baseline) else {
+    let Some(baseline) = reads[..=first].iter().find(|read| *read.shows == told.baseline) else {
         return vec![format!("the baseline of {} targets is no read's", told.baseline.len())];
     };
     let mut must: BTreeMap<&Pair, Moment> = BTreeMap::new();
     let mut may: BTreeSet<&Pair> = BTreeSet::new();
+    let mut last = (&baseline.shows, true);
     for read in reads.iter().filter(|read| read.at > baseline.at) {
+        // The same again adds nothing, unless the one before was not taken in.
+        if Arc::ptr_eq(last.0, &read.shows) && last.1 {
+            continue;
+        }
+        last = (&read.shows, read.taken_in);
         for pair in read.shows.difference(&baseline.shows) {
             may.insert(pair);
             if read.taken_in {

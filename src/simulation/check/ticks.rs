@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_core::schedule::{Schedule, parse_span};
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
+use mm_store::Span;
 
 use super::evidence::{Evidence, Task};
 
@@ -16,7 +18,7 @@ const SOON_MS: i64 = 60_000;
 pub fn ticks(e: &Evidence) -> Vec<String> {
     of_each(e, |task, rows, runs| {
         let mut wrong = due(e, task, rows);
-        wrong.extend(started(rows, runs));
+        wrong.extend(started(rows, runs, e.since().is_some()));
         wrong
     })
 }
@@ -31,17 +33,25 @@ type Runs<'a> = BTreeMap<&'a str, &'a RunRecord>;
 /// Looks at each strategy with its own ticks and runs.
 fn of_each(e: &Evidence, look: impl Fn(&Task, &[TickRow], &Runs<'_>) -> Vec<String>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let (all, all_runs) = (e.rows::<TickRow>(), e.runs());
+    let all_runs = e.runs();
     for task in &e.tasks {
-        let prefix = format!("{}/", task.strategy);
-        let of_task = |(id, _): &(&String, &TickRow)| id.starts_with(&prefix);
-        let rows: Vec<TickRow> = all.iter().filter(of_task).map(|(_, row)| row.clone()).collect();
+        let rows = rows(e, task);
         let own = |(_, run): &(&String, &RunRecord)| run.strategy.as_str() == task.strategy;
         let runs: Runs<'_> = all_runs.iter().filter(own).map(|(id, run)| (id.as_str(), run)).collect();
         let say = |line: String| if e.tasks.len() == 1 { line } else { format!("{}: {line}", task.strategy) };
         wrong.extend(look(task, &rows, &runs).into_iter().map(say));
     }
     wrong
+}
+
+/// The rows of its ticks, of those that are judged.
+fn rows(e: &Evidence, task: &Task) -> Vec<TickRow> {
+    let prefix = format!("{}/", task.strategy);
+    let after = e.since().map(|since| TickRow::row_id(&task.strategy, since));
+    let span = Span::prefix(&prefix);
+    let span = after.as_deref().map_or(span, |after| span.after(after));
+    let scanned = e.store.scan::<TickRow>(&Space::default_owner(), span, usize::MAX);
+    scanned.map(|scanned| scanned.into_values().collect()).unwrap_or_default()
 }
 
 /// What was due has a row, and nothing else has.
@@ -51,12 +61,12 @@ fn due(e: &Evidence, task: &Task, rows: &[TickRow]) -> Vec<String> {
     };
     let mut wrong = Vec::new();
     let tidied = e.rows::<StrategyRow>().get(&task.strategy).map_or(0, |row| row.ticks_pruned);
-    if tidied == 0 && !e.boots.contains(&first.due) {
+    if e.since().is_none() && tidied == 0 && !e.boots.contains(&first.due) {
         wrong.push(format!("the first tick, {}, is at no start", first.due));
     }
     let soon = if e.at_rest { 0 } else { SOON_MS };
     let due: BTreeSet<i64> = rows.iter().map(|row| row.due.unix_ms()).collect();
-    let expected = expected(task, first.due.unix_ms(), e.now.unix_ms());
+    let expected = expected(task, first.from.unix_ms(), e.now.unix_ms());
     // One row tells of a stretch of many; how many it says must be so.
     let stretches: Vec<&TickRow> = rows.iter().filter(|row| row.count > 1).collect();
     let told = |row: &TickRow| row.from.unix_ms()..=row.due.unix_ms();
@@ -96,8 +106,8 @@ fn expected(task: &Task, first: i64, now: i64) -> BTreeSet<i64> {
     expected
 }
 
-/// A tick that started a run and the run it started know each other.
-fn started(rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
+/// A tick that started a run and the run it started know each other. `recent`: only the latest are there.
+fn started(rows: &[TickRow], runs: &Runs<'_>, recent: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     for row in rows {
         match (&row.run, row.fate.started()) {
@@ -115,13 +125,19 @@ fn started(rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
     let cut_off = |run: &&&RunRecord| run.outcome == Some(Outcome::Interrupted);
     let again: BTreeSet<String> =
         runs.values().filter(cut_off).map(|run| format!("{:?}", run.trigger)).collect();
+    // Its tick may be older than those that are judged; and what a person decides starts a run too.
+    let first = rows.first().map(|row| row.due);
     for (id, run) in runs.iter().filter(|(id, _)| !started.contains(*id)) {
-        // One that is tried again names the run that failed.
-        let retried = match &run.trigger {
-            Trigger::Retry(of) => runs.get(of.as_str()).is_some_and(|of| of.outcome == Some(Outcome::Failed)),
-            _ => false,
+        let explained = match &run.trigger {
+            Trigger::Tick(at) => Some(*at) < first || again.contains(&format!("{:?}", run.trigger)),
+            // One that is tried again names the run that failed, unless that is older.
+            Trigger::Retry(of) => match runs.get(of.as_str()) {
+                Some(of) => of.outcome == Some(Outcome::Failed),
+                None => recent,
+            },
+            _ => true,
         };
-        if !retried && !again.contains(&format!("{:?}", run.trigger)) {
+        if !explained {
             wrong.push(format!("run {id} was started by no tick"));
         }
     }

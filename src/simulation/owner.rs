@@ -1,0 +1,118 @@
+//! The owner of a rehearsed machine: somebody has to say yes or no to what waits for a person.
+//!
+//! Once an hour he accepts some of what was found and answers what waits, by a stated habit; all chance in
+//! it comes from a seed. He speaks to the machine through its admin, as the real one does, and touches
+//! nothing else. What the machine answers him is not looked at: the checker sees what came of it.
+
+use mm_core::seams::SplitMix64;
+use serde_json::{Value, json};
+
+use super::Simulation;
+
+/// One in so many new opportunities is accepted each hour.
+const ACCEPTS_ONE_IN: u64 = 3;
+
+/// How he answers what waits for him.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// Yes; where a draft has a gap, he fills it.
+    Approves,
+    /// No.
+    Rejects,
+    /// Not at all.
+    Silent,
+}
+
+impl Owner {
+    /// All of them.
+    pub const ALL: [Owner; 3] = [Owner::Approves, Owner::Rejects, Owner::Silent];
+
+    /// The word, as in `--owner`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Owner::Approves => "approves",
+            Owner::Rejects => "rejects",
+            Owner::Silent => "silent",
+        }
+    }
+
+    /// The one of that name.
+    pub fn of(word: &str) -> Option<Owner> {
+        Owner::ALL.into_iter().find(|owner| owner.as_str() == word)
+    }
+}
+
+/// The owner at his desk.
+pub(super) struct Desk {
+    owner: Owner,
+    dice: SplitMix64,
+}
+
+impl Desk {
+    pub(super) fn of(owner: Owner, seed: u64) -> Self {
+        Self { owner, dice: SplitMix64(seed ^ 0x006f_776e_6572) }
+    }
+
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.dice.next_u64() % sides
+    }
+
+    /// One sitting.
+    pub(super) fn sit(&mut self, simulation: &Simulation) {
+        let (_, found) = simulation.ask("GET", "/opportunities?state=new", &Value::Null);
+        for id in found.as_array().into_iter().flatten().filter_map(|one| one["id"].as_str()) {
+            if self.roll(ACCEPTS_ONE_IN) == 0 {
+                simulation.ask("POST", &format!("/opportunities/{id}/accept"), &Value::Null);
+            }
+        }
+        if self.owner == Owner::Silent {
+            return;
+        }
+        let (_, inbox) = simulation.ask("GET", "/approvals", &Value::Null);
+        let waiting = inbox.as_array().into_iter().flatten().filter(|one| one["state"] == "waiting");
+        for one in waiting {
+            if let Some(id) = one["id"].as_str() {
+                self.answer(simulation, id, &one["request"]["body"]);
+            }
+        }
+    }
+
+    fn answer(&mut self, simulation: &Simulation, id: &str, body: &Value) {
+        let say = |verb: &str, word: &Value| {
+            simulation.ask("POST", &format!("/approvals/{id}/{verb}"), word);
+        };
+        if self.owner == Owner::Rejects {
+            return say("reject", &json!({ "reason": "rehearsed" }));
+        }
+        let filled = body.as_str().and_then(|body| filled_in(body, self.roll(1000)));
+        match filled {
+            Some(body) => say("edit", &json!({ "body": body })),
+            None => say("approve", &Value::Null),
+        }
+    }
+}
+
+/// A draft whose first gap, `[[…]]`, was filled in; `None` if it has none.
+fn filled_in(draft: &str, number: u64) -> Option<String> {
+    let said: Value = serde_json::from_str(draft).ok()?;
+    let (before, rest) = said["body"].as_str()?.split_once("[[")?;
+    let (_, after) = rest.split_once("]]")?;
+    Some(json!({ "body": format!("{before}Plan {number}.{after}") }).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_filled_and_what_has_none_is_left_as_it_is() {
+        let draft = json!({ "body": "I will [[say how]] do it." }).to_string();
+        let filled = filled_in(&draft, 7).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&filled).unwrap()["body"], "I will Plan 7. do it.");
+        assert_eq!(filled_in(&filled, 7), None);
+        assert_eq!(filled_in("no draft", 7), None);
+        for owner in Owner::ALL {
+            assert_eq!(Owner::of(owner.as_str()), Some(owner));
+        }
+    }
+}
