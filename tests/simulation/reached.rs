@@ -29,7 +29,6 @@ impl Reached {
         for (point, times) in [
             ("the machine was killed", ended("Killed")),
             ("power was lost", ended("PowerLoss")),
-            ("the machine was stopped", ended("Stopped")),
             ("a run was resumed", audit("run.resumed")),
             ("a tick ran late, merged or was missed", fate(|fate| !matches!(fate, Fate::Ran))),
             ("a fault was tried again", audit("action.tried")),
