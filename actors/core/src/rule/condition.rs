@@ -99,14 +99,6 @@ impl UrlPattern {
             }
         }
     }
-
-    /// The host it names.
-    pub fn host(&self) -> &str {
-        match self {
-            UrlPattern::Exact(url) | UrlPattern::Prefix(url) => url.host(),
-            UrlPattern::Template { host, .. } => host,
-        }
-    }
 }
 
 /// Whether `text` is made of the `fixed` pieces with one free segment between each two of them.

@@ -174,19 +174,16 @@ fn bare<'t>(text: &'t str, ends: &'static str) -> impl Iterator<Item = (&'t str,
     const BEGINS: [&str; 3] = ["https://", "http://", "www."];
     let mut from = 0;
     std::iter::from_fn(move || {
-        loop {
-            let rest = text.get(from..)?;
-            let at = from + rest.char_indices().map(|(at, _)| at).find(|&at| begins(rest, at, &BEGINS))?;
-            let url = text.get(at..)?;
-            let end = url
-                .find(|c: char| c.is_whitespace() || "<>\"'`\\{}|^".contains(c) || ends.contains(c))
-                .unwrap_or(url.len());
-            let url = url.get(..end)?.trim_end_matches([')', ']', '.', ',', ';', ':', '!', '?', '*', '_']);
-            from = at + url.len().max(1);
-            if text.is_char_boundary(from) && !url.is_empty() {
-                return Some((url, at..at + url.len()));
-            }
-        }
+        let rest = text.get(from..)?;
+        let at = from + rest.char_indices().map(|(at, _)| at).find(|&at| begins(rest, at, &BEGINS))?;
+        let url = text.get(at..)?;
+        let end = url
+            .find(|c: char| c.is_whitespace() || "<>\"'`\\{}|^".contains(c) || ends.contains(c))
+            .unwrap_or(url.len());
+        // What begins so is never cut to nothing: at least `www` is left.
+        let url = url.get(..end)?.trim_end_matches([')', ']', '.', ',', ';', ':', '!', '?', '*', '_']);
+        from = at + url.len();
+        Some((url, at..from))
     })
 }
 

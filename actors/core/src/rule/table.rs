@@ -193,15 +193,15 @@ impl<'t> Table<'t> {
                 DeValue::Array(list) => list.iter().collect(),
                 _ => vec![value],
             };
+            if items.is_empty() {
+                out.add(value.span().start, &self.key(key), "an empty list says nothing; leave the key out");
+            }
             let mut texts = Vec::new();
             for item in items {
                 match item.get_ref().as_str() {
                     Some(text) => texts.push((text.to_owned(), item.span().start)),
                     None => self.wrong(key, item, "a text in quotes", out),
                 }
-            }
-            if texts.is_empty() {
-                out.add(value.span().start, &self.key(key), "an empty list says nothing; leave the key out");
             }
             lists.push((key.to_owned(), texts));
         }
@@ -224,7 +224,7 @@ impl<'t> Table<'t> {
     pub fn tables(&mut self, key: &'static str, out: &mut Mistakes<'_>) -> Vec<Table<'t>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(list) = value.get_ref().as_array() else {
-            self.wrong(key, value, &format!("tables headed [[{key}]]"), out);
+            self.wrong(key, value, &format!("a list of tables headed [[{key}]]"), out);
             return Vec::new();
         };
         let mut tables = Vec::new();

@@ -8,6 +8,8 @@ use crate::action::Method;
 use crate::url::LogicalUrl;
 
 mod facts;
+mod looks;
+mod mistakes;
 mod nearness;
 mod oracle;
 mod schema;

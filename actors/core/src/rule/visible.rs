@@ -260,6 +260,9 @@ mod tests {
             ("<p>one</p><p>two</p>", "one two"),
             ("a<!-- ad -->b", "ab"),
             ("a<!-- ad", "a"),
+            ("<!DOCTYPE html><p>b</p>", "b"),
+            ("<?xml version='1.0'?>b", "b"),
+            ("a<!ad", "a"),
             ("<details><summary>x</summary>ad</details>b", "b"),
             ("<details open>ad</details>b", "ad b"),
             ("<div hidden>ad</div>b", "b"),
@@ -301,6 +304,8 @@ mod tests {
         let rel = vec!["sponsored".to_owned(), "nofollow".to_owned()];
         let href = "https://x.example/?a=1&b".to_owned();
         assert_eq!(read.anchors, [Anchor { href, rel: Some(rel), place: Place::Seen(2..6) }]);
+        let open = super::read(Format::Html, "a <a href=https://x.example/>link to the end");
+        assert_eq!(open.anchors[0].place, Place::Seen(2..17), "one that is never closed reaches to the end");
         let hidden = super::read(Format::Html, "<div hidden><a href=//x.example>x</a></div>");
         assert_eq!(
             hidden.anchors,
