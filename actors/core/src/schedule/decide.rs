@@ -176,6 +176,19 @@ enum Want {
     Closed(String),
 }
 
+impl Want {
+    /// The fate of a tick that is not to run, whatever is under way; `None` of one that is, or that merges
+    /// into it.
+    fn fate(&self) -> Option<Fate> {
+        match self {
+            Want::Run | Want::Merge => None,
+            Want::Paused(fate) => Some(fate.clone()),
+            Want::Miss(why) => Some(Fate::Missed { why: why.clone() }),
+            Want::Closed(why) => Some(Fate::Skipped { why: why.clone() }),
+        }
+    }
+}
+
 struct Desk<'a> {
     task: &'a Task,
     at: &'a Situation,
@@ -256,26 +269,22 @@ impl Desk<'_> {
             return self.held(due, &wants, hold);
         }
         for (i, (tick, want)) in due.iter().zip(&wants).enumerate() {
-            match want {
-                Want::Closed(why) => self.put(tick.at, Fate::Skipped { why: why.clone() }),
-                Want::Miss(why) => self.put(tick.at, Fate::Missed { why: why.clone() }),
-                Want::Paused(fate) => self.put(tick.at, fate.clone()),
-                Want::Merge => self.put(tick.at, Fate::Merged { into: newest_run }),
-                Want::Run => {
-                    if let Some(owed) = self.wait(tick.at, newest_run) {
-                        self.owed = Some(owed);
-                        return;
-                    }
-                    if self.skipped_for_another(tick.at) {
-                        continue;
-                    }
-                    self.start(tick, newest_run);
-                    if self.owed.is_none() {
-                        self.rest(&due[i + 1..], &wants[i + 1..]);
-                    }
-                    return;
-                }
+            if !matches!(want, Want::Run) {
+                self.put(tick.at, want.fate().unwrap_or(Fate::Merged { into: newest_run }));
+                continue;
             }
+            if let Some(owed) = self.wait(tick.at, newest_run) {
+                self.owed = Some(owed);
+                return;
+            }
+            if self.skipped_for_another(tick.at) {
+                continue;
+            }
+            self.start(tick, newest_run);
+            if self.owed.is_none() {
+                self.rest(&due[i + 1..], &wants[i + 1..]);
+            }
+            return;
         }
         self.owed = None;
     }
@@ -324,31 +333,18 @@ impl Desk<'_> {
     /// Nothing may be started: what would have run says why, the others were missed.
     fn held(&mut self, due: &[Occurrence], wants: &[Want], hold: &Hold) {
         for (tick, want) in due.iter().zip(wants) {
-            let fate = match want {
-                Want::Run => hold.fate(),
-                Want::Paused(fate) => fate.clone(),
-                Want::Closed(why) => Fate::Skipped { why: why.clone() },
-                Want::Miss(why) => Fate::Missed { why: why.clone() },
-                Want::Merge => {
-                    Fate::Missed { why: "it passed unseen, and the run for it did not start".to_owned() }
-                }
-            };
-            self.put(tick.at, fate);
+            let merged =
+                || Fate::Missed { why: "it passed unseen, and the run for it did not start".to_owned() };
+            let without = || if matches!(want, Want::Run) { hold.fate() } else { merged() };
+            self.put(tick.at, want.fate().unwrap_or_else(without));
         }
         self.owed = None;
     }
 
-    /// Ticks of which none is to run.
+    /// Ticks of which none is to run; what merges stands before what runs.
     fn rest(&mut self, due: &[Occurrence], wants: &[Want]) {
-        for (tick, want) in due.iter().zip(wants) {
-            match want {
-                Want::Closed(why) => self.put(tick.at, Fate::Skipped { why: why.clone() }),
-                Want::Miss(why) => self.put(tick.at, Fate::Missed { why: why.clone() }),
-                Want::Paused(fate) => self.put(tick.at, fate.clone()),
-                // What merges stands before what runs.
-                Want::Merge | Want::Run => return,
-            }
-        }
+        let fates = wants.iter().map_while(Want::fate);
+        due.iter().zip(fates).for_each(|(tick, fate)| self.put(tick.at, fate));
     }
 
     fn look(&self) -> Option<Moment> {

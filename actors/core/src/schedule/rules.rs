@@ -263,6 +263,8 @@ mod tests {
             let laid = said(&all).lay(&task(), None).unwrap();
             assert_eq!(laid.hours.unwrap().to_string(), "08:00-20:00 Asia/Tokyo");
         }
+        let usual = said(&[("timezone", "Asia/Tokyo"), ("timezone", "")]);
+        assert!(usual.is_empty() && !said(&[("hours", "none")]).is_empty(), "none is said, and empty is not");
         let own = said(&[("hours", "08:00-20:00 UTC")]).lay(&task(), None).unwrap();
         assert_eq!(own.hours.unwrap().to_string(), "08:00-20:00 UTC");
     }
@@ -303,6 +305,8 @@ mod tests {
         .assert_eq(&all.join("\n"));
         for key in RULE_KEYS {
             assert!(!told(key.name, "\u{fffd}").contains("no rule"), "{} is not read", key.name);
+            assert_eq!(RuleKey::find(key.name).map(|found| found.right), Some(key.right));
         }
+        assert!(RuleKey::find("often").is_none());
     }
 }

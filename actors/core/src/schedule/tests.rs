@@ -161,6 +161,9 @@ fn the_choice_at_a_change_of_the_clocks_is_the_schedules() {
     assert_eq!(autumn(Fold::First), "2026-10-25T00:30:00Z 2026-10-26T01:30:00Z");
     assert_eq!(autumn(Fold::Last), "2026-10-25T01:30:00Z 2026-10-26T01:30:00Z");
     assert_eq!(autumn(Fold::Both), "2026-10-25T00:30:00Z 2026-10-25T01:30:00Z");
+    // With the first passage alone, an hour that has begun again is over: on with what comes after it.
+    let again = ticks("*/15 * * * *", "Europe/Berlin", Gap::Skip, Fold::First, "2026-10-25T01:10:00Z");
+    assert_eq!(again, "2026-10-25T02:00:00Z 2026-10-25T02:15:00Z");
     // A whole day that was left out, and a gap that ends on the next day.
     let apia = ticks("0 9 30 * *", "Pacific/Apia", Gap::After, Fold::First, "2011-12-01T00:00:00Z");
     assert_eq!(apia, "2011-12-30T10:00:00Z 2012-01-29T19:00:00Z");
@@ -210,6 +213,46 @@ fn a_schedule_is_read_back_by_its_clock() {
         assert_eq!(Schedule::parse_at("30 2 * * *", &schedule.clock()), Ok(schedule));
     }
     assert_eq!(every("@daily").clock(), "UTC");
+    let unknown = Schedule::parse_at("@daily", "UTC, gap sometimes, moon full").unwrap();
+    assert_eq!(unknown, every("@daily"), "what is no choice chooses nothing");
+    assert!(Schedule::parse_at("@daily", "Berlin, gap skip").is_err());
+}
+
+#[test]
+fn a_nickname_is_the_expression_that_crons_manual_gives_it() {
+    for (names, fields) in [
+        (["@yearly", "@annually"], "0 0 1 1 *"),
+        (["@monthly", "@Monthly"], "0 0 1 * *"),
+        (["@weekly", "@WEEKLY"], "0 0 * * 0"),
+        (["@daily", "@midnight"], "0 0 * * *"),
+        (["@hourly", " @hourly "], "0 * * * *"),
+    ] {
+        let start = at("2026-11-22T12:34:56Z");
+        for name in names {
+            assert_eq!(next_five(&every(name), start), next_five(&every(fields), start), "{name}");
+        }
+    }
+}
+
+/// Every word of a choice is read as it is shown, and none is another's.
+#[test]
+fn every_choice_is_read_by_its_word() {
+    for gap in [Gap::After, Gap::Skip] {
+        assert_eq!(Gap::from_text(gap.as_str()), Some(gap));
+    }
+    for fold in [Fold::First, Fold::Last, Fold::Both] {
+        assert_eq!(Fold::from_text(fold.as_str()), Some(fold));
+    }
+    for missed in [Missed::Skip, Missed::Once, Missed::All] {
+        assert_eq!(Missed::from_text(missed.as_str()), Some(missed));
+    }
+    for overlap in [Overlap::Skip, Overlap::Buffer, Overlap::CancelOther, Overlap::Allow] {
+        assert_eq!(Overlap::from_text(overlap.as_str()), Some(overlap));
+    }
+    for other in ["", "Skip", "skip ", "before"] {
+        assert_eq!((Gap::from_text(other), Fold::from_text(other)), (None, None), "{other:?}");
+        assert_eq!((Missed::from_text(other), Overlap::from_text(other)), (None, None), "{other:?}");
+    }
 }
 
 #[test]

@@ -184,3 +184,23 @@ fn turn(first: &DateTime<Tz>, second: &DateTime<Tz>) -> DateTime<Utc> {
     }
     DateTime::from_timestamp(high, 0).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A walk that begins too early on the wall's clock gives nothing that is over already: no tick is given
+    /// twice.
+    #[test]
+    fn a_walk_gives_nothing_that_is_over() {
+        let cron: Cron = "0 * * * *".parse().unwrap();
+        let zone: Tz = "Europe/Berlin".parse().unwrap();
+        let after: DateTime<Utc> = "2026-10-25T00:30:00Z".parse().unwrap();
+        let early: NaiveDateTime = "2026-10-24T20:00:00".parse().unwrap();
+        for (fold, next) in [(Fold::First, "2026-10-25T02:00:00Z"), (Fold::Last, "2026-10-25T01:00:00Z")] {
+            let walk = Walk { cron: &cron, zone, gap: Gap::Skip, fold, after };
+            let tick = walk.from(early, true).unwrap();
+            assert_eq!(tick.at.to_string(), next, "{fold:?}");
+        }
+    }
+}

@@ -103,6 +103,8 @@ mod tests {
         assert_eq!(local.within, Duration::from_secs(59), "all of that minute is meant");
         assert_eq!(asked("2026-11-01 03:00:30").unwrap().when, When::Once(at("2026-11-01T08:00:30Z")));
         assert_eq!(show(at("2026-11-01T08:00:00Z"), Tz::America__New_York), "2026-11-01T03:00:00-05:00");
+        let beyond = Moment::from_unix_ms(i64::MAX);
+        assert_eq!(show(beyond, Tz::America__New_York), beyond.to_string(), "no clock shows it");
     }
 
     #[test]

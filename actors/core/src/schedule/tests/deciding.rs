@@ -181,6 +181,67 @@ fn a_tick_that_daylight_saving_moved_says_from_where() {
     assert_eq!(seen.ruled[0].fate, Fate::Moved { from: "2026-03-29T02:30:00".into() });
 }
 
+#[test]
+fn every_fate_is_told_in_a_line() {
+    let (into, until) = (at("2026-11-22T12:00:00Z"), Some(at("2026-12-01T00:00:00Z")));
+    let by = || "the owner: holidays".to_owned();
+    let all = [
+        Fate::Ran,
+        Fate::Late { by: Duration::from_millis(7_200_400) },
+        Fate::Moved { from: "2026-03-29T02:30:00".into() },
+        Fate::Skipped { why: "run r7 was under way".into() },
+        Fate::Merged { into },
+        Fate::Gated { by: "memory is short".into() },
+        Fate::Paused { by: by(), until: None },
+        Fate::Paused { by: by(), until },
+        Fate::Missed { why: "missed ticks are skipped".into() },
+    ];
+    expect_test::expect![[r#"
+        ran on time
+        late: it started 2h after it was due
+        moved: 2026-03-29T02:30:00 was left out by daylight saving, so it ran right after
+        skipped: run r7 was under way
+        merged: the tick of 2026-11-22T12:00:00Z stands for it too
+        gated: memory is short
+        paused: the owner: holidays
+        paused: the owner: holidays, until 2026-12-01T00:00:00Z
+        missed: missed ticks are skipped"#]]
+    .assert_eq(&all.each_ref().map(Fate::to_string).join("\n"));
+    for fate in &all {
+        assert!(fate.to_string().starts_with(fate.as_str()));
+        assert_eq!(fate.started(), ["ran", "late", "moved"].contains(&fate.as_str()), "{fate}");
+    }
+}
+
+/// A pause that is over does not hide behind what holds the task now: each tick has its own reason.
+#[test]
+fn what_was_paused_stays_so_told_when_the_task_is_held_later() {
+    let paused = Some(PauseSpan {
+        by: "by the owner".to_owned(),
+        since: at("2026-11-22T09:30:00Z"),
+        until: Some(at("2026-11-22T10:30:00Z")),
+    });
+    let hold = Some(Hold::Gated { by: "memory is short".into() });
+    let now = situation("2026-11-22T09:00:00Z", "2026-11-22T12:00:00Z");
+    let seen = decide(&hourly(Missed::Once), &Situation { hold, paused, ..now });
+    assert_eq!(
+        (told(&seen).join(" "), seen.owed),
+        ("10:00 paused 11:00 missed 12:00 gated".to_owned(), None)
+    );
+}
+
+/// A word alone is looked for when it is next due, or when what is owed may run.
+#[test]
+fn when_to_look_is_told_without_deciding() {
+    let task = hourly(Missed::Once);
+    let now = situation("2026-11-22T12:00:00Z", "2026-11-22T12:10:00Z");
+    assert_eq!(look_at(&task, &now), Some(at("2026-11-22T13:00:00Z")));
+    let owed = Some(Owed { through: at("2026-11-22T13:00:00Z"), not_before: at("2026-11-22T15:00:00Z") });
+    assert_eq!(look_at(&task, &Situation { owed, ..now.clone() }), Some(at("2026-11-22T15:00:00Z")));
+    let once = Task { schedule: every("at 2026-11-20T00:00:00Z"), ..task };
+    assert_eq!(look_at(&once, &now), None, "it is never due again");
+}
+
 /// Follows a task by its own word on when to look, each run an instant; gives the starts.
 fn follow(task: &Task, mut last: Moment, from: Moment, until: Moment) -> (Vec<Moment>, Vec<Ruled>) {
     let (mut now, mut owed, mut starts, mut ruled) = (from, None, Vec::new(), Vec::new());

@@ -12,12 +12,16 @@ fn allowed_hours_are_those_of_their_zone_also_over_midnight() {
     assert!(night.allow(at("2026-07-01T13:00:00Z")) && night.allow(at("2026-07-01T20:59:00Z")));
     assert!(!night.allow(at("2026-07-01T21:00:00Z")));
     assert_eq!(night.to_string(), "22:00-06:00 Asia/Tokyo");
-    assert_eq!(Hours::try_from(night.to_string()).unwrap(), night);
+    let stored = serde_json::to_string(&night).unwrap();
+    assert_eq!(stored, r#""22:00-06:00 Asia/Tokyo""#);
+    assert_eq!(serde_json::from_str::<Hours>(&stored).unwrap(), night);
     assert_eq!(day.opening(at("2026-07-01T20:30:30Z")), at("2026-07-02T06:00:00Z"));
     assert_eq!(day.opening(at("2026-07-01T10:30:30Z")), at("2026-07-01T10:30:30Z"));
     for bad in [
         "",
         "8-20",
+        "8:00-20:00",
+        "08:00-2O:00",
         "08:00",
         "08:00-08:00",
         "24:00-06:00",
