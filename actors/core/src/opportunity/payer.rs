@@ -13,9 +13,9 @@ use crate::moment::Moment;
 
 const DAY_S: u64 = 24 * 3600;
 /// So many payments of one payer are remembered; of more, the oldest that are over are forgotten.
-const PAYMENTS_MAX: usize = 400;
+pub(super) const PAYMENTS_MAX: usize = 400;
 /// So many drafts to one payer are remembered.
-const CHASES_MAX: usize = 24;
+pub(super) const CHASES_MAX: usize = 24;
 
 /// One payment of a payer, as the ledger tells it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -105,6 +105,9 @@ fn the_ranking_is_one_line_that_can_be_reckoned_again() {
     assert!(line(&opportunity(Some(("", "500", "EUR"))), None, None).starts_with("at most 500 EUR"));
     let vast = Opportunity { reward: opportunity(None).reward, ..it };
     assert_eq!(vast.ranked(&vast.judged(None), None).value, None);
+    let mut settled = opportunity(Some(("", "79228162514264337593543950335", "EUR")));
+    settled.settled = true;
+    assert_eq!(line(&settled, None, None), "ranked by its score of 40: its figures are beyond counting");
 }
 
 #[test]
@@ -139,8 +142,55 @@ fn a_payer_is_judged_by_the_own_ledger_and_by_what_is_public() {
     // Bait of a payer that pays is bait.
     it.facts.bait.push("the issue says “star this repo”".into());
     assert_eq!(it.judged(Some(&known)).proof, Proof::Trap);
+    it.settled = true;
+    assert_eq!(it.judged(Some(&known)).proof, Proof::Proven, "but money that has come was none");
     let absurd = opportunity(Some(("999999999", "999999999", "USD")));
     assert_eq!(absurd.judged(Some(&known)).reasons, ["999999999 USD is more than anybody pays"]);
+}
+
+/// What is not asked for any more is not owed; whoever pays at once is told to.
+#[test]
+fn what_is_owed_is_what_is_asked_for_and_has_not_come() {
+    let back = payer(&[&[(Stage::Claimed, 0), (Stage::Expected, 3)]]);
+    assert_eq!((back.owed(), back.paid(), back.taken_back(), back.reasons()), (0, 0, 0, vec![]));
+    let prompt = payer(&[&[(Stage::Approved, 5), (Stage::Paid, 5)]]);
+    assert_eq!(prompt.reasons(), ["it has paid you once, within a day"]);
+    let unasked = payer(&[&[(Stage::Paid, 5)]]);
+    assert_eq!(unasked.reasons(), ["it has paid you once"], "how long it took nobody knows");
+    assert_eq!(Payer::id_of("github", "Acme"), Payer::id_of("github", "acme"));
+    assert_ne!(Payer::id_of("github", "acme"), Payer::id_of("algora", "acme"));
+}
+
+/// Memory has an end, but what is still owed, or is still to be said, is never what is forgotten.
+#[test]
+fn the_oldest_that_is_over_is_forgotten_and_nothing_that_is_open() {
+    let owed = earning("owed", &[(Stage::Claimed, 0)]);
+    let mut payer = Payer::new("github", "acme", day(0));
+    payer.take(&owed, day(0));
+    let paid: Vec<Earning> = (1..=payer::PAYMENTS_MAX as i64)
+        .map(|n| earning(&format!("ref-{n}"), &[(Stage::Approved, n), (Stage::Paid, n + 1)]))
+        .collect();
+    paid.iter().for_each(|earning| payer.take(earning, day(900)));
+    assert_eq!(payer.payments.len(), payer::PAYMENTS_MAX);
+    assert!(payer.payments.contains_key(&owed.id) && !payer.payments.contains_key(&paid[0].id));
+
+    let late = Late::of(&owed, None, None, day(46)).unwrap();
+    let draft =
+        |n: usize| Chase { id: format!("{n}"), ..Chase::draft(&owed, "acme", None, &late, day(46)).unwrap() };
+    for n in 0..=payer::CHASES_MAX {
+        payer.chase(draft(n), day(46));
+    }
+    assert_eq!(payer.chases.len(), payer::CHASES_MAX + 1, "all of them are open");
+    payer.chases[3].end(day(47));
+    payer.chase(draft(99), day(48));
+    assert!(payer.chases.iter().all(|chase| chase.id != "3"), "the one that is over went");
+    assert_eq!(payer.chases.len(), payer::CHASES_MAX + 1);
+
+    let mut open = Payer::new("github", "acme", day(0));
+    for n in 0..=payer::PAYMENTS_MAX {
+        open.take(&earning(&format!("ref-{n}"), &[(Stage::Claimed, 0)]), day(0));
+    }
+    assert_eq!(open.owed() as usize, payer::PAYMENTS_MAX + 1);
 }
 
 #[test]
@@ -193,6 +243,39 @@ fn a_draft_is_its_owners_and_ends_with_what_it_is_about() {
     let again = payer.clone();
     payer.take(&paid, day(52));
     assert_eq!(payer, again, "told twice, it counts once");
+}
+
+#[test]
+fn a_draft_says_why_it_is_asked_now() {
+    let slow = payer(&[&[(Stage::Approved, 0), (Stage::Paid, 90)]]);
+    let reason = |way: &[(Stage, i64)], payer: Option<&Payer>, published| {
+        let owed = earning("r", way);
+        let late = Late::of(&owed, payer, published, day(100)).unwrap();
+        Chase::draft(&owed, "", None, &late, day(100)).unwrap().reason
+    };
+    let approved = [(Stage::Claimed, 0), (Stage::Approved, 2)];
+    assert_eq!(
+        reason(&approved, Some(&slow), Some(14)),
+        "it was approved 100 days ago; this payer took 90 days at the longest so far"
+    );
+    assert_eq!(
+        reason(&approved, None, Some(14)),
+        "it was approved 98 days ago; its platform says within 14 days"
+    );
+    assert_eq!(
+        reason(&approved[..1], None, Some(14)),
+        "it was claimed 100 days ago; nothing is known of how long this payer takes, so 45 days were waited"
+    );
+}
+
+/// What is stored and what is shown are one word.
+#[test]
+fn every_proof_and_everybody_who_decides_has_a_name() {
+    for proof in [Proof::Proven, Proof::Unproven, Proof::Trap] {
+        assert_eq!(serde_json::to_value(proof).unwrap(), proof.as_str());
+    }
+    let who = [Who::Owner("operator (uid 1000)".into()), Who::Run(crate::id::RunId::new("7")), Who::Machine];
+    assert_eq!(who.each_ref().map(Who::to_string), ["operator (uid 1000)", "run 7", "the machine"]);
 }
 
 #[test]
