@@ -357,4 +357,18 @@ mod tests {
         assert!(get().header("authorization", "x").is_err());
         assert!(Request::new(Method::Get, get().url, b"x".to_vec()).is_err());
     }
+
+    #[test]
+    fn a_change_may_get_another_body_and_a_read_gets_none() {
+        let platform = || "github".parse().unwrap();
+        let url = || LogicalUrl::parse("https://example.com/a").unwrap();
+        let post = Request::new(Method::Post, url(), b"old".to_vec()).unwrap();
+        let change = Action::of(platform(), ActionKind::new("comment"), post, "to say so");
+        let edited = change.clone().with_body(b"new".to_vec()).unwrap();
+        assert_eq!(edited.request.body(), b"new");
+        assert_ne!(edited.hash(), change.hash());
+        let read = Action::read(platform(), get(), "to know");
+        assert_eq!(read.clone().with_body(Vec::new()), Ok(read.clone()));
+        assert_eq!(read.with_body(b"x".to_vec()), Err(BadRequest::Body(Method::Get)));
+    }
 }

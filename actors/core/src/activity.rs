@@ -255,4 +255,23 @@ mod tests {
             assert!(stage.then(Stage::Sending, true).is_err(), "{stage:?}");
         }
     }
+
+    /// Four words are all that programs outside see: what they build on does not grow with the stages.
+    #[test]
+    fn every_stage_has_one_of_four_statuses() {
+        let told: Vec<String> =
+            Stage::ALL.map(|stage| format!("{} {}", stage.as_str(), stage.status())).into_iter().collect();
+        assert_eq!(
+            told,
+            [
+                "planned pending",
+                "sending pending",
+                "confirmed success",
+                "failed failure",
+                "ambiguous failure",
+                "blocked blocked",
+                "pending pending",
+            ]
+        );
+    }
 }

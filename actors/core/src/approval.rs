@@ -437,6 +437,7 @@ mod tests {
         let item = asked(false);
         assert_eq!(item.answer(&id), None);
         let yes = item.after(&Event::Approve, "me", None, at(1)).unwrap().answer(&id).unwrap();
+        assert_eq!((yes.action(), yes.by(), yes.at()), (&id, "me", at(1)), "who said it of what, and when");
         let (request, rules) = (Digest::of(b"request"), Digest::of(b"rules"));
         assert_eq!(yes.covers(&id, request, rules, at(2)), Ok(()));
         let other = ActionId::new("1-2.a");
@@ -445,5 +446,38 @@ mod tests {
         assert_eq!(yes.covers(&id, request, request, at(2)), Err(NotApproved::Rules));
         let late = at(1 + 72 * 3600);
         assert_eq!(yes.covers(&id, request, rules, late), Err(NotApproved::Old(late)));
+    }
+
+    /// What is over takes no word, and says where it stands.
+    #[test]
+    fn what_is_over_names_its_state_and_takes_no_word() {
+        let open = [State::Waiting, State::Approved, State::Handed];
+        let mut told = Vec::new();
+        for state in State::ALL {
+            assert_eq!(state.is_open(), open.contains(&state), "{state:?}");
+            let item = Approval { state, ..asked(false) };
+            if !state.is_open() {
+                told.push(item.after(&Event::Approve, "me", None, at(1)).unwrap_err().to_string());
+            }
+        }
+        let names = ["sent", "done", "not-done", "rejected", "expired", "superseded"];
+        assert_eq!(told, names.map(|name| format!("it is {name}, and takes no such word")));
+    }
+
+    #[test]
+    fn every_state_has_a_name_of_its_own() {
+        let names = State::ALL.map(State::as_str);
+        let known = [
+            "waiting",
+            "approved",
+            "handed",
+            "sent",
+            "done",
+            "not-done",
+            "rejected",
+            "expired",
+            "superseded",
+        ];
+        assert_eq!(names, known);
     }
 }

@@ -405,4 +405,23 @@ mod tests {
             prop_assert_eq!(gates.closed().count(), 5);
         }
     }
+
+    /// Before the first look nothing is known, and nothing is held up by what is not.
+    #[test]
+    fn what_was_never_looked_at_is_said_not_to_be_known() {
+        let gates = Gates::default();
+        let told: Vec<String> =
+            gates.all().iter().map(|gate| format!("{}: {}", gate.gauge.as_str(), gate.sentence())).collect();
+        assert_eq!(
+            told,
+            [
+                "cpu: this kernel has no pressure figures",
+                "memory: this kernel has no pressure figures",
+                "io: this kernel has no pressure figures",
+                "own-memory: the memory that the daemon holds cannot be told",
+                "disk: the free room on the disk of the data directory cannot be told",
+            ]
+        );
+        assert_eq!(gates.holds(), None);
+    }
 }

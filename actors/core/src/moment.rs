@@ -89,6 +89,7 @@ mod tests {
             assert_eq!(text.parse::<Moment>().unwrap().to_string(), text);
         }
         assert!("yesterday".parse::<Moment>().is_err());
+        assert_eq!(Moment::from_unix_ms(i64::MAX).to_string(), format!("{} ms after 1970", i64::MAX));
     }
 
     #[test]

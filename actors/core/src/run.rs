@@ -208,3 +208,44 @@ impl std::fmt::Display for Refusal {
         f.write_str(&self.why)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorClass;
+
+    #[test]
+    fn every_end_trigger_and_health_has_a_word_of_its_own() {
+        use Outcome::{Cancelled, Failed, Interrupted, Stuck, Succeeded};
+        let ends = [Succeeded, Failed, Interrupted, Stuck, Cancelled].map(Outcome::as_str);
+        assert_eq!(ends, ["succeeded", "failed", "interrupted", "stuck", "cancelled"]);
+        let triggers = [
+            Trigger::Tick(Moment::default()),
+            Trigger::Operator,
+            Trigger::Once,
+            Trigger::Settled(ActionId::new("1-1.a")),
+            Trigger::Retry(RunId::new("1-1")),
+        ];
+        let words = triggers.each_ref().map(Trigger::as_str);
+        assert_eq!(words, ["tick", "operator", "once", "settled", "retry"]);
+    }
+
+    /// A source that was not believed has answered all the same: only silence is no reading.
+    #[test]
+    fn a_source_was_read_unless_it_was_silent() {
+        use SourceHealth::{Broken, Failed, Fresh, Stale, Unchanged};
+        let told =
+            [Fresh, Unchanged, Stale, Broken, Failed].map(|health| (health.as_str(), health.was_read()));
+        assert_eq!(
+            told,
+            [("fresh", true), ("unchanged", true), ("stale", true), ("broken", true), ("failed", false)]
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_shown_as_its_sentence_and_names_no_rule_of_itself() {
+        let refusal = Refusal::new(ErrorClass::RateLimit, "the limit is used up until noon");
+        assert_eq!(refusal.to_string(), "the limit is used up until noon");
+        assert_eq!((refusal.class, refusal.rules), (ErrorClass::RateLimit, Vec::new()));
+    }
+}

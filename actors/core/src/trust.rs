@@ -295,4 +295,31 @@ mod tests {
             }
         }
     }
+
+    /// Of more servers than are kept the word that is oldest goes; one that speaks again takes its own place.
+    #[test]
+    fn of_many_servers_the_oldest_word_is_given_up() {
+        let mut trust = ClockTrust::default();
+        trust.heard("liar", at(HOUR), boot(0));
+        for n in 1..SERVERS_MAX {
+            trust.heard(&format!("server {n}"), at(HOUR), boot(n as u64));
+        }
+        trust.heard("server 1", at(HOUR), boot(100));
+        assert!(trust.words.contains_key("liar"), "none is given up for one that is there");
+        trust.heard("one more", at(HOUR), boot(101));
+        assert_eq!((trust.words.len(), trust.words.contains_key("liar")), (SERVERS_MAX, false));
+    }
+
+    #[test]
+    fn a_doubt_says_which_way_the_clock_is_off() {
+        let off = |ahead_ms| Doubt::Off { server: "a.example".to_owned(), ahead_ms }.to_string();
+        assert_eq!(off(301_000), "this machine's clock is 301 s ahead of that of a.example");
+        assert_eq!(off(-301_000), "this machine's clock is 301 s behind that of a.example");
+        let behind = Doubt::Behind { wall: Moment::from_unix_ms(0), latest: Moment::from_unix_ms(1000) };
+        assert_eq!(
+            behind.to_string(),
+            "this machine's clock shows 1970-01-01T00:00:00Z, which is before 1970-01-01T00:00:01Z, when something \
+             was put on record"
+        );
+    }
 }

@@ -27,8 +27,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
-
 pub mod checks;
 mod likeness;
 
@@ -69,21 +67,6 @@ impl Untrusted {
     /// letter forms. A bot's name that does is an impostor's.
     pub fn impersonates(&self, text: &str) -> bool {
         !self.is(text) && likeness::skeleton(&self.0) == likeness::skeleton(text)
-    }
-
-    /// The digest that tells it from another text.
-    pub fn digest(&self) -> Digest {
-        Digest::of_fields("mm-untrusted-1", vec![self.0.as_bytes()])
-    }
-
-    /// Its length in bytes.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether it is empty.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

@@ -90,8 +90,9 @@ impl LogicalUrl {
         }
         let host = match url.host() {
             Some(url::Host::Domain(name)) => name,
-            Some(address) => return Err(BadUrl::Address(address.to_string())),
-            None => return Err(BadUrl::NotAUrl),
+            other => {
+                return Err(other.map_or(BadUrl::NotAUrl, |address| BadUrl::Address(address.to_string())));
+            }
         };
         let bare = host.strip_suffix('.').unwrap_or(host);
         if bare.split('.').any(str::is_empty) {
@@ -208,6 +209,7 @@ mod tests {
             "",
             "//example.com",
             "https://\u{ff11}27.0.0.1/",
+            "https://",
         ] {
             assert!(LogicalUrl::parse(bad).is_err(), "{bad}");
         }
@@ -223,5 +225,12 @@ mod tests {
         assert_eq!(url.join("../c").unwrap().path(), "/c");
         assert!(url.join("http://example.com/").is_err());
         assert!(url.join("//10.0.0.1/x").is_err());
+    }
+
+    #[test]
+    fn what_servers_would_cut_off_is_no_url() {
+        let long = |path: usize| format!("https://example.com/{}", "a".repeat(path));
+        assert!(LogicalUrl::parse(&long(8192 - 20)).is_ok());
+        assert_eq!(LogicalUrl::parse(&long(8192 - 19)), Err(BadUrl::TooLong));
     }
 }

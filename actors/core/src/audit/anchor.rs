@@ -256,4 +256,26 @@ mod tests {
         forged.checkpoint.hash = Digest::of(b"x");
         assert_eq!(chain.doubts(what, &forged, hash), Some(Doubt::Signature { what, seq }));
     }
+
+    /// Each doubt names the entry that it is about, in its sentence and as a number.
+    #[test]
+    fn a_doubt_names_its_entry() {
+        let (what, seq, at) = ("anchor", 41, Moment::from_unix_ms(0));
+        let key = Signer::of(&Seed::new([9; 32])).public();
+        for doubt in [
+            Doubt::Signature { what, seq },
+            Doubt::Key { what, seq, key },
+            Doubt::Store { what, seq },
+            Doubt::Behind { what, seq, last: 2, at },
+            Doubt::Other { what, seq, at },
+            Doubt::Row { seq },
+            Doubt::Link { seq },
+        ] {
+            assert_eq!(doubt.seq(), 41, "{doubt}");
+            assert!(doubt.to_string().contains("entry 41"), "{doubt}");
+        }
+        let unreadable = Doubt::Unreadable(7);
+        assert_eq!(unreadable.seq(), 0, "it is about a line and no entry");
+        assert!(unreadable.to_string().contains("line 7 of the anchors"), "{unreadable}");
+    }
 }

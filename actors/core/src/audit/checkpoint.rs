@@ -182,7 +182,10 @@ mod tests {
         let signer = Signer::of(&Seed::new(seed.0));
         assert_eq!(signer.public().to_string(), public);
         assert_eq!(PublicKey::from_hex(public), Some(signer.public()));
-        assert!(!format!("{signer:?}").contains("9d61b1"), "the seed is shown by nothing");
+        let seed = Seed::new(seed.0);
+        assert_eq!(format!("{seed:?}"), "Seed(***)");
+        assert_eq!(format!("{signer:?}"), format!("Signer({public})"), "the seed is shown by nothing");
+        assert_eq!(format!("{:?}", signer.public()), "d75a980182b1…");
     }
 
     #[test]

@@ -287,3 +287,19 @@ fn a_renewed_credential_ends_what_a_refusal_began_and_nothing_else() {
         assert_eq!(other, before);
     }
 }
+
+/// Only a probe's answer closes it: what goes well elsewhere meanwhile is no sign.
+#[test]
+fn what_goes_well_closes_neither_an_open_breaker_nor_an_isolated_one() {
+    let mut open = Breaker::default();
+    assert_eq!(open.since(), None);
+    while !open.on_failure(&policy(), ErrorClass::Transient, 0, at(3)) {}
+    let mut isolated = Breaker::default();
+    isolated.isolate("by hand", at(3));
+    for mut breaker in [open, isolated] {
+        assert_eq!(breaker.since(), Some(at(3)));
+        let before = breaker.clone();
+        breaker.on_success(breaker.generation(), at(4));
+        assert_eq!(breaker, before);
+    }
+}

@@ -187,7 +187,7 @@ fn by_errors(errors: &[Value]) -> Option<Said> {
 }
 
 /// Of several errors the one that most needs somebody to stop.
-fn rank(said: Said) -> u8 {
+pub(super) fn rank(said: Said) -> u8 {
     match said {
         Said::Nothing => 0,
         Said::NotThere => 1,

@@ -182,3 +182,60 @@ fn no_body_talks_its_answer_out_of_trouble() {
         }
     }
 }
+
+/// Every fault as the middle of a sentence: no two are told alike.
+#[test]
+fn every_transport_fault_is_told() {
+    let told: Vec<String> = FAULTS.iter().map(TransportFault::to_string).collect();
+    expect![[r#"
+        the host's name did not resolve
+        the host resolves to an address that is never called
+        the host did not take the connection
+        no secure connection could be made
+        the answer did not come in time
+        the connection broke off
+        what came back was no HTTP
+        the answer was larger than the 1 bytes allowed
+        the answer ended too early
+        the answer's compression was broken
+        a redirect led nowhere that may be called
+        a page that asks for a password came instead of data
+        a page that asks whether one is a person came instead of data; it is not got round
+        a page for people came instead of data
+    "#]]
+    .assert_eq(&(told.join("\n") + "\n"));
+    for (fault, told) in FAULTS.iter().zip(&told) {
+        let sized = matches!(fault, TransportFault::TooLarge { .. });
+        assert_eq!(told == fault.as_str(), !sized, "{told}");
+    }
+    let large = TransportFault::TooLarge { max_bytes: 512 };
+    assert_eq!(large.as_str(), "the answer was larger than allowed");
+    assert_eq!(large.to_string(), "the answer was larger than the 512 bytes allowed");
+}
+
+#[test]
+fn refused_credentials_are_not_tried_again_count_and_are_told_to_the_owner() {
+    let refused = Classified::new(ErrorClass::Auth, false, true, true, WhoActs::Owner);
+    assert_eq!(classify(Signal::status(401)), Some(refused));
+    assert_eq!((refused.retry, refused.breaker_counts, refused.alert), (false, true, true));
+}
+
+/// Of several errors the one counts that most needs somebody to stop.
+#[test]
+fn what_an_answer_says_has_one_order_from_mild_to_hard() {
+    let mut order = ALL_SAID;
+    order.sort_by_key(|said| super::body::rank(*said));
+    assert_eq!(
+        order,
+        [
+            Said::Nothing,
+            Said::NotThere,
+            Said::Trouble,
+            Said::Failed,
+            Said::OutOfScope,
+            Said::TooFast,
+            Said::BadCredential,
+            Said::BotWall,
+        ]
+    );
+}

@@ -131,6 +131,10 @@ fn a_report_that_contradicts_itself_is_refused_with_a_sentence() {
         "an earning of -1 EUR is none; write what was earned, and `reversed` for what was taken back"
     );
     assert_eq!(
+        take(&|r| (r.stage, r.arrived) = (Stage::Cleared, Some(money("0 USD")))),
+        "an earning of 0 USD is none; write what was earned, and `reversed` for what was taken back"
+    );
+    assert_eq!(
         take(&|r| r.fee = Some(money("1 EUR"))),
         "a fee belongs to an earning that is paid or cleared, and this one is said to be approved"
     );
@@ -215,6 +219,30 @@ fn an_export_is_one_line_a_fact_whoever_wrote_it() {
     let csv = csv(head, [&entry]);
     assert_eq!(csv.matches("\r\n").count(), 3, "{csv}");
     assert!(csv.contains("\"'=cmd|"), "{csv}");
+}
+
+/// Beancount refuses a posting before its account's `open`; and each line says who gave the document.
+#[test]
+fn an_account_is_opened_on_its_first_day_in_whatever_order_entries_come() {
+    let entry = |reference: &str, day: i64, source: Source| {
+        let earning =
+            Earning::new("hackerone".parse().unwrap(), reference, "bug-bounty".parse().unwrap(), None);
+        let mut report = report(Stage::Approved, "10.00 EUR", day);
+        report.evidence.source = source;
+        earning.take(report, on(9)).unwrap().unwrap().1
+    };
+    let (early, late) = (entry("a", 1, Source::Owner), entry("b", 5, Source::Platform));
+    let head = Head { stamp: "live", at: on(9) };
+    let first = on(1).to_string()[..10].to_owned();
+    for entries in [[&early, &late], [&late, &early]] {
+        let text = beancount(head, entries);
+        let opened: Vec<&str> = text.lines().filter(|line| line.contains(" open ")).collect();
+        assert_eq!(opened.len(), 2, "{text}");
+        assert!(opened.iter().all(|line| line.starts_with(&first)), "{text}");
+        for source in ["owner", "platform"] {
+            assert_eq!(text.matches(&format!("source: \"{source}\"")).count(), 1, "{text}");
+        }
+    }
 }
 
 /// A report of any sort, of amounts in two currencies.

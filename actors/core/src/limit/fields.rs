@@ -146,6 +146,7 @@ mod tests {
             r#""a";t=5"#,
             r#"("a" "b");r=1;t=1"#,
             r#""a";r=1;t=5,"#,
+            "limit=100, remaining=(5), reset=5",
         ] {
             assert_eq!(told(&[("ratelimit", field)]), [], "{field}");
         }

@@ -134,7 +134,8 @@ mod tests {
         }
         assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         assert!(parse_retry_after("99999999999999999999999", now).unwrap() > Duration::from_secs(1 << 31));
-        for text in ["", "-1", "1.5", "soon", "30s", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+        let endless = format!("Sun, 06 Nov 1994 08:49:37 GMT{}", " ".repeat(64) + "x");
+        for text in ["", "-1", "1.5", "soon", "30s", "Sun, 99 Nov 1994 08:49:37 GMT", &endless] {
             assert_eq!(parse_retry_after(text, now), None, "{text}");
         }
     }
@@ -154,7 +155,10 @@ mod tests {
         );
         assert_eq!(learn(&head(&[("ratelimit-remaining", "7"), ("ratelimit-reset", "3600")]), now), learned);
         assert_eq!(learn(&head(&[("x-ratelimit-remaining", "7")]), now), None);
-        assert_eq!(learn(&head(&[("x-ratelimit-remaining", "a"), ("x-ratelimit-reset", "1")]), now), None);
+        for remaining in ["a", "1.x", ".5", "1.", "-1.5"] {
+            let pairs = [("x-ratelimit-remaining", remaining), ("x-ratelimit-reset", "1")];
+            assert_eq!(learn(&head(&pairs), now), None, "{remaining}");
+        }
         let ms = in_an_hour.unix_ms().to_string();
         for reset in [ms.as_str(), "3599.5"] {
             let pairs = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", reset)];

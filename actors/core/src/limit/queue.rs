@@ -302,4 +302,29 @@ mod tests {
             }
         }
     }
+
+    /// Of more owners than are kept the one served longest ago is as one who never was, and goes first.
+    #[test]
+    fn turns_of_long_ago_are_forgotten_and_none_of_late() {
+        let mut queue = Queue::default();
+        for owner in 0..=256 {
+            queue.push(Waiter::new(format!("{owner}"), Priority(1), at(9), owner));
+            assert_eq!(queue.next(|_| true).unwrap().what, owner);
+        }
+        assert_eq!(queue.last.len(), 256);
+        for owner in [1, 256, 0] {
+            queue.push(Waiter::new(format!("{owner}"), Priority(1), at(9), owner));
+        }
+        assert_eq!(served(queue), [0, 1, 256]);
+    }
+
+    #[test]
+    fn every_layer_has_a_word_of_its_own() {
+        use Layer::{Account, CoolDown, Machine, Pace, Pause, Platform, Queue, Strategy};
+        let all = [CoolDown, Pause, Account, Platform, Strategy, Machine, Pace, Queue].map(Layer::as_str);
+        assert_eq!(
+            all,
+            ["cool-down", "pause", "account", "platform", "strategy", "machine", "pace", "queue"]
+        );
+    }
 }

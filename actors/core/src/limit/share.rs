@@ -139,10 +139,16 @@ mod tests {
         assert!(state.is_whole_enough(&quota, whole));
     }
 
+    #[test]
+    fn who_has_no_share_never_comes() {
+        assert_eq!(QuotaState::default().comes_at(&quota(0, 1_000), Priority::SYSTEM, 0, at(5)), None);
+    }
+
     /// With `n` others ahead who each come as soon as they may, it comes when it was said to.
     #[test]
     fn an_eta_is_when_it_comes_if_all_ahead_come_as_soon_as_they_may() {
-        for (max, ahead, spent) in [(3u32, 0u32, 3u32), (3, 2, 3), (3, 7, 2), (5, 4, 0), (1, 3, 1)] {
+        for (max, ahead, spent) in [(3u32, 0u32, 3u32), (3, 0, 1), (3, 2, 3), (3, 7, 2), (5, 4, 0), (1, 3, 1)]
+        {
             let quota = quota(max, 1_000);
             let mut state = QuotaState::default();
             for step in 0..spent {

@@ -103,6 +103,60 @@ fn more_words_than_are_kept_are_taken_at_the_worst_of_each() {
     assert!((1..=12).all(|step: u32| state.remaining(&quota, at(i64::from(step) * 1000 - 1)) <= step));
 }
 
+/// What a platform said holds over a restart, and over a clock that is set back, for as long as it had to go.
+#[test]
+fn what_headers_said_moves_with_the_clock_and_ends_with_its_time() {
+    let quota = quota(5, 1000);
+    let mut state = QuotaState::default();
+    let learned = Learned { remaining: 2, reset_at: at(900) };
+    state.learn(&quota, learned, at(1_000));
+    assert!(state.is_blank(), "what is over already teaches nothing");
+    state.learn(&quota, Learned { reset_at: at(1_600), ..learned }, at(1_000));
+    assert_eq!(state.lowered(at(1_000)), [(at(1_600), 2)]);
+    assert_eq!(state.lowered(at(1_600)), []);
+
+    let mut other_life = restarted(&state);
+    other_life.take_up(at(50_000), Duration::from_millis(200));
+    assert_eq!(other_life.lowered(at(50_000)), [(at(50_400), 2)], "400 ms were left of it");
+
+    state.stored_at(at(700), None);
+    assert_eq!(state.lowered(at(700)), [(at(1_300), 2)], "600 ms were left of it");
+    assert_eq!(state.remaining(&quota, at(700)), 2);
+}
+
+/// Where the clock went back since, nobody knows which rows are which, so none is given back.
+#[test]
+fn after_a_clock_that_went_back_nothing_is_freed() {
+    let quota = quota(2, 1_000);
+    let mut state = QuotaState::default();
+    assert_eq!(state.decide(&quota, at(500)), Spend::Granted);
+    state.take_up(at(10_000), Duration::ZERO);
+    let taken_up = state.clone();
+    assert_eq!(state.remaining(&quota, at(10_000)), 1);
+    state.stored_at(at(9_000), None);
+    let before = state.clone();
+    state.had_passed(&taken_up, Duration::from_millis(5_000));
+    assert_eq!(state, before);
+}
+
+/// Each time the clock is set back a little, rows come to lie closer than the grain. Once there are too many
+/// they are put together on the latest of each grain: all count as long as they must, and none is lost.
+#[test]
+fn rows_of_a_clock_that_is_set_back_again_and_again_are_put_together() {
+    let quota = quota(5_000, 64_000);
+    let mut state = QuotaState::default();
+    let mut now = at(1_000_000);
+    for step in 0..=ROWS_MAX {
+        now = if step == 66 { now.plus(Duration::from_secs(5)) } else { now.minus(Duration::from_millis(9)) };
+        assert_eq!(state.decide(&quota, now), Spend::Granted);
+    }
+    assert_eq!(state.rows.iter().map(|(_, n)| *n).collect::<Vec<_>>(), [66, 65], "each five seconds apart");
+    let end_of_the_first = now.plus(Duration::from_millis(64_000 - 5_000));
+    assert_eq!(state.remaining(&quota, end_of_the_first), 5_000 - 131, "all of them count");
+    assert_eq!(state.remaining(&quota, now.plus(Duration::from_millis(64_000))), 5_000 - 65);
+    assert_eq!(state.remaining(&quota, now.plus(Duration::from_millis(66_000))), 5_000);
+}
+
 #[test]
 fn names_of_quotas_say_whom_they_count_for() {
     let platform: PlatformId = "github".parse().unwrap();

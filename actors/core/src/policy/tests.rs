@@ -164,6 +164,36 @@ fn what_could_not_be_read_is_unclear_but_does_not_undo_a_refusal() {
     assert_eq!(none.checklist.len(), 4, "{:?}", none.checklist);
 }
 
+/// A line of signs below a line of text makes that a heading, as `#` before it does.
+#[test]
+fn a_heading_is_one_however_it_is_marked() {
+    let below = "We will not merge it.";
+    for heading in [
+        "## LLM-generated code\n\n",
+        "LLM-generated code\n===\n",
+        "LLM-generated code\n------\n",
+        "LLM-generated code\n^^^^^^\n\n",
+    ] {
+        let policy = of("CONTRIBUTING.md", &format!("{heading}{below}"));
+        assert_eq!(policy.stance, Deny, "{heading:?}: {policy:?}");
+    }
+    // Under a paragraph it is a line between two, and `***` is one everywhere.
+    for text in ["LLM-generated\ncode\n---\n", "LLM-generated code\n***\n"] {
+        assert_ne!(of("CONTRIBUTING.md", &format!("{text}{below}")).stance, Deny, "{text:?}");
+    }
+}
+
+/// What stands under a heading that names the tools and neither refuses, allows nor sets a condition is no
+/// word on contributions.
+#[test]
+fn what_only_speaks_of_the_tools_is_no_stance() {
+    for text in ["## AI tools\n\nThey come in many forms.", "We train an AI model.\n\nIt is large."] {
+        let policy = of("CONTRIBUTING.md", text);
+        assert_eq!(policy.stance, Unclear, "{policy:?}");
+        assert!(policy.quotes.iter().all(|quote| quote.meant == Unclear), "{policy:?}");
+    }
+}
+
 #[test]
 fn an_example_is_no_rule_and_a_comment_allows_nothing() {
     let example = "Write tests.\n\n```\nAI contributions are not accepted.\n```\n";

@@ -32,6 +32,10 @@ fn an_encoding_is_no_way_round_a_rule() {
     for path in ["/private", "/%70rivate", "/%c3%bc", "/%C3%BC", "/a%2Fb", "/%61%2fb"] {
         assert!(!allows(file, path), "{path}");
     }
+    // A file in another encoding: its bytes are those of the path.
+    let latin = Robots::parse(b"User-agent: *\nDisallow: /caf\xe9\n");
+    assert!(!latin.allows(BOT, "/caf%E9/menu") && !latin.allows(BOT, "/caf%e9"));
+    assert!(latin.allows(BOT, "/cafe"));
     // An encoded slash is not a slash.
     assert!(allows(file, "/a/b"));
 }

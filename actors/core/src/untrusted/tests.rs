@@ -26,6 +26,7 @@ fn each_check_says_what_it_makes_of_a_text() {
     assert_eq!(of("<a href='x'>").as_html(99).as_str(), "&lt;a href=&#39;x&#39;&gt;");
     assert_eq!(of("=1+1").as_csv_cell(99).as_str(), "\"'=1+1\"");
     assert_eq!(of("a\"b").as_csv_cell(99).as_str(), "\"a\"\"b\"");
+    assert_eq!(of("abc").as_plain_text(2).as_str(), "ab…");
     assert_eq!(of("500").as_number(), Ok(500));
     let quote = of("[x](http://e.vil) @all\n/attempt #1");
     assert_eq!(
@@ -44,6 +45,8 @@ fn what_does_not_fit_is_refused() {
     for bad in ["a\r\nb", "a\0", "ä", " a", "{vault:github/main/token@3}", "x {VAULT:a/b/c@1}"] {
         assert_eq!(of(bad).as_header_value(), Err(Unfit::HeaderValue), "{bad:?}");
     }
+    assert!(of(&"a".repeat(1024)).as_query_value().is_ok());
+    assert_eq!(of(&"a".repeat(1025)).as_query_value(), Err(Unfit::TooLong(1024)));
     for bad in ["", "-1", "+1", " 1", "1 ", "1e9", "٣", "１", "0x1", "99999999999999999999"] {
         assert_eq!(of(bad).as_number(), Err(Unfit::Number), "{bad:?}");
     }
@@ -66,6 +69,8 @@ fn an_impostor_reads_like_the_name_and_is_not_it() {
         "algora\u{2011}pbc[bot]",
         "algora-pbc\u{200b}[bot]",
         "ａｌｇｏｒａ-pbc[bot]",
+        "𝐚𝐥𝐠𝐨𝐫𝐚-pbc[bot]",
+        "ⓐⓛⓖⓞⓡⓐ-pbc[bot]",
         "Algora-PBC[bot]",
         "aIgora-pbc[bot]",
         "algоra-рbс[bot]",

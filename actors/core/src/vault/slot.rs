@@ -236,4 +236,17 @@ mod tests {
             prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(&json).unwrap(), serde_json::json!({ "a": secret }));
         }
     }
+
+    /// A text with a slot that is none, or that nobody has a secret for, does not leave.
+    #[test]
+    fn what_cannot_be_filled_whole_is_not_filled_at_all() {
+        let held = Secret::new("s".to_owned());
+        let plain = |text: &str| Zeroizing::new(text.to_owned());
+        let fill =
+            |text: &str| fill_field(text.as_bytes(), |slot| (slot.field == "a").then_some(&held), plain);
+        assert_eq!(*fill("x{vault:p/q/a@1}y").unwrap(), b"xsy");
+        for text in ["x{vault:p/q/a@1}{vault:p/q/b@1}", "{vault:p/q/a@1}{vault:p/q}", "{vault:p/q/a@1"] {
+            assert_eq!(fill(text), Err(BadSlot), "{text}");
+        }
+    }
 }
