@@ -6,5 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod bug_bounty;
+pub mod feeds;
+pub mod freelancer;
 pub mod github;
+pub mod hackernews;
+pub mod markup;
 pub mod micro_tasks;
+pub mod reading;
+pub mod remoteok;

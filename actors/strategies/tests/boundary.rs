@@ -65,5 +65,5 @@ fn the_list_of_dependencies_is_short() {
         .filter_map(|line| line.split(['.', ' ', '=']).next())
         .filter(|n| !n.is_empty())
         .collect();
-    assert_eq!(names, ["mm_sdk", "serde", "serde_json", "thiserror"]);
+    assert_eq!(names, ["mm_sdk", "serde", "serde_json", "thiserror", "feed-rs"]);
 }

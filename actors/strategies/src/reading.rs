@@ -1,0 +1,123 @@
+//! What a read of a platform without links to next pages and with a plain JSON answer gave.
+//!
+//! Pure but for [`ask`], which proposes the read. Whether a status may be tried again is the road's business:
+//! what arrives here is final for this run.
+
+use mm_sdk::json::Unreadable;
+use mm_sdk::{
+    Act, Action, Answer, Context, Digest, ErrorClass, Interrupt, Refusal, Request, Untrusted, Validators,
+};
+
+/// What a read gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// A new answer.
+    Fresh(Fresh<T>),
+    /// As it was when the validators were kept.
+    Unchanged,
+    /// Nothing is known.
+    Failed(Failed),
+}
+
+/// A new answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh<T> {
+    /// What it says.
+    pub value: T,
+    /// The recorded answer.
+    pub evidence: Digest,
+    /// What makes the next read conditional on this one.
+    pub validators: Validators,
+}
+
+/// Why nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// What kind of trouble.
+    pub class: ErrorClass,
+    /// One sentence.
+    pub why: String,
+}
+
+impl Failed {
+    /// Whether other reads at the platform would fail as well now: a limit is reached, or a rule or an
+    /// account stands against it.
+    pub fn is_for_all(&self) -> bool {
+        !matches!(self.class, ErrorClass::Transient | ErrorClass::Fatal)
+    }
+}
+
+/// Proposes a read and reads what comes back with `parse`, which gets the answer of status 200. `said` takes
+/// the platform's own words out of another.
+///
+/// # Errors
+/// [`Interrupt`] if the run cannot go on.
+pub async fn ask<T>(
+    cx: &mut Context<'_>,
+    step: &str,
+    action: Action,
+    said: fn(&Answer) -> Option<Untrusted>,
+    parse: impl FnOnce(&Answer) -> Result<T, Unreadable>,
+) -> Result<Reading<T>, Interrupt> {
+    let url = action.request.url().shown();
+    Ok(match cx.act(step, action).await? {
+        Act::Done(answer) => understood(&url, &answer, said, parse),
+        Act::Refused(Refusal { why, class, .. }) => Reading::Failed(Failed { class, why }),
+        Act::Pending(id) => {
+            let why = format!("the read waits as action {id}");
+            Reading::Failed(Failed { class: ErrorClass::RateLimit, why })
+        }
+    })
+}
+
+/// As [`ask`], of an answer that has come from `url`.
+pub fn understood<T>(
+    url: &str,
+    answer: &Answer,
+    said: fn(&Answer) -> Option<Untrusted>,
+    parse: impl FnOnce(&Answer) -> Result<T, Unreadable>,
+) -> Reading<T> {
+    match answer.status {
+        200 => {}
+        304 => return Reading::Unchanged,
+        status => {
+            let words = said(answer).map(|words| format!(": {}", words.line(120))).unwrap_or_default();
+            let why = format!("{url} answered with status {status}{words}");
+            return Reading::Failed(Failed { class: class(status), why });
+        }
+    }
+    match parse(answer) {
+        Ok(value) => {
+            Reading::Fresh(Fresh { value, evidence: answer.body_id(), validators: answer.validators() })
+        }
+        // It may be a mistake of the moment, such as a page of the operator's in place of the answer.
+        Err(error) => {
+            Reading::Failed(Failed { class: ErrorClass::Transient, why: format!("{url}: {error}") })
+        }
+    }
+}
+
+/// As the core's table has it, for what a strategy sees: it decides only whether to ask further.
+fn class(status: u16) -> ErrorClass {
+    match status {
+        401 | 403 => ErrorClass::Auth,
+        429 => ErrorClass::RateLimit,
+        408 | 425 | 500.. => ErrorClass::Transient,
+        _ => ErrorClass::Fatal,
+    }
+}
+
+/// For a platform whose refusals have no words of their own.
+pub fn no_words(_: &Answer) -> Option<Untrusted> {
+    None
+}
+
+/// The request, conditional on what is known.
+pub fn conditional(request: Request, known: &Validators) -> Request {
+    let conditions = [("if-none-match", &known.etag), ("if-modified-since", &known.last_modified)];
+    conditions.into_iter().fold(request, |request, (name, value)| match value {
+        // A validator is a platform's text: one that is no header value makes the read unconditional.
+        Some(value) => request.clone().header(name, value).unwrap_or(request),
+        None => request,
+    })
+}
