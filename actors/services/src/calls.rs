@@ -16,7 +16,7 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("reconciler", &["alerts", "gateway"]),
     ("anchor", &["alerts", "gateway"]),
     ("health", &["alerts", "gateway"]),
-    ("books", &[]),
+    ("books", &["alerts"]),
     ("strategies", &["alerts", "crashes", "gateway", "limiter", "resources"]),
     ("scheduler", &["alerts", "strategies"]),
     ("approvals", &["alerts", "gateway", "strategies"]),
