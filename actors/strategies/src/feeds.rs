@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use feed_rs::model::{Entry, FeedType, Link};
 use mm_sdk::json::Unreadable;
-use mm_sdk::{Action, ActionKind, Answer, LogicalUrl, Moment, PlatformId, Request, Untrusted, Validators};
+use mm_sdk::{
+    Action, ActionKind, Answer, Digest, LogicalUrl, Moment, PlatformId, Request, Untrusted, Validators,
+};
 
 use crate::markup;
 use crate::reading::conditional;
@@ -169,7 +171,7 @@ fn item(format: Format, entry: Entry) -> Item {
         Format::Rss1 => None,
         _ => Some(entry.id.trim().to_owned()).filter(|id| !id.is_empty()),
     };
-    let stand_in = || Untrusted::new(title.clone().unwrap_or_else(|| text.clone())).digest().short(24);
+    let stand_in = || Digest::of(title.as_deref().unwrap_or(&text).as_bytes()).short(24);
     let id = id.or_else(|| link.clone()).unwrap_or_else(stand_in);
     // A guid or id may be the only link that an item has.
     let is_link = ["https://", "http://"].iter().any(|scheme| id.starts_with(scheme));

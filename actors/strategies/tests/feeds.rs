@@ -73,7 +73,7 @@ fn compare(name: &str, n: usize, expected: &Value, item: &Item) {
         text("link").filter(|link| !link.starts_with("urn:") && !link.starts_with("tag:")).map(resolved);
     match own.or_else(|| link.clone()) {
         Some(id) => assert_eq!(resolved(&item.id.line(10_000)), id, "{name} {n}: id"),
-        None => assert_eq!(item.id.len(), 24, "{name} {n}: a digest stands in"),
+        None => assert_eq!(item.id.line(100).len(), 24, "{name} {n}: a digest stands in"),
     }
     // The other reader gives the id for a link where there is none, be it a link or not.
     assert_eq!(whole(&item.link).as_deref().map(resolved), link, "{name} {n}: link");
@@ -155,9 +155,14 @@ fn as_the_file_itself(name: &str, bytes: &[u8], feed: &Feed) {
         assert_eq!(item.id.line(10_000), id, "{name}");
         assert_eq!(whole(&item.title), expected["title"].as_str().map(markup::line), "{name}");
         assert_eq!(whole(&item.link), expected["url"].as_str().map(str::to_owned), "{name}");
-        // One file writes its zone without a colon.
-        let at = expected["date_published"].as_str().map(|at| at.replace("+0000", "Z"));
-        let at = at.and_then(|at| at.parse().ok());
+        let said = expected["date_published"].as_str().unwrap();
+        // One file writes its times as mail does.
+        let mail = [
+            ("Fri, 31 May 2019 12:17:58 -0700", "2019-05-31T19:17:58Z"),
+            ("Tue, 06 Feb 2018 06:34:12 -0700", "2018-02-06T13:34:12Z"),
+        ];
+        let mail = mail.into_iter().find(|(mail, _)| *mail == said).map(|(_, at)| at);
+        let at = Some(leads::at(mail.unwrap_or(said)));
         assert_eq!(item.published, at, "{name}");
     }
 }
