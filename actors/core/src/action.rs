@@ -370,5 +370,9 @@ mod tests {
         let read = Action::read(platform(), get(), "to know");
         assert_eq!(read.clone().with_body(Vec::new()), Ok(read.clone()));
         assert_eq!(read.with_body(b"x".to_vec()), Err(BadRequest::Body(Method::Get)));
+        let other = change.clone().with_account("main".parse().unwrap());
+        assert_ne!(other.hash(), change.hash(), "another account's is another act");
+        let there = get().moved_to(LogicalUrl::parse("https://example.com/b").unwrap());
+        assert_eq!((there.url().path(), there.method()), ("/b", Method::Get));
     }
 }

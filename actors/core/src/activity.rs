@@ -274,4 +274,43 @@ mod tests {
             ]
         );
     }
+
+    /// A crash is judged by it: what only reads is asked again, what changes something is looked up.
+    #[test]
+    fn only_get_and_head_change_nothing() {
+        let record = |method: &str| ActionRecord {
+            id: ActionId::new("1-1.a"),
+            space: Space::default_owner(),
+            strategy: "bug-bounty".parse().unwrap(),
+            run: RunId::new("1-1"),
+            step: "a".to_owned(),
+            at: Moment::default(),
+            updated_at: Moment::default(),
+            platform: "github".to_owned(),
+            kind: "read".to_owned(),
+            method: method.to_owned(),
+            url: "https://api.example.com/".to_owned(),
+            purpose: "to know".to_owned(),
+            request_hash: Digest::default(),
+            stage: Stage::Sending,
+            checks: Vec::new(),
+            answer_status: None,
+            answer: None,
+            answer_bytes: 0,
+            took_ms: 0,
+            error: None,
+            parent: None,
+        };
+        for (method, mutating) in [
+            ("GET", false),
+            ("HEAD", false),
+            ("POST", true),
+            ("PUT", true),
+            ("PATCH", true),
+            ("DELETE", true),
+        ] {
+            assert_eq!(record(method).is_mutating(), mutating, "{method}");
+        }
+        assert!(record("get").is_mutating(), "what is not known may change something");
+    }
 }

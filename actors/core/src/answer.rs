@@ -55,3 +55,35 @@ pub struct Validators {
     /// For `If-Modified-Since`.
     pub last_modified: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)]) -> Answer {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Answer { status, headers, body: b"x".to_vec(), at: Moment::default() }
+    }
+
+    #[test]
+    fn the_next_read_is_conditional_on_what_this_one_said_of_itself() {
+        let day = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let both = answer(200, &[("etag", "\"1\""), ("last-modified", day), ("etag", "\"2\"")]);
+        let (etag, last_modified) = (Some("\"1\"".to_owned()), Some(day.to_owned()));
+        assert_eq!(both.validators(), Validators { etag, last_modified });
+        let long = "x".repeat(513);
+        assert_eq!(
+            answer(200, &[("etag", &long)]).validators(),
+            Validators::default(),
+            "too long to send back"
+        );
+        assert_eq!(both.body_id(), Digest::of(b"x"));
+    }
+
+    /// No status that a platform can send is taken for a change whose answer nobody has.
+    #[test]
+    fn no_answer_of_http_is_unseen() {
+        assert!(answer(Answer::UNSEEN, &[]).is_unseen());
+        assert!((100..1000).all(|status| !answer(status, &[]).is_unseen()));
+    }
+}

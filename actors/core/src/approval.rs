@@ -427,7 +427,9 @@ mod tests {
         assert_eq!(soon.expires, at(60));
         assert_eq!(soon.after(&Event::Approve, "me", None, at(60)), Err(NotTaken::Expired(at(60))));
         let yes = soon.after(&Event::Approve, "me", None, at(59)).unwrap();
-        assert_eq!(yes.ends_at(), Some(at(60)));
+        assert_eq!((soon.ends_at(), yes.ends_at()), (Some(at(60)), Some(at(60))));
+        let sent = yes.after(&Event::Send, "the machine", None, at(59)).unwrap();
+        assert_eq!(sent.ends_at(), None, "what has left does not end by itself");
         assert_eq!(asked(false).expires, at(72 * 3600));
     }
 
@@ -439,6 +441,7 @@ mod tests {
         let yes = item.after(&Event::Approve, "me", None, at(1)).unwrap().answer(&id).unwrap();
         assert_eq!((yes.action(), yes.by(), yes.at()), (&id, "me", at(1)), "who said it of what, and when");
         let (request, rules) = (Digest::of(b"request"), Digest::of(b"rules"));
+        assert_eq!(yes.request(), request);
         assert_eq!(yes.covers(&id, request, rules, at(2)), Ok(()));
         let other = ActionId::new("1-2.a");
         assert_eq!(yes.covers(&other, request, rules, at(2)), Err(NotApproved::Action(id.clone())));

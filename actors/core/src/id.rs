@@ -195,4 +195,24 @@ mod tests {
         assert!("bug-bounty".parse::<StrategyId>().is_ok());
         assert_eq!("_".parse::<Space>().unwrap(), Space::machine());
     }
+
+    /// What is stored is read again as the same name, and a row that was changed into none is refused.
+    #[test]
+    fn names_and_ids_are_stored_as_their_text() {
+        for name in ["a", "bug-bounty", "x_1.y"] {
+            let stored = serde_json::to_string(&name.parse::<PlatformId>().unwrap()).unwrap();
+            assert_eq!(stored, format!("\"{name}\""));
+            assert_eq!(serde_json::from_str::<PlatformId>(&stored).unwrap().as_str(), name);
+        }
+        assert!("_".parse::<AccountId>().is_err() && "_".parse::<PlatformId>().is_err());
+        let told = serde_json::from_str::<AccountId>("\"../a\"").unwrap_err().to_string();
+        assert!(told.starts_with("`../a` is no account: use 1 to 64 of a-z"), "{told}");
+        for id in ["1-2", "EPOCH/7"] {
+            let stored = serde_json::to_string(&RunId::new(id)).unwrap();
+            assert_eq!(serde_json::from_str::<RunId>(&stored).unwrap().as_str(), id);
+            assert_eq!(ActionId::new(id).as_str(), OpportunityId::new(id).as_str());
+            assert_eq!(EarningId::new(id).as_str(), EntryId::new(id).as_str());
+        }
+        assert_eq!(Epoch(7).to_string(), "7");
+    }
 }

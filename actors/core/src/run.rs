@@ -243,6 +243,11 @@ mod tests {
     }
 
     #[test]
+    fn the_steps_of_a_run_stand_under_it() {
+        assert_eq!(StepRecord::row_id(&RunId::new("3-14"), "read"), "3-14/read");
+    }
+
+    #[test]
     fn a_refusal_is_shown_as_its_sentence_and_names_no_rule_of_itself() {
         let refusal = Refusal::new(ErrorClass::RateLimit, "the limit is used up until noon");
         assert_eq!(refusal.to_string(), "the limit is used up until noon");

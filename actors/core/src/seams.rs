@@ -62,3 +62,45 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first numbers of the published generator from the seed 1234567.
+    #[test]
+    fn the_seeded_generator_is_the_published_one() {
+        let mut random = SplitMix64(1_234_567);
+        let first = [(); 3].map(|()| random.next_u64());
+        assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    struct Fixed(u64);
+
+    impl Rng for Fixed {
+        fn next_u64(&self) -> u64 {
+            self.0
+        }
+    }
+
+    impl Clock for Fixed {
+        fn wall(&self) -> Moment {
+            Moment::default()
+        }
+
+        fn mono(&self) -> Duration {
+            Duration::from_millis(self.0)
+        }
+    }
+
+    #[test]
+    fn a_unit_is_never_one_and_a_clock_that_knows_no_suspension_tells_its_own_time() {
+        for (bits, unit) in [(0, 0.0), (1 << 63, 0.5), (u64::MAX, 1.0 - f64::EPSILON / 2.0)] {
+            assert!(
+                (Fixed(bits).unit() - unit).abs() < f64::EPSILON / 4.0 && Fixed(bits).unit() < 1.0,
+                "{bits}"
+            );
+        }
+        assert_eq!(Fixed(7).boot(), Duration::from_millis(7));
+    }
+}

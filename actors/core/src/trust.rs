@@ -260,6 +260,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_on_record_later_counts_and_what_is_older_does_not() {
+        let mut trust = ClockTrust::since(at(0));
+        trust.on_record(at(HOUR));
+        trust.on_record(at(60));
+        assert_eq!(trust.latest(), at(HOUR));
+        assert!(matches!(trust.look(at(61), boot(0)).doubt, Some(Doubt::Behind { .. })));
+    }
+
+    #[test]
     fn what_was_not_read_from_a_trusted_clock_has_not_certainly_passed() {
         let hour = certainly_passed(Some(at(0)), Some(at(HOUR)));
         assert_eq!(hour, Duration::from_secs(3_000));

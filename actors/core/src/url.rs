@@ -225,6 +225,14 @@ mod tests {
         assert_eq!(url.join("../c").unwrap().path(), "/c");
         assert!(url.join("http://example.com/").is_err());
         assert!(url.join("//10.0.0.1/x").is_err());
+        assert_eq!(url.without_query().as_str(), "https://api.example.com/a/b");
+        assert_eq!(url.without_query().host(), url.host());
+        let stored = serde_json::to_string(&url).unwrap();
+        assert_eq!(serde_json::from_str::<LogicalUrl>(&stored).unwrap(), url);
+        assert!(
+            serde_json::from_str::<LogicalUrl>("\"https://10.0.0.1/\"").is_err(),
+            "a row that was changed"
+        );
     }
 
     #[test]

@@ -207,6 +207,8 @@ mod tests {
             let mut bad = good.clone();
             change(&mut bad);
             assert!(!bad.is_sound(), "change {n}");
+            // The next checkpoint's link is of what this one says, whoever signed it.
+            assert_eq!(bad.checkpoint.digest() == good.checkpoint.digest(), n > 5, "change {n}");
         }
         for bit in 0..good.signature.len() * 8 {
             let mut bad = good.clone();

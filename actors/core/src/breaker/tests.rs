@@ -303,3 +303,14 @@ fn what_goes_well_closes_neither_an_open_breaker_nor_an_isolated_one() {
         assert_eq!(breaker, before);
     }
 }
+
+#[test]
+fn a_strategys_breaker_opens_at_the_first_failure_and_counts_nothing_while_it_is_open() {
+    let (policy, mut breaker) = (Policy::strategy(), Breaker::default());
+    assert!(breaker.on_failure(&policy, ErrorClass::Transient, 0, at(0)));
+    let before = breaker.clone();
+    assert!(!breaker.on_failure(&policy, ErrorClass::Transient, breaker.generation(), at(1)));
+    assert_eq!(breaker, before);
+    assert!(matches!(breaker.admit(&policy, at(59_999)), Admit::No { .. }));
+    assert!(matches!(breaker.admit(&policy, at(60_000)), Admit::Probe { .. }));
+}

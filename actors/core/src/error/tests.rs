@@ -239,3 +239,14 @@ fn what_an_answer_says_has_one_order_from_mild_to_hard() {
         ]
     );
 }
+
+/// Only what broke before the request could leave proves that nothing arrived. Everything else may have: a
+/// change is then ambiguous, and is not sent again.
+#[test]
+fn a_change_is_sent_again_only_if_nothing_can_have_arrived() {
+    use TransportFault::{Connect, Dns, ForbiddenAddress, Tls};
+    for fault in FAULTS {
+        let before = matches!(fault, Dns | ForbiddenAddress | Connect | Tls);
+        assert_eq!(fault.may_have_arrived(), !before, "{fault}");
+    }
+}

@@ -179,6 +179,11 @@ fn what_is_no_money_is_refused() {
     }
     assert!(money("1 EUR").plus(money("1 USD")).is_err());
     let stored = serde_json::to_string(&money("12.50 EUR")).unwrap();
+    assert_eq!(serde_json::from_str::<Money>(&stored).unwrap(), money("12.50 EUR"));
+    let (_, entries) = told(earning(), [report(Stage::Cleared, "9 EUR", 7)]);
+    let (sums, usd) = (balances(&entries), money("1 USD").currency());
+    assert_eq!(sums.of(&Account::Bank, money("1 EUR").currency()), money("9 EUR"));
+    assert_eq!(sums.of(&Account::Bank, usd), Money::none(usd), "never set against another currency");
     assert_eq!(stored, r#"{"amount":"12.50","currency":"EUR"}"#);
     assert!(serde_json::from_str::<Money>(r#"{"amount":"12.50","currency":"EURO"}"#).is_err());
 }

@@ -215,6 +215,15 @@ mod tests {
         assert!(queue.next(|_| false).is_none());
         assert_eq!(queue.take(|waiter| waiter.until <= at(8)).len(), 0);
         assert_eq!(queue.next(|_| true).unwrap().what, 0);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn those_who_wait_are_shown_in_the_order_of_their_first_turns() {
+        let queue = queue(&[("a", 2, 9), ("b", 1, 9), ("a", 1, 5)]);
+        let shown: Vec<usize> = queue.in_order().iter().map(|waiter| waiter.what).collect();
+        assert_eq!((shown.as_slice(), queue.is_empty()), (&[2, 1, 0][..], false));
+        assert_eq!(served(queue)[0], shown[0]);
     }
 
     #[test]

@@ -157,6 +157,27 @@ fn rows_of_a_clock_that_is_set_back_again_and_again_are_put_together() {
     assert_eq!(state.remaining(&quota, now.plus(Duration::from_millis(66_000))), 5_000);
 }
 
+/// Each limit stands in the way under the name of its layer.
+#[test]
+fn every_scope_is_of_a_layer() {
+    use LimitScope::{Account, Ip, Machine, Platform, Space, Strategy};
+    let layers = [Account, Ip, Platform, Space, Strategy, Machine]
+        .map(|scope| Quota { scope, ..quota(1, 1) }.layer().as_str());
+    assert_eq!(layers, ["account", "platform", "platform", "platform", "strategy", "machine"]);
+    assert!(Priority::SYSTEM < Priority::of_strategy(0) && Priority::of_strategy(0) == Priority(1));
+}
+
+/// What the first version stored counts as it did: spends, words of headers, and its wall clock.
+#[test]
+fn a_state_of_the_first_version_counts_on() {
+    let quota = quota(5, 1_000);
+    let state = QuotaState::of_version_1(at(100), vec![(at(50), 2), (at(100), 1)], vec![(at(600), 1)]);
+    assert_eq!(state.wall(), Some(at(100)));
+    assert_eq!([100, 600, 1_051, 1_101].map(|now| state.remaining(&quota, at(now))), [1, 2, 4, 5]);
+    let cool = CoolDown::of_version_1(Some(at(900)), at(100), 2);
+    assert_eq!(cool.wall(), None, "it did not say whether its clock was trusted");
+}
+
 #[test]
 fn names_of_quotas_say_whom_they_count_for() {
     let platform: PlatformId = "github".parse().unwrap();

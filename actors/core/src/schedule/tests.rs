@@ -112,6 +112,7 @@ fn mistakes_are_told_in_a_sentence() {
         told("61 * * * *", "UTC"),
         told("@fortnightly", "UTC"),
         told("@daily * * * *", "UTC"),
+        told("0 0 * * @daily", "UTC"),
         told("every 30", "UTC"),
         told("every 10ms", "UTC"),
         told("at noon", "UTC"),
@@ -125,6 +126,7 @@ fn mistakes_are_told_in_a_sentence() {
         `61 * * * *` is no cron expression: Number out of bounds
         `@fortnightly` is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly
         `@daily * * * *` is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly
+        `0 0 * * @daily` has an `@` in a field
         `30` is no length of time: write it like 90s, 30m, 1h30m or 1d (units w d h m s ms)
         `every 10ms` is too often; a second is the least
         `noon` is not a time like 2026-07-22T12:00:00Z (RFC 3339)
@@ -260,6 +262,10 @@ fn a_one_off_is_due_once() {
     let once = every("at 2026-12-01T09:00:00Z");
     assert_eq!(once.next_after(at("2026-12-01T08:59:59Z")), Some(at("2026-12-01T09:00:00Z")));
     assert_eq!(once.next_after(at("2026-12-01T09:00:00Z")), None);
+    assert_eq!(Schedule::at(at("2026-12-01T09:00:00Z")), once);
+    let tokyo = Schedule::parse("@daily", "Asia/Tokyo").unwrap();
+    let asked = tokyo.when(&tokyo.local(at("2026-12-01T09:00:00Z"))).unwrap();
+    assert_eq!(asked.when, When::Once(at("2026-12-01T09:00:00Z")), "what is shown is read again");
 }
 
 const SOME: [&str; 9] = [

@@ -99,6 +99,15 @@ impl fmt::Debug for Key {
 mod tests {
     use super::*;
 
+    /// All of a key is what was drawn: a byte that is left as it was would be one that can be guessed.
+    #[test]
+    fn a_drawn_key_is_drawn_whole() {
+        let drawn = Key::random(|bytes| bytes.iter_mut().zip(1..).for_each(|(byte, n)| *byte = n));
+        assert!(drawn.expose().iter().copied().eq(1..=32));
+        let recovery = crate::vault::RecoveryKey::random(|bytes| bytes.fill(7));
+        assert_eq!(recovery.key().expose(), &[7; 32]);
+    }
+
     #[test]
     fn a_key_is_read_back_from_its_file_in_either_form() {
         let key = Key::new([0xa7; 32]);

@@ -179,3 +179,37 @@ fn a_picture_needs_no_disclosure_beside_it() {
     assert_eq!(verdict("<img src='https://x.example/a.png'>"), Verdict::Forbid, "it must stand somewhere");
     assert_eq!(verdict(&format!("An ad. {far} <a href='https://x.example/'>b</a>")), Verdict::Forbid);
 }
+
+/// A yes holds for a judgement's digest: the same words by the same rules, and no moment.
+#[test]
+fn a_judgement_is_known_again_by_its_rules_and_duties_and_not_by_its_day() {
+    let judge = |file: &str, at: &str| {
+        let rules = parse(&[("a.toml", file)]).unwrap();
+        let url = LogicalUrl::parse("https://api.example.com/").unwrap();
+        Inputs { at: at.parse().unwrap(), ..keyless("a", &url) }.judge(&rules)
+    };
+    let file = whole("a", "x");
+    let said = judge(&file, NOW);
+    assert_eq!(said.digest(), judge(&file, "2026-11-25T00:00:00Z").digest());
+    assert_eq!(said.digest(), judge(&file.replace("reason = \"r\"", "reason = \"other\""), NOW).digest());
+    for (from, to) in [
+        ("\"permit\"", "\"ask\""),
+        ("clause = \"c\"", "clause = \"d\""),
+        ("id = \"x\"", "id = \"y\""),
+        ("m/{version}", "n/{version}"),
+    ] {
+        assert_ne!(said.digest(), judge(&file.replace(from, to), NOW).digest(), "{to}");
+    }
+    let checks = said.checks();
+    assert_eq!((checks.len(), checks[0].rule.as_str(), checks[0].verdict.as_str()), (1, "x", "permit"));
+    let paused = judge(&file.replace(AGENT, &format!("{AGENT}pause_ms_min = 1500\n")), NOW);
+    assert_eq!(paused.obligations.pause_min(), std::time::Duration::from_millis(1_500));
+}
+
+#[test]
+fn the_stale_are_those_that_no_longer_permit() {
+    let rules = parse(&[("a.toml", &whole("a", "x"))]).unwrap();
+    let stale = |now: &str| rules.stale(now.parse().unwrap()).map(|rule| rule.id.clone()).collect::<Vec<_>>();
+    assert_eq!(stale("2027-05-21T00:00:00Z"), [""; 0], "180 days");
+    assert_eq!(stale("2027-05-21T00:00:01Z"), ["x"]);
+}
