@@ -82,7 +82,7 @@ fn an_opportunity_goes_from_new_to_paid_with_its_history_over_a_kill() {
     let shown = home.json(&format!("opportunities show {good}"));
     assert_eq!(
         shown["ranking"]["line"],
-        "500 USD × 30% − 2 h × 40 USD − 5% fee = 62.50 USD → 31.25 USD per hour"
+        "500 USD × 30% assumed − 2 h × 40 USD − 5% fee = 62.50 USD → 31.25 USD per hour"
     );
     assert_eq!((shown["payer"]["proof"].as_str(), history(&shown).len()), (Some("unproven"), 0));
     let said = home.run(&format!("opportunities paid {good}"));

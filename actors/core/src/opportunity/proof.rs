@@ -71,6 +71,8 @@ pub struct Judged {
     pub reasons: Vec<String>,
     /// Of a hundred such offers so many are counted on to pay; of a trap none.
     pub chance: Decimal,
+    /// Whether that is taken for granted, as nothing that this payer did says it.
+    pub assumed: bool,
 }
 
 impl Reward {
@@ -104,7 +106,7 @@ impl Opportunity {
     pub fn judged(&self, payer: Option<&Payer>) -> Judged {
         let traps = self.traps();
         if !traps.is_empty() {
-            return Judged { proof: Proof::Trap, reasons: traps, chance: Decimal::ZERO };
+            return Judged { proof: Proof::Trap, reasons: traps, chance: Decimal::ZERO, assumed: false };
         }
         let (paid, back) = payer.map_or((0, 0), |payer| (payer.paid(), payer.taken_back()));
         let held = self.facts.held == Some(true);
@@ -133,6 +135,6 @@ impl Opportunity {
                 / Decimal::from(paid.saturating_add(back)))
             .round(),
         };
-        Judged { proof, reasons, chance }
+        Judged { proof, reasons, chance, assumed: !over && paid == 0 }
     }
 }

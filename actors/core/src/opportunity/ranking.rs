@@ -1,5 +1,6 @@
 //! What an opportunity is worth an hour, in one line that shows how it was reckoned:
-//! `250 USD × 60% − 2 h × 40 USD − 5% fee = 62.50 USD → 31.25 USD per hour`.
+//! `500 USD × 30% assumed − 2 h × 40 USD − 5% fee = 62.50 USD → 31.25 USD per hour`. A chance that nothing the payer
+//! did vouches for is said to be assumed.
 //!
 //! Exact decimals; nothing is converted, so there is an order within a currency and a stated one between them.
 //! What is not known is left out and said to be: an opportunity whose hours or reward nobody knows is ranked by
@@ -128,7 +129,8 @@ impl Opportunity {
         let percent =
             |of: Decimal, percent: Decimal| of.checked_mul(percent)?.checked_div(Decimal::ONE_HUNDRED);
         let gross = percent(amount, judged.chance)?;
-        let mut words = format!("{shown} {currency} × {}%", plain(judged.chance));
+        let assumed = if judged.assumed { " assumed" } else { "" };
+        let mut words = format!("{shown} {currency} × {}%{assumed}", plain(judged.chance));
         let mut value = gross;
         let hours = self.facts.hours.filter(|h| *h > Decimal::ZERO && *h <= Decimal::from(HOURS_MAX));
         let mut over = hours.map_or(String::new(), |hours| format!(", over {} h", plain(hours)));

@@ -91,17 +91,17 @@ fn the_ranking_is_one_line_that_can_be_reckoned_again() {
     it.facts.fee_percent = None;
     assert_eq!(
         line(&it, None, None),
-        "250 USD × 30% = 75 USD → 37.50 USD per hour, over 2 h; unknown and left out: your hourly rate and the fee"
+        "250 USD × 30% assumed = 75 USD → 37.50 USD per hour, over 2 h; unknown and left out: your hourly rate and the fee"
     );
     it.facts.hours = None;
     assert_eq!(
         line(&it, None, rate("40 USD")),
-        "250 USD × 30% = 75 USD; unknown and left out: the hours of work and the fee; ranked by its score of 40"
+        "250 USD × 30% assumed = 75 USD; unknown and left out: the hours of work and the fee; ranked by its score of 40"
     );
     it.reward = None;
     assert_eq!(line(&it, None, None), "ranked by its score of 40: it names no reward");
     let range = opportunity(Some(("100", "500", "EUR")));
-    assert!(line(&range, None, None).starts_with("300 (of 100 to 500) EUR × 30% = 90 EUR"));
+    assert!(line(&range, None, None).starts_with("300 (of 100 to 500) EUR × 30% assumed = 90 EUR"));
     assert!(line(&opportunity(Some(("", "500", "EUR"))), None, None).starts_with("at most 500 EUR"));
     let vast = Opportunity { reward: opportunity(None).reward, ..it };
     assert_eq!(vast.ranked(&vast.judged(None), None).value, None);
