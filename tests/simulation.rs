@@ -158,7 +158,7 @@ fn a_run_that_was_cut_off_long_ago_is_followed_by_a_fresh_one() {
         assert_right(&evidence);
         assert_eq!(evidence.audit_of("run.resumed").count(), usize::from(taken_up));
         assert_eq!(evidence.audit_of("run.interrupted").count(), usize::from(!taken_up));
-        let gone = evidence.opportunities().into_iter().filter(|(row, _)| row.kind.ends_with("_gone"));
+        let gone = evidence.opportunities().iter().filter(|(row, _)| row.kind.ends_with("_gone"));
         assert_eq!(gone.count(), 0);
     }
 }

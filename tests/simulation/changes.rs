@@ -184,7 +184,7 @@ fn bait(simulation: &Simulation, e: &Evidence) -> Vec<String> {
         .filter(|(_, issue)| issue.kind == Kind::Trap)
         .map(|(_, issue)| 3_000_000_000 + issue.number)
         .collect();
-    let told = e.opportunities().into_iter().filter(|(row, _)| row.kind == "bounty");
+    let told = e.opportunities().iter().filter(|(row, _)| row.kind == "bounty");
     told.filter(|(_, details)| details["issue"].as_u64().is_some_and(|id| traps.contains(&id)))
         .map(|(row, _)| format!("bait is told of: {}", row.title))
         .collect()
