@@ -74,6 +74,8 @@ mod reconciler;
 mod redirects;
 #[path = "services/renewal.rs"]
 mod renewal;
+#[path = "services/reserved.rs"]
+mod reserved;
 #[path = "services/retries.rs"]
 mod retries;
 #[path = "services/road.rs"]
