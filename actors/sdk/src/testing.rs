@@ -1,4 +1,6 @@
-//! A test kit: runs a strategy against answers written by hand.
+//! A test kit: runs a strategy against answers written by hand, at a time set by hand, and, with
+//! [`Bench::with_rules`], judges what it proposes by a rule file as the machine would. It touches nothing,
+//! and what it does not like it says by a panic: that is a failed test.
 //!
 //! ```
 //! use mm_sdk::testing::Bench;
@@ -7,7 +9,12 @@
 //! assert_eq!(bench.asked().len(), 0);
 //! ```
 
+mod judging;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mm_core::action::Action;
@@ -18,6 +25,11 @@ use mm_core::id::ActionId;
 use mm_core::moment::Moment;
 use mm_core::run::{Refusal, Trigger};
 use mm_core::seams::SplitMix64;
+
+use judging::Judging;
+
+pub use judging::Ruled;
+pub use mm_core::rule::Verdict;
 
 use crate::context::{Act, Backend, Context, Decided, Drafts, Fault, Interrupt, Report, Strategy};
 
@@ -35,6 +47,7 @@ pub struct Bench {
     decided: Vec<Decided>,
     outcomes: BTreeMap<ActionId, Act>,
     trigger: Trigger,
+    judging: Judging,
 }
 
 impl Bench {
@@ -55,12 +68,79 @@ impl Bench {
             decided: Vec::new(),
             outcomes: BTreeMap::new(),
             trigger: Trigger::Operator,
+            judging: Judging::default(),
         }
+    }
+
+    /// From now on what is proposed is judged by these rules too, strictly, and by nothing else: `file` is the
+    /// file's name, which is its platform's (`practice.toml`) or begins with `law-`, `text` what it holds. A
+    /// forbidden act is refused with the rules that decided, one that asks is [`Act::Pending`] until
+    /// [`approve`](Bench::approve) or [`reject`](Bench::reject), and only a permitted one gets its answer.
+    /// What the strategy does not list in `proposes` is refused. Limits are not counted.
+    ///
+    /// # Panics
+    /// With every mistake in the files, and if one of their own examples comes out otherwise.
+    #[must_use]
+    pub fn with_rules(mut self, file: &str, text: &str) -> Self {
+        self.judging.add(file, text);
+        self
+    }
+
+    /// From now on the owner lives there (ISO 3166-1 alpha-2, upper case); some rules ask for it.
+    pub fn live_in(&mut self, country: &str) {
+        self.judging.country = Some(country.to_owned());
+    }
+
+    /// What the rules said of each act that was judged, in order, over all runs.
+    pub fn ruled(&self) -> &[Ruled] {
+        &self.judging.ruled
+    }
+
+    /// Holds the newest judgement of `step` against a verdict and one of the rules that decided.
+    ///
+    /// # Panics
+    /// If it is otherwise, with what was judged.
+    #[track_caller]
+    pub fn assert_ruled(&self, step: &str, verdict: Verdict, rule: &str) {
+        let ruled = self.ruled().iter().rfind(|ruled| ruled.step == step);
+        let ruled = ruled.unwrap_or_else(|| panic!("no act of step `{step}` was judged"));
+        let as_said = ruled.judgement.verdict == verdict && ruled.rules().any(|own| own == rule);
+        assert!(as_said, "step `{step}` is not {verdict} by `{rule}`: {ruled}");
+    }
+
+    /// The acts that wait for the owner, in order.
+    pub fn waiting(&self) -> impl Iterator<Item = (&ActionId, &Action)> {
+        self.judging.waiting.iter().map(|(id, action)| (id, action))
+    }
+
+    /// The owner says yes: the act gets the answer of its URL, and the next run begins for it.
+    ///
+    /// # Panics
+    /// If it does not wait.
+    pub fn approve(&mut self, action: &ActionId) {
+        let approved = self.judging.take(action);
+        let act = self.answer_to(&approved);
+        self.settle(action.clone(), act);
+    }
+
+    /// The owner says no: the act is refused, and the next run begins for it.
+    ///
+    /// # Panics
+    /// If it does not wait.
+    pub fn reject(&mut self, action: &ActionId) {
+        self.judging.take(action);
+        let no = Refusal::new(ErrorClass::Compliance, "its owner said no");
+        self.settle(action.clone(), Act::Refused(no));
     }
 
     /// Moves the clock.
     pub fn set_now(&mut self, now: Moment) {
         self.now = now;
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now.plus(time);
     }
 
     /// From now on `url` is answered like this. An URL without an answer is refused as unreachable.
@@ -116,6 +196,7 @@ impl Bench {
     /// The strategy's own fault.
     pub async fn run(&mut self, strategy: &mut dyn Strategy) -> Result<(Report, Drafts), Fault> {
         self.steps.clear();
+        self.judging.begins(&strategy.about());
         let mut cx = Context::new(self);
         strategy.validate(&mut cx).await?;
         let report = strategy.execute(&mut cx).await?;
@@ -126,6 +207,29 @@ impl Bench {
         strategy.shutdown().await;
         Ok((report, drafts))
     }
+
+    /// As [`run`](Bench::run), without a runtime.
+    ///
+    /// # Errors
+    /// The strategy's own fault.
+    ///
+    /// # Panics
+    /// If the strategy waits for anything but its context, which answers at once here.
+    pub fn run_now(&mut self, strategy: &mut dyn Strategy) -> Result<(Report, Drafts), Fault> {
+        let run = pin!(self.run(strategy));
+        match run.poll(&mut std::task::Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => panic!("a strategy may wait for nothing but its context"),
+        }
+    }
+
+    /// What stands ready for an act.
+    fn answer_to(&self, action: &Action) -> Act {
+        self.answers.get(action.request.url().as_str()).cloned().unwrap_or_else(|| {
+            let why = format!("{} could not be reached", action.request.url());
+            Act::Refused(Refusal::new(ErrorClass::Transient, why))
+        })
+    }
 }
 
 #[async_trait]
@@ -134,13 +238,8 @@ impl Backend for Bench {
         if !self.steps.insert(step.to_owned()) {
             return Err(Interrupt::DuplicateStep(step.to_owned()));
         }
-        let act = self.answers.get(action.request.url().as_str()).cloned().unwrap_or_else(|| {
-            Act::Refused(Refusal {
-                class: ErrorClass::Transient,
-                why: format!("{} could not be reached", action.request.url()),
-                rules: Vec::new(),
-            })
-        });
+        let ruled = self.judging.judge(step, &action, self.now);
+        let act = ruled.unwrap_or_else(|| self.answer_to(&action));
         self.asked.push(action);
         Ok(act)
     }
