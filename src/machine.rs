@@ -104,7 +104,9 @@ impl Machine {
     pub fn with_builtins(self) -> Self {
         self.with(|| mm_strategies::bug_bounty::BugBounty)
             .with(mm_strategies::micro_tasks::MicroTasks::default)
+            .with(mm_strategies::freelance_leads::FreelanceLeads::default)
             .with_reconciler(mm_strategies::github::reconcile::Comments)
+            .with_reconciler(mm_strategies::freelancer::reconcile::Bids)
     }
 
     /// With one more strategy; `make` gives a fresh value for each run.

@@ -34,6 +34,7 @@ pub const BUILT_IN: &[(&str, &str)] = packs![
     "bountyhub",
     "bugcrowd",
     "cj",
+    "feeds",
     "freelancer",
     "github-sponsors",
     "github",

@@ -7,6 +7,7 @@
 
 pub mod bug_bounty;
 pub mod feeds;
+pub mod freelance_leads;
 pub mod freelancer;
 pub mod github;
 pub mod hackernews;

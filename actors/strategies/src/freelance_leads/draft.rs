@@ -1,0 +1,116 @@
+//! In what words a lead is told.
+//!
+//! All text of a board is a harmless line already, and its page was checked. What is bait or gone shows no
+//! reward and no score.
+
+use mm_sdk::{Decimal, Digest, Draft, Facts, blank};
+use serde_json::{Value, json};
+
+use super::config::Config;
+use super::lead::{Board, Lead};
+use super::matching::Match;
+use super::memory::{Bid, Stage};
+
+/// The kind of an opportunity.
+pub const LEAD: &str = "lead";
+
+/// The draft of a lead. `open` is whether it is still there; `chance` whether it was ever told as one.
+pub fn draft(config: &Config, lead: &Lead, fit: &Match, open: bool, bid: Option<&Bid>) -> Draft {
+    let mut against = fit.against.clone();
+    if !open {
+        against.insert(0, "it is not there any more".to_owned());
+    }
+    let fits = fit.fits() && open;
+    let reason = if open { fit.reason.clone() } else { "it is not there any more".to_owned() };
+    Draft {
+        platform: lead.board.platform().to_owned(),
+        kind: LEAD.to_owned(),
+        about: vec![lead.key.clone()],
+        title: if fit.bait.is_empty() { lead.title.clone() } else { format!("Bait: {}", lead.title) },
+        url: lead.page.clone(),
+        reward: fit.reward().filter(|_| open),
+        score: if fits { fit.score } else { 0 },
+        reason,
+        evidence: Some(lead.evidence),
+        details: details(config, lead, fit, fits, bid).into(),
+        tell: fits,
+        deadline: None,
+        payer: lead.payer.clone(),
+        facts: Facts {
+            bait: fit.bait.clone(),
+            against,
+            open: Some(open),
+            // Nobody holds money before somebody was chosen.
+            held: Some(false),
+            hours: config.hours,
+            fee_percent: None,
+            said: fit.said.clone(),
+        },
+    }
+}
+
+/// The digest of what a draft says, but for its score and reason, which age by themselves.
+pub fn digest(draft: &Draft) -> Digest {
+    let reward = draft.reward.as_ref();
+    let reward = reward
+        .map_or(String::new(), |reward| format!("{:?} {:?} {}", reward.min, reward.max, reward.currency));
+    let facts = format!("{:?} {:?} {:?}", draft.facts.bait, draft.facts.against, draft.facts.said);
+    let hours = draft.facts.hours.map_or(String::new(), |hours: Decimal| hours.to_string());
+    let details = draft.details.to_string();
+    let fields = [&draft.title, &draft.url, &reward, &facts, &hours, &details];
+    Digest::of_fields("freelance-leads-draft-1", fields.map(|field| field.as_bytes()))
+}
+
+fn details(config: &Config, lead: &Lead, fit: &Match, fits: bool, bid: Option<&Bid>) -> Value {
+    let mut value = json!({
+        "board": lead.board.name(),
+        "key": lead.key,
+        "skills": fit.skills,
+        "pay": fit.pay.as_ref().map(|pay| pay.words()),
+        "posted": lead.at.map(|at| at.to_string()),
+        "source": format!("found at {}: {}", lead.board.name(), lead.page),
+    });
+    let Value::Object(fields) = &mut value else { return value };
+    if lead.board == Board::Freelancer {
+        fields.insert("project".to_owned(), json!(lead.key.parse::<u64>().ok()));
+        fields.insert("bid".to_owned(), bid.map_or(Value::Null, stage));
+    } else if fits {
+        // There is no interface to write by: the owner sends it himself, from where he is known.
+        fields.insert("letter".to_owned(), json!(letter(config, lead, &fit.skills)));
+    }
+    value
+}
+
+fn stage(bid: &Bid) -> Value {
+    match &bid.stage {
+        Stage::Waiting => {
+            json!({ "state": "waiting", "action": bid.action.as_ref().map(mm_sdk::ActionId::as_str) })
+        }
+        Stage::There(0) => json!({ "state": "there" }),
+        Stage::There(number) => json!({ "state": "there", "bid": number }),
+        Stage::Over(why) => json!({ "state": "over", "why": why }),
+    }
+}
+
+/// The draft of a message that the owner sends by himself.
+fn letter(config: &Config, lead: &Lead, skills: &[String]) -> String {
+    let rate = config.rate.as_ref().map_or(String::new(), |rate| format!("My rate is {rate} an hour.\n\n"));
+    format!(
+        "Hello,\n\nI read \"{}\" at {} ({}).\n\n{}\n\nI work with {}.\n\n{rate}{}\n",
+        lead.title,
+        lead.board.name(),
+        lead.page,
+        blank::of("what in it you can do, and what of yours shows it"),
+        skills.join(", "),
+        blank::of("your name"),
+    )
+}
+
+/// The draft of a bid: the owner's own words, and no others.
+pub fn description(skills: &[String]) -> String {
+    format!(
+        "{}\n\nI work with {}.\n",
+        blank::of("how you would do it, what you need to know first, and what of yours shows that you can"),
+        skills.join(", "),
+    )
+}
