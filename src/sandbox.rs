@@ -12,6 +12,7 @@
 //! that names the file and line. While it runs, a trouble of its own (oracle file not writable, recorded
 //! body gone) is answered as status 503 with one sentence; it never makes up an answer instead.
 
+pub mod boards;
 pub mod conditional;
 pub mod faults;
 pub mod github;
@@ -26,6 +27,7 @@ pub mod world;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use boards::Boards;
 use conditional::Validators;
 use faults::{Fault, FaultMix, Faults};
 use github::{Github, Issue, Limits, Posted, Repo};
@@ -57,6 +59,7 @@ struct Inner {
     faults: Faults,
     practice: Practice,
     github: Github,
+    boards: Boards,
     /// The newest rendering of each made feed, so that a poll does not write it anew.
     rendered: Vec<Rendered>,
 }
@@ -88,6 +91,7 @@ impl Sandbox {
                 inner.practice.remember(received);
                 if let Source::Made(world) = &self.source {
                     inner.github.remember(world.seed(), received);
+                    inner.boards.remember(world.seed(), received);
                 }
             }
         }
@@ -102,7 +106,7 @@ impl Sandbox {
         let fault = inner.faults.pick(&request);
         let reached = fault.as_ref().is_none_or(Fault::lets_through);
         let received = Received::of(&request, now_ms, fault.as_ref(), reached);
-        let received = received.by(Github::account_of(&request));
+        let received = received.by(Github::account_of(&request).or_else(|| Boards::account_of(&request)));
         if let Err(problem) = inner.oracle.record(received) {
             return Response::trouble(&problem);
         }
@@ -126,6 +130,9 @@ impl Sandbox {
         }
         if Github::is_at(&request.url) {
             return inner.github.answer(world.seed(), request, now_ms);
+        }
+        if Boards::is_at(&request.url) {
+            return inner.boards.answer(world.seed(), request, now_ms);
         }
         let Some(feed) = Feed::of_url(&request.url) else {
             return Response::not_found(&request.url);
@@ -170,6 +177,11 @@ impl Sandbox {
     /// The comments that were posted at GitHub, oldest first.
     pub fn github_posted(&self) -> Vec<Posted> {
         self.lock().github.posted().to_vec()
+    }
+
+    /// The bids that were made at Freelancer.com, oldest first.
+    pub fn freelancer_bids(&self) -> Vec<boards::Bid> {
+        self.lock().boards.bids().to_vec()
     }
 
     /// What is truly so at GitHub: every bounty that a search can show, newest first, traps and all.

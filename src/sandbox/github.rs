@@ -28,6 +28,7 @@ pub use limits::Limits;
 use limits::{Counters, Refused, Resource};
 pub(super) use refusing::{bad_credentials, spent, too_fast};
 use refusing::{gone, not_found, over, redirect};
+pub(super) use route::query;
 use route::{Route, Spot, page, paged};
 pub use texts::Policy;
 pub use world::{Comment, Issue, Kind, Repo};

@@ -26,7 +26,8 @@ pub const KEPT_IN_MEMORY: usize = 10_000;
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Headers whose values are secrets.
-const SECRET: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
+const SECRET: [&str; 5] =
+    ["authorization", "cookie", "freelancer-oauth-v1", "proxy-authorization", "x-api-key"];
 
 /// One request, as it was received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The sandbox as its caller meets it: made data, faults, the oracle.
 
+mod boards;
 mod github;
 mod replay;
 mod shapes;

@@ -92,12 +92,15 @@ impl Desk {
     }
 }
 
-/// A draft whose first gap, `[[…]]`, was filled in; `None` if it has none.
+/// A draft whose first gap, `[[…]]`, was filled in, in whichever of its texts it is; `None` if it has none.
 fn filled_in(draft: &str, number: u64) -> Option<String> {
-    let said: Value = serde_json::from_str(draft).ok()?;
-    let (before, rest) = said["body"].as_str()?.split_once("[[")?;
+    let mut said: Value = serde_json::from_str(draft).ok()?;
+    let has_gap = |value: &&mut Value| value.as_str().is_some_and(|text| text.contains("[["));
+    let text = said.as_object_mut()?.values_mut().find(has_gap)?;
+    let (before, rest) = text.as_str()?.split_once("[[")?;
     let (_, after) = rest.split_once("]]")?;
-    Some(json!({ "body": format!("{before}Plan {number}.{after}") }).to_string())
+    *text = Value::String(format!("{before}Plan {number}.{after}"));
+    Some(said.to_string())
 }
 
 #[cfg(test)]
@@ -111,6 +114,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Value>(&filled).unwrap()["body"], "I will Plan 7. do it.");
         assert_eq!(filled_in(&filled, 7), None);
         assert_eq!(filled_in("no draft", 7), None);
+        let bid = json!({ "amount": 5, "description": "[[how]]" }).to_string();
+        assert_eq!(filled_in(&bid, 7), Some(json!({ "amount": 5, "description": "Plan 7." }).to_string()));
         for owner in Owner::ALL {
             assert_eq!(Owner::of(owner.as_str()), Some(owner));
         }

@@ -29,7 +29,7 @@ const FAIR_AT_LAST: Duration = Duration::from_secs(8 * 3600);
 const REST_WITHIN: Duration = Duration::from_secs(3 * 3600);
 /// A disk that is to fail does so in this time, or not at all.
 const DISK_FAILS_WITHIN: Duration = Duration::from_secs(2 * 3600);
-/// The token of the account that the sandbox's GitHub plays.
+/// The token of the accounts that the sandbox's platforms play.
 const PLAYED_TOKEN: &str = "sandbox-octo.1";
 
 /// What a rehearsal left behind.
@@ -107,17 +107,24 @@ impl Rehearsal<'_> {
 
     /// The owner's credentials are not read: where a strategy names an account, a made one stands in.
     fn play_accounts(&self) {
+        let bearer = json!("Bearer");
+        let key = json!({ "ApiKey": { "header": "freelancer-oauth-v1", "scheme": null } });
+        self.play("account", "github", &bearer, "token");
+        self.play("freelancer_account", "freelancer", &key, "key");
+    }
+
+    /// Adds an account at a platform for each name under `setting`.
+    fn play(&self, setting: &str, platform: &str, kind: &Value, secret: &str) {
         let config = &self.of.simulation.plan().config;
-        let named = config.active().into_iter().filter_map(|(_, own)| own.config.table.get("account"));
+        let named = config.active().into_iter().filter_map(|(_, own)| own.config.table.get(setting));
         let mut names: Vec<&str> = named.filter_map(Value::as_str).collect();
         names.sort_unstable();
         names.dedup();
         for name in names {
-            let account = json!({
-                "kind": "Bearer", "email": "me@example.org", "secrets": { "token": PLAYED_TOKEN },
-            });
+            let account =
+                json!({ "kind": kind, "email": "me@example.org", "secrets": { secret: PLAYED_TOKEN } });
             // A name that cannot be is the configuration's mistake: its strategy will say so.
-            self.of.simulation.ask("POST", &format!("/accounts/github/{name}/add"), &account);
+            self.of.simulation.ask("POST", &format!("/accounts/{platform}/{name}/add"), &account);
         }
     }
 

@@ -53,7 +53,7 @@ impl Route {
 }
 
 /// A parameter of the query, decoded.
-pub(super) fn query(url: &str, name: &str) -> Option<String> {
+pub(in crate::sandbox) fn query(url: &str, name: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     let pair = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(own, _)| *own == name);
     pair.map(|(_, value)| decode(value))

@@ -1,0 +1,214 @@
+//! Freelance leads from end to end, with the real binary: the sandbox's boards are read under the program's own
+//! rules, a project is accepted, the bid waits for its owner's words, and exactly that is sent, once.
+//!
+//! The test plays the boards (their log is the truth) and the owner (by the command line). It waits for states.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that plays the outside world")]
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use money_machine::sandbox::Sandbox;
+use money_machine::sandbox::faults::Fault;
+use money_machine::sandbox::listener::{Listening, serve};
+use money_machine::sandbox::world::World;
+use serde_json::{Value, json};
+
+#[path = "daemon/harness.rs"]
+#[expect(dead_code, reason = "the other test of the daemon uses all of it")]
+mod harness;
+
+use harness::{Daemon, Home};
+
+const CONFIG: &str = r#"
+[user]
+email = "me@example.org"
+location = "DE"
+[logging]
+file = false
+[limits]
+max_daily_actions = 100000
+[strategies.bug-bounty]
+enabled = false
+[strategies.micro-tasks]
+enabled = false
+[strategies.freelance-leads]
+enabled = true
+schedule = "at 2099-01-01T00:00:00Z"
+[strategies.freelance-leads.config]
+skills = ["rust", "postgres", "python", "react"]
+rate = "20 USD"
+minimum = "50 USD"
+reads_max = 5
+freelancer_account = "main"
+feeds = [
+  "https://rss.boards.example/jobs.xml",
+  "https://rss.boards.example/private/jobs.xml",
+  "https://atom.boards.example/jobs.atom",
+  "https://json.boards.example/feed.json",
+  "https://unnamed.boards.example/jobs.xml",
+]
+"#;
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_millis().try_into().unwrap()
+}
+
+/// The owner, his home and the outside.
+struct Scene {
+    home: Home,
+    sandbox: Arc<Sandbox>,
+    port: u16,
+    _listening: Listening,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Scene {
+    /// A machine whose account has this token.
+    fn new(token: &str) -> (Scene, Daemon) {
+        let sandbox = Arc::new(Sandbox::of_world(World::small(7)));
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listening = runtime.block_on(serve(sandbox.clone(), Arc::new(now_ms))).unwrap();
+        let (home, port) = (Home::new(), listening.addr.port());
+        let scene = Scene { home, sandbox, port, _listening: listening, _runtime: runtime };
+        scene.home.write("config.toml", CONFIG);
+        let daemon =
+            scene.home.start(&format!("run --sandbox --sandbox-port {} --config config.toml", scene.port));
+        let line = "account add freelancer main --kind api-key --header freelancer-oauth-v1 --email me@example.org";
+        let mut command = scene.home.command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("{token}\n").as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        (scene, daemon)
+    }
+
+    fn shown(&self) -> Value {
+        self.home.json("strategy show freelance-leads")
+    }
+
+    /// A run of the strategy, to its end.
+    fn run(&self, daemon: &Daemon) {
+        let rests = || self.shown()["running"].is_null();
+        daemon.until("rests", rests);
+        let before = self.shown()["runs"].as_u64();
+        daemon.until("starts a run", || self.home.run("strategy run freelance-leads").code == 0);
+        daemon.until("ends its run", || self.shown()["runs"].as_u64() > before && rests());
+    }
+
+    fn leads(&self) -> Vec<Value> {
+        self.home.json("opportunities list --no-baseline --limit 1000").as_array().unwrap().clone()
+    }
+
+    fn of(&self, platform: &str) -> Vec<Value> {
+        self.leads().into_iter().filter(|lead| lead["platform"] == platform).collect()
+    }
+
+    /// How often a URL was asked for.
+    fn asked(&self, part: &str) -> usize {
+        self.sandbox.received().iter().filter(|request| request.url.contains(part)).count()
+    }
+
+    /// The best project that says what it pays, accepted, and the question about its bid.
+    fn asked_about_a_bid(&self, daemon: &Daemon) -> Value {
+        let good = self.of("freelancer").into_iter().filter(|lead| {
+            lead["score"].as_u64() > Some(0) && lead["details"]["pay"].as_str().is_some_and(|pay| !pay.contains("not said"))
+        });
+        let one = good.max_by_key(|lead| lead["score"].as_u64());
+        let one = one.unwrap_or_else(|| panic!("no good project: {:#?}\n{:#}", self.of("freelancer"), self.shown()));
+        let id = one["id"].as_str().unwrap().to_owned();
+        assert_eq!(self.home.run(&format!("opportunities accept {id}")).code, 0);
+        self.run(daemon);
+        let inbox = self.home.json("approvals list").as_array().unwrap().clone();
+        assert_eq!(inbox.len(), 1, "{inbox:?}\n{:#}", self.shown());
+        inbox.into_iter().next().unwrap()
+    }
+
+    /// The bid with the owner's own words in the place of the blank, as a file.
+    fn words(&self, asked: &Value) -> String {
+        let mut bid: Value = serde_json::from_str(asked["request"]["body"].as_str().unwrap()).unwrap();
+        let draft = bid["description"].as_str().unwrap().to_owned();
+        let (_, after) = draft.split_once("]]").expect("a draft has a blank");
+        bid["description"] = json!(format!("First a small one, then the whole.{after}"));
+        self.home.write("bid.json", bid.to_string());
+        bid.to_string()
+    }
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_else(|| panic!("no `{field}` in {value}"))
+}
+
+#[test]
+fn boards_are_read_by_the_rules_and_a_bid_is_asked_approved_and_sent_once() {
+    let (scene, daemon) = Scene::new("sandbox-me.CANARY-77aa");
+    scene.run(&daemon);
+    for platform in ["remoteok", "feeds", "freelancer"] {
+        assert!(!scene.of(platform).is_empty(), "{platform}: {:#}", scene.shown());
+    }
+    assert!(scene.asked("hacker-news.firebaseio.com/v0/item/") >= 5);
+    // The two sites' robots.txt were read first; what one of them closes, and what no rule names, was not read.
+    assert_eq!((scene.asked("rss.boards.example/robots.txt"), scene.asked("/private/")), (1, 0));
+    assert_eq!(scene.asked("unnamed.boards.example"), 0);
+    assert_eq!((scene.asked("atom.boards.example/jobs"), scene.asked("remoteok.com/api")), (1, 1));
+    for lead in scene.leads() {
+        assert!(!lead.to_string().contains("999999999") || lead["reward"].is_null(), "{lead}");
+        assert!(!lead["title"].as_str().unwrap().chars().any(char::is_control), "{lead}");
+    }
+    assert_eq!(scene.sandbox.freelancer_bids(), [], "nothing is sent for what nobody accepted");
+
+    let asked = scene.asked_about_a_bid(&daemon);
+    let (id, action) = (text(&asked, "id"), text(&asked, "action"));
+    assert!(asked["rules"].as_array().unwrap().iter().any(|rule| rule["id"] == "freelancer/bid"), "{asked}");
+    assert!(!asked.to_string().contains("CANARY"));
+    assert!(scene.home.run(&format!("approvals approve {id}")).code != 0, "a blank does not leave");
+    assert_eq!(scene.sandbox.freelancer_bids(), []);
+    let words = scene.words(&asked);
+    let said = scene.home.run(&format!("approvals edit {id} --body bid.json"));
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let stage = || text(&scene.home.json(&format!("actions show {action}"))["details"], "stage").to_owned();
+    daemon.until("sends it", || stage() == "confirmed");
+    let sent: Value = serde_json::from_str(&words).unwrap();
+    let bids = scene.sandbox.freelancer_bids();
+    assert_eq!((bids.len(), Some(bids[0].project)), (1, sent["project_id"].as_u64()));
+    assert_eq!(bids[0].description, sent["description"]);
+    scene.run(&daemon);
+    scene.run(&daemon);
+    assert_eq!(scene.sandbox.freelancer_bids().len(), 1, "what is there is not made again");
+    let project = sent["project_id"].as_u64();
+    let lead = scene.of("freelancer").into_iter().find(|lead| lead["details"]["project"].as_u64() == project);
+    assert_eq!(lead.unwrap()["details"]["bid"]["state"], "there");
+    assert_eq!(scene.home.run("audit verify").code, 0);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_bid_whose_answer_was_lost_is_looked_up_and_not_sent_again() {
+    let (scene, daemon) = Scene::new("sandbox-me.1");
+    scene.run(&daemon);
+    let asked = scene.asked_about_a_bid(&daemon);
+    let (id, action) = (text(&asked, "id"), text(&asked, "action"));
+    scene.words(&asked);
+    scene.sandbox.set_fault_times("/projects/0.1/bids/", Fault::AnswerLost, 1);
+    assert_eq!(scene.home.run(&format!("approvals edit {id} --body bid.json")).code, 0);
+    let stage = || text(&scene.home.json(&format!("actions show {action}"))["details"], "stage").to_owned();
+    daemon.until("looks it up", || stage() == "confirmed");
+    assert_eq!(scene.sandbox.freelancer_bids().len(), 1);
+    let posts = scene.sandbox.received().into_iter().filter(|request| request.method == "POST").count();
+    assert_eq!(posts, 1);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn an_expired_token_costs_freelancer_alone() {
+    let (scene, daemon) = Scene::new("sandbox-me.expired");
+    scene.run(&daemon);
+    assert!(scene.of("freelancer").is_empty());
+    assert!(!scene.of("remoteok").is_empty(), "{:#}", scene.shown());
+    let asked = scene.asked("www.freelancer.com");
+    scene.run(&daemon);
+    assert!(scene.asked("www.freelancer.com") <= asked + 1, "a refused token is not hammered");
+    assert_eq!(daemon.stop(), 0);
+}
