@@ -76,7 +76,8 @@ impl Scene {
         scene.home.write("config.toml", CONFIG);
         let daemon =
             scene.home.start(&format!("run --sandbox --sandbox-port {} --config config.toml", scene.port));
-        let line = "account add freelancer main --kind api-key --header freelancer-oauth-v1 --email me@example.org";
+        let line =
+            "account add freelancer main --kind api-key --header freelancer-oauth-v1 --email me@example.org";
         let mut command = scene.home.command(line);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -114,10 +115,12 @@ impl Scene {
     /// The best project that says what it pays, accepted, and the question about its bid.
     fn asked_about_a_bid(&self, daemon: &Daemon) -> Value {
         let good = self.of("freelancer").into_iter().filter(|lead| {
-            lead["score"].as_u64() > Some(0) && lead["details"]["pay"].as_str().is_some_and(|pay| !pay.contains("not said"))
+            lead["score"].as_u64() > Some(0)
+                && lead["details"]["pay"].as_str().is_some_and(|pay| !pay.contains("not said"))
         });
         let one = good.max_by_key(|lead| lead["score"].as_u64());
-        let one = one.unwrap_or_else(|| panic!("no good project: {:#?}\n{:#}", self.of("freelancer"), self.shown()));
+        let one = one
+            .unwrap_or_else(|| panic!("no good project: {:#?}\n{:#}", self.of("freelancer"), self.shown()));
         let id = one["id"].as_str().unwrap().to_owned();
         assert_eq!(self.home.run(&format!("opportunities accept {id}")).code, 0);
         self.run(daemon);

@@ -27,12 +27,16 @@ pub(super) fn answer(seed: u64, request: &Request, now_ms: i64) -> Option<Respon
         (0..SHOWN).map(|back| Item::of(seed, board, last - back)).collect()
     };
     Some(match url.as_str() {
-        "https://rss.boards.example/robots.txt" => Response::text(200, "User-agent: *\nDisallow: /private/\n"),
+        "https://rss.boards.example/robots.txt" => {
+            Response::text(200, "User-agent: *\nDisallow: /private/\n")
+        }
         "https://json.boards.example/robots.txt" => Response::text(200, "User-agent: *\nDisallow:\n"),
         "https://rss.boards.example/jobs.xml" | "https://rss.boards.example/private/jobs.xml" => {
             tagged(request, "application/rss+xml", rss(&items("rss")))
         }
-        "https://atom.boards.example/jobs.atom" => tagged(request, "application/atom+xml", atom(&items("atom"))),
+        "https://atom.boards.example/jobs.atom" => {
+            tagged(request, "application/atom+xml", atom(&items("atom")))
+        }
         "https://json.boards.example/feed.json" => document(request, &feed(&items("json"))),
         _ => return None,
     })
@@ -80,7 +84,11 @@ fn rss(items: &[Item]) -> String {
             format!(
                 "<item><guid isPermaLink=\"false\">{}</guid><title>{}</title><link>{RSS}jobs/{}</link>\
                  <pubDate>{}</pubDate><description><![CDATA[<p>{}]]></description></item>\n",
-                item.id, escaped(&item.title), item.id, item.at.to_rfc2822(), item.text
+                item.id,
+                escaped(&item.title),
+                item.id,
+                item.at.to_rfc2822(),
+                item.text
             )
         })
         .collect();

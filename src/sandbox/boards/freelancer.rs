@@ -84,11 +84,13 @@ impl Freelancer {
         let url = logical(&request.url);
         let path = url.strip_prefix(API).unwrap_or_default().split('?').next().unwrap_or_default();
         match (request.method.as_str(), path.trim_end_matches('/')) {
-            ("GET", "users/0.1/self") => {
-                document(request, &success(&json!({ "id": user_id(&login), "username": login, "role": "freelancer" })))
-            }
+            ("GET", "users/0.1/self") => document(
+                request,
+                &success(&json!({ "id": user_id(&login), "username": login, "role": "freelancer" })),
+            ),
             ("GET", "projects/0.1/currencies") => {
-                let all = CURRENCIES.map(|(id, code)| json!({ "id": id, "code": code, "exchange_rate": 1.0 }));
+                let all =
+                    CURRENCIES.map(|(id, code)| json!({ "id": id, "code": code, "exchange_rate": 1.0 }));
                 document(request, &success(&json!({ "currencies": all })))
             }
             ("GET", "projects/0.1/projects/active") => self.active(seed, request, &url, now_ms),
@@ -130,7 +132,11 @@ impl Freelancer {
         };
         let least = if hourly { 15 + offer.salt % 60 } else { 100 + offer.salt % 2_000 };
         let most = if n % 37 == 5 { 999_999_999 } else { least * 2 };
-        let budget = if n % 10 == 8 { Value::Null } else { json!({ "minimum": least as f64, "maximum": most as f64 }) };
+        let budget = if n % 10 == 8 {
+            Value::Null
+        } else {
+            json!({ "minimum": least as f64, "maximum": most as f64 })
+        };
         let own = self.bids.iter().filter(|bid| bid.project == id).count();
         json!({
             "id": id, "title": format!("{} wanted", offer.role), "type": if hourly { "hourly" } else { "fixed" },
@@ -146,14 +152,17 @@ impl Freelancer {
         // The names as they are sent: their brackets are encoded.
         let (project, bidder) = (number("projects%5B%5D"), number("bidders%5B%5D"));
         let wanted = |bid: &&Bid| {
-            project.is_none_or(|project| project == bid.project) && bidder.is_none_or(|bidder| bidder == bid.bidder)
+            project.is_none_or(|project| project == bid.project)
+                && bidder.is_none_or(|bidder| bidder == bid.bidder)
         };
         let rows: Vec<Value> = self.bids.iter().filter(wanted).map(shown).collect();
         document(request, &success(&json!({ "bids": rows })))
     }
 
     fn bid(&mut self, seed: u64, login: &str, body: &[u8], now_ms: i64) -> Response {
-        let Ok(sent) = serde_json::from_slice::<Value>(body) else { return error(400, "the body is no JSON") };
+        let Ok(sent) = serde_json::from_slice::<Value>(body) else {
+            return error(400, "the body is no JSON");
+        };
         let number = |name: &str| sent.get(name).and_then(Value::as_u64);
         let (Some(project), Some(bidder)) = (number("project_id"), number("bidder_id")) else {
             return error(400, "project_id and bidder_id are required");

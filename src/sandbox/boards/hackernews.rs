@@ -25,7 +25,17 @@ const POSTINGS: u64 = 30;
 const TITLES: [&str; 3] =
     ["Ask HN: Who is hiring?", "Ask HN: Freelancer? Seeking freelancer?", "Ask HN: Who wants to be hired?"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -68,14 +78,16 @@ pub(super) fn search(request: &Request, now_ms: i64) -> Option<Response> {
     if query(&url, "tags")? != "story,author_whoishiring" {
         return None;
     }
-    let number_of = |name: &str, usual: usize| query(&url, name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let number_of =
+        |name: &str, usual: usize| query(&url, name).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (size, page) = (number_of("hitsPerPage", 20).clamp(1, 1000), number_of("page", 0));
     let months = (0..12).map(|back| month_of(now_ms).saturating_sub(back));
     let all: Vec<(u64, u64, i64)> = months
         .filter_map(|month| Some((month, posted_ms(month).filter(|at| *at <= now_ms)?)))
         .flat_map(|(month, at)| [2, 1, 0].map(|thread| (month, thread, at)))
         .collect();
-    let hits: Vec<Value> = all.iter().skip(page.saturating_mul(size)).take(size).map(|hit| story_hit(*hit)).collect();
+    let hits: Vec<Value> =
+        all.iter().skip(page.saturating_mul(size)).take(size).map(|hit| story_hit(*hit)).collect();
     let found = json!({
         "hits": hits, "hitsPerPage": size, "nbHits": all.len(), "nbPages": all.len().div_ceil(size), "page": page,
         "params": "", "processingTimeMS": 1, "query": "",
@@ -109,8 +121,10 @@ fn shown(seed: u64, id: u64, now_ms: i64) -> Option<Value> {
     let came_ms = |place: u64| root_ms + i64::try_from(place).unwrap_or(0) * 5 * HOUR_MS;
     let is_there = |place: u64| (1..=POSTINGS).contains(&place) && came_ms(place) <= now_ms;
     if place == 0 {
-        let kids: Vec<u64> =
-            (1..=POSTINGS).filter(|place| is_there(*place)).map(|place| number(month, thread, place)).collect();
+        let kids: Vec<u64> = (1..=POSTINGS)
+            .filter(|place| is_there(*place))
+            .map(|place| number(month, thread, place))
+            .collect();
         return Some(json!({
             "by": "whoishiring", "descendants": kids.len(), "id": id, "kids": kids, "score": 200,
             "text": "Please state the location.", "time": root_ms / 1000, "title": title(month, thread),

@@ -41,10 +41,15 @@ fn text(response: Response) -> String {
 fn a_month_has_its_threads_and_their_postings_come_go_and_change() {
     let sandbox = Sandbox::new(1);
     let hits = value(at(&sandbox, SEARCH, NOW_MS));
-    let titles: Vec<&str> = hits["hits"].as_array().unwrap().iter().filter_map(|hit| hit["title"].as_str()).collect();
+    let titles: Vec<&str> =
+        hits["hits"].as_array().unwrap().iter().filter_map(|hit| hit["title"].as_str()).collect();
     assert!(titles.contains(&"Ask HN: Who is hiring? (July 2026)"), "{titles:?}");
     assert!(titles.contains(&"Ask HN: Who wants to be hired? (July 2026)"), "{titles:?}");
-    let hiring = hits["hits"].as_array().unwrap().iter().find(|hit| hit["title"] == "Ask HN: Who is hiring? (July 2026)");
+    let hiring = hits["hits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|hit| hit["title"] == "Ask HN: Who is hiring? (July 2026)");
     let root: u64 = hiring.unwrap()["objectID"].as_str().unwrap().parse().unwrap();
     let kids = |now_ms: i64| item(&sandbox, root, now_ms)["kids"].as_array().unwrap().len();
     assert!(kids(NOW_MS - 20 * DAY_MS) < kids(NOW_MS), "postings come");
@@ -85,7 +90,8 @@ fn feeds_and_remote_ok_change_and_a_second_look_costs_nothing() {
     assert!(jobs[0]["legal"].as_str().unwrap().contains("link back") && jobs[0]["id"].is_null());
     let rss = text(at(&sandbox, "https://rss.boards.example/jobs.xml", NOW_MS));
     assert!(rss.contains("1970") && rss.contains("2099"));
-    let robots = |host: &str| at(&sandbox, &format!("https://{host}.boards.example/robots.txt"), NOW_MS).status;
+    let robots =
+        |host: &str| at(&sandbox, &format!("https://{host}.boards.example/robots.txt"), NOW_MS).status;
     assert_eq!((robots("rss"), robots("json"), robots("atom")), (200, 200, 404));
 }
 
@@ -94,7 +100,9 @@ fn a_bid_that_was_made_shows_up_and_outlives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("oracle.jsonl");
     let sandbox = Sandbox::new(1).with_oracle(&file).unwrap();
-    let get = |sandbox: &Sandbox, url: &str| value(with_token(sandbox, "GET", url, "sandbox-me.SECRET", &Value::Null));
+    let get = |sandbox: &Sandbox, url: &str| {
+        value(with_token(sandbox, "GET", url, "sandbox-me.SECRET", &Value::Null))
+    };
     let projects = get(&sandbox, &format!("{ACTIVE}?limit=100"))["result"]["projects"].clone();
     assert!(projects.as_array().unwrap().len() > 50);
     let project = projects[0]["id"].as_u64().unwrap();
@@ -132,9 +140,7 @@ fn freelancer_says_no_in_its_envelope() {
     assert_eq!(said("GET", &format!("{ACTIVE}?limit=101"), "sandbox-me", &none), 400);
     assert_eq!(said("GET", &format!("{ACTIVE}?offset=x"), "sandbox-me", &none), 400);
     assert_eq!(said("GET", "https://www.freelancer.com/api/else", "sandbox-me", &none), 404);
-    let bid = |project: u64, bidder: u64| {
-        json!({"project_id": project, "bidder_id": bidder, "amount": 1, "period": 1, "description": "x"})
-    };
+    let bid = |project: u64, bidder: u64| json!({"project_id": project, "bidder_id": bidder, "amount": 1, "period": 1, "description": "x"});
     let me = value(with_token(&sandbox, "GET", SELF, "sandbox-me", &none))["result"]["id"].as_u64().unwrap();
     assert_eq!(said("POST", BIDS, "sandbox-me", &bid(1, me)), 404);
     assert_eq!(said("POST", BIDS, "sandbox-me", &bid(1, me + 1)), 403);
