@@ -168,11 +168,11 @@ fn text(seed: u64, id: u64, thread: u64, edited: bool) -> String {
     let place = if offer.remote { "REMOTE" } else { "Berlin, onsite only" };
     let head = match thread {
         0 => format!("{} | {} | {place} | {}", offer.company, offer.role, offer.pay),
-        1 if id % 2 == 0 => format!("SEEKING FREELANCER | {place} | {} | {}", offer.role, offer.pay),
+        1 if id.is_multiple_of(2) => format!("SEEKING FREELANCER | {place} | {} | {}", offer.role, offer.pay),
         _ => "SEEKING WORK | Remote | a developer with years of practice".to_owned(),
     };
     let body = if edited { "This position has been filled.".to_owned() } else { offer.text() };
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('/', "&#x2F;");
-    let odd = if offer.salt % 13 == 0 { "\u{1b}[31m" } else { "" };
+    let odd = if offer.salt.is_multiple_of(13) { "\u{1b}[31m" } else { "" };
     format!("{odd}{}<p>{}", escaped(&head), escaped(&body).replace('\n', "<p>"))
 }
