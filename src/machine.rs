@@ -107,6 +107,7 @@ impl Machine {
             .with(mm_strategies::freelance_leads::FreelanceLeads::default)
             .with_reconciler(mm_strategies::github::reconcile::Comments)
             .with_reconciler(mm_strategies::freelancer::reconcile::Bids)
+            .with_reconciler(mm_strategies::github_graphql::queries::Queries)
     }
 
     /// With one more strategy; `make` gives a fresh value for each run.

@@ -36,6 +36,11 @@ pub enum Finding {
 pub trait Reconciler: Send + Sync {
     /// The platform it speaks for, as its rule pack names it.
     fn platform(&self) -> &'static str;
+    /// Whether a request that its method alone would make a change only reads, such as a query of GraphQL,
+    /// which leaves as a POST. What became of it is nobody's to look up then. Say so only of what is plain to see.
+    fn only_reads(&self, _action: &Action) -> bool {
+        false
+    }
     /// The first read that tells whether `sent` happened; `None` if none can, and a person must look.
     fn look(&self, sent: &Sent) -> Option<Action>;
     /// How long after nobody heard of a change any more it may still come to be: what is on the way to the

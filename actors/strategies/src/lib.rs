@@ -10,6 +10,7 @@ pub mod feeds;
 pub mod freelance_leads;
 pub mod freelancer;
 pub mod github;
+pub mod github_graphql;
 pub mod hackernews;
 pub mod markup;
 pub mod micro_tasks;

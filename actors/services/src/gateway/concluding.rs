@@ -91,7 +91,7 @@ impl GatewayService {
         if let Some((error, wait)) = reached.trouble
             && p.is_mutating()
             && matches!(error.class, ErrorClass::RateLimit | ErrorClass::Transient)
-            && stage_of(true, reached.answer.status, trouble) == Stage::Failed
+            && stage_of(self.may_change(p), reached.answer.status, trouble) == Stage::Failed
             && let Halt::Later { not_before, refusal } = self.hindered(p, answered(p, &reached.answer, error))
         {
             draft.answered(&reached.answer);
@@ -104,7 +104,7 @@ impl GatewayService {
             Leads::On(next) => Some(next),
             Leads::Astray { class, why } => {
                 draft.answered(&reached.answer);
-                draft.stage(if p.is_mutating() { Stage::Ambiguous } else { Stage::Failed })?;
+                draft.stage(if self.may_change(p) { Stage::Ambiguous } else { Stage::Failed })?;
                 return Err(Halt::Refused(Refusal::new(class, why)));
             }
         };
@@ -140,6 +140,8 @@ impl GatewayService {
             SendFailed::Transport(fault) => format!("{}: {}", p.action.request.url(), sentence(fault)),
             other => Fault::from(other).reason,
         };
+        // Of what only reads nothing can have happened there, whatever left.
+        let may_have_left = may_have_left && self.may_change(p);
         draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed })?;
         let refusal = Refusal::new(class, why);
         Ok(if retry && self.may_retry(p) {
@@ -154,6 +156,19 @@ impl GatewayService {
         } else {
             Halt::Refused(refusal)
         })
+    }
+
+    /// Whether an act may change something at its platform: by its method, unless whoever knows the platform
+    /// says that this one only reads.
+    pub(super) fn may_change(&self, p: &Proposal) -> bool {
+        let only_reads = || {
+            let settings = self.shared.settings();
+            settings
+                .reconcilers
+                .of(p.action.platform.as_str())
+                .is_some_and(|knows| knows.only_reads(&p.action))
+        };
+        p.is_mutating() && !only_reads()
     }
 
     /// Tells the owner of trouble that he must see to, and that it is over.

@@ -66,7 +66,7 @@ impl GatewayService {
     /// A walk that the machine itself could not finish: what it left open is settled now, as far as
     /// it is known, and not only at the next start.
     pub(super) async fn settle_quietly(&self, p: &Proposal, may_have_left: bool) {
-        let mutating = p.is_mutating();
+        let mutating = self.may_change(p);
         let id = p.id();
         let settled = match self.shared.store.get::<OpenRow>(&p.space, id.as_str()) {
             Ok(Some(_)) => self.settle(&p.space, id.as_str(), mutating, may_have_left).await,

@@ -66,7 +66,7 @@ impl GatewayService {
         let mut change = self
             .fenced(p)?
             .put(&p.space, id.as_str(), &draft.record)?
-            .put(&p.space, id.as_str(), &OpenRow { mutating, since: now })?
+            .put(&p.space, id.as_str(), &OpenRow { mutating: self.may_change(p), since: now })?
             .and(self.last_try(p, draft)?)
             .and(draft.decided(&p.space)?)
             .audit(NewEntry::new(now, &p.space, "action.permitted", &payload)?);
@@ -109,7 +109,7 @@ impl GatewayService {
         let moved = next.filter(|_| p.is_mutating());
         let stage = match moved {
             Some(_) => Stage::Failed,
-            None => stage_of(p.is_mutating(), answer.status, trouble),
+            None => stage_of(self.may_change(p), answer.status, trouble),
         };
         record.error = trouble
             .map(|error| {
