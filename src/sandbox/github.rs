@@ -4,10 +4,11 @@
 //! the list from then on, and every request counts on the budgets. All of that is rebuilt from the oracle
 //! file after a restart. A token is any that begins with `sandbox-`; the login it belongs to follows, up to
 //! a dot: `sandbox-octo.2` is `octo`'s. After the dot, `expired` and `revoked` are turned away, and
-//! `readonly` may not write.
+//! `readonly` may not write and `noscope` may not query its own account.
 //!
 //! It uses no type of the connectors. What it serves is in `docs/sandbox.md`; anything else is 404.
 
+mod graphql;
 mod json;
 mod limits;
 mod refusing;
@@ -46,6 +47,8 @@ enum Asker {
     Account {
         login: String,
         writes: bool,
+        /// Whether it may see its own account by GraphQL.
+        scoped: bool,
     },
 }
 
@@ -60,7 +63,11 @@ impl Asker {
         match tail {
             "expired" | "revoked" => Self::Bad,
             _ if login.is_empty() => Self::Bad,
-            _ => Self::Account { login: login.to_owned(), writes: tail != "readonly" },
+            _ => Self::Account {
+                login: login.to_owned(),
+                writes: tail != "readonly",
+                scoped: tail != "noscope",
+            },
         }
     }
 
@@ -98,8 +105,15 @@ impl Github {
     /// The login a request is made with, for the oracle: the token itself is not written down.
     pub(super) fn account_of(request: &Request) -> Option<String> {
         match Asker::of(request) {
-            Asker::Account { login, writes } if Self::is_at(&request.url) => {
-                Some(if writes { login } else { format!("{login}.readonly") })
+            Asker::Account { login, writes, scoped } if Self::is_at(&request.url) => {
+                let tail = if !writes {
+                    ".readonly"
+                } else if !scoped {
+                    ".noscope"
+                } else {
+                    ""
+                };
+                Some(format!("{login}{tail}"))
             }
             _ => None,
         }
@@ -142,11 +156,20 @@ impl Github {
         if route == Route::RateLimit {
             return self.rate_limit(&who, now_s);
         }
-        let resource = if matches!(route, Route::Search(_)) { Resource::Search } else { Resource::Core };
-        let writes = request.method != "GET" && request.method != "HEAD";
+        let resource = match route {
+            Route::Search(_) => Resource::Search,
+            Route::GraphQl => Resource::GraphQl,
+            _ => Resource::Core,
+        };
+        // A query leaves as a POST and counts as a read.
+        let reads = request.method == "GET" || request.method == "HEAD" || route == Route::GraphQl;
+        let writes = !reads;
         let admitted = self.counters.admit(&who, resource, writes, now_s);
         let said = match admitted {
             Ok(()) => self.serve(seed, request, &route, &asker, now_ms),
+            Err(Refused::Primary) if route == Route::GraphQl => {
+                graphql::spent(who.as_deref().unwrap_or_default())
+            }
             Err(refused) => over(refused, &who),
         };
         if admitted != Err(Refused::Primary) && said.status != 304 {
@@ -164,6 +187,10 @@ impl Github {
     fn serve(&mut self, seed: u64, request: &Request, route: &Route, asker: &Asker, now_ms: i64) -> Response {
         let (spot, path) = match route {
             Route::User => return whoami(request, asker),
+            Route::GraphQl => {
+                let scoped = matches!(asker, Asker::Account { scoped: true, .. });
+                return graphql::run(seed, request, asker.login().as_deref(), scoped, now_ms);
+            }
             Route::Search(query) => return self.search(seed, query, now_ms),
             Route::In(spot, path) => (spot, path),
             _ => return not_found(),
@@ -236,7 +263,7 @@ impl Github {
     ) -> Response {
         const ABOUT: &str = "issues/comments#create-an-issue-comment";
         let login = match asker {
-            Asker::Account { login, writes: true } => login.clone(),
+            Asker::Account { login, writes: true, .. } => login.clone(),
             Asker::Account { .. } => {
                 return error(403, "Resource not accessible by personal access token", ABOUT);
             }

@@ -2,6 +2,7 @@
 
 mod boards;
 mod github;
+mod graphql;
 mod replay;
 mod shapes;
 

@@ -29,6 +29,11 @@ pub(super) fn node_id(kind: &str, id: u64) -> String {
     base64(format!("{kind}{id}").as_bytes())
 }
 
+/// Where the page after so many elements begins, as GraphQL says it.
+pub(super) fn cursor_of(at: usize) -> String {
+    base64(format!("cursor:{at}").as_bytes())
+}
+
 pub(super) fn user(login: &str) -> Value {
     let id = user_id(login);
     let bot = login.ends_with("[bot]");

@@ -16,6 +16,8 @@ pub struct Limits {
     pub core_without_token: u32,
     /// Searches a minute with a token; a third of it without.
     pub search: u32,
+    /// Points an hour for queries of GraphQL; each counts one here.
+    pub graphql: u32,
     /// Points a minute: a read is one, a write five.
     pub points: u32,
     /// Content made in a minute.
@@ -30,6 +32,7 @@ impl Default for Limits {
             core: 5000,
             core_without_token: 60,
             search: 30,
+            graphql: 5000,
             points: 900,
             content_minute: 80,
             content_hour: 500,
@@ -42,6 +45,7 @@ impl Default for Limits {
 pub(super) enum Resource {
     Core,
     Search,
+    GraphQl,
 }
 
 impl Resource {
@@ -49,6 +53,7 @@ impl Resource {
         match self {
             Self::Core => "core",
             Self::Search => "search",
+            Self::GraphQl => "graphql",
         }
     }
 }
@@ -108,6 +113,7 @@ impl Counters {
         let (limit, long_s) = match (resource, who) {
             (Resource::Core, Some(_)) => (self.limits.core, 3600),
             (Resource::Core, None) => (self.limits.core_without_token, 3600),
+            (Resource::GraphQl, _) => (self.limits.graphql, 3600),
             (Resource::Search, Some(_)) => (self.limits.search, 60),
             (Resource::Search, None) => (self.limits.search / 3, 60),
         };
@@ -146,7 +152,7 @@ impl Counters {
 
     /// Counts a request that was served on its primary budget.
     pub(super) fn count(&mut self, who: &Who, resource: Resource, now_s: i64) {
-        let long_s = if resource == Resource::Core { 3600 } else { 60 };
+        let long_s = if resource == Resource::Search { 60 } else { 3600 };
         self.charge(who, resource.name(), now_s, long_s, 1);
     }
 

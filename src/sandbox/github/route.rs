@@ -10,6 +10,7 @@ use super::GITHUB_URL;
 pub(super) enum Route {
     RateLimit,
     User,
+    GraphQl,
     /// With the whole URL.
     Search(String),
     /// Something in a repository: the rest of the URL, with its query.
@@ -39,6 +40,7 @@ impl Route {
         match parts.as_slice() {
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::User,
+            ["graphql"] => Self::GraphQl,
             ["search", "issues"] => Self::Search(url.clone()),
             ["repos", owner, name, ..] if !name.is_empty() => {
                 Self::In(Spot::Named(format!("{owner}/{name}")), tail(3))
