@@ -11,6 +11,7 @@ pub mod freelance_leads;
 pub mod freelancer;
 pub mod github;
 pub mod github_graphql;
+pub mod github_sponsors;
 pub mod hackernews;
 pub mod markup;
 pub mod micro_tasks;
