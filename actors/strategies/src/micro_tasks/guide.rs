@@ -46,6 +46,17 @@ pub(super) const GUIDE: Guide = Guide {
             check: Check::HasSucceeded,
         },
         GuideStep {
+            title: "Look at the boards that have no interface here",
+            how: How::Manual {
+                place: "www.bountyhub.dev and app.opire.dev, with your browser",
+                what: "look for what suits you; at Opire the sum stands on its own site alone and is a pledge. Sites that \
+                       are reserved for people (mturk.com, app.prolific.com, upwork.com) are links for you as well, and \
+                       nothing here ever works there",
+                why: "their rules want a person, or document no way in for a program",
+            },
+            check: Check::OwnerSays,
+        },
+        GuideStep {
             title: "Choose one",
             how: How::Manual {
                 place: "money-machine opportunities list, then accept",
