@@ -121,7 +121,7 @@ pub enum Event {
     Send,
     /// Its time has passed.
     Expire,
-    /// The rules or the request are others now.
+    /// The rules or the request are others now, or what it was about is over.
     Supersede,
 }
 
@@ -231,6 +231,8 @@ impl Approval {
             (State::Waiting | State::Approved, Event::Reject) => Ok(State::Rejected),
             (State::Waiting | State::Approved, Event::Expire) => Ok(State::Expired),
             (State::Waiting | State::Approved, Event::Supersede) => Ok(State::Superseded),
+            // What its owner took on himself does not end by time, and is over with what it was about.
+            (State::Handed, Event::Supersede) if self.by_owner => Ok(State::Superseded),
             (State::Approved, Event::Send) => Ok(State::Sent),
             // Said at once, without the word before it, it means the same.
             (State::Waiting | State::Handed, Event::Done) if self.by_owner => Ok(State::Done),
@@ -392,6 +394,7 @@ mod tests {
                         (Approved, _, 5) => Some(Sent),
                         (Waiting | Approved, _, 6) => Some(Expired),
                         (Waiting | Approved, _, 7) => Some(Superseded),
+                        (Handed, true, 7) => Some(Superseded),
                         _ => None,
                     };
                     let after = item.after(&event, "me", None, at(1)).ok().map(|item| item.state);

@@ -120,6 +120,18 @@ impl Opportunity {
         Ok(Some((Opportunity { state: to, updated_at: now, steps: number, ..self.clone() }, step)))
     }
 
+    /// What it is after it was found again and its deadline is still to come, where it had expired, and the
+    /// step that says so: it stands again where it stood before `last`, the step by which it expired.
+    pub fn reopened(&self, last: &Step, now: Moment) -> Option<(Opportunity, Step)> {
+        let deadline = self.deadline.filter(|deadline| now < *deadline)?;
+        if self.state != State::Expired || last.to != State::Expired || last.number != self.steps {
+            return None;
+        }
+        let decision = if last.from == State::Accepted { Decision::ReopenAccepted } else { Decision::Reopen };
+        let why = Untrusted::new(format!("it was found again with a later deadline, {deadline}"));
+        self.after(decision, Who::Machine, Some(why), now).ok().flatten()
+    }
+
     /// Whether its time has passed before work was handed in.
     pub fn is_overdue(&self, now: Moment) -> bool {
         self.state.may_expire() && self.deadline.is_some_and(|deadline| deadline <= now)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::payer::{Payer, Payment};
-use crate::approval::{Approval, Event};
+use crate::approval::{Approval, Event, State};
 use crate::digest::Digest;
 use crate::id::{EarningId, StrategyId};
 use crate::ledger::{Earning, Stage};
@@ -174,9 +174,29 @@ impl Chase {
         })
     }
 
-    /// Ends it, as nothing is late any more or its time has passed; what its owner took on himself stays his.
+    /// Whether its payment is not asked for again yet: one is chased at most once in so many days, whatever
+    /// became of the draft and however the patience with its payer changes.
+    pub fn rests(&self, now: Moment) -> bool {
+        now < self.item.asked_at.plus(DAY.saturating_mul(u32::try_from(PERIOD_DAYS).unwrap_or(u32::MAX)))
+    }
+
+    /// Ends it, as its time has passed; what its owner took on himself stays his.
     pub fn end(&mut self, now: Moment) {
-        if let Ok(item) = self.item.after(&Event::Expire, "the machine", None, now) {
+        self.say(&Event::Expire, None, now);
+    }
+
+    /// Ends it, as its payment is not outstanding any more; whoever said that he will send it need not.
+    pub fn over(&mut self, now: Moment) {
+        match self.item.state {
+            State::Handed => {
+                self.say(&Event::Supersede, Some("the payment is not outstanding any more"), now)
+            }
+            _ => self.end(now),
+        }
+    }
+
+    fn say(&mut self, event: &Event, reason: Option<&str>, now: Moment) {
+        if let Ok(item) = self.item.after(event, "the machine", reason, now) {
             self.item = item;
         }
     }

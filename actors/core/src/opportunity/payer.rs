@@ -14,7 +14,7 @@ use crate::moment::Moment;
 const DAY_S: u64 = 24 * 3600;
 /// So many payments of one payer are remembered; of more, the oldest that are over are forgotten.
 pub(super) const PAYMENTS_MAX: usize = 400;
-/// So many drafts to one payer are remembered.
+/// So many drafts to one payer are remembered, beside those by which a payment is not chased twice.
 pub(super) const CHASES_MAX: usize = 24;
 
 /// One payment of a payer, as the ledger tells it.
@@ -100,7 +100,7 @@ impl Payer {
             self.chases
                 .iter_mut()
                 .filter(|chase| chase.earning == earning.id)
-                .for_each(|chase| chase.end(now));
+                .for_each(|chase| chase.over(now));
         }
         self.updated_at = now;
         while self.payments.len() > PAYMENTS_MAX {
@@ -116,9 +116,40 @@ impl Payer {
         self.chases.push(chase);
         self.updated_at = now;
         while self.chases.len() > CHASES_MAX {
-            let Some(over) = self.chases.iter().position(|chase| !chase.item.state.is_open()) else { break };
+            let Some(over) = self.chases.iter().position(|chase| self.is_past(chase, now)) else { break };
             self.chases.remove(over);
         }
+    }
+
+    /// Whether nothing is decided by a draft any more: a word on one of this period stands for its period.
+    fn is_past(&self, chase: &Chase, now: Moment) -> bool {
+        let paid = || self.payments.get(&chase.earning).is_some_and(Payment::is_over);
+        !chase.item.state.is_open() && (!chase.rests(now) || paid())
+    }
+
+    /// Whether anything is known here of an earning.
+    pub fn knows(&self, earning: &EarningId) -> bool {
+        self.payments.contains_key(earning) || self.chases.iter().any(|chase| chase.earning == *earning)
+    }
+
+    /// Takes what `other` knows of an earning, of which it was found that this one pays it. A draft that both
+    /// have stays where it is, and ends there.
+    pub fn take_over(&mut self, other: &mut Payer, earning: &EarningId, now: Moment) {
+        if let Some(payment) = other.payments.remove(earning) {
+            self.payments.entry(earning.clone()).or_insert(payment);
+        }
+        for mut chase in std::mem::take(&mut other.chases) {
+            let twice = self.chases.iter().any(|own| own.id == chase.id);
+            if chase.earning != *earning || twice {
+                if twice {
+                    chase.over(now);
+                }
+                other.chases.push(chase);
+            } else {
+                self.chases.push(chase);
+            }
+        }
+        (self.updated_at, other.updated_at) = (now, now);
     }
 
     /// How often it paid.

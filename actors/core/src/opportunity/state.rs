@@ -4,7 +4,7 @@
 //! new ── accept ──▶ accepted ── submitted ──▶ submitted ── awarded ──▶ awarded ── paid ──▶ paid
 //!  │                   │                          └────────────── paid ────────────────────▲
 //!  ├── dismiss ──▶ dismissed (and back, by accept)
-//!  ├── time ──▶ expired        (also while it is accepted)
+//!  ├── time ──▶ expired        (also while it is accepted; and back, by accept or a later deadline)
 //!  └── lost ──▶ lost           (once it is accepted, and until it is paid)
 //! ```
 //!
@@ -58,6 +58,10 @@ pub enum Decision {
     Lost,
     /// Its deadline has passed; the machine's own word.
     Expire,
+    /// It was found again with a later deadline, and was new when it expired; the machine's own word.
+    Reopen,
+    /// It was found again with a later deadline, and was accepted when it expired; the machine's own word.
+    ReopenAccepted,
     /// The ledger knows it as approved.
     LedgerApproved,
     /// The ledger knows it as paid or cleared.
@@ -105,20 +109,22 @@ impl State {
 
     /// The state after `decision`. Saying the same twice is no error, and a dismissal or an acceptance can be
     /// taken back until the work is handed in. Work that was handed in before a deadline may be said to be after
-    /// it. What the ledger says is never refused: it rests on evidence.
+    /// it, and its owner may know better than a deadline. What the ledger says is never refused: it rests on evidence.
     ///
     /// # Errors
     /// [`NotAllowed`] for a person's step backwards, or over a state that the work must pass.
     pub fn decide(self, decision: Decision) -> Result<State, NotAllowed> {
         use State::{Accepted, Awarded, Dismissed, Expired, Lost, New, Paid, Submitted};
         let (allowed, to) = match decision {
-            Decision::Accept => (matches!(self, New | Accepted | Dismissed), Accepted),
+            Decision::Accept => (matches!(self, New | Accepted | Dismissed | Expired), Accepted),
             Decision::Dismiss => (matches!(self, New | Accepted | Dismissed), Dismissed),
             Decision::Submitted => (matches!(self, Accepted | Expired | Submitted), Submitted),
             Decision::Awarded => (matches!(self, Submitted | Lost | Awarded), Awarded),
             Decision::Paid => (matches!(self, Submitted | Awarded | Paid), Paid),
             Decision::Lost => (matches!(self, Accepted | Submitted | Awarded | Lost), Lost),
             Decision::Expire => (matches!(self, New | Accepted | Expired), Expired),
+            Decision::Reopen => (matches!(self, New | Expired), New),
+            Decision::ReopenAccepted => (matches!(self, Accepted | Expired), Accepted),
             Decision::LedgerApproved => (true, if self == Paid { Paid } else { Awarded }),
             Decision::LedgerPaid => (true, Paid),
             Decision::LedgerUnpaid => (true, if self == Paid { Awarded } else { self }),
@@ -186,7 +192,7 @@ impl Step {
 mod tests {
     use super::*;
 
-    const DECISIONS: [Decision; 11] = [
+    const DECISIONS: [Decision; 13] = [
         Decision::Accept,
         Decision::Dismiss,
         Decision::Submitted,
@@ -198,6 +204,8 @@ mod tests {
         Decision::LedgerPaid,
         Decision::LedgerUnpaid,
         Decision::LedgerTakenBack,
+        Decision::Reopen,
+        Decision::ReopenAccepted,
     ];
 
     /// Every state and every word, against the table written out again: a column a word, in the order of
@@ -206,15 +214,15 @@ mod tests {
     fn every_word_leads_where_the_table_says() {
         #[rustfmt::skip]
         let table = [
-            //                 acc  dis  sub  awa  pai  los  exp  l-app l-pai l-unp l-back
-            (State::New,       "A    D    -    -    -    -    E    W     P     N     N"),
-            (State::Accepted,  "A    D    S    -    -    L    E    W     P     A     A"),
-            (State::Submitted, "-    -    S    W    P    L    -    W     P     S     S"),
-            (State::Awarded,   "-    -    -    W    P    L    -    W     P     W     S"),
-            (State::Paid,      "-    -    -    -    P    -    -    P     P     W     S"),
-            (State::Dismissed, "A    D    -    -    -    -    -    W     P     D     D"),
-            (State::Expired,   "-    -    S    -    -    -    E    W     P     E     E"),
-            (State::Lost,      "-    -    -    W    -    L    -    W     P     L     L"),
+            //                 acc  dis  sub  awa  pai  los  exp  l-app l-pai l-unp l-back re re-acc
+            (State::New,       "A    D    -    -    -    -    E    W     P     N     N      N  -"),
+            (State::Accepted,  "A    D    S    -    -    L    E    W     P     A     A      -  A"),
+            (State::Submitted, "-    -    S    W    P    L    -    W     P     S     S      -  -"),
+            (State::Awarded,   "-    -    -    W    P    L    -    W     P     W     S      -  -"),
+            (State::Paid,      "-    -    -    -    P    -    -    P     P     W     S      -  -"),
+            (State::Dismissed, "A    D    -    -    -    -    -    W     P     D     D      -  -"),
+            (State::Expired,   "A    -    S    -    -    -    E    W     P     E     E      N  A"),
+            (State::Lost,      "-    -    -    W    -    L    -    W     P     L     L      -  -"),
         ];
         assert_eq!(table.map(|(state, _)| state), State::ALL);
         for (state, row) in table {

@@ -182,9 +182,11 @@ fn the_oldest_that_is_over_is_forgotten_and_nothing_that_is_open() {
     }
     assert_eq!(payer.chases.len(), payer::CHASES_MAX + 1, "all of them are open");
     payer.chases[3].end(day(47));
-    payer.chase(draft(99), day(48));
+    payer.chase(draft(98), day(48));
+    assert_eq!(payer.chases.len(), payer::CHASES_MAX + 2, "what was said of this period is remembered");
+    payer.chase(draft(99), day(76));
     assert!(payer.chases.iter().all(|chase| chase.id != "3"), "the one that is over went");
-    assert_eq!(payer.chases.len(), payer::CHASES_MAX + 1);
+    assert_eq!(payer.chases.len(), payer::CHASES_MAX + 2);
 
     let mut open = Payer::new("github", "acme", day(0));
     for n in 0..=payer::PAYMENTS_MAX {
@@ -243,6 +245,76 @@ fn a_draft_is_its_owners_and_ends_with_what_it_is_about() {
     let again = payer.clone();
     payer.take(&paid, day(52));
     assert_eq!(payer, again, "told twice, it counts once");
+}
+
+/// Whoever said that he will send it is told by the item itself that he need not.
+#[test]
+fn a_draft_said_yes_to_is_over_when_its_payment_comes_and_not_by_time() {
+    use crate::approval::{Event, State as Asked};
+    let owed = earning("ref-0", &[(Stage::Approved, 2)]);
+    let late = Late::of(&owed, None, None, day(50)).unwrap();
+    let mut chase = Chase::draft(&owed, "acme", None, &late, day(50)).unwrap();
+    chase.item = chase.item.after(&Event::Approve, "me", None, day(51)).unwrap();
+    chase.end(day(90));
+    assert_eq!(chase.item.state, Asked::Handed);
+    let mut payer = Payer::new("github", "acme", day(0));
+    payer.chase(chase, day(50));
+    payer.take(&owed.take(report(Stage::Paid, 52), day(52)).unwrap().unwrap().0, day(52));
+    let said = payer.chases[0].item.said.last().unwrap();
+    assert_eq!((said.state, said.by.as_str()), (Asked::Superseded, "the machine"));
+    assert_eq!(said.reason.as_deref(), Some("the payment is not outstanding any more"));
+}
+
+#[test]
+fn what_is_known_of_a_payment_moves_with_it_to_its_payer_and_nothing_else_does() {
+    let (owed, other) =
+        (earning("ref-0", &[(Stage::Approved, 2)]), earning("ref-1", &[(Stage::Approved, 2)]));
+    let draft = |owed: &Earning| {
+        let late = Late::of(owed, None, None, day(50)).unwrap();
+        Chase::draft(owed, "acme", None, &late, day(50)).unwrap()
+    };
+    let mut old = Payer::new("github", "acme", day(0));
+    for earning in [&owed, &other] {
+        old.take(earning, day(2));
+        old.chase(draft(earning), day(50));
+    }
+    let mut new = Payer::new("github", "umbrella", day(60));
+    new.take_over(&mut old, &owed.id, day(60));
+    assert!(new.knows(&owed.id) && !old.knows(&owed.id) && old.knows(&other.id) && !new.knows(&other.id));
+    assert_eq!((old.owed(), new.owed(), old.chases.len(), new.chases.len()), (1, 1, 1, 1));
+    // A draft that both have is one, at the new one.
+    old.chase(draft(&owed), day(50));
+    new.take_over(&mut old, &owed.id, day(61));
+    assert_eq!((new.chases.len(), old.chases.len()), (1, 2));
+    assert!(new.chases[0].item.state.is_open() && !old.chases[1].item.state.is_open());
+}
+
+#[test]
+fn a_payment_rests_for_a_period_after_it_was_asked_for() {
+    let owed = earning("r", &[(Stage::Approved, 0)]);
+    let late = Late::of(&owed, None, None, day(46)).unwrap();
+    let chase = Chase::draft(&owed, "", None, &late, day(46)).unwrap();
+    // Of a shorter patience this is the second period; it is asked for no sooner for that.
+    assert_eq!(Late::of(&owed, None, Some(10), day(50)).unwrap().period, 2);
+    assert!(chase.rests(day(50)) && chase.rests(day(75)) && !chase.rests(day(76)));
+}
+
+#[test]
+fn what_expired_is_open_again_by_a_later_deadline_as_it_was_before() {
+    for before in [State::New, State::Accepted] {
+        let it = Opportunity { state: before, deadline: Some(day(5)), ..opportunity(None) };
+        let (it, last) = it.after(Decision::Expire, Who::Machine, None, day(6)).unwrap().unwrap();
+        assert_eq!(it.reopened(&last, day(6)), None, "its deadline has passed");
+        let again = Opportunity { deadline: Some(day(9)), ..opportunity(None) }.found_again(&it);
+        let (after, step) = again.reopened(&last, day(7)).unwrap();
+        assert_eq!((after.state, after.steps, step.from, step.to), (before, 2, State::Expired, before));
+        assert_eq!(step.by, Who::Machine);
+        assert!(step.why.unwrap().to_string().contains("a later deadline, 20"));
+        // Neither what did not expire nor what no step explains.
+        assert_eq!(after.reopened(&last, day(7)), None);
+        assert_eq!(again.reopened(&Step { number: 7, ..last.clone() }, day(7)), None);
+        assert_eq!(Opportunity { deadline: None, ..again }.reopened(&last, day(7)), None);
+    }
 }
 
 #[test]
