@@ -314,7 +314,7 @@ pub(super) fn rows(tasks: &[TaskView]) -> String {
             next.map_or("-".to_owned(), |next| local(&next.local)),
             task.last.as_ref().map_or("-".to_owned(), |last| line(&last.fate, 20)),
             line(&task.state, 20),
-            line(&task.why.clone().or(note).unwrap_or_default(), 160),
+            format!("{}{}", line(&task.why.clone().or(note).unwrap_or_default(), 160), until(task)),
         ]
     };
     let rows: Vec<Vec<String>> = tasks.iter().map(row).collect();
@@ -364,12 +364,16 @@ fn words(task: &TaskView) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// When a pause ends, if it does.
+fn until(task: &TaskView) -> String {
+    task.until.as_ref().map(|until| format!(", until {}", line(until, 40))).unwrap_or_default()
+}
+
 pub(super) fn page(task: &TaskView) -> String {
     let why = task.why.as_ref().map(|why| format!(": {}", line(why, 300))).unwrap_or_default();
-    let until = task.until.as_ref().map(|until| format!(", until {}", line(until, 40))).unwrap_or_default();
     let last = task.last.as_ref().map_or("none".to_owned(), decided);
     let mut lines = words(task);
-    lines.push(("state", format!("{}{why}{until}", line(&task.state, 20))));
+    lines.push(("state", format!("{}{why}{}", line(&task.state, 20), until(task))));
     lines.push(("last", last));
     format!("{}\n{}", fields(&lines), coming(&task.next))
 }
