@@ -9,8 +9,9 @@
 //! Every answer is an envelope: `{"status":"success","result":…}` or `{"status":"error","message":…}`, the
 //! latter with any status, 200 too. A token goes into the header `freelancer-oauth-v1`; the vault puts it there.
 //!
-//! Sources: the documented shapes of projects and errors as public clients recorded them; the fields of a bid
-//! as Freelancer's own Python SDK sends them (github.com/freelancer/freelancer-sdk-python).
+//! Sources: the shapes of projects and errors as public clients recorded them; the fields of a bid's request and the
+//! filter `projects[]` as Freelancer's own Python SDK sends them (github.com/freelancer/freelancer-sdk-python). The
+//! rest is listed as assumed in `docs/sandbox.md`.
 //!
 //! ## Design notes
 //!
