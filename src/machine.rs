@@ -161,19 +161,21 @@ impl Machine {
         let mut strategies = BTreeMap::new();
         for (id, make) in &self.strategies {
             let own = config.strategies.get(id.as_str()).cloned().unwrap_or_default();
+            let about = make().about();
             // The configuration checks its own: what does not parse is the strategy's proposal, and puts
             // that strategy aside alone.
-            let (task, mistake) = match task(&own, make().about().schedule, zone) {
+            let (task, mistake) = match task(&own, about.schedule, zone) {
                 Ok(task) => (task, None),
                 Err(bad) => (never(), Some(format!("the schedule that it proposes is wrong: {bad}"))),
             };
-            let schedule_text = own.schedule.unwrap_or_else(|| make().about().schedule.to_owned());
+            let schedule_text = own.schedule.unwrap_or_else(|| about.schedule.to_owned());
             let installed = Installed {
                 make: make.clone(),
                 enabled: own.enabled,
                 priority: u32::from(own.priority),
                 daily_actions_max: own.max_daily_actions,
                 retries: own.retries,
+                pays_within_days: about.guide.payout.days_max,
                 task,
                 schedule_text,
                 place: own.config.origin("").map(ToString::to_string),

@@ -54,6 +54,7 @@ pub fn installed(name: &'static str, schedule: &str, work: Work) -> Installed {
         priority: 1,
         daily_actions_max: None,
         retries: 0,
+        pays_within_days: None,
         task: Task::plain(Schedule::parse(schedule, "UTC").unwrap()),
         schedule_text: schedule.to_owned(),
         config: serde_json::json!({}),

@@ -281,7 +281,8 @@ impl HealthService {
         }
         let before = before.map(|(row, _)| row).unwrap_or_default();
         let id = AccountRow::row_id(&which.platform, &which.account);
-        let row = after(&before, &found, self.shared.now());
+        let mut row = after(&before, &found, self.shared.now());
+        row.next_at = self.open_at(which, row.next_at);
         let payload = json!({ "account": id, "standing": row.standing.as_str(), "found": row.sentence });
         // An account that was removed meanwhile must not come back as a row of its health.
         let mut change = Change::new()
@@ -304,6 +305,14 @@ impl HealthService {
         self.shared.standings.set(&who(which), row.standing, &told(&account, &row));
         self.tell(which, &before, &row);
         Ok(true)
+    }
+
+    /// When the next look is, if it was to be at `next`: outside the hours that its owner gave the platform none
+    /// leads anywhere, and one put off past an opening could miss them day by day.
+    fn open_at(&self, which: &Which, next: Moment) -> Moment {
+        let (settings, platform) = (self.shared.settings(), which.platform.as_str());
+        let opening = |at| settings.closed(platform, at).map(|(_, opens)| opens);
+        opening(self.shared.now()).or_else(|| opening(next)).unwrap_or(next)
     }
 
     /// One alert when an account is not well, and its end when it is again.

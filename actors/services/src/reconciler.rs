@@ -4,7 +4,8 @@
 //! forgotten over a kill. Its platform's [`Reconciler`] says which read tells; the read walks the road as a
 //! system action, and the finding settles the change. What stays unknown is looked up again, later each
 //! time, up to once a day; after a day, or at once where nobody knows where to look, a person is asked.
-//! It never sends a change itself.
+//! Outside the platform's hours it waits for the opening, which counts as no look. It never sends a change
+//! itself.
 //!
 //! It calls the gateway, the alerts and the store. A round that fails ends the actor, and the next one
 //! begins from the same rows.
@@ -97,6 +98,8 @@ enum Seen {
     Settled(Settlement),
     /// Not yet, or not this time.
     Later(String),
+    /// The platform is asked nothing before then, by its owner's hours: it was not looked.
+    Closed(String, Moment),
     /// Nobody here knows where to look.
     Nobody(String),
 }
@@ -181,6 +184,10 @@ impl ReconcilerService {
                 let asks = now.since(case.row.since) >= PATIENCE;
                 self.put_off(case, why, asks, now).await
             }
+            Seen::Closed(why, opens) => {
+                let row = LookUpRow { next: opens, last: Some(why), ..case.row };
+                self.keep(&case.space, &case.id, &row).await
+            }
             Seen::Nobody(why) => self.put_off(case, why, true, self.shared.now()).await,
         }
     }
@@ -201,6 +208,9 @@ impl ReconcilerService {
         for _ in 0..READS_MAX {
             if ask.request.method().is_mutating() {
                 return Ok(Seen::Nobody(format!("the look-up at {platform} would change something itself")));
+            }
+            if let Some((why, opens)) = settings.closed(ask.platform.as_str(), self.shared.now()) {
+                return Ok(Seen::Closed(why, opens));
             }
             let answer = match self.read(case, &ask).await {
                 Ok(answer) => answer,
@@ -272,10 +282,14 @@ impl ReconcilerService {
             last: Some(why),
             ..row
         };
-        // Not where it was settled meanwhile.
-        let key = Key::new(&space, LookUpRow::KIND, id.as_str())?;
-        let Some(stands) = self.shared.store.get::<LookUpRow>(&space, id.as_str())? else { return Ok(()) };
-        let change = Change::new().expect_version(key, stands.version).put(&space, id.as_str(), &row)?;
+        self.keep(&space, &id, &row).await
+    }
+
+    /// Writes down how a look-up stands; not where the change was settled meanwhile.
+    async fn keep(&self, space: &Space, id: &ActionId, row: &LookUpRow) -> Result<(), Fault> {
+        let key = Key::new(space, LookUpRow::KIND, id.as_str())?;
+        let Some(stands) = self.shared.store.get::<LookUpRow>(space, id.as_str())? else { return Ok(()) };
+        let change = Change::new().expect_version(key, stands.version).put(space, id.as_str(), row)?;
         match self.shared.store.commit(change).await {
             Ok(_) | Err(mm_store::CommitError::Refused { .. }) => Ok(()),
             Err(error) => Err(error.into()),

@@ -55,6 +55,9 @@ pub struct Installed {
     pub daily_actions_max: Option<u32>,
     /// How often a scheduled run that failed is tried again before its next tick.
     pub retries: u32,
+    /// Within how many days of the approval its platform says that the money is there, if it says so. Asked of
+    /// the strategy when the configuration is read, and of nobody later.
+    pub pays_within_days: Option<u32>,
     /// When it runs, as the configuration says. The owner's later word, in the store, outweighs it.
     pub task: Task,
     /// Its schedule as it was written.

@@ -113,6 +113,7 @@ impl Bench {
             priority: 1,
             daily_actions_max: None,
             retries: 0,
+            pays_within_days: None,
             task: Task::plain(Schedule::parse(schedule, "UTC").expect("a schedule")),
             schedule_text: schedule.to_owned(),
             config: serde_json::json!({}),

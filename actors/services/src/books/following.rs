@@ -9,7 +9,7 @@
 
 use std::ops::ControlFlow;
 
-use mm_core::id::{OpportunityId, Space};
+use mm_core::id::{EarningId, OpportunityId, Space};
 use mm_core::ledger::{Earning, Entry, Stage};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Decision, Opportunity, Payer, Who};
@@ -38,7 +38,7 @@ impl Merged {
                 .and_then(|place| self.rows.get(place))
                 .and_then(|(row, _)| payer_of(row))
                 .unwrap_or((earning.platform.as_str().to_owned(), String::new()));
-            self.pay(store, space, earning, &platform, &name, now)?;
+            self.pay(ledger, (earning, entry), &platform, &name)?;
         }
         Ok(())
     }
@@ -90,13 +90,12 @@ impl Merged {
 
     fn pay(
         &mut self,
-        store: &Store,
-        space: &Space,
-        earning: &Earning,
+        ledger: &Ledger<'_>,
+        (earning, entry): (&Earning, &Entry),
         platform: &str,
         name: &str,
-        now: Moment,
     ) -> Result<(), ReadError> {
+        let Ledger { store, space, now, .. } = *ledger;
         let id = Payer::id_of(platform, name);
         if !self.payers.contains_key(&id) {
             let row = match integrity::read::<Payer>(store, space, &id)? {
@@ -109,9 +108,33 @@ impl Merged {
             };
             self.payers.insert(id.clone(), row);
         }
+        if entry.from.is_some() {
+            self.move_to(ledger, &id, &earning.id)?;
+        }
         if let Some((payer, _)) = self.payers.get_mut(&id) {
             payer.take(earning, now);
         }
+        Ok(())
+    }
+
+    /// Moves what is known of an earning to payer `id`, where somebody else was thought to pay it before.
+    fn move_to(&mut self, ledger: &Ledger<'_>, id: &str, earning: &EarningId) -> Result<(), ReadError> {
+        let Ledger { store, space, now, .. } = *ledger;
+        if self.payers.get(id).is_none_or(|(payer, _)| payer.payments.contains_key(earning)) {
+            return Ok(());
+        }
+        store.visit::<Payer>(space, Span::all(), |row_id, row| {
+            if let Ok(row) = row
+                && row.value.knows(earning)
+            {
+                self.payers.entry(row_id).or_insert((row.value, Some(row.version)));
+            }
+            ControlFlow::Continue(())
+        })?;
+        let Some((mut payer, version)) = self.payers.remove(id) else { return Ok(()) };
+        let others = self.payers.values_mut().map(|(other, _)| other);
+        others.filter(|other| other.knows(earning)).for_each(|other| payer.take_over(other, earning, now));
+        self.payers.insert(id.to_owned(), (payer, version));
         Ok(())
     }
 }

@@ -110,7 +110,7 @@ impl<'a> Ledger<'a> {
         let id = Earning::id_of(&platform, &reference);
         let (earning, version) = match self.read(&id)? {
             Ok(Some(found)) => found,
-            Ok(None) => (Earning::new(platform, &reference, strategy.clone(), opportunity), None),
+            Ok(None) => (Earning::new(platform, &reference, strategy.clone(), opportunity.clone()), None),
             Err(why) => return Ok(Err(NotRecorded::Damaged(id, why))),
         };
         if earning.strategy != strategy {
@@ -118,7 +118,9 @@ impl<'a> Ledger<'a> {
             return Ok(Err(NotRecorded::Others { reference, platform, strategy }));
         }
         let evidence = report.evidence.digest;
-        let (after, entry) = match earning.take(report, self.now) {
+        // What it came of may be known only later; once it is known, it stays.
+        let named = Earning { opportunity: earning.opportunity.clone().or(opportunity), ..earning.clone() };
+        let (after, entry) = match named.take(report, self.now) {
             Ok(Some(taken)) => taken,
             Ok(None) => return Ok(Ok((earning, None))),
             Err(why) => return Ok(Err(NotRecorded::NotTaken(why))),

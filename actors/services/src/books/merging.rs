@@ -12,6 +12,8 @@ use mm_sdk::Draft;
 use mm_store::{Change, ChangeError, Key, NewEntry, ReadError, Record, Span, Store};
 use serde_json::json;
 
+use crate::integrity;
+
 /// What a run's drafts make of the books.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
@@ -54,6 +56,31 @@ impl Merged {
     }
 }
 
+impl Merged {
+    /// What had expired and was found again with a later deadline stands again as it did before. Where the step
+    /// by which it expired does not open it stays as it is: its owner can still accept it.
+    fn reopened(
+        &mut self,
+        store: &Store,
+        space: &Space,
+        again: Opportunity,
+        now: Moment,
+    ) -> Result<Opportunity, ReadError> {
+        if again.state != State::Expired {
+            return Ok(again);
+        }
+        let last = integrity::read::<Step>(store, space, &Step::row_id(&again.id, again.steps))?;
+        let last = last.ok().flatten();
+        Ok(match last.and_then(|last| again.reopened(&last.value, now)) {
+            Some((after, step)) => {
+                self.steps.push(step);
+                after
+            }
+            None => again,
+        })
+    }
+}
+
 /// A change of a state: its row, and its entry on the audit trail. What somebody else wrote stays out of it.
 pub(super) fn stepped(space: &Space, step: &Step) -> Result<Change, ChangeError> {
     let id = Step::row_id(&step.opportunity, step.number);
@@ -88,7 +115,11 @@ pub(crate) fn merge(
             continue;
         }
         match store.get::<Opportunity>(space, fresh.id.as_str())? {
-            Some(earlier) => merged.rows.push((fresh.found_again(&earlier.value), Some(earlier.version))),
+            Some(earlier) => {
+                let again = fresh.found_again(&earlier.value);
+                let again = merged.reopened(store, space, again, now)?;
+                merged.rows.push((again, Some(earlier.version)));
+            }
             None => {
                 merged.found += 1;
                 let fresh = known(store, space, fresh)?;

@@ -6,14 +6,15 @@
 //! draft ends when the payment comes. Nothing is ended by a clock that is not trusted. What does not open is
 //! passed over, and said in the log.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use mm_core::approval::{Event, NotTaken};
-use mm_core::id::{OpportunityId, Space};
+use mm_core::id::{EarningId, OpportunityId, Space};
 use mm_core::ledger::{Earning, Stage};
 use mm_core::moment::Moment;
-use mm_core::opportunity::{Chase, Decision, Late, Opportunity, Payer, Who};
+use mm_core::opportunity::{Chase, Decision, Late, Opportunity, Payer, State, Step, Who};
 use mm_core::untrusted::Untrusted;
 use mm_store::{Change, CommitError, Key, NewEntry, Row, Span};
 use mm_supervision::Fault;
@@ -43,6 +44,15 @@ pub enum Word {
     NotDone,
 }
 
+/// What was drafted of late payments, by whoever was thought to be their payer then.
+#[derive(Default)]
+struct Drafted {
+    /// The drafts.
+    ids: BTreeSet<String>,
+    /// Payments that are not asked for again yet.
+    resting: BTreeSet<EarningId>,
+}
+
 /// Why a word was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnswered {
@@ -60,8 +70,11 @@ impl BooksService {
         let space = Space::default_owner();
         let Some(now) = self.shared.trust.wall() else { return Ok(EVERY) };
         let next = self.expire(&space, now).await?;
+        let drafted = self.drafted(&space, now)?;
         for earning in self.owed(&space)? {
-            self.chase(&space, &earning, now).await?;
+            if !drafted.resting.contains(&earning.id) {
+                self.chase(&space, &earning, &drafted, now).await?;
+            }
         }
         self.end_chases(&space, now).await?;
         let wait = next.map_or(EVERY, |next| next.since(now).clamp(Duration::from_millis(1), EVERY));
@@ -96,6 +109,12 @@ impl BooksService {
             let Some(deadline) = row.value.deadline.filter(|_| row.value.is_overdue(now)) else {
                 return Ok(());
             };
+            // Who accepts what is past its deadline knows better than the deadline.
+            let last = Step::row_id(id, row.value.steps);
+            let last = integrity::read::<Step>(store, space, &last)?.ok().flatten();
+            if last.is_some_and(|last| last.value.to == State::Accepted && deadline <= last.value.at) {
+                return Ok(());
+            }
             let why = Untrusted::new(format!("its deadline was {deadline}"));
             let Ok(Some((after, step))) = row.value.after(Decision::Expire, Who::Machine, Some(why), now)
             else {
@@ -126,8 +145,29 @@ impl BooksService {
         Ok(owed)
     }
 
+    /// What was drafted so far.
+    fn drafted(&self, space: &Space, now: Moment) -> Result<Drafted, Fault> {
+        let mut drafted = Drafted::default();
+        self.shared.store.visit::<Payer>(space, Span::all(), |_, row| {
+            for chase in row.into_iter().flat_map(|row| row.value.chases) {
+                if chase.rests(now) {
+                    drafted.resting.insert(chase.earning);
+                }
+                drafted.ids.insert(chase.id);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(drafted)
+    }
+
     /// Puts a draft about a payment into the inbox if it is late and was not yet chased in this period.
-    async fn chase(&self, space: &Space, earning: &Earning, now: Moment) -> Result<(), Fault> {
+    async fn chase(
+        &self,
+        space: &Space,
+        earning: &Earning,
+        drafted: &Drafted,
+        now: Moment,
+    ) -> Result<(), Fault> {
         let store = &self.shared.store;
         let opportunity = match &earning.opportunity {
             Some(id) => integrity::read::<Opportunity>(store, space, id.as_str())?.ok().flatten(),
@@ -150,8 +190,7 @@ impl BooksService {
             }
         };
         let Some(late) = Late::of(earning, Some(&payer), self.published(earning), now) else { return Ok(()) };
-        let chase = Chase::id_of(&earning.id, late.period);
-        if payer.chases.iter().any(|known| known.id == chase) {
+        if drafted.ids.contains(&Chase::id_of(&earning.id, late.period)) {
             return Ok(());
         }
         let url = opportunity.map(|row| row.url);
@@ -180,20 +219,16 @@ impl BooksService {
 
     /// Within how many days the platform says that it pays.
     fn published(&self, earning: &Earning) -> Option<u32> {
-        let settings = self.shared.settings();
-        (settings.strategies.get(&earning.strategy)?.make)().about().guide.payout.days_max
+        self.shared.settings().strategies.get(&earning.strategy)?.pays_within_days
     }
 
-    /// Ends drafts whose period is over, and says that what is not asked any more is over.
+    /// Ends drafts whose period is over or whose payment is not outstanding any more, and says that what is
+    /// not asked any more is over.
     async fn end_chases(&self, space: &Space, now: Moment) -> Result<(), Fault> {
         let store = &self.shared.store;
         for (id, row) in store.scan::<Payer>(space, Span::all(), usize::MAX)?.rows {
             let mut payer = row.value;
-            let over = |chase: &Chase| {
-                chase.item.state.is_open() && chase.item.ends_at().is_some_and(|at| at <= now)
-            };
-            if payer.chases.iter().any(over) {
-                payer.chases.iter_mut().filter(|chase| over(chase)).for_each(|chase| chase.end(now));
+            if self.end_of(space, &mut payer, now)? {
                 payer.updated_at = now;
                 let key = Key::of::<Payer>(space, &id)?;
                 let change = Change::new().expect_version(key, row.version).put(space, &id, &payer)?;
@@ -210,6 +245,29 @@ impl BooksService {
             }
         }
         Ok(())
+    }
+
+    /// Ends what is over of the drafts to `payer`; says whether anything was.
+    fn end_of(&self, space: &Space, payer: &mut Payer, now: Moment) -> Result<bool, Fault> {
+        let mut ended = false;
+        for chase in payer.chases.iter_mut().filter(|chase| chase.item.state.is_open()) {
+            if !self.is_owed(space, &chase.earning)? {
+                chase.over(now);
+                ended = true;
+            } else if chase.item.ends_at().is_some_and(|at| at <= now) {
+                chase.end(now);
+                ended = true;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Whether a payment is outstanding; of one that does not open nobody says that it is not.
+    fn is_owed(&self, space: &Space, earning: &EarningId) -> Result<bool, Fault> {
+        let Ok(row) = integrity::read::<Earning>(&self.shared.store, space, earning.as_str())? else {
+            return Ok(true);
+        };
+        Ok(row.is_some_and(|row| matches!(row.value.stage(), Some(Stage::Claimed | Stage::Approved))))
     }
 
     /// Takes the alert about a payment back, if there is one.

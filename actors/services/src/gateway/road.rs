@@ -50,6 +50,8 @@ pub(super) const TRIES_MAX: u32 = 3;
 const HOPS_MAX: u32 = 5;
 /// What stands in the way of something kept is looked at again so much later.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// What holds an act outside its platform's hours, as it stands among the rules.
+pub(super) const HOURS: &str = "hours";
 /// The longest wait on the road for a slot.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -76,7 +78,10 @@ impl GatewayService {
     pub(super) async fn walk(&self, hop: &mut Proposal) -> Result<Walked, Fault> {
         let first = hop.action.request.url().clone();
         for hops in 0..=HOPS_MAX {
-            *hop = self.with_robots(hop.clone()).await?;
+            *hop = match self.with_robots(hop.clone()).await {
+                Ok(told) => told,
+                Err(halt) => return self.halted(hop, Draft::of(hop, self.shared.now(), hops), halt).await,
+            };
             let (walked, next) = self.walk_hop(hop, hops).await?;
             let Some(next) = next else { return Ok(walked) };
             *hop = self.with_row(derive(hop, next))?;
@@ -255,10 +260,10 @@ impl GatewayService {
 
     /// Outside the hours that the owner gave the platform nothing leaves for it, reads included: who is asleep
     /// does not read either.
-    fn in_hours(&self, p: &Proposal) -> Result<(), Halt> {
+    pub(super) fn in_hours(&self, p: &Proposal) -> Result<(), Halt> {
         let closed = self.shared.settings().closed(p.action.platform.as_str(), self.shared.now());
         let Some((why, not_before)) = closed else { return Ok(()) };
-        let refusal = Refusal { class: ErrorClass::RateLimit, why, rules: vec!["hours".into()] };
+        let refusal = Refusal { class: ErrorClass::RateLimit, why, rules: vec![HOURS.into()] };
         Err(Halt::Later { not_before, refusal })
     }
 

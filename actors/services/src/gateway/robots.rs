@@ -8,15 +8,15 @@
 
 use std::time::Duration;
 
+use super::halt::Halt;
+use super::road::HOURS;
+use super::{GatewayService, Proposal, SystemAction, Walked};
+use crate::records::RobotsRow;
 use mm_core::action::{Action, ActionKind, Request};
 use mm_core::id::Space;
 use mm_core::robots::Standing;
 use mm_core::url::LogicalUrl;
 use mm_store::Change;
-use mm_supervision::Fault;
-
-use super::{GatewayService, Proposal, SystemAction, Walked};
-use crate::records::RobotsRow;
 
 /// Whether an act of this kind is sent to a server that nobody reviewed: a page's, or for its robots.txt.
 pub(super) fn is_of_a_page(kind: &str) -> bool {
@@ -38,7 +38,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 impl GatewayService {
     /// The proposal, with what its site's robots.txt says, if it is to read a page.
-    pub(super) async fn with_robots(&self, mut p: Proposal) -> Result<Proposal, Fault> {
+    pub(super) async fn with_robots(&self, mut p: Proposal) -> Result<Proposal, Halt> {
         if !p.action.kind.as_str().eq_ignore_ascii_case(PAGE) {
             return Ok(p);
         }
@@ -52,18 +52,20 @@ impl GatewayService {
         Ok(p)
     }
 
-    async fn standing_of_site(&self, p: &Proposal) -> Result<Standing, Fault> {
+    async fn standing_of_site(&self, p: &Proposal) -> Result<Standing, Halt> {
         let (store, host) = (&self.shared.store, p.action.request.url().host());
         let kept = store.get::<RobotsRow>(&Space::machine(), host)?;
         if let Some(standing) = kept.and_then(|row| row.value.standing(self.shared.now())) {
             return Ok(standing);
         }
+        // A file that is not asked for for the hour's sake says nothing of its site, and none is kept.
+        self.in_hours(p)?;
         let row = self.fetch_robots(p, host).await?;
         store.commit(Change::new().put(&Space::machine(), host, &row)?).await?;
         Ok(row.standing(row.at).unwrap_or(Standing::Closed))
     }
 
-    async fn fetch_robots(&self, p: &Proposal, host: &str) -> Result<RobotsRow, Fault> {
+    async fn fetch_robots(&self, p: &Proposal, host: &str) -> Result<RobotsRow, Halt> {
         let none = |at| RobotsRow { at, status: None, file: Vec::new() };
         let Ok(url) = LogicalUrl::parse(&format!("https://{host}/robots.txt")) else {
             return Ok(none(self.shared.now()));
@@ -95,6 +97,10 @@ impl GatewayService {
                     status: Some(answer.status),
                     file: if there { answer.body } else { Vec::new() },
                 }
+            }
+            // It closed while the file waited for its turn.
+            Walked::Refused(refusal) if refusal.rules.iter().any(|rule| rule == HOURS) => {
+                return Err(Halt::Refused(refusal));
             }
             Walked::Refused(_) | Walked::Pending(_) | Walked::Fenced => none(at),
         })

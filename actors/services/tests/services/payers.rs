@@ -319,3 +319,130 @@ fn a_late_payment_is_chased_by_a_draft_once_in_a_period_and_nothing_leaves_the_h
         assert!(chases(machine)[2].reason.contains("days at the longest so far"), "{:?}", chases(machine)[2]);
     });
 }
+
+/// Finds `it` at first for `acme`, and then for `umbrella`.
+fn of_two_payers() -> Script {
+    Script::new("finder", |cx| {
+        Box::pin(async move {
+            let payer = if cx.snapshot().is_none() { "acme" } else { "umbrella" };
+            cx.found(Draft { payer: Some(payer.to_owned()), ..draft("it") });
+            cx.keep(1, vec![0]);
+            read(cx, "s1", "/a").await?;
+            Ok(Ran::default())
+        })
+    })
+}
+
+#[test]
+fn a_payment_whose_payer_turns_out_to_be_another_is_asked_for_once_and_ends_every_draft() {
+    let mut bench = Bench::new(8);
+    bench.install(of_two_payers());
+    bench.live(async |machine| {
+        machine.run("finder").await;
+        let id = row(machine, "it").id;
+        pay(machine, "ref 1", Some(&id), Stage::Approved).await;
+        machine.pass(DAY * 46 + Duration::from_secs(7_200)).await;
+        let drafts = chases(machine);
+        assert_eq!(drafts.len(), 1);
+        machine.run("finder").await;
+        assert_eq!(row(machine, "it").payer.as_deref(), Some("umbrella"));
+        machine.pass(DAY).await;
+        assert_eq!(chases(machine), drafts, "whoever pays it: it was asked for");
+        let (books, space) = (&machine.services.books, Space::default_owner());
+        books.answer(&space, &drafts[0].id, Word::Approve, "operator", None).await.unwrap().unwrap();
+        pay(machine, "ref 1", Some(&id), Stage::Paid).await;
+        let drafts = chases(machine);
+        assert_eq!((drafts.len(), drafts[0].item.state), (1, Asked::Superseded), "he need not send it");
+        let payers = machine.rows::<Payer>().into_iter().map(|(_, payer)| payer);
+        let mut told: Vec<_> = payers.map(|payer| (payer.name.clone(), payer.paid(), payer.owed())).collect();
+        told.sort();
+        assert_eq!(told, [("acme".to_owned(), 0, 0), ("umbrella".to_owned(), 1, 0)]);
+        machine.pass(Duration::from_secs(7_200)).await;
+        assert!(!machine.alerts().iter().any(|(about, _)| about.starts_with("late/")));
+    });
+}
+
+#[test]
+fn a_published_term_that_becomes_known_later_asks_for_nothing_twice_in_a_period() {
+    let mut bench = Bench::new(9);
+    bench.install(finder(None));
+    bench.live(async |machine| {
+        machine.run("finder").await;
+        let id = row(machine, "it").id;
+        pay(machine, "ref 1", Some(&id), Stage::Approved).await;
+        machine.pass(DAY * 46 + Duration::from_secs(7_200)).await;
+        assert_eq!(chases(machine).len(), 1);
+    });
+    bench.installed("finder").pays_within_days = Some(10);
+    bench.live(async |machine| {
+        machine.pass(DAY * 20).await;
+        assert_eq!(chases(machine).len(), 1, "by the term it is the second period already");
+        machine.pass(DAY * 11).await;
+        let drafts = chases(machine);
+        assert_eq!(drafts.len(), 2);
+        assert!(drafts[1].reason.contains("its platform says within 10 days"), "{}", drafts[1].reason);
+    });
+}
+
+#[test]
+fn what_a_payment_came_of_may_be_told_later_and_stays() {
+    let mut bench = Bench::new(10);
+    bench.install(finder(None));
+    bench.live(async |machine| {
+        machine.run("finder").await;
+        let id = row(machine, "it").id;
+        pay(machine, "one", None, Stage::Claimed).await;
+        machine.pass(DAY).await;
+        let earning = pay(machine, "one", Some(&id), Stage::Approved).await;
+        assert_eq!((earning.opportunity.as_ref(), row(machine, "it").state), (Some(&id), State::Awarded));
+        machine.pass(DAY).await;
+        assert_eq!(pay(machine, "one", None, Stage::Paid).await.opportunity, Some(id.clone()));
+        assert_eq!(row(machine, "it").state, State::Paid);
+        // What the platform itself was thought to owe is that payer's now.
+        let payers = machine.rows::<Payer>().into_iter().map(|(_, payer)| payer);
+        let mut told: Vec<_> = payers.map(|payer| (payer.name.clone(), payer.payments.len())).collect();
+        told.sort();
+        assert_eq!(told, [(String::new(), 0), ("acme".to_owned(), 1)]);
+    });
+}
+
+#[test]
+fn what_expired_may_be_accepted_and_a_later_deadline_opens_it_again_as_it_was() {
+    // Each run finds it with a deadline two days from then.
+    let again = Script::new("finder", |cx| {
+        Box::pin(async move {
+            cx.found(Draft { deadline: Some(cx.now().plus(DAY * 2)), ..draft("it") });
+            read(cx, "s1", "/a").await?;
+            Ok(Ran::default())
+        })
+    });
+    let mut bench = Bench::new(11);
+    bench.install(again);
+    bench.live(async |machine| {
+        machine.run("finder").await;
+        let id = row(machine, "it").id;
+        let state = async |days: u32| {
+            machine.pass(DAY * days + Duration::from_secs(3_720)).await;
+            row(machine, "it").state
+        };
+        assert_eq!(state(2).await, State::Expired);
+        machine.run("finder").await;
+        assert_eq!(row(machine, "it").state, State::New);
+        assert_eq!(say(machine, &id, Decision::Accept, None).await, State::Accepted);
+        assert_eq!(state(2).await, State::Expired);
+        machine.run("finder").await;
+        assert_eq!(row(machine, "it").state, State::Accepted);
+        assert_eq!(state(2).await, State::Expired);
+        // Its owner knows better than the deadline; a deadline that is told after his word is news.
+        assert_eq!(say(machine, &id, Decision::Accept, Some("it was put off")).await, State::Accepted);
+        assert_eq!(state(5).await, State::Accepted);
+        machine.run("finder").await;
+        assert_eq!(state(2).await, State::Expired);
+        let told = history(machine, &id);
+        assert!(told[1].starts_with("new by the machine: it was found again with a later deadline, 20"));
+        assert!(told[4].starts_with("accepted by the machine: it was found again"), "{told:?}");
+        assert_eq!(told[6], "accepted by operator: it was put off");
+        assert_eq!(machine.audit_of("opportunity.accepted").len(), 3);
+        machine.audit();
+    });
+}

@@ -435,3 +435,34 @@ fn check(bench: &Bench, oracle: &Oracle, story: u64) {
         assert!(intended, "story {story}: {kind} {payload} without an intent");
     }
 }
+
+#[test]
+fn outside_the_hours_of_a_platform_a_look_up_waits_for_the_opening_and_counts_no_look() {
+    let mut bench = bench("hello");
+    let hours = mm_core::schedule::Hours::parse("12:00-13:00", "UTC").unwrap();
+    bench.settings.platform_hours.insert(PLATFORM.parse().unwrap(), hours);
+    let told = Arc::new(Mutex::new("who knows"));
+    let answer = told.clone();
+    bench.world.answer(move |request| {
+        if request.method.is_mutating() { lost() } else { Said::status(200, *answer.lock().unwrap()) }
+    });
+    let opens: Moment = "2026-11-23T12:00:00Z".parse().unwrap();
+    let looks = |machine: &Machine| {
+        machine.world.log().iter().filter(|request| request.path().starts_with("/posted/")).count()
+    };
+    bench.live(async |machine| {
+        machine.run("poster").await;
+        // The first wait that ends outside is the one to the opening.
+        machine.pass(Duration::from_secs(12 * 3600)).await;
+        let row = machine.rows::<LookUpRow>().remove(0).1;
+        assert_eq!((row.next, row.looks as usize, row.asked), (opens, looks(machine), false), "{row:?}");
+        assert!(row.last.unwrap().contains("12:00-13:00 UTC"));
+        machine.pass(opens.minus(Duration::from_secs(60)).since(machine.now())).await;
+        *told.lock().unwrap() = "yes";
+    });
+    bench.live(async |machine| {
+        machine.until("it is settled", || stage(machine) == Some(Stage::Confirmed)).await;
+        assert!(opens <= machine.now() && machine.now() < opens.plus(Duration::from_secs(60)));
+        assert_eq!(posts(machine), 1);
+    });
+}

@@ -138,3 +138,19 @@ fn a_site_whose_pack_does_not_permit_its_robots_txt_is_not_read() {
         assert_eq!(machine.world.count(), 0);
     });
 }
+
+#[test]
+fn a_file_that_is_not_asked_for_outside_the_hours_closes_no_site() {
+    let mut bench = bench(BOTH);
+    site(&bench, || Said::status(404, "gone"));
+    let hours = mm_core::schedule::Hours::parse("14:00-15:00", "UTC").unwrap();
+    bench.settings.platform_hours.insert(PLATFORM.parse().unwrap(), hours);
+    bench.live(async |machine| {
+        machine.pass(Duration::from_secs(110 * 60)).await;
+        let why = said(machine).await;
+        assert!(why.contains("14:00-15:00 UTC") && !why.contains("robots"), "{why}");
+        assert_eq!(machine.world.count(), 0);
+        machine.pass(Duration::from_secs(11 * 60)).await;
+        assert_eq!(said(machine).await, "done 200");
+    });
+}
