@@ -281,15 +281,18 @@ fn delay(reader: &Reader, name: &str, task: &Task) -> Result<std::time::Duration
     Ok(task.delay(&installation, name))
 }
 
-/// The ticks of a task on record, oldest first. One that does not open is passed over.
-fn ledger(reader: &Reader, name: &str) -> Result<Vec<TickRow>, Problem> {
+/// The ticks of a task on record, oldest first, and the ids of those that do not open.
+fn ticks(reader: &Reader, name: &str) -> Result<(Vec<TickRow>, Vec<String>), Problem> {
     let all = format!("{name}/");
     let rows = reader.store.scan::<TickRow>(&reader.space, Span::prefix(&all), usize::MAX);
-    Ok(rows.map_err(|error| unread(&error))?.into_values().collect())
+    let mut rows = rows.map_err(|error| unread(&error))?;
+    let damaged = std::mem::take(&mut rows.damaged).into_iter().map(|row| row.id).collect();
+    Ok((rows.into_values().collect(), damaged))
 }
 
+/// The newest tick on record that opens.
 fn newest(reader: &Reader, name: &str) -> Result<Option<TickRow>, Problem> {
-    Ok(ledger(reader, name)?.pop())
+    Ok(ticks(reader, name)?.0.pop())
 }
 
 fn current<'a>(reader: &'a Reader, name: &str) -> Result<Current<'a>, Problem> {

@@ -230,3 +230,82 @@ fn a_preview_shows_what_would_hold_and_each_mistake_is_a_sentence() {
         `at 2020-01-01T00:00:00Z` is over: it would never be due again; name a time to come
         `often` is no value of this question; it knows default, schedule, timezone, missed, missed_window, missed_cap, missed_spread, overlap, jitter, hours, gap, fold"#]].assert_eq(&told.join("\n"));
 }
+
+/// A row of ticks that was written by a later version, so that it does not open here.
+#[derive(Serialize, Deserialize)]
+struct Unknown;
+
+impl Record for Unknown {
+    const KIND: mm_store::Kind = mm_store::Kind::new("tick", 107, 99);
+}
+
+#[test]
+fn what_a_row_that_does_not_open_would_tell_is_not_said_to_be_nothing() {
+    let rows = [row("2026-11-01T06:00:00Z", Fate::Ran), row("2026-11-01T08:00:00Z", Fate::Ran)];
+    let reader = hourly("2026-11-01T08:30:00Z", "2026-11-01T08:00:00Z", &rows, 0);
+    let id = TickRow::row_id(NAME, at("2026-11-01T07:00:00Z"));
+    reader.store.commit_blocking(Change::new().put(&reader.space, &id, &Unknown).unwrap()).unwrap();
+    for time in ["2026-11-01T07:00:00Z", "2026-11-01T06:30:00Z"] {
+        let told = why(&reader, time);
+        assert!(
+            told.contains("is not known: the next row of its ticks, bug-bounty/001793516400000"),
+            "{told}"
+        );
+    }
+    for time in ["2026-11-01T06:00:00Z", "2026-11-01T08:00:00Z"] {
+        assert!(why(&reader, time).contains("ran on time"));
+    }
+}
+
+/// Whoever asks for a minute asks for its first tick, at whatever second that is.
+#[test]
+fn a_minute_inside_a_stretch_is_one_of_its_ticks_where_the_schedule_has_seconds() {
+    let schedule = Schedule::parse("30 0 * * * *", "UTC").unwrap();
+    let rows = [TickRow {
+        from: at("2026-11-01T00:00:30Z"),
+        count: 30,
+        ..row("2026-11-02T05:00:30Z", Fate::Missed { why: "it passed unseen".into() })
+    }];
+    let reader = task(Some(schedule), "2026-11-02T05:10:00Z", "2026-11-02T05:00:30Z", &rows, 0);
+    let told = why(&reader, "2026-11-01T07:00");
+    assert!(
+        told.starts_with(
+            "bug-bounty at 2026-11-01T07:00:30+00:00 (2026-11-01T07:00:30Z): in a stretch of 30"
+        ),
+        "{told}"
+    );
+    assert!(why(&reader, "2026-11-01T07:01").contains("no tick of its own"));
+}
+
+#[test]
+fn a_tick_of_a_task_that_is_put_aside_waits_for_nothing_else() {
+    let mut reader = hourly("2026-11-18T04:10:00Z", "2026-11-18T03:00:00Z", &[], 0);
+    reader.daemon = Some(crate::views::Daemon {
+        pid: 7,
+        started: noon(),
+        kernel_up: true,
+        starting: false,
+        kernel_cause: None,
+        resident_bytes: None,
+        gates: Default::default(),
+        waiting: Vec::new(),
+        held: None,
+        unsigned: None,
+        troubled: Vec::new(),
+    });
+    let strategy = reader.strategies.iter_mut().find(|own| own.about.name == NAME).unwrap();
+    strategy.live = Some(mm_services::strategies::Standing {
+        about: strategy.about.clone(),
+        row: StrategyRow::default(),
+        running: None,
+        put_aside: Some("`feeds` is no list".into()),
+        enabled: true,
+        priority: 1,
+        schedule: "every 1h".into(),
+    });
+    let told = why(&reader, "2026-11-18T04:00:00Z");
+    assert!(
+        told.contains("nobody decides it as things stand: the task is put aside: `feeds` is no list"),
+        "{told}"
+    );
+}

@@ -5,7 +5,7 @@ use mm_core::schedule::{Task, When};
 use mm_services::records::TickRow;
 use serde::{Deserialize, Serialize};
 
-use super::{Current, current, delay, ledger, shift};
+use super::{Current, current, delay, shift, ticks};
 use crate::views::{Problem, Question, Reader};
 
 /// What became of the tick at a time.
@@ -66,7 +66,8 @@ pub(in crate::views) fn why(reader: &Reader, name: &str, question: &Question) ->
     };
     let within =
         if matches!(asked.when, When::Never { .. }) { std::time::Duration::ZERO } else { asked.within };
-    let desk = Desk { reader, rows: ledger(reader, name)?, current: &current };
+    let (rows, damaged) = ticks(reader, name)?;
+    let desk = Desk { reader, rows, damaged, current: &current };
     let answers = moments.into_iter().map(|at| desk.answer(at, at.plus(within))).collect::<Result<_, _>>()?;
     let asked = mm_core::untrusted::Untrusted::new(text).line(60);
     Ok(WhyView { task: name.to_owned(), timezone: zone.to_owned(), asked, clocks, answers })
@@ -76,14 +77,23 @@ struct Desk<'a> {
     reader: &'a Reader,
     /// Oldest first.
     rows: Vec<TickRow>,
+    /// The ids of the rows that do not open, oldest first; each ends in the newest tick of its stretch.
+    damaged: Vec<String>,
     current: &'a Current<'a>,
 }
 
 impl Desk<'_> {
     /// What became of the first tick from `at` to `through`.
     fn answer(&self, at: Moment, through: Moment) -> Result<AnswerView, Problem> {
-        if let Some(row) = self.rows.iter().find(|row| at <= row.due && row.from <= through) {
-            return Ok(self.on_record(row, at));
+        let row = self.rows.iter().find(|row| at <= row.due);
+        let asked = TickRow::row_id(self.current.name(), at);
+        if let Some(id) = self.damaged.iter().find(|id| asked <= **id)
+            && row.is_none_or(|row| *id < TickRow::row_id(self.current.name(), row.due))
+        {
+            return Ok(self.unread(at, id));
+        }
+        if let Some(row) = row.filter(|row| row.from <= through) {
+            return Ok(self.on_record(row, at, through));
         }
         let next = self.tick_after(at.minus(std::time::Duration::from_millis(1)));
         let decided = self.current.last.is_some_and(|last| through <= last);
@@ -121,21 +131,34 @@ impl Desk<'_> {
         }
     }
 
-    fn on_record(&self, row: &TickRow, at: Moment) -> AnswerView {
+    /// The row that would tell does not open: it may be of one tick or of a stretch.
+    fn unread(&self, at: Moment, id: &str) -> AnswerView {
+        let what = format!(
+            "what became of it is not known: the next row of its ticks, {id}, does not open; restore a backup, or \
+             let `strategy resume {}` go on without it",
+            self.current.name()
+        );
+        self.say(at, None, &what)
+    }
+
+    fn on_record(&self, row: &TickRow, at: Moment, through: Moment) -> AnswerView {
+        // The first tick of a stretch that is asked for, by the schedule as it holds now.
+        let begin = at.max(row.from);
+        let own = self.tick_after(begin.minus(std::time::Duration::from_millis(1)));
+        let own = own.filter(|own| *own <= through.min(row.due));
         let run = row.run.as_ref().map(|run| format!(", run {run}")).unwrap_or_default();
         let (at, what) = match row.count {
             1 => (row.due, format!("{}{run}", row.fate)),
             count => {
                 let (from, due) = (row.from, row.due);
                 (
-                    at.max(from),
+                    own.unwrap_or(begin),
                     format!("in a stretch of {count} ticks from {from} to {due}, each {}", row.fate),
                 )
             }
         };
         // Between two ticks of a stretch none was due; which they were, the schedule says if it is the same.
-        let apart =
-            row.count > 1 && self.tick_after(at.minus(std::time::Duration::from_millis(1))) != Some(at);
+        let apart = row.count > 1 && own.is_none();
         let what =
             if apart { format!("by the schedule of now no tick of its own; it lies {what}") } else { what };
         AnswerView {
@@ -163,8 +186,11 @@ impl Desk<'_> {
     fn undecided(&self, at: Moment) -> Result<AnswerView, Problem> {
         let delay = delay(self.reader, self.current.name(), self.task())?;
         let up = at.plus(delay);
+        let (state, stopped) = self.current.state(self.reader.now);
         let why = if self.reader.daemon.is_none() {
             "no daemon has looked at it yet; the next one decides".to_owned()
+        } else if let ("error", Some(why)) = (state, stopped) {
+            format!("nobody decides it as things stand: the task is {why}")
         } else if self.reader.now < up {
             format!("it is taken up at {up}, its part of the jitter later")
         } else {
