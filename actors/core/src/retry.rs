@@ -7,6 +7,7 @@
 use crate::backoff::Backoff;
 use crate::error::ErrorClass;
 use crate::moment::Moment;
+use crate::schedule::Hours;
 
 /// The most retries that may be configured.
 pub const RETRIES_MAX: u32 = 10;
@@ -24,6 +25,8 @@ pub struct Failure {
     pub admitted: bool,
     /// Until when a platform that it works on asked to be left alone.
     pub reset: Option<Moment>,
+    /// The hours in which its task may start anything, if they are bounded.
+    pub hours: Option<Hours>,
     /// The next tick.
     pub next: Option<Moment>,
 }
@@ -43,6 +46,7 @@ pub fn again(failure: &Failure, now: Moment, unit: f64) -> Option<Moment> {
         (ErrorClass::RateLimit, None) => now.plus(Backoff::RUNS.cap()),
         (ErrorClass::Auth | ErrorClass::Compliance | ErrorClass::Fatal, _) => return None,
     };
+    let at = failure.hours.map_or(at, |hours| hours.opening(at));
     failure.next.is_none_or(|next| at < next).then_some(at)
 }
 
@@ -57,7 +61,7 @@ mod tests {
     const NOW: Moment = Moment::from_unix_ms(1_700_000_000_000);
 
     fn failure(class: ErrorClass) -> Failure {
-        Failure { class, tried: 0, retries: 3, admitted: true, reset: None, next: None }
+        Failure { class, tried: 0, retries: 3, admitted: true, reset: None, hours: None, next: None }
     }
 
     fn classes() -> [ErrorClass; 5] {
@@ -95,6 +99,17 @@ mod tests {
         assert_eq!(again(&Failure { next: Some(reset), ..limited }, NOW, 0.0), None, "the tick is as soon");
     }
 
+    #[test]
+    fn it_waits_for_the_allowed_hours_and_is_none_if_the_tick_is_as_soon() {
+        let now: Moment = "2026-11-22T19:59:30Z".parse().unwrap();
+        let hours = Some(Hours::parse("08:00-20:00", "UTC").unwrap());
+        let late = Failure { hours, ..failure(ErrorClass::Transient) };
+        let opens: Moment = "2026-11-23T08:00:00Z".parse().unwrap();
+        assert_eq!(again(&late, now, 1.0), Some(opens));
+        assert_eq!(again(&Failure { next: Some(opens), ..late }, now, 1.0), None);
+        assert!(again(&late, now, 0.0).is_some_and(|at| at < opens), "the hours are not over yet");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -107,7 +122,7 @@ mod tests {
         ) {
             let moment = |ms: i64| Moment::from_unix_ms(NOW.unix_ms() + ms);
             let (reset, next) = (reset.map(moment), next.map(moment));
-            let failure = Failure { class, tried, retries, admitted: true, reset, next };
+            let failure = Failure { class, tried, retries, admitted: true, reset, hours: None, next };
             if let Some(at) = again(&failure, NOW, unit) {
                 prop_assert!(at >= NOW && reset.is_none_or(|reset| at >= reset));
                 prop_assert!(next.is_none_or(|next| at < next) && tried < retries);

@@ -2,7 +2,7 @@
 
 use mm_core::error::ErrorClass;
 use mm_core::opportunity::Who;
-use mm_core::run::{Outcome, RunRecord, StepRecord};
+use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
 use mm_core::untrusted::Untrusted;
 use mm_sdk::{Drafts, Report};
 use mm_store::{Change, ChangeError, Key, NewEntry, ReadError, Record, Span, Unreadable};
@@ -32,6 +32,8 @@ pub(super) struct Ended {
     crash: Option<CrashRow>,
     /// Inputs that crashed an earlier run and did this one no harm.
     unharmed: Vec<String>,
+    /// A fresh run stands for it, with this trigger.
+    afresh: Option<Trigger>,
 }
 
 impl Ended {
@@ -89,15 +91,26 @@ impl Ended {
         self
     }
 
+    /// With a fresh run after it, on record together with its end.
+    pub(super) fn afresh(mut self, trigger: Option<Trigger>) -> Self {
+        self.afresh = trigger;
+        self
+    }
+
+    /// With nothing of it but that it is over, and what is to follow.
+    pub(super) fn bare(self, why: String) -> Self {
+        Self { afresh: self.afresh, ..Self::without_result(self.outcome, why) }
+    }
+
     /// Without what it gave, as that cannot be stored: what it crashed over, and how it ended if not well,
     /// is told all the same.
     pub(super) fn without_what_it_gave(self, why: String) -> Self {
         if self.outcome == Outcome::Succeeded {
             return Self::without_result(Outcome::Failed, why);
         }
-        let Self { outcome, class, mut errors, suspect, crash, .. } = self;
+        let Self { outcome, class, mut errors, suspect, crash, afresh, .. } = self;
         errors.push(why);
-        Self { class, errors, suspect, crash, ..Self::without_result(outcome, String::new()) }
+        Self { class, errors, suspect, crash, afresh, ..Self::without_result(outcome, String::new()) }
     }
 
     /// An end that leaves nothing to commit but itself.
@@ -112,6 +125,7 @@ impl Ended {
             suspect: None,
             crash: None,
             unharmed: Vec::new(),
+            afresh: None,
         }
     }
 }
@@ -175,7 +189,7 @@ pub(super) struct Prepared {
     pub(super) merged: Merged,
     /// The input that is set aside by it.
     pub(super) set_aside: Option<(String, QuarantineRow)>,
-    /// When it is tried again, if it is.
+    /// What begins after it at a time of its own, if something does.
     pub(super) retry: Option<RetryRow>,
 }
 
@@ -213,9 +227,12 @@ pub(super) fn end(
         row.paused =
             Some(Pause { reason: why.to_owned(), by: ITSELF.to_owned(), since: Some(now), until: None });
     }
-    let retry = match ended.outcome == Outcome::Failed && ended.told {
-        true => host.tried_again(state, &run, ended.class, &row)?,
-        false => None,
+    let retry = match &ended.afresh {
+        Some(trigger) => Some(RetryRow { trigger: trigger.clone(), at: now, until: None }),
+        None if ended.outcome == Outcome::Failed && ended.told => {
+            host.tried_again(state, &run, ended.class, &row)?
+        }
+        None => None,
     };
     let key = Key::new(space, RunRecord::KIND, run.id.as_str()).map_err(ChangeError::from)?;
     let change = match version {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mm_core::id::RunId;
 use mm_core::ledger::Earning;
 use mm_core::opportunity::{Opportunity, Payer, Step};
-use mm_core::run::{Outcome, RunRecord};
+use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_store::{CommitError, Key, Record};
 use mm_supervision::{Fault, Handle};
 
@@ -35,20 +35,15 @@ impl Host {
             }
         };
         current.fence.close();
-        let diverged = matches!(end, RunEnd::Diverged(_));
-        let trigger = current.run.trigger.clone();
+        let afresh = matches!(end, RunEnd::Diverged(_)).then(|| current.run.trigger.clone());
         let crash = match &end {
             RunEnd::Panicked(panic) => Some(self.run_crash(&current, "panicked", panic)),
             _ => None,
         };
         let suspect = crash.as_ref().and_then(|_| current.hand.suspect());
-        let ended = Ended::of(end).crashed(suspect, crash).having_met(current.hand.met());
+        let ended = Ended::of(end).crashed(suspect, crash).having_met(current.hand.met()).afresh(afresh);
         self.end(state, current.all(), current.version, current.generation, ended).await?;
-        if diverged {
-            self.start_afresh(me, state, trigger).await?;
-        }
-        self.set_alarm(me, state);
-        Ok(())
+        self.retry(me, state).await
     }
 
     /// Ends a run that has to give its memory back. What it does from here on leads nowhere.
@@ -109,10 +104,10 @@ impl Host {
         let cut_off = self.cut_off(run.value)?;
         let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
         let why = "it was cut off, and the strategy's host is out of use";
-        self.end_interrupted(&mut state, cut_off, run.version, why, crashed).await
+        self.end_interrupted(&mut state, cut_off, run.version, why, crashed, None).await
     }
 
-    /// Ends a run that was cut off and is not taken up again.
+    /// Ends a run that was cut off and is not taken up again; a fresh one stands for it if `afresh` says so.
     pub(super) async fn end_interrupted(
         &self,
         state: &mut State,
@@ -120,13 +115,14 @@ impl Host {
         version: u64,
         why: &str,
         crashed: Option<(Suspect, String)>,
+        afresh: Option<Trigger>,
     ) -> Result<(), Fault> {
         let why = match &crashed {
             Some((_, words)) => format!("{why}; its host crashed: {words}"),
             None => why.to_owned(),
         };
         let suspect = crashed.map(|(suspect, _)| suspect);
-        let ended = Ended::without_result(Outcome::Interrupted, why).crashed(suspect, None);
+        let ended = Ended::without_result(Outcome::Interrupted, why).crashed(suspect, None).afresh(afresh);
         // A breaker that is half open has this run as its probe: there is one run at a time.
         let generation = state.row.breaker.generation();
         self.end(state, run, version, generation, ended).await
@@ -194,7 +190,7 @@ impl Host {
                     // What is kept of a crash may itself be what cannot be stored.
                     ended = match tried {
                         0 => ended.without_what_it_gave(why),
-                        _ => Ended::without_result(ended.outcome, why),
+                        _ => ended.bare(why),
                     };
                     tried += 1;
                 }

@@ -12,6 +12,7 @@ use mm_core::id::PlatformId;
 use mm_core::limit::Quota;
 use mm_core::run::Trigger;
 
+use super::retrying::scheduled;
 use super::state::{Host, State};
 use crate::limiter::Limiter;
 use crate::resources::Resources;
@@ -59,8 +60,7 @@ impl Host {
         if !all.is_empty() && closed.len() == all.len() {
             return Some(closed.join("; "));
         }
-        let scheduled = matches!(trigger, Trigger::Tick(_) | Trigger::Retry(_));
-        if scheduled { self.nearly_used(&all) } else { None }
+        if scheduled(trigger) { self.nearly_used(&all) } else { None }
     }
 
     /// The limit that leaves nothing to this strategy but its last share. A limit of one kind of act, or of one

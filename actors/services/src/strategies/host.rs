@@ -13,10 +13,11 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::gate::Pass;
-use super::starting::Because;
+use super::pausing::DOUBT_AGAIN;
+use super::starting::by_person;
 use super::state::{Host, State};
 use super::{Msg, NotStarted, Standing, Word, breaker_policy};
-use crate::records::StrategyRow;
+use crate::records::{Pause, StrategyRow};
 use crate::{budgets, integrity};
 
 impl Component for Host {
@@ -41,7 +42,7 @@ impl Component for Host {
             return Ok(state);
         }
         self.recall(&me, &mut state).await?;
-        self.take_up(&me, &mut state).await?;
+        self.take_up(&me, &mut state, None).await?;
         self.look_out_for_the_end_of_a_pause(&me, &mut state);
         Ok(state)
     }
@@ -49,14 +50,12 @@ impl Component for Host {
     async fn handle(&self, me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
         match msg {
             Msg::Start { trigger, reply } => {
-                let answer = match self.ready(state, &trigger) {
-                    Ok(ready) => Ok(self.start(me, state, trigger, ready, Because::Itself).await?),
-                    Err(why) => Err(why),
-                };
+                let answer = self.start_by_word(me, state, trigger).await?;
                 reply.send(answer);
             }
             Msg::Tick { order, reply } => {
                 let look = match state.damaged {
+                    false if self.may_be_over(state) => Some(order.now.plus(DOUBT_AGAIN)),
                     false => self.tick(me, state, *order).await?,
                     true => order.task.schedule.next_after(order.now),
                 };
@@ -157,11 +156,11 @@ impl Host {
         if let Some(why) = &state.put_aside {
             return Err(NotStarted::PutAside(why.clone()));
         }
-        let by_person = matches!(trigger, Trigger::Operator | Trigger::Once);
+        let by_person = by_person(trigger);
         if !self.enabled(state) {
             return Err(NotStarted::Disabled);
         }
-        if let Some(pause) = state.row.pause(self.shared.now()).filter(|_| !by_person) {
+        if let Some(pause) = self.paused(state).filter(|_| !by_person) {
             let until = pause.until.map(|until| format!(", until {until}")).unwrap_or_default();
             return Err(NotStarted::Paused(format!("{}{until}", pause.reason)));
         }
@@ -242,7 +241,9 @@ impl Host {
                 ("strategy.isolated", Some(reason.clone()))
             }
             Word::Resume(_) => {
-                row.paused = None;
+                // What was due in it is decided when its section is right again.
+                let mistaken = self.installed().mistake.is_some();
+                row.paused = row.paused.filter(|_| mistaken).map(|own| Pause { until: Some(now), ..own });
                 row.breaker.release(now);
                 self.alerts.clear(&self.space, format!("stopped/{}", self.id));
                 ("strategy.resumed", None)
@@ -258,14 +259,16 @@ impl Host {
         };
         let payload = json!({ "strategy": self.id.as_str(), "reason": reason, "by": "owner" });
         let change = Change::new().audit(NewEntry::new(now, &self.space, kind, &payload)?);
-        Ok(self.write_row(state, row, &change).await??)
+        self.write_row(state, row, &change).await??;
+        self.look_out_for_the_end_of_a_pause(me, state);
+        Ok(())
     }
 
     fn standing(&self, state: &State) -> Standing {
         let installed = self.installed();
         Standing {
             about: state.about.clone().unwrap_or(SILENT),
-            row: StrategyRow { paused: state.row.pause(self.shared.now()).cloned(), ..state.row.clone() },
+            row: StrategyRow { paused: self.paused(state).cloned(), ..state.row.clone() },
             running: state.current.as_ref().map(|current| current.run.id.clone()),
             put_aside: state.put_aside.clone(),
             enabled: self.enabled(state),

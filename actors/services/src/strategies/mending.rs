@@ -131,7 +131,8 @@ impl Host {
         }
         state.damaged = false;
         self.ask(state, None).await;
-        self.take_up(me, state).await
+        self.recall(me, state).await?;
+        self.take_up(me, state, None).await
     }
 
     /// The strategy's row as its runs tell it. The owner's words on it are gone with the old one.

@@ -11,6 +11,7 @@ use mm_supervision::{CallError, Fault};
 use serde_json::json;
 
 use super::order::{self, Before, Found};
+use super::retrying::scheduled;
 use super::state::{Host, State};
 use super::{Msg, Strategies};
 use crate::integrity;
@@ -102,6 +103,9 @@ impl Host {
         let mut row = state.row.clone();
         let change = self.ledger(&mut row, &schedule, version, &ruled, None)?;
         let change = change.and(self.said(&plan, set.map(|row| row.version), by, now)?);
+        // What failed by the old schedule is tried again by no other.
+        let retry = state.retry.take_if(|row| scheduled(&row.trigger)).is_some();
+        let change = if retry { change.delete(self.retry_key()?) } else { change };
         self.write_row(state, row, &change).await??;
         Ok(Ok(()))
     }
@@ -117,7 +121,7 @@ impl Host {
         let Some(old) = old else { return Ok(Vec::new()) };
         let paused = state.row.paused.as_ref().map(Pause::span);
         let why = if *plan == Plan::Cancel { CANCELLED } else { SET };
-        self.new_ones(old.closed_out(now, paused.as_ref(), why))
+        self.new_ones(&old.task.schedule, old.closed_out(now, paused.as_ref(), why))
     }
 
     /// The row of what was said, and its audit entry.

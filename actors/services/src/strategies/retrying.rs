@@ -11,6 +11,7 @@ use mm_core::limit::CoolDown;
 use mm_core::moment::Moment;
 use mm_core::retry::{Failure, RETRIES_MAX, again};
 use mm_core::run::{RunRecord, Trigger};
+use mm_core::schedule::Hours;
 use mm_store::{Change, Key, ReadError, Record, Span};
 use mm_supervision::{Fault, Handle};
 
@@ -19,7 +20,7 @@ use super::starting::{GATE_AGAIN, look_later};
 use super::state::{Host, State};
 use super::{Msg, NotStarted};
 use crate::integrity;
-use crate::records::{RetryRow, ScheduleRow, StrategyRow};
+use crate::records::{RetryRow, ScheduleRow, StrategyRow, TaskRow};
 
 impl Host {
     /// At start: what an earlier life was to begin. A row that does not open is removed: its tick comes.
@@ -54,9 +55,11 @@ impl Host {
         class: ErrorClass,
         row: &StrategyRow,
     ) -> Result<Option<RetryRow>, ReadError> {
-        if !matches!(run.trigger, Trigger::Tick(_) | Trigger::Retry(_)) {
+        if !scheduled(&run.trigger) {
             return Ok(None);
         }
+        // A task that was cancelled meanwhile is tried no more.
+        let Some(hours) = self.hours()? else { return Ok(None) };
         let schedule = integrity::read::<ScheduleRow>(&self.shared.store, &self.space, self.id.as_str())?;
         let until = schedule.ok().flatten().and_then(|row| row.value.next);
         let failure = Failure {
@@ -65,10 +68,22 @@ impl Host {
             retries: self.installed().retries,
             admitted: matches!(row.breaker.state(), At::Closed { .. }),
             reset: self.reset(state)?,
+            hours,
             next: until,
         };
         let at = again(&failure, self.shared.now(), self.shared.rng.unit());
         Ok(at.map(|at| RetryRow { trigger: Trigger::Retry(run.id.clone()), at, until }))
+    }
+
+    /// The hours in which its task may start anything, if they are bounded; `None` of a task that is
+    /// cancelled, or whose row does not open.
+    fn hours(&self) -> Result<Option<Option<Hours>>, ReadError> {
+        let set = integrity::read::<TaskRow>(&self.shared.store, &self.space, self.id.as_str())?;
+        Ok(match set {
+            Ok(None) => Some(self.installed().task.hours),
+            Ok(Some(row)) => row.value.task.map(|task| task.hours),
+            Err(_) => None,
+        })
     }
 
     /// How many retries came before this run, of the same tick. One that is not known any more counts as all.
@@ -97,30 +112,54 @@ impl Host {
         Ok(last)
     }
 
-    /// Begins what is due, if the gate lets it. What else stands against it ends the waiting: the next tick
-    /// comes.
+    /// Begins what is due, if the gate and the hours of its task let it. What else stands against it, and the
+    /// tick that was to come next, end the waiting.
     pub(super) async fn retry(&self, me: &Handle<Msg>, state: &mut State) -> Result<(), Fault> {
         let now = self.shared.now();
         let Some(row) = state.retry.clone().filter(|_| state.current.is_none()) else { return Ok(()) };
+        if row.until.is_some_and(|until| until <= now) {
+            return self.forget_retry(state, "its next tick is due").await;
+        }
         if now < row.at {
             self.set_alarm(me, state);
             return Ok(());
+        }
+        if scheduled(&row.trigger) {
+            // It stays on record for a life that goes by the schedule.
+            if !self.shared.settings().scheduling {
+                return Ok(());
+            }
+            match self.hours()? {
+                None => return self.forget_retry(state, "its task is cancelled").await,
+                Some(Some(hours)) if !hours.allow(now) => {
+                    look_later(me, hours.opening(now).since(now).min(crate::scheduler::SLEEP_MAX));
+                    return Ok(());
+                }
+                Some(_) => {}
+            }
         }
         match self.ready(state, &row.trigger) {
             Ok(ready) => {
                 self.start(me, state, row.trigger, ready, super::starting::Because::Itself).await?;
             }
-            Err(NotStarted::Gated(_) | NotStarted::CutOff(..))
-                if row.until.is_none_or(|until| now < until) =>
-            {
+            Err(why @ (NotStarted::Gated(_) | NotStarted::CutOff(..))) => {
+                tracing::debug!(strategy = %self.id, %why, "what it is to begin waits");
                 look_later(me, GATE_AGAIN);
             }
-            Err(why) => {
-                tracing::info!(strategy = %self.id, %why, "it is not tried again before its next tick");
-                self.shared.store.commit(Change::new().delete(self.retry_key()?)).await?;
-                state.retry = None;
-            }
+            Err(why) => self.forget_retry(state, &why.to_string()).await?,
         }
         Ok(())
     }
+
+    async fn forget_retry(&self, state: &mut State, why: &str) -> Result<(), Fault> {
+        tracing::info!(strategy = %self.id, why, "what it was to begin is not begun");
+        self.shared.store.commit(Change::new().delete(self.retry_key()?)).await?;
+        state.retry = None;
+        Ok(())
+    }
+}
+
+/// Whether the schedule starts it.
+pub(super) fn scheduled(trigger: &Trigger) -> bool {
+    matches!(trigger, Trigger::Tick(_) | Trigger::Retry(_))
 }

@@ -27,7 +27,7 @@ use super::state::{Current, Host, State};
 use super::{Msg, NotStarted, TickOrder, telling};
 use crate::gateway::Fence;
 use crate::integrity;
-use crate::records::{ChangeRow, QuarantineRow, RetryRow, SettledTelling, Standing};
+use crate::records::{ChangeRow, QuarantineRow, SettledTelling, Standing};
 use crate::shared::CALL_TIMEOUT;
 
 /// Past its deadline a run is cancelled; a thread that is not done so much later never yields.
@@ -119,11 +119,22 @@ pub(super) fn look_later(me: &Handle<Msg>, wait: Duration) {
     let me = me.clone();
     tokio::spawn(async move {
         tokio::time::sleep(wait).await;
-        // A host that is gone looks when it starts again; one that is full is not idle for long.
-        while let Err(Undelivered::Full(_)) = me.cast(Msg::Look) {
-            tokio::time::sleep(AGAIN_AFTER).await;
-        }
+        // A host that is gone looks when it starts again.
+        deliver(&me, Msg::Look).await;
     });
+}
+
+/// Has a message reach a host that is there, also one whose mailbox is full for now.
+pub(super) async fn deliver(me: &Handle<Msg>, mut msg: Msg) {
+    while let Err(Undelivered::Full(back)) = me.cast(msg) {
+        msg = back;
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+}
+
+/// Whether a person starts it.
+pub(super) fn by_person(trigger: &Trigger) -> bool {
+    matches!(trigger, Trigger::Operator | Trigger::Once)
 }
 
 /// Looks after a run when it should long be over, and after its thread if its host died meanwhile.
@@ -132,10 +143,8 @@ async fn watch(me: Handle<Msg>, run: RunId, attempt: u32, deadline: Duration, po
     if pool.abandon_if_let_go(ticket) {
         return abandoned(&run);
     }
-    // A host that is gone has other ways to find out; one that is full has none.
-    while let Err(Undelivered::Full(_)) = me.cast(Msg::Overdue { run: run.clone(), attempt }) {
-        tokio::time::sleep(AGAIN_AFTER).await;
-    }
+    // A host that is gone has other ways to find out.
+    deliver(&me, Msg::Overdue { run: run.clone(), attempt }).await;
     // The host counts the thread when the end is on record. One that dies over it does not.
     tokio::time::sleep(CALL_TIMEOUT).await;
     if pool.abandon_if_let_go(ticket) {
@@ -289,7 +298,11 @@ impl Host {
         let (me, of, attempt) = (me.clone(), run.id.clone(), run.attempt);
         let cancel = move |why: &str| {
             // A host that is gone has taken its run along.
-            drop(me.cast(Msg::Cancel { run: of.clone(), attempt, why: why.to_owned() }));
+            let msg = Msg::Cancel { run: of.clone(), attempt, why: why.to_owned() };
+            if let Err(Undelivered::Full(msg)) = me.cast(msg) {
+                let me = me.clone();
+                tokio::spawn(async move { deliver(&me, msg).await });
+            }
         };
         let (owner, priority) = (self.id.clone(), installed.priority);
         let wanted = Wanted { owner, priority, cancel: Box::new(cancel), job: Box::new(job) };
@@ -315,8 +328,15 @@ impl Host {
         Ok(loaded.snapshot.map(|snapshot| snapshot.value.1))
     }
 
-    /// At start: a run that was cut off is taken up again, or ended if it cannot be.
-    pub(super) async fn take_up(&self, me: &Handle<Msg>, state: &mut State) -> Result<(), Fault> {
+    /// A run that was cut off is taken up again, or ended if it cannot be. `by`: what starts it now, if that
+    /// is not what started it first.
+    pub(super) async fn take_up(
+        &self,
+        me: &Handle<Msg>,
+        state: &mut State,
+        by: Option<&Trigger>,
+    ) -> Result<(), Fault> {
+        state.parked = None;
         let Some(last) = state.row.last_run.clone() else { return Ok(()) };
         let row = match integrity::read::<RunRecord>(&self.shared.store, &self.space, last.as_str())? {
             Ok(Some(row)) => row,
@@ -354,8 +374,8 @@ impl Host {
         } else {
             None
         };
-        state.parked = None;
-        let pass = match (why, self.gate.pass(self.own_hold(state, &row.value.trigger))) {
+        let own_hold = self.own_hold(state, by.unwrap_or(&row.value.trigger));
+        let pass = match (why, self.gate.pass(own_hold)) {
             (None, Ok(pass)) => Some(pass),
             (None, Err(held)) => {
                 self.park(me, state, last, held);
@@ -367,12 +387,9 @@ impl Host {
         let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
         let (Some(pass), None) = (pass, why) else {
             let why = why.unwrap_or("it was cut off");
-            let trigger = cut_off.trigger.clone();
-            self.end_interrupted(state, cut_off, row.version, why, crashed).await?;
-            if afresh {
-                self.start_afresh(me, state, trigger).await?;
-            }
-            return Ok(());
+            let afresh = afresh.then(|| cut_off.trigger.clone());
+            self.end_interrupted(state, cut_off, row.version, why, crashed, afresh).await?;
+            return self.retry(me, state).await;
         };
         let run = RunRecord { epoch: self.shared.store.epoch(), attempt: cut_off.attempt + 1, ..cut_off };
         self.resume(&run, row.version, crashed).await?;
@@ -391,31 +408,30 @@ impl Host {
     /// Looks whether what waits may go on.
     pub(super) async fn look(&self, me: &Handle<Msg>, state: &mut State) -> Result<(), Fault> {
         if state.parked.is_some() && state.current.is_none() {
-            self.take_up(me, state).await?;
+            self.take_up(me, state, None).await?;
         }
         self.retry(me, state).await
     }
 
-    /// A new run for one that cannot be gone on with; once the gate lets it, if it is held.
-    pub(super) async fn start_afresh(
+    /// A new run by somebody's word. One that was cut off and is held for the schedule alone goes on for a
+    /// person, and is the answer.
+    pub(super) async fn start_by_word(
         &self,
         me: &Handle<Msg>,
         state: &mut State,
         trigger: Trigger,
-    ) -> Result<(), Fault> {
-        match self.ready(state, &trigger) {
-            Ok(ready) => drop(self.start(me, state, trigger, ready, Because::Itself).await?),
-            Err(why @ NotStarted::Gated(_)) => {
-                tracing::info!(strategy = %self.id, %why, "a fresh run waits");
-                let row = RetryRow { trigger, at: self.shared.now(), until: None };
-                let change = Change::new().put(&self.space, self.id.as_str(), &row)?;
-                self.shared.store.commit(change).await?;
-                state.retry = Some(row);
-                self.set_alarm(me, state);
+    ) -> Result<Result<RunId, NotStarted>, Fault> {
+        let free = self.gate.holds().is_none() && self.own_hold(state, &trigger).is_none();
+        if by_person(&trigger) && free && state.parked.is_some() && state.current.is_none() {
+            self.take_up(me, state, Some(&trigger)).await?;
+            if let Some(current) = &state.current {
+                return Ok(Ok(current.run.id.clone()));
             }
-            Err(why) => tracing::info!(strategy = %self.id, %why, "no fresh run is started"),
         }
-        Ok(())
+        match self.ready(state, &trigger) {
+            Ok(ready) => Ok(Ok(self.start(me, state, trigger, ready, Because::Itself).await?)),
+            Err(why) => Ok(Err(why)),
+        }
     }
 
     /// The record of a run that was cut off: what it did before is known by its journal alone.

@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use mm_core::id::{RunId, Space, StrategyId};
+use mm_core::moment::Moment;
 use mm_core::run::RunRecord;
 use mm_sdk::About;
 use mm_supervision::{Reply, SupervisorHandle};
@@ -61,6 +63,8 @@ pub struct State {
     pub(super) retry: Option<RetryRow>,
     pub(super) waiting: Vec<Reply<Option<RunRecord>>>,
     pub(super) last: Option<RunRecord>,
+    /// When the pause was said, if in this life: by the wall clock, and in time since boot.
+    pub(super) pause_said: Option<(Moment, Duration)>,
     /// The newest timer of a pause.
     pub(super) pause_timer: u64,
 }
@@ -79,6 +83,7 @@ impl State {
             retry: None,
             waiting: Vec::new(),
             last: None,
+            pause_said: None,
             pause_timer: 0,
         }
     }

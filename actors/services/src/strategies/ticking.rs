@@ -4,6 +4,7 @@
 //! A host knows what the scheduler does not: the run under way, and what holds the strategy back. What
 //! fails here ends the host; the ticks are then still due.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mm_core::breaker::Admit;
@@ -46,14 +47,14 @@ impl Host {
         }
         let last = order.last;
         order.last = self.past_what_is_on_record(&order)?;
-        let mut decision = self.decision(state, &order);
+        let mut decision = self.not_on_record(&order, self.decision(state, &order))?;
         if let Some(before) = &order.before {
             let paused = state.row.paused.as_ref().map(Pause::span);
-            let mut ruled = before.closed_out(order.now, paused.as_ref(), CONFIGURED);
+            let ruled = before.closed_out(order.now, paused.as_ref(), CONFIGURED);
+            let mut ruled = self.new_ones(&before.task.schedule, ruled)?;
             ruled.retain(|old| decision.ruled.iter().all(|new| old.at < new.from));
             decision.ruled.splice(0..0, ruled);
         }
-        let mut decision = self.not_on_record(decision)?;
         let moved = last != decision.last || order.owed != decision.owed;
         if !moved && !order.rewrite && !order.at_once {
             return Ok(decision.look);
@@ -103,7 +104,7 @@ impl Host {
         if !self.enabled(state) {
             return Some(Hold::Off { why: NotStarted::Disabled.to_string() });
         }
-        if let Some(pause) = state.row.pause(self.shared.now()) {
+        if let Some(pause) = self.paused(state) {
             return Some(Hold::Paused { by: pause.told(), until: pause.until });
         }
         if let mm_core::breaker::State::Isolated { reason, .. } = state.row.breaker.state() {
@@ -149,21 +150,52 @@ impl Host {
     }
 
     /// Without the ticks that have their rows.
-    fn not_on_record(&self, mut decision: Decision) -> Result<Decision, Fault> {
-        decision.ruled = self.new_ones(decision.ruled)?;
+    fn not_on_record(&self, order: &TickOrder, mut decision: Decision) -> Result<Decision, Fault> {
+        decision.ruled = self.new_ones(&order.task.schedule, decision.ruled)?;
         decision.cancels &= decision.starts().is_some();
         Ok(decision)
     }
 
-    /// Those that have no rows.
-    pub(super) fn new_ones(&self, ruled: Vec<Ruled>) -> Result<Vec<Ruled>, Fault> {
+    /// Those that have no rows; they are due by this schedule.
+    pub(super) fn new_ones(&self, schedule: &Schedule, ruled: Vec<Ruled>) -> Result<Vec<Ruled>, Fault> {
         let mut new = Vec::new();
         for ruled in ruled {
-            if self.on_record(ruled.at)?.is_none() {
+            if ruled.count > 1 {
+                new.extend(self.apart(schedule, ruled)?);
+            } else if self.on_record(ruled.at)?.is_none() {
                 new.push(ruled);
             }
         }
         Ok(new)
+    }
+
+    /// What of a stretch is not on record: parts of it, so that no row lies inside another.
+    fn apart(&self, schedule: &Schedule, stretch: Ruled) -> Result<Vec<Ruled>, Fault> {
+        let id = self.id.as_str();
+        let (all, before) = (format!("{id}/"), stretch.from.minus(Duration::from_millis(1)));
+        let before = TickRow::row_id(id, before);
+        let span = Span::prefix(&all).after(&before);
+        let rows = self.shared.store.scan::<TickRow>(&self.space, span, usize::MAX)?;
+        let damaged: BTreeSet<String> = rows.damaged.iter().map(|row| row.id.clone()).collect();
+        let taken: Vec<(Moment, Moment)> = rows.into_values().map(|row| (row.from, row.due)).collect();
+        if damaged.is_empty() && taken.iter().all(|(from, _)| stretch.at < *from) {
+            return Ok(vec![stretch]);
+        }
+        let mut parts: Vec<Ruled> = Vec::new();
+        let next = |at: &Moment| schedule.next_after(*at);
+        for at in std::iter::successors(Some(stretch.from), next).take_while(|at| *at <= stretch.at) {
+            if taken.iter().any(|(from, due)| *from <= at && at <= *due)
+                || damaged.contains(&TickRow::row_id(id, at))
+            {
+                continue;
+            }
+            let whole = |last: Moment| !taken.iter().any(|(from, _)| last < *from && *from < at);
+            match parts.last_mut().filter(|part| whole(part.at)) {
+                Some(part) => (part.at, part.count) = (at, part.count + 1),
+                None => parts.push(Ruled { at, from: at, count: 1, fate: stretch.fate.clone() }),
+            }
+        }
+        Ok(parts)
     }
 
     /// The newest tick of the row that speaks of `at`, if one does.

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::run::RunRecord;
-use mm_core::schedule::{Fate, Hours, Missed, Overlap, Schedule, Task};
+use mm_core::schedule::{Fate, Hours, Missed, Overlap, Ruled, Schedule, Task};
 use mm_core::seams::SplitMix64;
 use mm_services::integrity;
 use mm_services::records::{ScheduleRow, TaskRow, TickRow};
 use mm_services::strategies::{NotPlanned, Plan, Word};
 use mm_services::testing::{Bench, Machine, Said, Script};
+use mm_store::Change;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -188,6 +190,82 @@ fn a_pause_ends_by_itself_and_the_ledger_says_until_when() {
     });
 }
 
+/// A server says that the clock is right.
+fn vouch(machine: &Machine) {
+    let date = machine.now().to_utc().unwrap().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    machine.services.shared.trust.heard("time.example", &[("date".to_owned(), date)]);
+}
+
+/// What was due after the pause waits too, and is made up for then.
+#[test]
+fn a_clock_that_nobody_vouches_for_ends_no_pause_and_decides_nothing_that_was_due_after_it() {
+    let mut bench = ticking(53);
+    bench.live(async |machine| {
+        machine.pass(MINUTE * 5).await;
+        pause(machine, Some(at("22T12:35:00"))).await;
+    });
+    bench.now = at("22T13:05:00");
+    bench.live(async |machine| {
+        machine.pass(MINUTE * 4).await;
+        assert_eq!(told(machine), ["12:00 ran"]);
+        assert!(machine.strategy("reader").paused.is_some());
+        vouch(machine);
+        machine.pass(MINUTE / 2).await;
+        let all = ["12:00 ran", "12:10 paused", "12:20 paused", "12:30 paused", "12:40 merged"];
+        assert_eq!(told(machine), [&all[..], &["12:50 merged", "13:00 late"]].concat());
+        assert_eq!(machine.strategy("reader").paused, None);
+        whole(machine);
+    });
+}
+
+#[test]
+fn a_pause_does_not_end_while_its_section_is_wrong_so_that_what_it_held_is_told() {
+    let mut bench = ticking(54);
+    bench.live(async |machine| {
+        machine.pass(MINUTE * 5).await;
+        pause(machine, Some(at("22T12:35:00"))).await;
+    });
+    bench.installed("reader").mistake = Some("there is no such key".to_owned());
+    bench.live(async |machine| {
+        vouch(machine);
+        machine.pass(MINUTE * 40).await;
+        assert_eq!(machine.audit_of("strategy.resumed").len(), 0);
+    });
+    bench.installed("reader").mistake = None;
+    bench.live(async |machine| {
+        vouch(machine);
+        machine.pass(MINUTE).await;
+        assert_eq!(told(machine)[..4], ["12:00 ran", "12:10 paused", "12:20 paused", "12:30 paused"]);
+        assert_eq!(machine.audit_of("strategy.resumed").len(), 1);
+        whole(machine);
+    });
+}
+
+/// As it is left by a clock that was ahead and went back while the schedule was another.
+#[test]
+fn a_stretch_is_split_where_a_tick_is_on_record() {
+    let mut bench = ticking(55);
+    bench.live(async |machine| {
+        machine.pass(MINUTE * 5).await;
+        let known = [("22T18:03:00", "22T18:03:00", 1), ("22T20:00:00", "22T20:30:00", 4)];
+        for (from, due, count) in known {
+            let fate = Fate::Missed { why: "it passed unseen".to_owned() };
+            let row = TickRow::of(&Ruled { at: at(due), from: at(from), count, fate }, None);
+            let id = TickRow::row_id("reader", row.due);
+            let change = Change::new().put(&Space::default_owner(), &id, &row).unwrap();
+            machine.store.commit(change).await.unwrap();
+        }
+        machine.world.jump(3 * 86_400_000);
+        machine.pass(MINUTE).await;
+        let rows = ticks(machine);
+        assert!(rows.windows(2).all(|two| two[0].due < two[1].from), "no row lies inside another");
+        assert!(rows.iter().any(|row| row.count > 100), "{rows:?}");
+        let own: u64 = rows.iter().map(|row| row.count).sum::<u64>() - 5;
+        // Three days of them and the first, but for the four that the stretch of before stands for.
+        assert_eq!(own, 3 * 144 + 1 - 4);
+    });
+}
+
 /// Killed during a pause that ends while nothing runs: what was due in it was paused, and what was due
 /// after it was missed.
 #[test]
@@ -202,6 +280,7 @@ fn a_pause_that_ends_while_the_machine_is_down_is_told_tick_by_tick() {
         });
         bench.now = at("22T13:05:00");
         bench.live(async |machine| {
+            vouch(machine);
             machine.pass(MINUTE * 4).await;
             let after = match policy {
                 Missed::Once => ["12:40 merged", "12:50 merged", "13:00 late"],
@@ -223,10 +302,10 @@ fn a_pause_holds_over_kills_and_jumps_of_the_clock_and_ends_once() {
     bench.live(async |machine| {
         machine.pass(MINUTE * 5).await;
         pause(machine, Some(at("23T12:00:00"))).await;
-        // A day ahead, and back again: the pause was over for a moment, and no longer is.
+        // A day ahead, and back again: nobody vouches for a clock that was set.
         machine.world.jump(26 * 3_600_000);
         machine.pass(MINUTE * 6).await;
-        assert_eq!(machine.audit_of("strategy.resumed").len(), 1, "it is over by the clock");
+        assert_eq!(machine.audit_of("strategy.resumed").len(), 0);
         machine.world.jump(-26 * 3_600_000);
         machine.pass(MINUTE * 6).await;
         whole(machine);
@@ -235,9 +314,18 @@ fn a_pause_holds_over_kills_and_jumps_of_the_clock_and_ends_once() {
         bench.live(async |machine| machine.pass(MINUTE * 60).await);
     }
     bench.live(async |machine| {
-        assert_eq!(machine.audit_of("strategy.resumed").len(), 1);
+        assert_eq!(machine.audit_of("strategy.resumed").len(), 0);
+        assert_eq!(ticks(machine).iter().filter(|row| row.run.is_some()).count(), 1);
         whole(machine);
     });
+    bench.now = at("24T15:00:00");
+    for _ in 0..2 {
+        bench.live(async |machine| {
+            machine.pass(MINUTE * 30).await;
+            assert_eq!(machine.audit_of("strategy.resumed").len(), 1);
+            whole(machine);
+        });
+    }
 }
 
 /// A day ahead and a day back, in the middle of everything: nothing runs twice.

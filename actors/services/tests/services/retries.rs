@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use mm_core::error::ErrorClass;
 use mm_core::run::{Outcome, RunRecord, Trigger};
+use mm_core::schedule::Hours;
 use mm_sdk::{Fault, Report};
 use mm_services::records::{RetryRow, TickRow};
-use mm_services::strategies::Word;
+use mm_services::strategies::{Plan, Word};
 use mm_services::testing::{Bench, Machine, Script};
 
 /// A strategy every six hours whose first `bad` runs fail with this class.
@@ -128,4 +129,71 @@ fn a_limit_without_a_known_reset_is_waited_for_the_longest() {
         let all = runs(machine);
         assert!(all[1].started.since(all[0].ended.unwrap()) >= Duration::from_secs(1800));
     });
+}
+
+/// Killed with a retry on record, and up again long after the tick that was to come next.
+#[test]
+fn a_retry_does_not_outlive_the_tick_that_was_to_come_next() {
+    let mut bench = Bench::new(9);
+    failing(&mut bench, 1, ErrorClass::Transient);
+    bench.installed("shaky").task.missed.policy = mm_core::schedule::Missed::Skip;
+    bench.live(async |machine| over(machine, Outcome::Failed).await);
+    bench.now = bench.now.plus(Duration::from_secs(30 * 86_400 + 60));
+    bench.live(async |machine| {
+        machine.pass(Duration::from_secs(3600)).await;
+        assert_eq!(runs(machine).len(), 1, "missed ticks are skipped, and what failed then is old");
+        assert_eq!(machine.rows::<RetryRow>().len(), 0);
+        let under_way = |row: &TickRow| row.fate.to_string().contains("under way");
+        assert!(!machine.rows::<TickRow>().iter().any(|(_, row)| under_way(row)));
+    });
+}
+
+#[test]
+fn a_cancelled_task_is_not_tried_again_and_neither_is_one_that_is_set_anew() {
+    for plan in [Plan::Cancel, Plan::Set(mm_core::schedule::Task::plain(every("every 5h")))] {
+        let mut bench = Bench::new(10);
+        failing(&mut bench, 1, ErrorClass::Transient);
+        bench.live(async |machine| {
+            over(machine, Outcome::Failed).await;
+            assert_eq!(machine.rows::<RetryRow>().len(), 1);
+            machine.services.strategies.plan("shaky", plan, "the owner").await.unwrap().unwrap();
+            assert_eq!(machine.rows::<RetryRow>().len(), 0);
+            machine.pass(Duration::from_secs(3600)).await;
+            assert_eq!(runs(machine).len(), 1);
+        });
+    }
+}
+
+fn every(text: &str) -> mm_core::schedule::Schedule {
+    mm_core::schedule::Schedule::parse(text, "UTC").unwrap()
+}
+
+/// The first run is at noon; what fails then is tried again when the hours open, and no sooner.
+#[test]
+fn a_retry_keeps_to_the_hours_of_its_task_also_if_they_were_set_after_it_failed() {
+    let mut bench = Bench::new(11);
+    failing(&mut bench, 1, ErrorClass::Transient);
+    bench.live(async |machine| over(machine, Outcome::Failed).await);
+    bench.installed("shaky").task.hours = Some(Hours::parse("14:00-15:00", "UTC").unwrap());
+    bench.live(async |machine| {
+        machine.pass(Duration::from_secs(5400)).await;
+        assert_eq!(runs(machine).len(), 1);
+        over(machine, Outcome::Succeeded).await;
+        let started = runs(machine)[1].started.to_string();
+        assert!(started.contains("T14:0"), "{started}");
+    });
+}
+
+#[test]
+fn a_life_without_a_schedule_tries_nothing_again_and_leaves_it_on_record() {
+    let mut bench = Bench::new(12);
+    failing(&mut bench, 1, ErrorClass::Transient);
+    bench.live(async |machine| over(machine, Outcome::Failed).await);
+    bench.settings.scheduling = false;
+    bench.live(async |machine| {
+        machine.pass(Duration::from_secs(3600)).await;
+        assert_eq!((runs(machine).len(), machine.rows::<RetryRow>().len()), (1, 1));
+    });
+    bench.settings.scheduling = true;
+    bench.live(async |machine| over(machine, Outcome::Succeeded).await);
 }
