@@ -7,6 +7,7 @@
 //! A finding is one line. It touches nothing and changes nothing.
 
 mod evidence;
+mod ledger;
 mod limits;
 pub mod order;
 mod quota;
@@ -16,6 +17,7 @@ mod steps;
 mod ticks;
 
 pub use evidence::{Audit, Evidence};
+pub use ledger::ledger;
 pub use limits::limits;
 pub use quota::{Quota, Sent};
 pub use scope::scope;
@@ -29,7 +31,7 @@ pub const SCOPE_PACK: &str = "bounty-targets-data.toml";
 type Room = fn(&Evidence) -> Vec<String>;
 
 /// Its parts, by name.
-const ROOMS: [(&str, Room); 8] = [
+const ROOMS: [(&str, Room); 9] = [
     ("rows", order::rows),
     ("chain", order::chain),
     ("requests", order::requests),
@@ -37,6 +39,7 @@ const ROOMS: [(&str, Room); 8] = [
     ("ticks", ticks),
     ("runs", order::runs),
     ("steps", steps),
+    ("ledger", ledger),
     ("scope", scope),
 ];
 
@@ -51,6 +54,7 @@ pub fn check_recent(e: &Evidence, more: bool) -> Vec<String> {
     judge(e, |room| match room {
         "rows" => e.since().is_none(),
         "scope" | "steps" => e.since().is_none() || more,
+        "ledger" => e.since().is_none() || e.audit_of("ledger.entry").next().is_some(),
         _ => true,
     })
 }

@@ -1,7 +1,7 @@
 //! The owner of a rehearsed machine: somebody has to say yes or no to what waits for a person.
 //!
-//! Once an hour he accepts some of what was found and answers what waits, by a stated habit; all chance in
-//! it comes from a seed. He speaks to the machine through its admin, as the real one does, and touches
+//! Once an hour he accepts some of what was found and answers what waits, by a stated habit; one who answers
+//! also tells of payments, where the world is a made one. All chance in it comes from a seed. He speaks to the machine through its admin, as the real one does, and touches
 //! nothing else. What the machine answers him is not looked at: the checker sees what came of it.
 
 use mm_core::seams::SplitMix64;
@@ -11,6 +11,11 @@ use super::Simulation;
 
 /// One in so many new opportunities is accepted each hour.
 const ACCEPTS_ONE_IN: u64 = 3;
+
+/// Of one in so many opportunities that he works on a payment is told each hour.
+const PAID_ONE_IN: u64 = 4;
+/// The states in which there may be a payment to tell of.
+const WORKED_ON: [&str; 3] = ["accepted", "submitted", "awarded"];
 
 /// How he answers what waits for him.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +80,48 @@ impl Desk {
                 self.answer(simulation, id, &one["request"]["body"]);
             }
         }
+        if simulation.sandbox().world().is_some() {
+            self.tell_payments(simulation);
+        }
+    }
+
+    /// Tells of payments as with `earnings record`; now and then of the same one twice.
+    fn tell_payments(&mut self, simulation: &Simulation) {
+        for state in WORKED_ON {
+            let (_, rows) = simulation.ask("GET", &format!("/opportunities?state={state}"), &Value::Null);
+            for one in rows.as_array().into_iter().flatten() {
+                if self.roll(PAID_ONE_IN) == 0 {
+                    let told = self.payment(one);
+                    for _ in 0..1 + self.roll(2) {
+                        simulation.ask("POST", "/earnings/record", &told);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What he tells of the payment for one opportunity: one step on, or that it was taken back.
+    fn payment(&mut self, one: &Value) -> Value {
+        let stages: &[&str] = match one["state"].as_str() {
+            Some("awarded") => &["paid", "paid", "cleared", "reversed"],
+            _ => &["expected", "claimed", "approved", "approved"],
+        };
+        let stage = stages[self.roll(stages.len() as u64) as usize];
+        let reference = format!("rehearsed-{}", one["id"].as_str().unwrap_or_default());
+        let document = format!("{reference} is {stage}");
+        let bytes: String = document.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let mut told = json!({
+            "platform": one["platform"], "reference": reference, "strategy": one["strategy"], "stage": stage,
+            "amount": { "amount": format!("{}.50", 10 + self.roll(90)), "currency": "USD" },
+            "opportunity": one["id"], "document": "a rehearsed statement", "bytes": bytes,
+        });
+        if matches!(stage, "paid" | "cleared") {
+            told["fee"] = json!("0.75");
+        }
+        if stage == "cleared" && self.roll(2) == 0 {
+            told["arrived"] = json!({ "amount": "9.25", "currency": "EUR" });
+        }
+        told
     }
 
     fn answer(&mut self, simulation: &Simulation, id: &str, body: &Value) {

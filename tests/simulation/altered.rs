@@ -1,13 +1,15 @@
 //! Bugs planted in the record: on a copy of a sound machine's disk one row is altered, as a mistake in the
 //! machine would have left it. Each must be noticed, or the checker shows nothing of what it is silent on.
 
-use mm_core::id::Space;
-use mm_core::opportunity::Opportunity;
+use mm_core::id::{EntryId, Space};
+use mm_core::ledger::{Earning, Entry};
+use mm_core::opportunity::{Opportunity, State, Step};
 use mm_core::run::RunRecord;
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::{Change, Key, Record};
 use money_machine::simulation::check::{Evidence, check};
 use money_machine::simulation::{Plan, Simulation, paused};
+use serde_json::{Value, json};
 
 use crate::HOUR;
 
@@ -73,15 +75,14 @@ const PLANTS: [Plant; 9] = [
     ("a baseline is told", baseline_told, "is told true and baseline true"),
 ];
 
-#[test]
-fn what_is_altered_in_the_record_is_noticed() {
-    let mut simulation = Simulation::new(Plan::new(51, paused::runtime));
-    simulation.run_for(HOUR * 6).unwrap();
-    let sound = check(&Evidence::of_busy(&simulation));
+/// A sound machine, and each plant on a copy of its disk of its own.
+#[track_caller]
+fn assert_all_noticed(simulation: &Simulation, plants: &[Plant]) {
+    let sound = check(&Evidence::of_busy(simulation));
     assert!(sound.is_empty(), "{sound:?}");
     let mut missed = Vec::new();
-    for (what, change, words) in PLANTS {
-        let e = Evidence::of_busy(&simulation);
+    for (what, change, words) in plants {
+        let e = Evidence::of_busy(simulation);
         e.store.commit_blocking(change(&e)).unwrap();
         let wrong = check(&e);
         if !wrong.iter().any(|line| line.contains(words)) {
@@ -89,6 +90,13 @@ fn what_is_altered_in_the_record_is_noticed() {
         }
     }
     assert!(missed.is_empty(), "undetected: {missed:#?}");
+}
+
+#[test]
+fn what_is_altered_in_the_record_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(51, paused::runtime));
+    simulation.run_for(HOUR * 6).unwrap();
+    assert_all_noticed(&simulation, &PLANTS);
 }
 
 /// The schedule's memory of its last tick is part of what must agree.
@@ -100,4 +108,147 @@ fn a_schedule_that_forgets_its_last_tick_is_noticed() {
     let (id, row) = e.rows::<ScheduleRow>().into_iter().find(|(id, _)| id == "bug-bounty").unwrap();
     e.store.commit_blocking(put(&id, &ScheduleRow { last: None, ..row })).unwrap();
     assert!(check(&e).iter().any(|line| line.contains("was last due at None")));
+}
+
+/// An entry once more, under the next number.
+fn doubled(e: &Evidence) -> Change {
+    let (_, entry) = last::<Entry>(e);
+    let id = format!("{}-3", entry.earning);
+    put(&id, &Entry { id: EntryId::new(&id), ..entry })
+}
+
+fn unbalanced(e: &Evidence) -> Change {
+    let (id, mut entry) = last::<Entry>(e);
+    entry.postings.pop();
+    put(&id, &entry)
+}
+
+/// Each amount is one and the same again, on the wrong side of the books.
+fn turned_round(e: &Evidence) -> Change {
+    let (id, mut entry) = last::<Entry>(e);
+    entry.postings.iter_mut().for_each(|posting| posting.money = posting.money.negated());
+    put(&id, &entry)
+}
+
+fn evidence_gone(e: &Evidence) -> Change {
+    e.store.remove_answers(&[last::<Entry>(e).1.evidence.digest]).unwrap();
+    Change::new()
+}
+
+fn counted_twice(e: &Evidence) -> Change {
+    let (id, earning) = last::<Earning>(e);
+    put(&format!("{id}0"), &earning)
+}
+
+fn stands_elsewhere(e: &Evidence) -> Change {
+    let (id, mut earning) = last::<Earning>(e);
+    earning.steps.pop();
+    put(&id, &earning)
+}
+
+const LEDGER_PLANTS: [Plant; 7] = [
+    ("an entry is doubled", doubled, "has 2 steps and 3 entries"),
+    ("an entry does not balance", unbalanced, "is off by"),
+    ("an entry says the opposite", turned_round, "is not what the trail says of it"),
+    ("an entry's evidence is gone", evidence_gone, "is not in the store"),
+    ("a step has no entry", remove::<Entry>, "step 2 of earning"),
+    ("a payment is counted twice", counted_twice, "is counted twice"),
+    ("an entry has no step", stands_elsewhere, "has 1 steps and 2 entries"),
+];
+
+/// One payment in two steps, told twice each.
+fn tell_payment(simulation: &Simulation) {
+    for stage in ["approved", "approved", "paid", "paid"] {
+        let told = json!({
+            "platform": "hackerone", "reference": "r-1", "strategy": "bug-bounty", "stage": stage,
+            "amount": { "amount": "12.50", "currency": "EUR" }, "document": "statement.pdf", "bytes": "c0ffee",
+        });
+        assert_eq!(simulation.ask("POST", "/earnings/record", &told).0, 200);
+    }
+}
+
+#[test]
+fn what_is_altered_in_the_books_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(53, paused::runtime));
+    simulation.run_for(HOUR).unwrap();
+    tell_payment(&simulation);
+    assert_eq!(Evidence::of_busy(&simulation).rows::<Entry>().len(), 2);
+    assert_all_noticed(&simulation, &LEDGER_PLANTS);
+}
+
+fn dismissed_and_new(e: &Evidence) -> Change {
+    let (id, row) = dismissed(e);
+    put(&id, &Opportunity { state: State::New, ..row })
+}
+
+/// The same with its step gone: only the trail knows still.
+fn dismissed_and_forgotten(e: &Evidence) -> Change {
+    let (id, row) = dismissed(e);
+    let step = e.rows::<Step>().into_keys().find(|step| step.starts_with(&id)).unwrap();
+    let change = put(&id, &Opportunity { state: State::New, steps: 0, ..row });
+    change.delete(Key::of::<Step>(&Space::default_owner(), &step).unwrap())
+}
+
+fn dismissed(e: &Evidence) -> (String, Opportunity) {
+    e.rows::<Opportunity>().into_iter().find(|(_, row)| row.state == State::Dismissed).unwrap()
+}
+
+#[test]
+fn what_was_dismissed_and_is_new_again_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(54, paused::runtime));
+    simulation.run_for(HOUR).unwrap();
+    let (id, _) = last::<Opportunity>(&Evidence::of_busy(&simulation));
+    let (status, said) = simulation.ask("POST", &format!("/opportunities/{id}/dismiss"), &Value::Null);
+    assert_eq!(status, 200, "{said}");
+    let plants: [Plant; 2] = [
+        ("new again", dismissed_and_new, "is new after 1 steps"),
+        ("new again, its step gone", dismissed_and_forgotten, "is told and not there"),
+    ];
+    assert_all_noticed(&simulation, &plants);
+}
+
+/// What the sandbox received and the trail permitted, one against one: in what was seen an exchange is doubled, one
+/// is of another place, one has lost its permit, and a permit has lost its exchange.
+#[test]
+fn an_exchange_without_a_permit_of_its_own_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(55, paused::runtime));
+    simulation.run_for(HOUR * 2).unwrap();
+    type Alter = fn(&mut Evidence);
+    let plants: [(&str, Alter, &str); 4] = [
+        (
+            "a permit is used twice",
+            |e| {
+                e.received.extend(e.received.last().cloned());
+                e.received_total += 1;
+            },
+            "was asked for without an intent",
+        ),
+        (
+            "an exchange is of another place",
+            |e| e.received.last_mut().unwrap().url = "https://elsewhere.example/".to_owned(),
+            "nor at a platform with rules",
+        ),
+        (
+            "a permit is gone",
+            |e| {
+                let at = e.audit.iter().rposition(|entry| entry.kind == "action.permitted").unwrap();
+                e.audit.remove(at);
+            },
+            "was asked for without an intent",
+        ),
+        (
+            "an exchange is gone",
+            |e| {
+                e.received.pop();
+                e.received_total -= 1;
+            },
+            "led to no request",
+        ),
+    ];
+    for (what, alter, words) in plants {
+        let mut e = Evidence::of_busy(&simulation);
+        alter(&mut e);
+        let wrong = check(&e);
+        assert!(wrong.iter().any(|line| line.contains(words)), "{what}: no `{words}` in {wrong:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mm_core::id::Space;
+use mm_core::ledger::{Earning, Entry};
 use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{RunRecord, StepRecord};
@@ -28,6 +29,8 @@ pub fn rows(e: &Evidence) -> Vec<String> {
     wrong.extend(damaged::<StrategyRow>(e, "strategy"));
     wrong.extend(damaged::<ScheduleRow>(e, "schedule"));
     wrong.extend(damaged::<TickRow>(e, "tick"));
+    wrong.extend(damaged::<Earning>(e, "earning"));
+    wrong.extend(damaged::<Entry>(e, "ledger entry"));
     wrong
 }
 
