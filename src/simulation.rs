@@ -20,7 +20,7 @@ mod seams;
 mod weather;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use mm_core::moment::Moment;
@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 use crate::admin::{AdminService, Info, Ops, answer};
 use crate::config::{self, Config, Env, Overrides, Sources};
 use crate::inprocess::InProcess;
-use crate::machine::{AssemblyError, Machine, Running, Seams, VERSION};
+use crate::machine::{AssemblyError, Machine, Running, Seams, VERSION, boots};
 use crate::rules::FixedRules;
 use crate::sandbox::Sandbox;
 use crate::sandbox::world::World;
@@ -159,6 +159,10 @@ pub struct Simulation {
     evidence: InMemory,
     keys: MemoryKeys,
     requests: Arc<AtomicU64>,
+    /// Until when its disk is full, in milliseconds since 1970.
+    full_until_ms: Arc<AtomicI64>,
+    /// Why the next start is in safe mode, if it is.
+    hold: Option<String>,
     boot: Option<Boot>,
     boots: u64,
 }
@@ -194,6 +198,8 @@ impl Simulation {
             evidence: InMemory::default(),
             keys: MemoryKeys::default(),
             requests: Arc::default(),
+            full_until_ms: Arc::default(),
+            hold: None,
             boot: None,
             boots: 0,
             plan,
@@ -247,6 +253,22 @@ impl Simulation {
     pub fn restart_at(&mut self, end: End, at: Moment) {
         self.end(end);
         self.start(at).expect("the simulated machine starts");
+    }
+
+    /// Ends the machine and starts it again `down` later, in safe mode: so many starts before that one have
+    /// failed. The next restart is an ordinary one.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_after_failures(&mut self, end: End, down: Duration) {
+        let (book, at) = (BootBook::in_memory(), self.now().plus(down));
+        let begin = || book.begin(at).expect("no file stands behind it");
+        for _ in 0..boots::FAILED_MAX {
+            begin();
+        }
+        self.hold = boots::hold(&begin(), at);
+        self.restart_at(end, at);
+        self.hold = None;
     }
 
     /// Ends the machine, if it is up, and tries to start it again on the same disk at a time of day.
@@ -343,6 +365,11 @@ impl Simulation {
         self.memory.inject(Fault::DeadAt(ops));
     }
 
+    /// From here on, and for so long, the disk is full: runs are held, and what the machine itself writes is not.
+    pub fn fill_disk_for(&self, time: Duration) {
+        self.full_until_ms.store(self.now().plus(time).unix_ms(), Ordering::Release);
+    }
+
     fn start(&mut self, at: Moment) -> Result<(), AssemblyError> {
         self.boots += 1;
         self.recorder.line(format!("boot {} {at}", self.boots));
@@ -389,6 +416,7 @@ impl Simulation {
         };
         let events = self.recorder.clone();
         Seams {
+            probe: Arc::new(Disk { full_until_ms: self.full_until_ms.clone(), clock: clock.clone() }),
             clock,
             entropy: self.entropy.clone(),
             rng: self.rng.clone(),
@@ -398,13 +426,12 @@ impl Simulation {
             channel: Arc::new(NoChannel),
             evidence: Evidence::in_memory(&self.evidence),
             keys: Arc::new(self.keys.clone()),
-            probe: Arc::new(RoomyDisk),
             pool: pool::Mode::Inline,
             on_runs_stuck: Arc::new(|| {}),
             events: Arc::new(move |event| events.actor(event)),
             tree: Arc::new(|seams| seams),
             boots: BootBook::in_memory(),
-            hold: None,
+            hold: self.hold.clone(),
         }
     }
 
@@ -450,11 +477,15 @@ impl Drop for Simulation {
     }
 }
 
-/// A disk with room, and memory that nobody measures.
-struct RoomyDisk;
+/// A disk that is full up to a moment and has room then, and memory that nobody measures.
+struct Disk {
+    full_until_ms: Arc<AtomicI64>,
+    clock: Arc<SimClock>,
+}
 
-impl Probe for RoomyDisk {
+impl Probe for Disk {
     fn look(&self) -> Usage {
-        Usage { disk_free_bytes: Some(1 << 40), ..Usage::default() }
+        let is_full = self.clock.wall().unix_ms() < self.full_until_ms.load(Ordering::Acquire);
+        Usage { disk_free_bytes: Some(if is_full { 0 } else { 1 << 40 }), ..Usage::default() }
     }
 }

@@ -29,6 +29,12 @@ const FAIR_AT_LAST: Duration = Duration::from_secs(8 * 3600);
 const REST_WITHIN: Duration = Duration::from_secs(3 * 3600);
 /// A disk that is to fail does so in this time, or not at all.
 const DISK_FAILS_WITHIN: Duration = Duration::from_secs(2 * 3600);
+/// A disk that fills up is full for so long: over a tick, and not so long that a run that is held is held to
+/// take too long.
+const DISK_IS_FULL: Duration = Duration::from_secs(50 * 60);
+/// After starts that failed it is in safe mode for so long, and no longer: what is due meanwhile is on record
+/// within a minute.
+const SAFE_MODE: Duration = Duration::from_secs(40);
 /// The token of the accounts that the sandbox's platforms play.
 const PLAYED_TOKEN: &str = "sandbox-octo.1";
 
@@ -148,6 +154,9 @@ impl Rehearsal<'_> {
                     self.desk.sit(&self.of.simulation);
                     self.check();
                     step = step.plus(HOUR);
+                    if self.blows.disk_fills() && self.now() < fair {
+                        self.of.simulation.fill_disk_for(DISK_IS_FULL);
+                    }
                 }
             }
             while step <= self.now() {
@@ -167,7 +176,11 @@ impl Rehearsal<'_> {
 
     fn strike(&mut self, blow: Blow) {
         let died = self.of.simulation.run_until(blow.at);
-        if died == Ok(())
+        if blow.starts_fail {
+            self.of.simulation.restart_after_failures(End::Killed, blow.down);
+            let died = self.of.simulation.run_for(SAFE_MODE);
+            debug_assert_eq!(died, Ok(()), "no disk is to fail");
+        } else if died == Ok(())
             && let Some(ops) = blow.disk
         {
             self.of.simulation.let_disk_fail_after(ops);

@@ -63,17 +63,27 @@ pub(super) struct Blow {
     pub down: Duration,
     /// After how many operations its disk fails, if that is what ends it.
     pub disk: Option<u64>,
+    /// Whether starts fail then, so that it comes up in safe mode first.
+    pub starts_fail: bool,
 }
 
 /// Draws one end of the machine after the other.
 pub(super) struct Blows {
     weather: Weather,
     dice: SplitMix64,
+    /// Of their own, so that what is drawn of one thing does not hang on another.
+    disk_dice: SplitMix64,
 }
 
 impl Blows {
     pub(super) fn new(weather: Weather, seed: u64) -> Self {
-        Self { weather, dice: SplitMix64(seed ^ 0x0062_6c6f_7773) }
+        let disk_dice = SplitMix64(seed ^ 0x6469_736b);
+        Self { weather, dice: SplitMix64(seed ^ 0x0062_6c6f_7773), disk_dice }
+    }
+
+    /// Whether the disk fills up in this hour: in a storm, in one of eight.
+    pub(super) fn disk_fills(&mut self) -> bool {
+        self.weather == Weather::Storm && self.disk_dice.next_u64().is_multiple_of(8)
     }
 
     fn roll(&mut self, sides: u64) -> u64 {
@@ -100,7 +110,8 @@ impl Blows {
         };
         let breaks = self.weather == Weather::Storm && self.roll(4) == 0;
         let disk = breaks.then(|| 1 + self.roll(300));
-        Some(Blow { at, end, down: Duration::from_millis(down_ms), disk })
+        let starts_fail = self.weather == Weather::Storm && self.roll(8) == 0;
+        Some(Blow { at, end, down: Duration::from_millis(down_ms), disk, starts_fail })
     }
 }
 
@@ -124,6 +135,9 @@ mod tests {
             assert!(drawn.iter().any(|blow| blow.end == end), "{end:?}");
         }
         assert!(drawn.iter().any(|blow| blow.disk.is_some()));
+        assert!(drawn.iter().any(|blow| blow.starts_fail));
+        let full = (0..200).filter(|_| blows.disk_fills()).count();
+        assert!((10..50).contains(&full), "{full}");
         assert_eq!(Blows::new(Weather::Fair, 1).next(at), None);
         for weather in Weather::ALL {
             assert_eq!(Weather::of(weather.as_str()), Some(weather));

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use mm_core::activity::{ActionRecord, Stage};
+use mm_core::ledger::{Entry, Stage as Ledger};
 use mm_core::schedule::Fate;
 use mm_services::records::TickRow;
+use money_machine::sandbox::faults::FaultMix;
 use money_machine::simulation::check::Evidence;
 
 /// How often each point was reached.
@@ -26,11 +28,23 @@ impl Reached {
         let kept_back =
             |by: &str| actions.values().flat_map(|row| &row.checks).filter(|check| check.rule == by).count();
         let arrived = e.received.iter().filter(|request| request.method == "POST" && request.reached);
+        let safe_mode = e.audit_of("alert.raised").filter(|entry| entry.text("about") == "safe-mode").count();
+        let entries = e.rows::<Entry>();
+        let entered = |stage: Ledger| entries.values().filter(|entry| entry.to == stage).count();
+        // Every kind of fault that the road must live with.
+        for fault in FaultMix::common(0, 0).kinds {
+            let met = |met: &&str| *met == fault.name();
+            let times = e.received.iter().filter_map(|request| request.fault.as_deref()).filter(met).count();
+            *self.0.lock().unwrap().entry(fault.name()).or_default() += times;
+        }
         for (point, times) in [
             ("the machine was killed", ended("Killed")),
             ("power was lost", ended("PowerLoss")),
             ("a run was resumed", audit("run.resumed")),
-            ("a tick ran late, merged or was missed", fate(|fate| !matches!(fate, Fate::Ran))),
+            ("a tick ran late", fate(|fate| matches!(fate, Fate::Late { .. }))),
+            ("a tick was merged", fate(|fate| matches!(fate, Fate::Merged { .. }))),
+            ("a tick was missed", fate(|fate| matches!(fate, Fate::Missed { .. }))),
+            ("a tick was gated", fate(|fate| matches!(fate, Fate::Gated { .. }))),
             ("a fault was tried again", audit("action.tried")),
             ("an act failed", act(Stage::Failed)),
             ("a breaker opened", moved("open")),
@@ -39,7 +53,14 @@ impl Reached {
             ("a breaker kept an act back", kept_back("breaker")),
             ("an alert was raised", audit("alert.raised")),
             ("an alert was cleared", audit("alert.cleared")),
+            ("the machine was in safe mode", safe_mode),
             ("a person was asked", audit("approval.asked")),
+            ("a person said yes", audit("approval.approved")),
+            ("a person said no", audit("approval.rejected")),
+            ("a question expired", audit("approval.expired")),
+            ("an entry was made", entries.len()),
+            ("a payment was taken back", entered(Ledger::Reversed)),
+            ("money arrived", entered(Ledger::Cleared)),
             ("a change was made", arrived.count()),
         ] {
             *self.0.lock().unwrap().entry(point).or_default() += times;
