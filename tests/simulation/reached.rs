@@ -47,6 +47,8 @@ impl Reached {
             ("a tick was gated", fate(|fate| matches!(fate, Fate::Gated { .. }))),
             ("a fault was tried again", audit("action.tried")),
             ("an act failed", act(Stage::Failed)),
+            ("an outcome was ambiguous", audit("action.ambiguous")),
+            ("an ambiguous outcome was settled", audit("action.settled")),
             ("a breaker opened", moved("open")),
             ("a breaker probed", moved("half-open")),
             ("a breaker closed", moved("closed")),
