@@ -30,6 +30,10 @@ impl Reconciler for Shelf {
         PLATFORM
     }
 
+    fn only_reads(&self, action: &Action) -> bool {
+        action.request.body().starts_with(b"query ")
+    }
+
     fn look(&self, sent: &Sent) -> Option<Action> {
         let body = String::from_utf8_lossy(sent.action.request.body()).into_owned();
         (body != "nowhere to be seen").then(|| get(&format!("/posted/{}", body.replace(' ', "-"))))
@@ -172,6 +176,41 @@ fn what_is_not_there_is_believed_only_after_a_while_and_may_be_proposed_again() 
         assert_eq!(posts(machine), 2);
     });
     assert_eq!(oracle.lock().unwrap().get("hello"), Some(&1));
+}
+
+/// A query leaves as a POST: lost, broken or cut off by a kill, it changed nothing, and nobody is asked about it.
+#[test]
+fn what_only_reads_is_never_ambiguous() {
+    type Says = fn(&str) -> Result<Said, Said>;
+    let broken: [Says; 3] = [
+        |_| Ok(lost()),
+        |_| Ok(Said::status(200, "{\"errors\":[{\"type\":\"RATE_LIMITED\",\"message\":\"slow\"}]}")),
+        |_| Ok(Said::status(502, "")),
+    ];
+    for says in broken {
+        let mut bench = bench("query a { viewer { login } }");
+        keeps(&bench, says);
+        bench.live(async |machine| {
+            machine.run("poster").await;
+            assert!(!matches!(stage(machine), Some(Stage::Ambiguous | Stage::Confirmed) | None));
+            assert_eq!(machine.rows::<LookUpRow>(), vec![]);
+            assert!(!machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/")));
+        });
+    }
+    let mut bench = bench("query a { viewer { login } }");
+    keeps(&bench, |_| Ok(Said::status(200, "seen").after(Duration::from_secs(20))));
+    bench.live(async |machine| {
+        machine.services.strategies.start("poster", mm_core::run::Trigger::Operator).await.unwrap().unwrap();
+        machine.until("it has arrived", || posts(machine) == 1).await;
+    });
+    bench.live(async |machine| {
+        machine.until("it is known not to have happened", || stage(machine) == Some(Stage::Failed)).await;
+        assert_eq!(machine.rows::<LookUpRow>(), vec![]);
+        assert!(!machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/")));
+        let over = || machine.rows::<mm_core::run::RunRecord>().iter().all(|(_, run)| run.outcome.is_some());
+        machine.until("its run is over", over).await;
+        assert_eq!(machine.run("poster").await.errors, ["done seen"], "it may be asked again");
+    });
 }
 
 #[test]
