@@ -67,8 +67,9 @@ type Fields = BTreeMap<String, (Vec<String>, String)>;
 /// The object types, interfaces and enums of a schema; an enum's values have no type.
 fn schema(text: &str) -> BTreeMap<String, Fields> {
     let mut types = BTreeMap::new();
-    let (mut quoted, mut current, mut open): (bool, Option<(String, Fields)>, Option<(String, Vec<String>)>) =
-        (false, None, None);
+    let mut quoted = false;
+    let mut current: Option<(String, Fields)> = None;
+    let mut open: Option<(String, Vec<String>)> = None;
     for line in text.lines().map(str::trim) {
         if line.matches("\"\"\"").count() == 1 {
             quoted = !quoted;
