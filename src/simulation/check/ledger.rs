@@ -197,7 +197,7 @@ fn units_of(money: &Money) -> i128 {
 fn units(amount: &str) -> Option<i128> {
     let (sign, digits) = amount.strip_prefix('-').map_or((1, amount), |digits| (-1, digits));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    if part.len() > PLACES || !digits.bytes().all(|c| c.is_ascii_digit() || c == b'.') {
+    if whole.is_empty() || part.len() > PLACES || !digits.bytes().all(|c| c.is_ascii_digit() || c == b'.') {
         return None;
     }
     format!("{whole}{part:0<PLACES$}").parse::<i128>().ok().map(|units| sign * units)
