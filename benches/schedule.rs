@@ -167,6 +167,10 @@ fn late_ms(store: &Store, from: Moment, until: Moment) -> Vec<(Moment, f64)> {
     let installation = installation.unwrap();
     let late = |run: &RunRecord| {
         let Trigger::Tick(at) = &run.trigger else { return None };
+        // The first of each was due at once, and not by its schedule.
+        if at.unix_ms() % 10_000 != 0 {
+            return None;
+        }
         let due = at.plus(task.delay(&installation, run.strategy.as_str()));
         let within = due >= from && due < until;
         within.then(|| (due, run.started.since(due).as_secs_f64() * 1e3))

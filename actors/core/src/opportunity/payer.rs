@@ -14,6 +14,9 @@ use crate::moment::Moment;
 const DAY_S: u64 = 24 * 3600;
 /// So many payments of one payer are remembered; of more, the oldest that are over are forgotten.
 pub(super) const PAYMENTS_MAX: usize = 400;
+/// So many payments of one payer are remembered if none of them is over: its row stays well under what is
+/// stored of one. Of more, the newest are forgotten here; the ledger knows them.
+pub(super) const OPEN_MAX: usize = 1_200;
 /// So many drafts to one payer are remembered, beside those by which a payment is not chased twice.
 pub(super) const CHASES_MAX: usize = 24;
 
@@ -109,6 +112,16 @@ impl Payer {
             let Some(oldest) = oldest else { break };
             self.payments.remove(&oldest);
         }
+        while self.payments.len() > OPEN_MAX {
+            let newest = self.payments.iter().max_by_key(|(_, payment)| payment.asked);
+            let Some(newest) = newest.map(|(id, _)| id.clone()) else { break };
+            self.payments.remove(&newest);
+        }
+    }
+
+    /// Whether one more draft to it is of use: nobody reads a hundred of them, and its row is bounded.
+    pub fn has_room(&self, now: Moment) -> bool {
+        self.chases.iter().filter(|chase| !self.is_past(chase, now)).count() < CHASES_MAX
     }
 
     /// Puts a draft to it on record.

@@ -196,6 +196,26 @@ fn the_oldest_that_is_over_is_forgotten_and_nothing_that_is_open() {
 }
 
 #[test]
+fn a_payer_of_thousands_of_payments_stays_bounded_and_keeps_the_oldest() {
+    let mut payer = Payer::new("awin", "", day(0));
+    assert!(payer.has_room(day(0)));
+    let all: Vec<Earning> = (0..payer::OPEN_MAX as i64 + 50)
+        .map(|n| earning(&format!("ref-{n}"), &[(Stage::Approved, n % 900)]))
+        .collect();
+    all.iter().for_each(|earning| payer.take(earning, day(900)));
+    assert_eq!(payer.payments.len(), payer::OPEN_MAX);
+    assert!(payer.payments.contains_key(&all[0].id) && !payer.payments.contains_key(&all[899].id));
+
+    let late = Late::of(&all[0], None, None, day(946)).unwrap();
+    for n in 0..payer::CHASES_MAX {
+        assert!(payer.has_room(day(946)));
+        let draft = Chase::draft(&all[0], "", None, &late, day(946)).unwrap();
+        payer.chase(Chase { id: format!("{n}"), ..draft }, day(946));
+    }
+    assert!(!payer.has_room(day(946)));
+}
+
+#[test]
 fn a_payment_is_late_when_its_payer_usually_has_paid_and_once_in_a_period() {
     let owed = earning("r", &[(Stage::Claimed, 0), (Stage::Approved, 2)]);
     let late = |published, on| Late::of(&owed, None, published, day(on)).map(|late| (late.days, late.period));

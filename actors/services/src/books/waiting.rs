@@ -189,6 +189,10 @@ impl BooksService {
                 return Ok(());
             }
         };
+        // The others are asked for in a later period; one letter usually speaks of all.
+        if !payer.has_room(now) {
+            return Ok(());
+        }
         let Some(late) = Late::of(earning, Some(&payer), self.published(earning), now) else { return Ok(()) };
         if drafted.ids.contains(&Chase::id_of(&earning.id, late.period)) {
             return Ok(());
