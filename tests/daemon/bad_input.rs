@@ -238,7 +238,7 @@ fn every_mistake_of_a_configuration_is_told_at_once_before_anything_is_made() {
         "run --sandbox --once --config bad.toml",
         expect![[r#"
             could not read the configuration: the configuration has 6 mistakes
-              bad.toml:1: `environmnt` is not known; at the top there are environment, user, limits, compliance, monitoring, alerts, logging, store, audit, vault, strategies; did you mean `environment`?
+              bad.toml:1: `environmnt` is not known; at the top there are environment, user, limits, resources, compliance, monitoring, alerts, logging, store, audit, vault, strategies, platforms; did you mean `environment`?
               bad.toml:3: `limits.max_daily_actions` is -4, which is too small; write a whole number from 1 to 1000000
               bad.toml:4: `limits.max_concurent_strategies` is not known; in `limits` there are max_daily_actions, max_concurrent_strategies; did you mean `max_concurrent_strategies`?
               bad.toml:6: `strategies.bug-bounty.enabled` is `"yes"`; write true or false

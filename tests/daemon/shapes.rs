@@ -9,8 +9,8 @@ const ACTIVITY: &str =
     "action compliance_checks details earnings error id platform status strategy timestamp";
 const STRATEGY: &str =
     "breaker errors last_run metrics next_run status strategy success_rate total_actions total_earnings";
-const OPPORTUNITY: &str =
-    "details evidence found_at id kind platform reason reward score state strategy title updated_at url";
+const OPPORTUNITY: &str = "deadline details evidence found_at id kind payer platform ranking reason reward score state strategy title \
+     updated_at url";
 const ACTOR: &str = "attempt budget_left budget_limit cause children handle_ms last_cause mailbox_depth \
     mailbox_wait_ms memory_bytes messages_total next_try path restarts since state";
 
