@@ -32,3 +32,7 @@ soak:
 # Licences and advisories (needs cargo-deny and a local advisory database).
 deny:
     cargo deny --offline check
+
+# Line coverage of actors/ (needs cargo-llvm-cov and llvm's tools; see the script).
+coverage:
+    .ci/coverage
