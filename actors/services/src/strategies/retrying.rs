@@ -32,8 +32,8 @@ impl Host {
                 self.shared.store.commit(Change::new().delete(self.retry_key()?)).await?;
             }
         }
-        self.set_alarm(me, state);
-        Ok(())
+        // What is due begins here: whoever asks next finds it under way.
+        self.retry(me, state).await
     }
 
     pub(super) fn retry_key(&self) -> Result<Key, Fault> {
@@ -124,11 +124,11 @@ impl Host {
             self.set_alarm(me, state);
             return Ok(());
         }
+        // A retry stays on record for a life that goes by the schedule; what was cut off is gone on with in any.
+        if matches!(row.trigger, Trigger::Retry(_)) && !self.shared.settings().scheduling {
+            return Ok(());
+        }
         if scheduled(&row.trigger) {
-            // It stays on record for a life that goes by the schedule.
-            if !self.shared.settings().scheduling {
-                return Ok(());
-            }
             match self.hours()? {
                 None => return self.forget_retry(state, "its task is cancelled").await,
                 Some(Some(hours)) if !hours.allow(now) => {
