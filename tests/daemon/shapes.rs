@@ -115,7 +115,8 @@ fn what_both_answer(home: &Home) {
     }
     assert_eq!(home.json("opportunities list --limit 3").as_array().unwrap().len(), 3);
     let id = home.json("opportunities list")[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(fields(&home.json(&format!("opportunities show {id}"))), stamped(OPPORTUNITY));
+    let one = stamped(&format!("{OPPORTUNITY} history"));
+    assert_eq!(fields(&home.json(&format!("opportunities show {id}"))), one);
 
     let limits = home.json("limits list");
     each(&limits, "action left lowered max paused per_ms platform quota scope source used whole_at");
