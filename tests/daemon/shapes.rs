@@ -168,7 +168,10 @@ fn what_the_daemon_alone_answers(home: &Home) -> Value {
         .collect();
     for (verb, state, id) in [("accept", "accepted", &ids[0]), ("dismiss", "dismissed", &ids[1])] {
         let decided = home.json(&format!("opportunities {verb} {id}"));
-        assert_eq!((fields(&decided), &decided["state"]), (stamped(OPPORTUNITY), &state.into()));
+        assert_eq!(
+            (fields(&decided), &decided["state"]),
+            (stamped(&format!("{OPPORTUNITY} history")), &state.into())
+        );
     }
     for (line, status) in [
         ("pause bug-bounty --reason holiday", "paused"),
