@@ -17,3 +17,5 @@ pub mod markup;
 pub mod micro_tasks;
 pub mod reading;
 pub mod remoteok;
+mod settings;
+mod snapshots;

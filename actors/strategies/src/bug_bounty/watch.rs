@@ -9,9 +9,10 @@ use crate::bug_bounty::health::{Broken, Standing};
 use crate::bug_bounty::memory::Memory;
 use crate::bug_bounty::observe::{Observation, Turned};
 use crate::bug_bounty::scope::Source;
+use crate::snapshots;
 use mm_sdk::{
     About, Answer, Check, Context, Digest, Fault, Fetch, Guide, GuideStep, How, LogicalUrl, Payout,
-    PlatformId, Report, SourceHealth, SourceReport, Strategy, Validators, async_trait, decode, encode,
+    PlatformId, Report, SourceHealth, SourceReport, Strategy, Validators, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -85,20 +86,12 @@ impl Strategy for BugBounty {
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let mut snapshot = match cx.snapshot() {
-            None => Snapshot::new(),
-            Some(bytes) => decode(bytes).map_err(|error| {
-                Fault::fatal(format!(
-                    "{error}; an earlier generation of it, or none, would let bug-bounty run again"
-                ))
-            })?,
-        };
+        let mut snapshot: Snapshot = snapshots::read(cx, "bug-bounty")?;
         let mut report = Report::default();
         for watched in &mut snapshot.sources {
             read_source(cx, watched, &mut report).await?;
         }
-        let bytes = encode(&snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
-        cx.keep(SNAPSHOT_VERSION, bytes);
+        snapshots::write(cx, SNAPSHOT_VERSION, &snapshot)?;
         Ok(report)
     }
 }

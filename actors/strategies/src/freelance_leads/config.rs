@@ -4,6 +4,9 @@ use mm_sdk::{AccountId, Decimal, LogicalUrl, Untrusted};
 use serde_json::Value;
 
 use crate::micro_tasks::amount::{self, Amount};
+use crate::settings::Settings;
+
+const OF: Settings = Settings("freelance-leads");
 
 /// Postings of Hacker News that one run reads; its own limit is 60 a minute.
 const READS: u64 = 40;
@@ -68,15 +71,9 @@ impl Config {
     /// # Errors
     /// One sentence that names the key and says what would be right.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let empty = serde_json::Map::new();
-        let keys = match value {
-            Value::Null => &empty,
-            Value::Object(keys) => keys,
-            _ => return Err("freelance-leads: its settings are a table of keys".to_owned()),
-        };
         let mut config = Self::default();
-        for (key, value) in keys {
-            config.set(key, value)?;
+        for (key, value) in OF.keys(value)? {
+            config.set(&key, &value)?;
         }
         Ok(config)
     }
@@ -91,11 +88,11 @@ impl Config {
             "hackernews" => self.hackernews = switch(key, value)?,
             "remoteok" => self.remoteok = switch(key, value)?,
             "feeds" => self.feeds = feeds(value)?,
-            "freelancer_account" => self.account = account(value)?,
-            "bid" => self.bid = bid(value)?,
-            "bid_days" => self.bid_days = u32::try_from(number(key, value, 1, 365)?).unwrap_or(365),
-            "hours" => self.hours = Some(Decimal::from(number(key, value, 1, 500)?)),
-            "reads_max" => self.reads_max = usize::try_from(number(key, value, 1, 200)?).unwrap_or(200),
+            "freelancer_account" => self.account = OF.account(key, value, "freelancer")?,
+            "bid" => self.bid = OF.asks(key, value, "you approve each bid")?,
+            "bid_days" => self.bid_days = u32::try_from(OF.number(key, value, 1, 365)?).unwrap_or(365),
+            "hours" => self.hours = Some(Decimal::from(OF.number(key, value, 1, 500)?)),
+            "reads_max" => self.reads_max = usize::try_from(OF.number(key, value, 1, 200)?).unwrap_or(200),
             other => {
                 return Err(format!(
                     "freelance-leads does not know `{}`; it knows skills, languages, rate, minimum, remote, \
@@ -147,32 +144,4 @@ fn feeds(value: &Value) -> Result<Vec<LogicalUrl>, String> {
         }
     }
     Ok(urls)
-}
-
-/// The name under which `account add freelancer NAME` put it.
-fn account(value: &Value) -> Result<Option<AccountId>, String> {
-    let Some(name) = value.as_str() else {
-        return Err(
-            "freelance-leads: `freelancer_account` is the name of a freelancer account in the vault, \
-                    such as \"main\""
-                .to_owned(),
-        );
-    };
-    if name.is_empty() {
-        return Ok(None);
-    }
-    name.parse().map(Some).map_err(|bad| format!("freelance-leads: `freelancer_account`: {bad}"))
-}
-
-fn bid(value: &Value) -> Result<bool, String> {
-    match value.as_str() {
-        Some("ask") => Ok(true),
-        Some("never") => Ok(false),
-        _ => Err("freelance-leads: `bid` is \"ask\" (you approve each bid) or \"never\"".to_owned()),
-    }
-}
-
-fn number(key: &str, value: &Value, min: u64, max: u64) -> Result<u64, String> {
-    let number = value.as_u64().filter(|number| (min..=max).contains(number));
-    number.ok_or_else(|| format!("freelance-leads: `{key}` is a whole number from {min} to {max}"))
 }

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use mm_sdk::{About, Context, Fault, Interrupt, Report, SourceHealth, Strategy, async_trait, decode, encode};
+use mm_sdk::{About, Context, Fault, Interrupt, Report, SourceHealth, Strategy, async_trait};
 
 use super::config::Config;
 use super::guide::GUIDE;
-use super::memory::{SNAPSHOT_VERSION, Snapshot, Stage};
+use super::memory::{SNAPSHOT_VERSION, Stage};
 use super::round::Round;
-use crate::{feeds, freelancer, hackernews, remoteok};
+use crate::{feeds, freelancer, hackernews, remoteok, snapshots};
 
 /// The strategy. What outlives a run is in the snapshot.
 #[derive(Debug, Default)]
@@ -50,19 +50,11 @@ impl Strategy for FreelanceLeads {
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let snapshot = match cx.snapshot() {
-            None => Snapshot::default(),
-            Some(bytes) => decode(bytes).map_err(|error| {
-                Fault::fatal(format!(
-                    "{error}; an earlier generation of it, or none, would let freelance-leads run again"
-                ))
-            })?,
-        };
+        let snapshot = snapshots::read(cx, "freelance-leads")?;
         let mut round = Round::new(&self.config, snapshot);
         round.run(cx).await?;
         round.snapshot.forget();
-        let bytes = encode(&round.snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
-        cx.keep(SNAPSHOT_VERSION, bytes);
+        snapshots::write(cx, SNAPSHOT_VERSION, &round.snapshot)?;
         Ok(round.report)
     }
 }

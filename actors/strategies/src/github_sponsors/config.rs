@@ -3,6 +3,10 @@
 use mm_sdk::{AccountId, Untrusted};
 use serde_json::Value;
 
+use crate::settings::Settings;
+
+const OF: Settings = Settings("github-sponsors");
+
 /// What the owner has set, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -24,17 +28,11 @@ impl Config {
     /// # Errors
     /// One sentence that names the key and says what would be right.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let empty = serde_json::Map::new();
-        let keys = match value {
-            Value::Null => &empty,
-            Value::Object(keys) => keys,
-            _ => return Err("github-sponsors: its settings are a table of keys".to_owned()),
-        };
         let mut config = Self::default();
-        for (key, value) in keys {
+        for (key, value) in OF.keys(value)? {
             match key.as_str() {
-                "account" => config.account = account(value)?,
-                "thanks" => config.thanks = thanks(value)?,
+                "account" => config.account = OF.account(&key, &value, "github-sponsors")?,
+                "thanks" => config.thanks = OF.asks(&key, &value, "notes are drafted, you send them")?,
                 other => {
                     let other = Untrusted::new(other).line(60);
                     return Err(format!(
@@ -44,27 +42,5 @@ impl Config {
             }
         }
         Ok(config)
-    }
-}
-
-/// The name under which `account add github-sponsors NAME` put it.
-fn account(value: &Value) -> Result<Option<AccountId>, String> {
-    let wrong =
-        "github-sponsors: `account` is the name of a github-sponsors account in the vault, such as \"main\"";
-    let name = value.as_str().ok_or(wrong)?;
-    if name.is_empty() {
-        return Ok(None);
-    }
-    name.parse().map(Some).map_err(|bad| format!("github-sponsors: `account`: {bad}"))
-}
-
-fn thanks(value: &Value) -> Result<bool, String> {
-    match value.as_str() {
-        Some("ask") => Ok(true),
-        Some("never") => Ok(false),
-        _ => {
-            Err("github-sponsors: `thanks` is \"ask\" (notes are drafted, you send them) or \"never\""
-                .to_owned())
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mm_sdk::json::Unreadable;
 use mm_sdk::{
     About, Act, Context, ErrorClass, Fault, Interrupt, LogicalUrl, Moment, Refusal, Report, SourceHealth,
-    SourceReport, Strategy, Untrusted, async_trait, decode, encode,
+    SourceReport, Strategy, Untrusted, async_trait,
 };
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ use crate::github_graphql::ask::{PLATFORM, Query, kind};
 use crate::github_graphql::shape::{self, Cents, Profile, Sponsorship};
 use crate::github_graphql::{Page, Pages, Sponsors};
 use crate::reading::Reading;
+use crate::snapshots;
 
 /// Told one by one in a run; the rest in one sentence.
 const TOLD_MAX: usize = 20;
@@ -69,20 +70,12 @@ impl Strategy for GitHubSponsors {
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
         self.validate(cx).await?;
         let Some(account) = self.config.account.clone() else { return Ok(Report::default()) };
-        let snapshot = match cx.snapshot() {
-            None => Snapshot::default(),
-            Some(bytes) => decode(bytes).map_err(|error| {
-                Fault::fatal(format!(
-                    "{error}; an earlier generation of it, or none, would let github-sponsors run again"
-                ))
-            })?,
-        };
+        let snapshot = snapshots::read(cx, "github-sponsors")?;
         let sponsors = Sponsors::new(account, cx.now());
         let mut round = Round { sponsors, snapshot, report: Report::default(), stopped: false };
         round.run(cx, self.config.thanks).await?;
         round.snapshot.forget();
-        let bytes = encode(&round.snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
-        cx.keep(SNAPSHOT_VERSION, bytes);
+        snapshots::write(cx, SNAPSHOT_VERSION, &round.snapshot)?;
         Ok(round.report)
     }
 }

@@ -4,6 +4,9 @@ use mm_sdk::{AccountId, Decimal, Untrusted};
 use serde_json::Value;
 
 use crate::github::GitHub;
+use crate::settings::Settings;
+
+const OF: Settings = Settings("micro-tasks");
 
 /// Searches when none are named: the labels of boards, and issues that the bot spoke on.
 const QUERIES: [&str; 3] = [
@@ -54,24 +57,18 @@ impl Config {
     /// # Errors
     /// One sentence that names the key and says what would be right.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let empty = serde_json::Map::new();
-        let keys = match value {
-            Value::Null => &empty,
-            Value::Object(keys) => keys,
-            _ => return Err("micro-tasks: its settings are a table of keys".to_owned()),
-        };
         let mut config = Self::default();
         let mut looks = None;
-        for (key, value) in keys {
+        for (key, value) in OF.keys(value)? {
             match key.as_str() {
-                "account" => config.account = account(value)?,
-                "queries" => config.queries = queries(value)?,
-                "looks_max" => looks = Some(number(key, value, 1, 500)?),
+                "account" => config.account = OF.account(&key, &value, "github")?,
+                "queries" => config.queries = queries(&value)?,
+                "looks_max" => looks = Some(OF.number(&key, &value, 1, 500)?),
                 "attempts_max" => {
-                    config.attempts_max = u32::try_from(number(key, value, 0, 50)?).unwrap_or(50)
+                    config.attempts_max = u32::try_from(OF.number(&key, &value, 0, 50)?).unwrap_or(50)
                 }
-                "attempt" => config.attempt = attempt(value)?,
-                "hours" => config.hours = Some(Decimal::from(number(key, value, 1, 500)?)),
+                "attempt" => config.attempt = OF.asks(&key, &value, "you approve each comment")?,
+                "hours" => config.hours = Some(Decimal::from(OF.number(&key, &value, 1, 500)?)),
                 other => return Err(unknown(other)),
             }
         }
@@ -89,18 +86,6 @@ fn unknown(key: &str) -> String {
     )
 }
 
-/// The name under which `account add github NAME` put it.
-fn account(value: &Value) -> Result<Option<AccountId>, String> {
-    let Some(name) = value.as_str() else {
-        return Err("micro-tasks: `account` is the name of a github account in the vault, such as \"main\""
-            .to_owned());
-    };
-    if name.is_empty() {
-        return Ok(None);
-    }
-    name.parse().map(Some).map_err(|bad| format!("micro-tasks: `account`: {bad}"))
-}
-
 fn queries(value: &Value) -> Result<Vec<String>, String> {
     let wrong = || "micro-tasks: `queries` is a list of one to ten GitHub searches".to_owned();
     let list = value.as_array().filter(|list| (1..=10).contains(&list.len())).ok_or_else(wrong)?;
@@ -115,17 +100,4 @@ fn queries(value: &Value) -> Result<Vec<String>, String> {
         }
     }
     Ok(texts)
-}
-
-fn number(key: &str, value: &Value, min: u64, max: u64) -> Result<u64, String> {
-    let number = value.as_u64().filter(|number| (min..=max).contains(number));
-    number.ok_or_else(|| format!("micro-tasks: `{key}` is a whole number from {min} to {max}"))
-}
-
-fn attempt(value: &Value) -> Result<bool, String> {
-    match value.as_str() {
-        Some("ask") => Ok(true),
-        Some("never") => Ok(false),
-        _ => Err("micro-tasks: `attempt` is \"ask\" (you approve each comment) or \"never\"".to_owned()),
-    }
 }

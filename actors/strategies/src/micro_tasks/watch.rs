@@ -5,21 +5,19 @@
 
 use std::time::Duration;
 
-use mm_sdk::{
-    About, Context, Fault, Interrupt, Report, SourceHealth, SourceReport, Strategy, async_trait, decode,
-    encode,
-};
+use mm_sdk::{About, Context, Fault, Interrupt, Report, SourceHealth, SourceReport, Strategy, async_trait};
 
 use super::attempt::accepted;
 use super::config::Config;
 use super::draft::{digest, draft};
 use super::guide::GUIDE;
 use super::look::{Looked, kept};
-use super::memory::{SNAPSHOT_VERSION, Snapshot, Told};
+use super::memory::{SNAPSHOT_VERSION, Told};
 use super::round::Round;
 use crate::github::answer::ask;
 use crate::github::ask::{PLATFORM, kind};
 use crate::github::{Seen, shape};
+use crate::snapshots;
 
 /// The strategy. What outlives a run is in the snapshot.
 #[derive(Debug, Default)]
@@ -50,19 +48,11 @@ impl Strategy for MicroTasks {
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let snapshot = match cx.snapshot() {
-            None => Snapshot::default(),
-            Some(bytes) => decode(bytes).map_err(|error| {
-                Fault::fatal(format!(
-                    "{error}; an earlier generation of it, or none, would let micro-tasks run again"
-                ))
-            })?,
-        };
+        let snapshot = snapshots::read(cx, "micro-tasks")?;
         let mut round = Round::new(&self.config, snapshot);
         round.run(cx).await?;
         round.snapshot.forget();
-        let bytes = encode(&round.snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
-        cx.keep(SNAPSHOT_VERSION, bytes);
+        snapshots::write(cx, SNAPSHOT_VERSION, &round.snapshot)?;
         Ok(round.report)
     }
 }
