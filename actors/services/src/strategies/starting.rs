@@ -374,22 +374,25 @@ impl Host {
         } else {
             None
         };
-        let own_hold = self.own_hold(state, by.unwrap_or(&row.value.trigger));
-        let pass = match (why, self.gate.pass(own_hold)) {
-            (None, Ok(pass)) => Some(pass),
-            (None, Err(held)) => {
-                self.park(me, state, last, held);
-                return Ok(());
-            }
-            (Some(_), _) => None,
+        let pass = match why {
+            Some(why) => Err(why),
+            None => match self.gate.pass(self.own_hold(state, by.unwrap_or(&row.value.trigger))) {
+                Ok(pass) => Ok(pass),
+                Err(held) => {
+                    self.park(me, state, last, held);
+                    return Ok(());
+                }
+            },
         };
         let cut_off = self.cut_off(row.value)?;
         let crashed = self.place.crashed_over(&cut_off.id, cut_off.attempt);
-        let (Some(pass), None) = (pass, why) else {
-            let why = why.unwrap_or("it was cut off");
-            let afresh = afresh.then(|| cut_off.trigger.clone());
-            self.end_interrupted(state, cut_off, row.version, why, crashed, afresh).await?;
-            return self.retry(me, state).await;
+        let pass = match pass {
+            Ok(pass) => pass,
+            Err(why) => {
+                let afresh = afresh.then(|| cut_off.trigger.clone());
+                self.end_interrupted(state, cut_off, row.version, why, crashed, afresh).await?;
+                return self.retry(me, state).await;
+            }
         };
         let run = RunRecord { epoch: self.shared.store.epoch(), attempt: cut_off.attempt + 1, ..cut_off };
         self.resume(&run, row.version, crashed).await?;
