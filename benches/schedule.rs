@@ -161,17 +161,15 @@ fn runs(store: &Store) -> Vec<RunRecord> {
 
 /// When each run of that time was due, and how much later it began.
 fn late_ms(store: &Store, from: Moment, until: Moment) -> Vec<(Moment, f64)> {
-    let installation = store.audit_hashes(&[1]).unwrap().remove(0).map(|hash| hash.to_string());
     let mut task = Task::plain(Schedule::parse("every 10s", "UTC").unwrap());
     task.jitter = EVERY;
-    let installation = installation.unwrap();
     let late = |run: &RunRecord| {
         let Trigger::Tick(at) = &run.trigger else { return None };
         // The first of each was due at once, and not by its schedule.
         if at.unix_ms() % 10_000 != 0 {
             return None;
         }
-        let due = at.plus(task.delay(&installation, run.strategy.as_str()));
+        let due = at.plus(mm_services::strategies::delay(store, &task, run.strategy.as_str()).unwrap());
         let within = due >= from && due < until;
         within.then(|| (due, run.started.since(due).as_secs_f64() * 1e3))
     };

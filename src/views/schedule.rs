@@ -8,7 +8,7 @@ mod why;
 use mm_core::moment::Moment;
 use mm_core::schedule::{Dst, Occurrence, RULE_KEYS, RuleKey, Rules, Shift, Task, show_span};
 use mm_services::records::{ScheduleRow, StrategyRow, TaskRow, TickRow};
-use mm_services::strategies::installation;
+use mm_services::strategies;
 use mm_store::{Record, Span};
 use serde::{Deserialize, Serialize};
 
@@ -277,8 +277,7 @@ fn shift(shift: &Shift) -> String {
 }
 
 fn delay(reader: &Reader, name: &str, task: &Task) -> Result<std::time::Duration, Problem> {
-    let installation = installation(&reader.store).map_err(|error| unread(&error))?;
-    Ok(task.delay(&installation, name))
+    strategies::delay(&reader.store, task, name).map_err(|error| unread(&error))
 }
 
 /// The ticks of a task on record, oldest first, and the ids of those that do not open.

@@ -53,7 +53,7 @@ mod ticking;
 
 use execute::RunEnd;
 use hand::Place;
-pub use order::{Before, installation};
+pub use order::{Before, delay};
 pub use owner::NotSaid;
 pub use planning::{NotPlanned, Plan};
 pub use state::Host;
