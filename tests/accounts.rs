@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -15,7 +15,7 @@ use serde_json::Value;
 #[expect(dead_code, reason = "the other test of the daemon uses all of it")]
 mod harness;
 
-use harness::{Daemon, Home};
+use harness::{Daemon, Home, Said};
 
 const SECRET: &str = "CANARY-token-7f3a";
 const OTHER: &str = "CANARY-token-91bc";
@@ -65,14 +65,8 @@ fn start(home: &Home) -> Daemon {
 
 /// Runs a command with `text` on its stdin; the code, stdout and stderr.
 fn pipe(home: &Home, line: &str, text: &str) -> (i32, String, String) {
-    let mut command = home.command(line);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // A command that refuses at once does not read.
-    drop(child.stdin.take().unwrap().write_all(text.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let Said { code, out, err } = home.pipe(line, text);
+    (code, out, err)
 }
 
 const ADD: &str = "account add example main --kind bearer --email me@example.org";

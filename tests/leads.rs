@@ -4,12 +4,7 @@
 //! The test plays the boards (their log is the truth) and the owner (by the command line). It waits for states.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that plays the outside world")]
 
-use std::io::Write as _;
-use std::process::Stdio;
-use std::sync::Arc;
-
 use money_machine::sandbox::Sandbox;
-use money_machine::sandbox::listener::{Listening, serve};
 use money_machine::sandbox::world::World;
 use serde_json::{Value, json};
 
@@ -17,7 +12,7 @@ use serde_json::{Value, json};
 #[expect(dead_code, reason = "the other test of the daemon uses all of it")]
 mod harness;
 
-use harness::{Daemon, Home};
+use harness::{Daemon, Home, Outside};
 
 const CONFIG: &str = r#"
 [user]
@@ -50,39 +45,23 @@ feeds = [
 ]
 "#;
 
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    since.as_millis().try_into().unwrap()
-}
-
 /// The owner, his home and the outside.
 struct Scene {
     home: Home,
-    sandbox: Arc<Sandbox>,
-    port: u16,
-    _listening: Listening,
-    _runtime: tokio::runtime::Runtime,
+    outside: Outside,
 }
 
 impl Scene {
     /// A machine whose account has this token.
     fn new(token: &str) -> (Scene, Daemon) {
-        let sandbox = Arc::new(Sandbox::of_world(World::small(7)));
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listening = runtime.block_on(serve(sandbox.clone(), Arc::new(now_ms))).unwrap();
-        let (home, port) = (Home::new(), listening.addr.port());
-        let scene = Scene { home, sandbox, port, _listening: listening, _runtime: runtime };
+        let outside = Outside::of(Sandbox::of_world(World::small(7)));
+        let scene = Scene { home: Home::new(), outside };
         scene.home.write("config.toml", CONFIG);
-        let daemon =
-            scene.home.start(&format!("run --sandbox --sandbox-port {} --config config.toml", scene.port));
+        let daemon = scene.home.start(&format!("{} --config config.toml", scene.outside.run()));
         let line =
             "account add freelancer main --kind api-key --header freelancer-oauth-v1 --email me@example.org";
-        let mut command = scene.home.command(line);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(format!("{token}\n").as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
+        let said = scene.home.pipe(line, &format!("{token}\n"));
+        assert_eq!(said.code, 0, "{}", said.err);
         (scene, daemon)
     }
 
@@ -92,11 +71,7 @@ impl Scene {
 
     /// A run of the strategy, to its end.
     fn run(&self, daemon: &Daemon) {
-        let rests = || self.shown()["running"].is_null();
-        daemon.until("rests", rests);
-        let before = self.shown()["runs"].as_u64();
-        daemon.until("starts a run", || self.home.run("strategy run freelance-leads").code == 0);
-        daemon.until("ends its run", || self.shown()["runs"].as_u64() > before && rests());
+        self.home.run_strategy(daemon, "freelance-leads");
     }
 
     fn leads(&self) -> Vec<Value> {
@@ -109,7 +84,7 @@ impl Scene {
 
     /// How often a URL was asked for.
     fn asked(&self, part: &str) -> usize {
-        self.sandbox.received().iter().filter(|request| request.url.contains(part)).count()
+        self.outside.received().iter().filter(|request| request.url.contains(part)).count()
     }
 
     /// The best project that says what it pays, accepted, and the question about its bid.
@@ -163,26 +138,26 @@ fn boards_are_read_by_the_rules_and_a_bid_is_asked_approved_and_sent_once() {
         assert!(!lead.to_string().contains("999999999") || lead["reward"].is_null(), "{lead}");
         assert!(!lead["title"].as_str().unwrap().chars().any(char::is_control), "{lead}");
     }
-    assert_eq!(scene.sandbox.freelancer_bids(), [], "nothing is sent for what nobody accepted");
+    assert_eq!(scene.outside.sandbox.freelancer_bids(), [], "nothing is sent for what nobody accepted");
 
     let asked = scene.asked_about_a_bid(&daemon);
     let (id, action) = (text(&asked, "id"), text(&asked, "action"));
     assert!(asked["rules"].as_array().unwrap().iter().any(|rule| rule["id"] == "freelancer/bid"), "{asked}");
     assert!(!asked.to_string().contains("CANARY"));
     assert!(scene.home.run(&format!("approvals approve {id}")).code != 0, "a blank does not leave");
-    assert_eq!(scene.sandbox.freelancer_bids(), []);
+    assert_eq!(scene.outside.sandbox.freelancer_bids(), []);
     let words = scene.words(&asked);
     let said = scene.home.run(&format!("approvals edit {id} --body bid.json"));
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     let stage = || text(&scene.home.json(&format!("actions show {action}"))["details"], "stage").to_owned();
     daemon.until("sends it", || stage() == "confirmed");
     let sent: Value = serde_json::from_str(&words).unwrap();
-    let bids = scene.sandbox.freelancer_bids();
+    let bids = scene.outside.sandbox.freelancer_bids();
     assert_eq!((bids.len(), Some(bids[0].project)), (1, sent["project_id"].as_u64()));
     assert_eq!(bids[0].description, sent["description"]);
     scene.run(&daemon);
     scene.run(&daemon);
-    assert_eq!(scene.sandbox.freelancer_bids().len(), 1, "what is there is not made again");
+    assert_eq!(scene.outside.sandbox.freelancer_bids().len(), 1, "what is there is not made again");
     let project = sent["project_id"].as_u64();
     let lead = scene.of("freelancer").into_iter().find(|lead| lead["details"]["project"].as_u64() == project);
     assert_eq!(lead.unwrap()["details"]["bid"]["state"], "there");

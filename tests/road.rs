@@ -5,15 +5,12 @@
 //! The test plays GitHub (its log is the truth) and the owner (by the command line). It waits for states.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that plays the outside world")]
 
-use std::io::Write as _;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use money_machine::sandbox::Sandbox;
 use money_machine::sandbox::faults::Fault;
 use money_machine::sandbox::github::{Kind, Policy};
-use money_machine::sandbox::listener::{Listening, serve};
 use money_machine::sandbox::oracle::Received;
 use money_machine::sandbox::world::World;
 use serde_json::{Value, json};
@@ -22,7 +19,7 @@ use serde_json::{Value, json};
 #[expect(dead_code, reason = "the other test of the daemon uses all of it")]
 mod harness;
 
-use harness::{Daemon, Home, Said};
+use harness::{Daemon, Home, Outside, Said, now_ms};
 
 const CONFIG: &str = r#"
 [user]
@@ -47,23 +44,13 @@ const TOKEN: &str = "sandbox-octo.CANARY-5c1d";
 /// GitHub, played by the test in the time of day.
 struct GitHub {
     sandbox: Arc<Sandbox>,
-    port: u16,
-    _listening: Listening,
-    _runtime: tokio::runtime::Runtime,
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    since.as_millis().try_into().unwrap()
+    outside: Outside,
 }
 
 impl GitHub {
     fn new() -> GitHub {
-        let sandbox = Arc::new(Sandbox::of_world(World::small(7)));
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listening = runtime.block_on(serve(sandbox.clone(), Arc::new(now_ms))).unwrap();
-        GitHub { sandbox, port: listening.addr.port(), _listening: listening, _runtime: runtime }
+        let outside = Outside::of(Sandbox::of_world(World::small(7)));
+        GitHub { sandbox: outside.sandbox.clone(), outside }
     }
 
     /// What was sent there to change something.
@@ -116,26 +103,18 @@ impl Scene {
     }
 
     fn start(&self) -> Daemon {
-        self.home.start(&format!("run --sandbox --sandbox-port {} --config config.toml", self.github.port))
+        self.home.start(&format!("{} --config config.toml", self.github.outside.run()))
     }
 
     fn add_account(&self) {
         let line = "account add github main --kind bearer --email me@example.org --handle octo";
-        let mut command = self.home.command(line);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(format!("{TOKEN}\n").as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
+        let said = self.home.pipe(line, &format!("{TOKEN}\n"));
+        assert_eq!(said.code, 0, "{}", said.err);
     }
 
     /// A run of the strategy, to its end.
     fn run(&self, daemon: &Daemon) {
-        let shown = || self.home.json("strategy show micro-tasks");
-        let rests = || shown()["running"].is_null();
-        daemon.until("rests", rests);
-        let before = shown()["runs"].as_u64();
-        daemon.until("starts a run", || self.home.run("strategy run micro-tasks").code == 0);
-        daemon.until("ends its run", || shown()["runs"].as_u64() > before && rests());
+        self.home.run_strategy(daemon, "micro-tasks");
     }
 
     fn inbox(&self) -> Vec<Value> {

@@ -1,7 +1,7 @@
 //! A home for one data directory, children that do not outlive their test, and texts without what
 //! changes from run to run.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -27,6 +27,14 @@ pub struct Said {
     pub code: i32,
     pub out: String,
     pub err: String,
+}
+
+impl Said {
+    fn of(output: Output) -> Said {
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { code: status.code().expect("it ends by itself"), out: text(stdout), err: text(stderr) }
+    }
 }
 
 impl Home {
@@ -83,9 +91,27 @@ impl Home {
     }
 
     fn say(&self, line: &str) -> Said {
-        let Output { status, stdout, stderr } = self.command(line).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { code: status.code().expect("it ends by itself"), out: text(stdout), err: text(stderr) }
+        Said::of(self.command(line).output().unwrap())
+    }
+
+    /// Runs a command with `text` on its stdin, to its end; what it said as it said it.
+    pub fn pipe(&self, line: &str, text: &str) -> Said {
+        let mut command = self.command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that refuses at once does not read.
+        drop(child.stdin.take().unwrap().write_all(text.as_bytes()));
+        Said::of(child.wait_with_output().unwrap())
+    }
+
+    /// A run of a strategy that the daemon has, to its end.
+    pub fn run_strategy(&self, daemon: &Daemon, name: &str) {
+        let shown = || self.json(&format!("strategy show {name}"));
+        let rests = || shown()["running"].is_null();
+        daemon.until("rests", rests);
+        let before = shown()["runs"].as_u64();
+        daemon.until("starts a run", || self.run(&format!("strategy run {name}")).code == 0);
+        daemon.until("ends its run", || shown()["runs"].as_u64() > before && rests());
     }
 
     /// A text without this home's name, without pids and times.
@@ -234,6 +260,12 @@ fn collect(from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     kept
 }
 
+/// The daemon's own time: what is dated otherwise, it does not trust.
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_millis().try_into().unwrap()
+}
+
 /// The platforms, played by the test: what they received is the truth.
 pub struct Outside {
     pub sandbox: Arc<Sandbox>,
@@ -244,15 +276,14 @@ pub struct Outside {
 
 impl Outside {
     pub fn new(oracle: &Path) -> Outside {
-        let sandbox = Arc::new(Sandbox::of_world(World::small(7)).with_oracle(oracle).unwrap());
+        Outside::of(Sandbox::of_world(World::small(7)).with_oracle(oracle).unwrap())
+    }
+
+    pub fn of(sandbox: Sandbox) -> Outside {
+        let sandbox = Arc::new(sandbox);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        // The daemon's own time: what is dated otherwise, it does not trust.
-        let now = || {
-            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-            i64::try_from(since.as_millis()).unwrap()
-        };
-        let listening = runtime.block_on(serve(sandbox.clone(), Arc::new(now))).unwrap();
+        let listening = runtime.block_on(serve(sandbox.clone(), Arc::new(now_ms))).unwrap();
         Outside { sandbox, port: listening.addr.port(), _listening: listening, _runtime: runtime }
     }
 
