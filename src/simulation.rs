@@ -367,7 +367,9 @@ impl Simulation {
 
     /// From here on, and for so long, the disk is full: runs are held, and what the machine itself writes is not.
     pub fn fill_disk_for(&self, time: Duration) {
-        self.full_until_ms.store(self.now().plus(time).unix_ms(), Ordering::Release);
+        let (now, until) = (self.now(), self.now().plus(time));
+        self.recorder.line(format!("full {now} {until}"));
+        self.full_until_ms.store(until.unix_ms(), Ordering::Release);
     }
 
     fn start(&mut self, at: Moment) -> Result<(), AssemblyError> {

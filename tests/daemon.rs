@@ -11,6 +11,7 @@ mod bad_input;
 #[path = "daemon/damage.rs"]
 mod damage;
 #[path = "daemon/harness.rs"]
+#[expect(dead_code, reason = "tests of other files use the rest of it")]
 mod harness;
 #[path = "daemon/once.rs"]
 mod once;

@@ -29,9 +29,6 @@ const FAIR_AT_LAST: Duration = Duration::from_secs(8 * 3600);
 const REST_WITHIN: Duration = Duration::from_secs(3 * 3600);
 /// A disk that is to fail does so in this time, or not at all.
 const DISK_FAILS_WITHIN: Duration = Duration::from_secs(2 * 3600);
-/// A disk that fills up is full for so long: over a tick, and not so long that a run that is held is held to
-/// take too long.
-const DISK_IS_FULL: Duration = Duration::from_secs(50 * 60);
 /// After starts that failed it is in safe mode for so long, and no longer: what is due meanwhile is on record
 /// within a minute.
 const SAFE_MODE: Duration = Duration::from_secs(40);
@@ -154,8 +151,9 @@ impl Rehearsal<'_> {
                     self.desk.sit(&self.of.simulation);
                     self.check();
                     step = step.plus(HOUR);
-                    if self.blows.disk_fills() && self.now() < fair {
-                        self.of.simulation.fill_disk_for(DISK_IS_FULL);
+                    let full = self.blows.disk_fills();
+                    if let Some(time) = full.filter(|time| self.now().plus(*time) < fair) {
+                        self.of.simulation.fill_disk_for(time);
                     }
                 }
             }

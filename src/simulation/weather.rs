@@ -81,9 +81,14 @@ impl Blows {
         Self { weather, dice: SplitMix64(seed ^ 0x0062_6c6f_7773), disk_dice }
     }
 
-    /// Whether the disk fills up in this hour: in a storm, in one of eight.
-    pub(super) fn disk_fills(&mut self) -> bool {
-        self.weather == Weather::Storm && self.disk_dice.next_u64().is_multiple_of(8)
+    /// For how long the disk fills up in this hour, if it does: in a storm, in one of eight. That is over one
+    /// tick of an hourly task, which waits, or over two, so that the first is gated; and not so long that a run
+    /// that is held is held to take too long.
+    pub(super) fn disk_fills(&mut self) -> Option<Duration> {
+        let dice = self.disk_dice.next_u64();
+        let minutes = if dice.is_multiple_of(16) { 50 } else { 110 };
+        let fills = self.weather == Weather::Storm && dice.is_multiple_of(8);
+        fills.then(|| Duration::from_secs(minutes * 60))
     }
 
     fn roll(&mut self, sides: u64) -> u64 {
@@ -110,7 +115,7 @@ impl Blows {
         };
         let breaks = self.weather == Weather::Storm && self.roll(4) == 0;
         let disk = breaks.then(|| 1 + self.roll(300));
-        let starts_fail = self.weather == Weather::Storm && self.roll(8) == 0;
+        let starts_fail = self.weather == Weather::Storm && self.roll(5) == 0;
         Some(Blow { at, end, down: Duration::from_millis(down_ms), disk, starts_fail })
     }
 }
@@ -136,8 +141,9 @@ mod tests {
         }
         assert!(drawn.iter().any(|blow| blow.disk.is_some()));
         assert!(drawn.iter().any(|blow| blow.starts_fail));
-        let full = (0..200).filter(|_| blows.disk_fills()).count();
-        assert!((10..50).contains(&full), "{full}");
+        let full: Vec<Duration> = (0..200).filter_map(|_| blows.disk_fills()).collect();
+        let long = full.iter().filter(|time| HOUR_MS < time.as_millis() as u64).count();
+        assert!((10..50).contains(&full.len()) && (5..full.len() - 5).contains(&long), "{full:?}");
         assert_eq!(Blows::new(Weather::Fair, 1).next(at), None);
         for weather in Weather::ALL {
             assert_eq!(Weather::of(weather.as_str()), Some(weather));

@@ -124,6 +124,7 @@ fn a_schedule_and_a_tick_deleted_while_down_are_told() {
     home.meddle(Change::new().delete(schedule));
     told(&home, "the schedule of `bug-bounty` was deleted behind the machine's back");
 
+    // Two, if the schedule that was made again, which is due at once, got as far as its tick.
     let ticks =
         home.store().scan::<TickRow>(&space(), Span::prefix(&format!("{}/", bug_bounty())), 10).unwrap();
     let (tick, _) = ticks.rows.first().unwrap();

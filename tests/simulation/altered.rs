@@ -1,10 +1,12 @@
 //! Bugs planted in the record: on a copy of a sound machine's disk one row is altered, as a mistake in the
 //! machine would have left it. Each must be noticed, or the checker shows nothing of what it is silent on.
 
-use mm_core::id::{EntryId, Space};
+use std::time::Duration;
+
+use mm_core::id::{ActionId, EntryId, RunId, Space};
 use mm_core::ledger::{Earning, Entry};
 use mm_core::opportunity::{Opportunity, State, Step};
-use mm_core::run::RunRecord;
+use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::{Change, Key, Record};
 use money_machine::simulation::check::{Evidence, check};
@@ -36,6 +38,51 @@ fn tick_twice(e: &Evidence) -> Change {
     put(&TickRow::row_id("bug-bounty", due), &TickRow { due, from: due, ..tick })
 }
 
+/// The newest tick says that it stands for two before it as well.
+fn stretch_over_others(e: &Evidence) -> Change {
+    let (id, tick) = last::<TickRow>(e);
+    put(&id, &TickRow { from: tick.due.minus(HOUR * 2), count: 3, ..tick })
+}
+
+/// Runs beside the newest one, begun so much after it for a reason of their own.
+fn runs_more(e: &Evidence, count: u32, later: Duration, cause: fn(&RunId) -> Trigger) -> Change {
+    let (of, run) = last::<RunRecord>(e);
+    let failed = RunRecord { outcome: Some(Outcome::Failed), ..run.clone() };
+    (0..count).fold(put(&of, &failed), |change, n| {
+        let id = RunId::new(format!("{of}{n}"));
+        let started = run.ended.unwrap().plus(later);
+        let more = RunRecord { id: id.clone(), trigger: cause(&run.id), started, ..run.clone() };
+        change.put(&Space::default_owner(), id.as_str(), &more).unwrap()
+    })
+}
+
+fn tried_again_twice(e: &Evidence) -> Change {
+    runs_more(e, 2, Duration::from_secs(60), |of| Trigger::Retry(of.clone()))
+}
+
+fn settled_twice(e: &Evidence) -> Change {
+    runs_more(e, 2, Duration::ZERO, |_| Trigger::Settled(ActionId::new("1-1")))
+}
+
+fn tried_too_late(e: &Evidence) -> Change {
+    let (_, tick) = last::<TickRow>(e);
+    let earlier = tick.due.minus(HOUR);
+    let rows = e.rows::<TickRow>();
+    let before = rows.values().find(|row| row.due == earlier && row.fate.started()).unwrap();
+    let of = before.run.clone().unwrap();
+    let retry = RunRecord { trigger: Trigger::Retry(of.clone()), ..e.rows().remove(of.as_str()).unwrap() };
+    let started = tick.due.plus(Duration::from_secs(60));
+    let run = RunId::new(format!("{}9", tick.run.unwrap()));
+    put(run.as_str(), &RunRecord { id: run.clone(), started, ..retry })
+}
+
+fn tick_runs_twice(e: &Evidence) -> Change {
+    let due = last::<TickRow>(e).1.due;
+    let (of, run) = last::<RunRecord>(e);
+    let id = RunId::new(format!("{of}7"));
+    put(id.as_str(), &RunRecord { id: id.clone(), trigger: Trigger::Tick(due), ..run })
+}
+
 fn outcome_lost(e: &Evidence) -> Change {
     let (id, run) = last::<RunRecord>(e);
     put(&id, &RunRecord { outcome: None, ..run })
@@ -63,9 +110,14 @@ fn baseline_told(e: &Evidence) -> Change {
 }
 
 /// What is wrong, the change that makes it so, and the words in which the checker must say it.
-const PLANTS: [Plant; 9] = [
+const PLANTS: [Plant; 14] = [
     ("a tick is lost", remove::<TickRow>, "the ledger ends elsewhere"),
     ("a tick stands twice", tick_twice, "was not due and has a row"),
+    ("a stretch lies over others", stretch_over_others, "have rows already"),
+    ("a run is tried again twice", tried_again_twice, "started 2 runs, and 0 of them were cut off"),
+    ("an action starts two runs", settled_twice, "started 2 runs, and 0 of them were cut off"),
+    ("a tick starts two runs", tick_runs_twice, "was started by no tick"),
+    ("a run is tried again too late", tried_too_late, "again after the tick that came next"),
     ("a run is lost", remove::<RunRecord>, "are on record"),
     ("an outcome is lost", outcome_lost, "and ended 1 times: None"),
     ("a run was taken up and nobody said so", taken_up_unsaid, "was taken up 2 times and resumed 0"),

@@ -44,6 +44,7 @@ impl Reached {
             ("a tick ran late", fate(|fate| matches!(fate, Fate::Late { .. }))),
             ("a tick was merged", fate(|fate| matches!(fate, Fate::Merged { .. }))),
             ("a tick was missed", fate(|fate| matches!(fate, Fate::Missed { .. }))),
+            ("a tick waited for room", e.waited()),
             ("a tick was gated", fate(|fate| matches!(fate, Fate::Gated { .. }))),
             ("a fault was tried again", audit("action.tried")),
             ("an act failed", act(Stage::Failed)),

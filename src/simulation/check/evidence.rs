@@ -8,6 +8,8 @@ use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::RunRecord;
+use mm_core::schedule::{Fate, Hours};
+use mm_services::records::TickRow;
 use mm_store::{Record, Span, Store};
 use serde_json::Value;
 
@@ -96,6 +98,8 @@ pub struct Task {
     pub schedule: String,
     /// The zone in which that is meant.
     pub zone: String,
+    /// The hours in which it may start, if they are bounded.
+    pub hours: Option<Hours>,
 }
 
 /// All there is to judge by. It can grow with the machine ([`Evidence::look`]), so that nothing is read
@@ -109,6 +113,8 @@ pub struct Evidence {
     pub boots: Vec<Moment>,
     /// When it ended, and how.
     pub ends: Vec<(String, Moment)>,
+    /// From when to when its disk was full, each time.
+    pub full: Vec<(Moment, Moment)>,
     /// The sandbox's log.
     pub received: Vec<Received>,
     /// How long that must be.
@@ -153,6 +159,7 @@ impl Evidence {
             audit: Vec::new(),
             boots: Vec::new(),
             ends: Vec::new(),
+            full: Vec::new(),
             received: Vec::new(),
             received_total: 0,
             store: simulation.store(),
@@ -241,6 +248,9 @@ impl Evidence {
             (Some("end"), Some(how), Some(at)) => {
                 self.ends.extend(at.parse().map(|at| (how.to_owned(), at)));
             }
+            (Some("full"), Some(from), Some(until)) => {
+                self.full.extend(from.parse().and_then(|from| Ok((from, until.parse()?))));
+            }
             _ => {}
         }
         self.events.push(line);
@@ -294,6 +304,13 @@ impl Evidence {
         self.recent().iter().filter(move |entry| entry.kind == kind)
     }
 
+    /// How many ticks were due while the disk was full, and ran later.
+    pub fn waited(&self) -> usize {
+        let full = |at: Moment| self.full.iter().any(|(from, until)| (*from..*until).contains(&at));
+        let late = |row: &&TickRow| matches!(row.fate, Fate::Late { .. });
+        self.rows::<TickRow>().values().filter(late).filter(|row| full(row.due)).count()
+    }
+
     /// Which start of the machine a moment belongs to, from 1.
     pub fn boot_at(&self, at: Moment) -> usize {
         self.boots.partition_point(|boot| *boot <= at)
@@ -328,9 +345,10 @@ fn tasks(simulation: &Simulation) -> Vec<Task> {
     let abouts = plan.machine.abouts();
     let active = plan.config.active().into_iter().filter_map(|(name, own)| {
         let about = abouts.iter().find(|about| about.name == name)?;
-        let task = crate::machine::task(own, about.schedule, zone).ok()?.schedule;
-        let (schedule, zone) = (task.expression().to_owned(), task.zone().to_owned());
-        Some(Task { strategy: name.to_owned(), schedule, zone })
+        let task = crate::machine::task(own, about.schedule, zone).ok()?;
+        let (schedule, hours) = (task.schedule, task.hours);
+        let (text, zone) = (schedule.expression().to_owned(), schedule.zone().to_owned());
+        Some(Task { strategy: name.to_owned(), schedule: text, zone, hours })
     });
     active.collect()
 }

@@ -1,11 +1,12 @@
 //! Every tick that was due has its row; each started run is one record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::run::{Outcome, RunRecord, Trigger};
-use mm_core::schedule::{Schedule, parse_span};
+use mm_core::schedule::{Hours, Schedule, parse_span};
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::Span;
 
@@ -13,12 +14,25 @@ use super::evidence::{Evidence, Task};
 
 /// So soon a tick that is due is on record while a machine is up.
 const SOON_MS: i64 = 60_000;
+/// Between a decision and what follows from it.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Every strategy that is switched on; others have ticks too, each skipped.
 pub fn ticks(e: &Evidence) -> Vec<String> {
     of_each(e, |task, rows, runs| {
-        let mut wrong = due(e, task, rows);
-        wrong.extend(started(rows, runs, e.since().is_some()));
+        let Some(first) = rows.first() else {
+            return if e.at_rest { vec!["no tick at all is on record".to_owned()] } else { Vec::new() };
+        };
+        let tidied = e.rows::<StrategyRow>().get(&task.strategy).map_or(0, |row| row.ticks_pruned);
+        let earlier = e.since().is_some() || tidied > 0;
+        let expected = expected(task, first.from.unix_ms(), e.now.unix_ms());
+        let mut wrong = due(e, task, rows, &expected);
+        if !earlier && !e.boots.contains(&first.due) {
+            wrong.push(format!("the first tick, {}, is at no start", first.due));
+        }
+        wrong.extend(started(rows, runs));
+        wrong.extend(explained(rows, runs, earlier));
+        wrong.extend(in_time(task, runs, &expected));
         wrong
     })
 }
@@ -54,19 +68,11 @@ fn rows(e: &Evidence, task: &Task) -> Vec<TickRow> {
     scanned.map(|scanned| scanned.into_values().collect()).unwrap_or_default()
 }
 
-/// What was due has a row, and nothing else has.
-fn due(e: &Evidence, task: &Task, rows: &[TickRow]) -> Vec<String> {
-    let Some(first) = rows.first() else {
-        return if e.at_rest { vec!["no tick at all is on record".to_owned()] } else { Vec::new() };
-    };
+/// What was due has one row or waits for room, and nothing else has one.
+fn due(e: &Evidence, task: &Task, rows: &[TickRow], expected: &BTreeSet<i64>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let tidied = e.rows::<StrategyRow>().get(&task.strategy).map_or(0, |row| row.ticks_pruned);
-    if e.since().is_none() && tidied == 0 && !e.boots.contains(&first.due) {
-        wrong.push(format!("the first tick, {}, is at no start", first.due));
-    }
     let soon = if e.at_rest { 0 } else { SOON_MS };
     let due: BTreeSet<i64> = rows.iter().map(|row| row.due.unix_ms()).collect();
-    let expected = expected(task, first.from.unix_ms(), e.now.unix_ms());
     // One row tells of a stretch of many; how many it says must be so.
     let stretches: Vec<&TickRow> = rows.iter().filter(|row| row.count > 1).collect();
     let told = |row: &TickRow| row.from.unix_ms()..=row.due.unix_ms();
@@ -77,13 +83,30 @@ fn due(e: &Evidence, task: &Task, rows: &[TickRow]) -> Vec<String> {
         }
     }
     let lacking = |at: &&i64| !stretches.iter().any(|row| told(row).contains(at));
+    let waits = waiting(e, task, expected);
+    let lacking = |at: &&i64| lacking(at) && waits != Some(**at);
     for missing in expected.difference(&due).filter(lacking).filter(|at| **at < e.now.unix_ms() - soon) {
         wrong.push(format!("the tick of {missing} was due and has no row"));
     }
-    for surplus in due.difference(&expected) {
+    for surplus in due.difference(expected) {
         wrong.push(format!("the tick of {surplus} was not due and has a row"));
     }
+    for two in rows.windows(2).filter(|two| two[1].from <= two[0].due) {
+        wrong.push(format!("the ticks of {} to {} have rows already", two[1].from, two[1].due));
+    }
     wrong
+}
+
+/// The newest tick, if it waits for room: the schedule owes it, and the disk has been full since it was due
+/// or the machine came up.
+fn waiting(e: &Evidence, task: &Task, expected: &BTreeSet<i64>) -> Option<i64> {
+    let newest = *expected.last()?;
+    let owed = e.rows::<ScheduleRow>().get(&task.strategy)?.owed?;
+    let seen = e.boots.last().map_or(newest, |boot| boot.unix_ms().max(newest)) + SOON_MS;
+    let full = |(from, until): &(Moment, Moment)| {
+        from.unix_ms() <= seen && e.now.unix_ms() <= until.unix_ms() + SOON_MS
+    };
+    (newest <= owed.through.unix_ms() && e.full.iter().any(full)).then_some(newest)
 }
 
 /// The first tick, and every later one before now. An interval is counted from 1970; the rest is read by
@@ -106,8 +129,8 @@ fn expected(task: &Task, first: i64, now: i64) -> BTreeSet<i64> {
     expected
 }
 
-/// A tick that started a run and the run it started know each other. `recent`: only the latest are there.
-fn started(rows: &[TickRow], runs: &Runs<'_>, recent: bool) -> Vec<String> {
+/// A tick that started a run and the run it started know each other.
+fn started(rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for row in rows {
         match (&row.run, row.fate.started()) {
@@ -119,26 +142,65 @@ fn started(rows: &[TickRow], runs: &Runs<'_>, recent: bool) -> Vec<String> {
             both => wrong.push(format!("the tick of {} says {both:?}", row.due)),
         }
     }
+    wrong
+}
+
+/// Every run has what started it. `earlier`: there were ticks and runs before those that are judged.
+fn explained(rows: &[TickRow], runs: &Runs<'_>, earlier: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
     let started: BTreeSet<&str> =
         rows.iter().filter_map(|row| row.run.as_ref()).map(|run| run.as_str()).collect();
     // A run that could not be taken up again is followed by a fresh one.
-    let cut_off = |run: &&&RunRecord| run.outcome == Some(Outcome::Interrupted);
-    let again: BTreeSet<String> =
-        runs.values().filter(cut_off).map(|run| format!("{:?}", run.trigger)).collect();
-    // Its tick may be older than those that are judged; and what a person decides starts a run too.
-    let first = rows.first().map(|row| row.due);
+    let cut_off = |run: &RunRecord| run.outcome == Some(Outcome::Interrupted);
+    let mut of_one_cause: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for run in runs.values() {
+        let (all, cut) = of_one_cause.entry(format!("{:?}", run.trigger)).or_default();
+        (*all, *cut) = (*all + 1, *cut + usize::from(cut_off(run)));
+    }
+    let first = rows.first().map(|row| row.from);
     for (id, run) in runs.iter().filter(|(id, _)| !started.contains(*id)) {
-        let explained = match &run.trigger {
-            Trigger::Tick(at) => Some(*at) < first || again.contains(&format!("{:?}", run.trigger)),
-            // One that is tried again names the run that failed, unless that is older.
+        let cut = of_one_cause.get(&format!("{:?}", run.trigger)).is_some_and(|(_, cut)| *cut > 0);
+        let known = match &run.trigger {
+            Trigger::Tick(at) => (earlier && Some(*at) < first) || cut,
+            // One that is tried again names the run that failed.
             Trigger::Retry(of) => match runs.get(of.as_str()) {
                 Some(of) => of.outcome == Some(Outcome::Failed),
-                None => recent,
+                None => earlier,
             },
-            _ => true,
+            // What a person or the platform decides starts a run too.
+            Trigger::Operator | Trigger::Once | Trigger::Settled(_) => true,
         };
-        if !explained {
+        if !known {
             wrong.push(format!("run {id} was started by no tick"));
+        }
+    }
+    let by_person = |cause: &str| ["Operator", "Once"].contains(&cause);
+    for (cause, (all, cut)) in of_one_cause.iter().filter(|(cause, _)| !by_person(cause)) {
+        if *all > cut + 1 {
+            wrong.push(format!("{cause} started {all} runs, and {cut} of them were cut off"));
+        }
+    }
+    wrong
+}
+
+/// What the schedule starts keeps to the hours of its task, and what is tried again is not tried past the
+/// tick that came next.
+fn in_time(task: &Task, runs: &Runs<'_>, expected: &BTreeSet<i64>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (id, run) in runs {
+        let (Trigger::Tick(_) | Trigger::Retry(_)) = run.trigger else { continue };
+        // It was decided a moment before it began.
+        let allowed = |hours: &Hours| hours.allow(run.started) || hours.allow(run.started.minus(A_MOMENT));
+        if let Some(hours) = task.hours.as_ref().filter(|hours| !allowed(hours)) {
+            wrong.push(format!("run {id} began at {} and not in the hours {hours}", run.started));
+        }
+        let Trigger::Retry(of) = &run.trigger else { continue };
+        // A fresh run for one that was cut off has no tick to end it.
+        let afresh = runs.values().any(|other| other.trigger == run.trigger && other.started < run.started);
+        let failed = runs.get(of.as_str()).and_then(|of| of.ended).filter(|_| !afresh);
+        let next = failed.and_then(|failed| expected.range(failed.unix_ms() + 1..).next());
+        if next.is_some_and(|next| *next < run.started.unix_ms()) {
+            wrong.push(format!("run {id} tries run {of} again after the tick that came next"));
         }
     }
     wrong

@@ -194,7 +194,7 @@ impl Desk<'_> {
         } else if self.reader.now < up {
             format!("it is taken up at {up}, its part of the jitter later")
         } else {
-            "it waits for a run to end, for allowed hours, or for the next of several".to_owned()
+            "it waits for a run to end, for room, for allowed hours, or for the next of several".to_owned()
         };
         Ok(self.say(at, Some(true), &format!("was due and is not decided yet: {why}")))
     }

@@ -18,7 +18,7 @@ pub const GRACE: Duration = Duration::from_secs(60);
 pub const LOOK_MAX: usize = 10_000;
 /// The most ticks of one look that are told one by one. Of more, the older are told as stretches.
 const LISTED_MAX: usize = 100;
-/// What waits for a run to end is looked at again after so long.
+/// What waits for a run to end, or for room, is looked at again after so long.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Ticks that are still to run.
@@ -45,6 +45,12 @@ pub enum Hold {
         /// What: half a sentence.
         by: String,
     },
+    /// The machine has no room now. That passes by itself: the newest tick waits for it until the next is
+    /// due, or all of them do if each missed tick is to run.
+    Waits {
+        /// What is short: half a sentence.
+        by: String,
+    },
     /// It is not to run for another reason.
     Off {
         /// Half a sentence.
@@ -53,10 +59,19 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// The same for a tick that cannot wait.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        match self {
+            Hold::Waits { by } => Hold::Gated { by },
+            hold => hold,
+        }
+    }
+
     fn fate(&self) -> Fate {
         match self.clone() {
             Hold::Paused { by, until } => Fate::Paused { by, until },
-            Hold::Gated { by } => Fate::Gated { by },
+            Hold::Gated { by } | Hold::Waits { by } => Fate::Gated { by },
             Hold::Off { why } => Fate::Skipped { why },
         }
     }
@@ -208,13 +223,20 @@ impl Desk<'_> {
         self.at.now.since(tick.plus(self.at.delay))
     }
 
-    /// The oldest of very many.
+    /// The oldest of very many: stretches of those that have the same fate.
     fn leave(&mut self, ticks: &[Occurrence]) {
         let why = "it passed unseen, and too many came after it to be made up for".to_owned();
-        if let (Some(first), Some(newest)) = (ticks.first(), ticks.last()) {
-            let (at, count) = (newest.at, ticks.len() as u64);
-            self.ruled.push(Ruled { at, from: first.at, count, fate: Fate::Missed { why } });
-            self.last = at;
+        for tick in ticks {
+            let fate = match self.want(tick.at, &mut 0) {
+                Want::Paused(fate) => fate,
+                Want::Closed(why) => Fate::Skipped { why },
+                Want::Run | Want::Merge | Want::Miss(_) => Fate::Missed { why: why.clone() },
+            };
+            match self.ruled.last_mut().filter(|stretch| stretch.fate == fate) {
+                Some(stretch) => (stretch.at, stretch.count) = (tick.at, stretch.count + 1),
+                None => self.ruled.push(Ruled { at: tick.at, from: tick.at, count: 1, fate }),
+            }
+            self.last = tick.at;
         }
     }
 
@@ -266,6 +288,15 @@ impl Desk<'_> {
             return self.rest(due, &wants);
         };
         if let Some(hold) = &self.at.hold {
+            if matches!(hold, Hold::Waits { .. }) {
+                if self.task.missed.policy == Missed::All {
+                    return self.postpone_all(due, &wants, newest_run);
+                }
+                // One after which another was due has waited long enough.
+                if due.last().is_some_and(|tick| tick.at == newest_run) {
+                    return self.postpone(due, &wants, hold);
+                }
+            }
             return self.held(due, &wants, hold);
         }
         for (i, (tick, want)) in due.iter().zip(&wants).enumerate() {
@@ -341,6 +372,29 @@ impl Desk<'_> {
         self.owed = None;
     }
 
+    /// There is no room: the newest is owed, and those before it, for which it stands, did not start.
+    fn postpone(&mut self, due: &[Occurrence], wants: &[Want], hold: &Hold) {
+        let Some((newest, before)) = due.split_last() else { return };
+        for (tick, want) in before.iter().zip(wants) {
+            let owed = self.at.owed.is_some_and(|owed| tick.at <= owed.through);
+            let unseen = matches!(want, Want::Merge) && !owed && GRACE < self.age(tick.at);
+            let without = || if unseen { Fate::Merged { into: newest.at } } else { hold.fate() };
+            self.put(tick.at, want.fate().unwrap_or_else(without));
+        }
+        self.owe(newest.at);
+    }
+
+    /// There is no room, and each of them is to run: all are owed, as far as the cap goes.
+    fn postpone_all(&mut self, due: &[Occurrence], wants: &[Want], newest_run: Moment) {
+        self.rest(due, wants);
+        self.owe(newest_run);
+    }
+
+    fn owe(&mut self, through: Moment) {
+        let not_before = self.at.owed.map_or(self.at.now, |owed| owed.not_before);
+        self.owed = Some(Owed { through, not_before });
+    }
+
     /// Ticks of which none is to run; what merges stands before what runs.
     fn rest(&mut self, due: &[Occurrence], wants: &[Want]) {
         let fates = wants.iter().map_while(Want::fate);
@@ -351,10 +405,11 @@ impl Desk<'_> {
         let now = self.at.now;
         let next = self.task.schedule.next_after(self.last).map(|next| next.plus(self.at.delay));
         // What is owed is not decided, so it is among what comes next.
-        let waits = match (self.owed, &self.at.busy) {
-            (None, _) => return next,
-            (Some(owed), None) => owed.not_before,
-            (Some(owed), Some(_)) => owed.not_before.max(now.plus(AGAIN_AFTER)),
+        let held = self.at.busy.is_some() || matches!(self.at.hold, Some(Hold::Waits { .. }));
+        let waits = match self.owed {
+            None => return next,
+            Some(owed) if held => owed.not_before.max(now.plus(AGAIN_AFTER)),
+            Some(owed) => owed.not_before,
         };
         next.map(|next| next.max(waits))
     }

@@ -90,7 +90,8 @@ impl Host {
         let task = Task { overlap: Overlap::Skip, ..order.task.clone() };
         let task = Task { schedule: Schedule::at(now), ..task };
         let before = now.minus(Duration::from_millis(1));
-        let first = Situation { last: before, owed: None, delay: Duration::ZERO, ..situation.clone() };
+        let hold = situation.hold.clone().map(Hold::at_once);
+        let first = Situation { last: before, owed: None, delay: Duration::ZERO, hold, ..situation.clone() };
         let decision = decide(&task, &first);
         let look = look_at(&order.task, &Situation { last: now, owed: None, ..situation });
         Decision { last: now, owed: None, look, ..decision }
@@ -116,9 +117,10 @@ impl Host {
         if let Some((run, why)) = &state.parked {
             return Some(Hold::Gated { by: NotStarted::CutOff(run.clone(), why.clone()).to_string() });
         }
-        if let Some(by) =
-            self.gate.holds().or_else(|| self.own_hold(state, &Trigger::Tick(self.shared.now())))
-        {
+        if let Some(by) = self.gate.holds() {
+            return Some(Hold::Waits { by });
+        }
+        if let Some(by) = self.own_hold(state, &Trigger::Tick(self.shared.now())) {
             return Some(Hold::Gated { by });
         }
         // Asked of a copy: a probe's turn is taken by the run itself.

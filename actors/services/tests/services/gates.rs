@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mm_core::gate::{Look, Thresholds};
+use mm_core::id::Space;
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_core::schedule::Fate;
 use mm_sdk::Report;
 use mm_services::records::TickRow;
 use mm_services::strategies::NotStarted;
 use mm_services::testing::{Bench, Machine, Said, Script, read};
+use mm_store::{Change, Key};
 
 const MIB: u64 = 1 << 20;
 
@@ -76,13 +78,24 @@ fn an_owners_word_and_a_tick_are_held_with_the_sentence_of_what_holds_them() {
         assert_eq!(runs(machine).len(), 1);
         let gated = |row: &TickRow| matches!(&row.fate, Fate::Gated { by } if by.contains("99 MiB"));
         let ticks = machine.rows::<TickRow>();
-        assert_eq!(ticks.iter().filter(|(_, row)| gated(row)).count(), 3, "{ticks:?}");
+        assert_eq!(ticks.len(), 3, "the newest waits for room: {ticks:?}");
+        assert_eq!(ticks.iter().filter(|(_, row)| gated(row)).count(), 2, "{ticks:?}");
         see(&look, 1, 124);
-        machine.pass(Duration::from_secs(3600)).await;
+        machine.pass(Duration::from_secs(600)).await;
         assert_eq!(runs(machine).len(), 1, "between its edges the gate stays closed");
+    });
+    // It is owed over a kill, and runs late and once when there is room.
+    see(&look, 1, 99);
+    bench.live(async |machine| {
+        looked(machine, true).await;
+        machine.pass(Duration::from_secs(60)).await;
         see(&look, 1, 125);
+        machine.pass(Duration::from_secs(60)).await;
+        let ticks = machine.rows::<TickRow>();
+        let late = ticks.iter().filter(|(_, row)| matches!(row.fate, Fate::Late { .. })).count();
+        assert_eq!((runs(machine).len(), ticks.len(), late), (2, 4, 1), "{ticks:?}");
         machine.pass(Duration::from_secs(3600)).await;
-        assert_eq!(runs(machine).len(), 2);
+        assert_eq!(runs(machine).len(), 3);
     });
 }
 
@@ -108,6 +121,25 @@ fn a_run_that_was_cut_off_waits_at_the_gate_over_lives_and_is_taken_up_once_it_o
         let run = machine.idle("reader").await.unwrap();
         assert_eq!((run.attempt, run.outcome), (2, Some(Outcome::Succeeded)));
         assert_eq!(runs(machine).len(), 1);
+    });
+}
+
+/// What its hold was for is gone: nothing waits for it any more.
+#[test]
+fn a_run_that_waited_and_is_not_on_record_any_more_blocks_nothing() {
+    let mut bench = bench(6);
+    bench.install(Script::reads("reader", &["/a"]));
+    cut_off(&mut bench);
+    let look = bench.look.clone();
+    see(&look, 1, 50);
+    bench.live(async |machine| {
+        machine.pass(Duration::from_secs(30)).await;
+        let (id, _) = machine.rows::<RunRecord>().remove(0);
+        let key = Key::of::<RunRecord>(&Space::default_owner(), &id).unwrap();
+        machine.store.commit(Change::new().delete(key)).await.unwrap();
+        see(&look, 1, 1000);
+        machine.pass(Duration::from_secs(120)).await;
+        assert!(machine.services.strategies.start("reader", Trigger::Operator).await.unwrap().is_ok());
     });
 }
 

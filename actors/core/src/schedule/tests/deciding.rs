@@ -165,6 +165,77 @@ fn outside_the_allowed_hours_a_tick_is_skipped_and_a_missed_one_waits_for_them()
 }
 
 #[test]
+fn while_there_is_no_room_the_newest_waits_until_the_next_is_due() {
+    for policy in [Missed::Once, Missed::Skip] {
+        let task = hourly(policy);
+        let hold = Some(Hold::Waits { by: "memory is short".into() });
+        let first = situation("2026-11-22T11:00:00Z", "2026-11-22T12:00:01Z");
+        let first = decide(&task, &Situation { hold: hold.clone(), ..first });
+        assert_eq!((told(&first).len(), first.look), (0, Some(at("2026-11-22T12:00:11Z"))));
+        let again = situation("2026-11-22T11:00:00Z", "2026-11-22T12:30:00Z");
+        let again = decide(&task, &Situation { hold: hold.clone(), owed: first.owed, ..again });
+        assert_eq!((told(&again).len(), again.owed), (0, first.owed), "there is nothing to write down");
+        let next = situation("2026-11-22T11:00:00Z", "2026-11-22T13:00:01Z");
+        let next = decide(&task, &Situation { hold, owed: again.owed, ..next });
+        assert_eq!(told(&next), ["12:00 gated"]);
+        assert_eq!(next.ruled[0].fate.to_string(), "gated: memory is short");
+        let open = situation("2026-11-22T12:00:00Z", "2026-11-22T13:40:00Z");
+        let open = decide(&task, &Situation { owed: next.owed, ..open });
+        assert_eq!((told(&open), open.owed), (vec!["13:00 late".to_owned()], None), "{policy:?}");
+    }
+    // What passed unseen merges into the one that waits, and what was due in a pause after it ends the waiting.
+    let hold = Some(Hold::Waits { by: "memory is short".into() });
+    let seen = situation("2026-11-22T09:00:00Z", "2026-11-22T12:10:00Z");
+    let seen = decide(&hourly(Missed::Once), &Situation { hold: hold.clone(), ..seen });
+    assert_eq!(told(&seen), ["10:00 merged", "11:00 merged"]);
+    let paused = Some(PauseSpan { by: "a person".into(), since: at("2026-11-22T12:30:00Z"), until: None });
+    let after = situation("2026-11-22T11:00:00Z", "2026-11-22T13:10:00Z");
+    let after = decide(&hourly(Missed::Once), &Situation { hold, owed: seen.owed, paused, ..after });
+    assert_eq!((told(&after), after.owed), (vec!["12:00 gated".to_owned(), "13:00 paused".to_owned()], None));
+}
+
+#[test]
+fn while_there_is_no_room_all_wait_that_are_to_run_one_by_one() {
+    let task = hourly(Missed::All);
+    let hold = Some(Hold::Waits { by: "memory is short".into() });
+    let first = situation("2026-11-22T09:00:00Z", "2026-11-22T12:00:01Z");
+    let first = decide(&task, &Situation { hold: hold.clone(), ..first });
+    assert_eq!((told(&first).len(), first.last), (0, at("2026-11-22T09:00:00Z")));
+    let more = situation("2026-11-22T09:00:00Z", "2026-11-22T13:00:01Z");
+    let more = decide(&task, &Situation { hold, owed: first.owed, ..more });
+    assert_eq!((told(&more).len(), more.owed.unwrap().through), (0, at("2026-11-22T13:00:00Z")));
+    let (mut last, mut owed, mut ran) = (more.last, more.owed, Vec::new());
+    let mut now = at("2026-11-22T13:10:00Z");
+    while owed.is_some() {
+        let open = Situation { last, owed, now, ..situation("2026-11-22T09:00:00Z", "2026-11-22T13:10:00Z") };
+        let open = decide(&task, &open);
+        ran.extend(told(&open));
+        (last, owed, now) = (open.last, open.owed, open.owed.map_or(now, |owed| owed.not_before));
+    }
+    assert_eq!(ran, ["10:00 late", "11:00 late", "12:00 late", "13:00 late"]);
+}
+
+/// Of very many the oldest are stretches, each with its own fate.
+#[test]
+fn of_very_many_those_in_a_pause_and_outside_the_hours_say_so() {
+    let span = PauseSpan {
+        by: "by the owner: holidays".to_owned(),
+        since: at("2025-02-01T00:00:00Z"),
+        until: Some(at("2025-02-03T00:00:00Z")),
+    };
+    let now = Situation { paused: Some(span), ..situation("2025-01-30T23:59:59Z", "2026-11-22T12:00:00Z") };
+    let seen = decide(&hourly(Missed::Once), &now);
+    let fates: Vec<(&str, u64)> =
+        seen.ruled.iter().take(3).map(|ruled| (ruled.fate.as_str(), ruled.count)).collect();
+    assert_eq!(fates, [("missed", 24), ("paused", 48), ("missed", 9900 - 72)]);
+    let task = Task { hours: Some(Hours::parse("06:00-18:00", "UTC").unwrap()), ..hourly(Missed::Once) };
+    let seen = decide(&task, &situation("2025-01-30T23:59:59Z", "2026-11-22T12:00:00Z"));
+    let fates: Vec<(&str, u64)> =
+        seen.ruled.iter().take(3).map(|ruled| (ruled.fate.as_str(), ruled.count)).collect();
+    assert_eq!(fates, [("skipped", 6), ("missed", 12), ("skipped", 12)]);
+}
+
+#[test]
 fn jitter_delays_a_tick_and_leaves_it_on_time() {
     let delay = Duration::from_secs(200);
     let early = Situation { delay, ..situation("2026-11-22T11:00:00Z", "2026-11-22T12:03:19Z") };
@@ -341,7 +412,11 @@ proptest! {
             let step = if hold < 6 { step.abs() / 40 } else { step };
             now = Moment::from_unix_ms(now.unix_ms() + step);
             let busy = (now < busy_until).then(|| "r1".to_owned());
-            let hold = (hold == 0).then(|| Hold::Gated { by: "memory".into() });
+            let hold = match hold {
+                0 => Some(Hold::Gated { by: "its platform is closed".into() }),
+                1 | 2 => Some(Hold::Waits { by: "memory".into() }),
+                _ => None,
+            };
             let paused = (runs_for % 4 == 1).then(|| PauseSpan {
                 by: "by the owner".into(),
                 since: now.minus(Duration::from_millis(runs_for)),
