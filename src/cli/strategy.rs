@@ -1,14 +1,17 @@
-//! `strategy list|show|run|pause|isolate|resume|enable|disable|quarantine`.
+//! `strategy list|show|run|pause|isolate|resume|enable|disable|quarantine|new`.
 
+mod new;
 mod quarantine;
 
 use clap::{Args, Subcommand};
+use mm_core::seams::Clock as _;
 use serde_json::{Value, json};
 
 use super::ask::Asker;
 use super::print::{self, fields, line, minute_or, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
+use crate::seams::SystemClock;
 use crate::views::Question;
 use crate::views::strategy::{StrategyPage, StrategyView};
 
@@ -20,6 +23,14 @@ use crate::views::strategy::{StrategyPage, StrategyView};
     Statuses: active, paused (by you, with a reason), error (its configuration is refused), tripped (it failed too \
     often and waits, or you have isolated it), disabled.")]
 pub enum Verb {
+    #[command(flatten)]
+    Asked(Asked),
+    New(new::Options),
+}
+
+/// What is asked of a running machine, or of what one left.
+#[derive(Debug, Subcommand)]
+pub enum Asked {
     /// Lists them with their next run
     #[command(
         long_about = "Lists the installed strategies with their status, last and next run.",
@@ -145,34 +156,44 @@ pub struct Name {
 }
 
 pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
+    let verb = match verb {
+        Verb::New(options) => return new::execute(cx.machine, &options, &today()),
+        Verb::Asked(verb) => verb,
+    };
     let asker = Asker::new(cx)?;
     match verb {
-        Verb::List { json } => {
+        Asked::List { json } => {
             let told = asker.read(&Question::of(&["strategies"]))?;
             if json.json { print::json(&told.body)? } else { print::out(&rows(&told.view::<Vec<_>>()?))? }
         }
-        Verb::Show { name, json } => {
+        Asked::Show { name, json } => {
             let told = asker.read(&Question::of(&["strategies", &name.name]))?;
             if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
         }
-        Verb::Run { name, json } => {
+        Asked::Run { name, json } => {
             run_now(&asker, &name.name, json)?;
         }
-        Verb::Pause { name, reason, until, r#for, json } => {
+        Asked::Pause { name, reason, until, r#for, json } => {
             let body = json!({ "reason": reason, "until": until, "for": r#for });
             say(&asker, &name, "pause", &body, json)?
         }
-        Verb::Isolate { name, reason, json } => {
+        Asked::Isolate { name, reason, json } => {
             say(&asker, &name, "isolate", &json!({ "reason": reason }), json)?
         }
-        Verb::Resume { name, reason, json } => {
+        Asked::Resume { name, reason, json } => {
             say(&asker, &name, "resume", &json!({ "reason": reason }), json)?
         }
-        Verb::Enable { name, json } => say(&asker, &name, "enable", &Value::Null, json)?,
-        Verb::Disable { name, json } => say(&asker, &name, "disable", &Value::Null, json)?,
-        Verb::Quarantine(verb) => quarantine::execute(&asker, verb)?,
+        Asked::Enable { name, json } => say(&asker, &name, "enable", &Value::Null, json)?,
+        Asked::Disable { name, json } => say(&asker, &name, "disable", &Value::Null, json)?,
+        Asked::Quarantine(verb) => quarantine::execute(&asker, verb)?,
     }
     Ok(Exit::Done)
+}
+
+/// The day (UTC) on which a rule file is written.
+fn today() -> String {
+    let now = SystemClock::new(None).wall().to_string();
+    now.chars().take_while(|c| *c != 'T').collect()
 }
 
 /// Starts a run and does not wait for its end.

@@ -1,0 +1,335 @@
+//! `strategy new`: writes a crate with a strategy of one's own.
+//!
+//! It touches one directory, which must not be there yet, and looks for the source that the crate will be
+//! built against. It is written beside its place and renamed, so that it is there whole or not at all.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::cli::{Done, examples};
+use crate::exit::{Exit, Failure};
+use crate::machine::Machine;
+
+/// The crate's files: where each lies, and its text with `@NAME@` and the like in it.
+const FILES: &[(&str, &str)] = &[
+    ("Cargo.toml", include_str!("template/Cargo.toml.in")),
+    ("README.md", include_str!("template/README.md")),
+    (".gitignore", include_str!("template/gitignore")),
+    ("config.toml", include_str!("template/config.toml")),
+    ("rules/practice.toml", include_str!("template/rules.toml")),
+    ("src/lib.rs", include_str!("template/lib.rs.in")),
+    ("src/main.rs", include_str!("template/main.rs.in")),
+    ("tests/kit.rs", include_str!("template/kit.rs.in")),
+    ("tests/sandbox.rs", include_str!("template/sandbox.rs.in")),
+];
+
+/// Names that cargo refuses or that the crate's own parts have (Rust's keywords; cargo's reserved names).
+const TAKEN: &[&str] = &[
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "config",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "data",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "kit",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mm-sdk",
+    "mod",
+    "money-machine",
+    "money-machine-sdk",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "sandbox",
+    "self",
+    "serde",
+    "serde-json",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "tests",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+];
+
+/// The longest name, so that the file names made of it fit everywhere.
+const NAME_MAX: usize = 40;
+
+/// Writes a crate with a strategy of your own
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Writes a crate with a strategy of your own: one that works in the sandbox as it stands, its rule \
+        file, its tests, and a program with it and everything that comes with this one. It is built against \
+        money-machine's source, which you need on this computer. The guide is docs/strategies.md there.",
+    after_long_help = examples(
+        "money-machine strategy new grant-watch\n\
+         money-machine strategy new grant-watch --dir ~/work/grant-watch --source ~/src/money-machine"
+    )
+)]
+pub struct Options {
+    /// Its name: a-z, 0-9 and single `-`, beginning with a letter
+    name: String,
+    /// Where the crate is written; nothing may be there [default: NAME in the working directory]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// money-machine's source [default: above the crate or the working directory, or where this was built]
+    #[arg(long, value_name = "DIR")]
+    source: Option<PathBuf>,
+}
+
+/// Why there is no crate.
+#[derive(Debug, thiserror::Error)]
+enum NotMade {
+    #[error(
+        "`{0}` cannot be a strategy's name: use 1 to {NAME_MAX} of a-z, 0-9 and single `-`, beginning with a letter"
+    )]
+    Name(String),
+    #[error("`{0}` means something to Rust or to cargo; choose another name")]
+    Taken(String),
+    #[error("this program has a strategy `{0}` already; choose another name")]
+    Known(String),
+    #[error("`{}` is there already; choose another `--dir`, or move it away", .0.display())]
+    Exists(PathBuf),
+    #[error("`{}` is not money-machine's source: it has no actors/sdk/Cargo.toml; say where the source is with `--source DIR`", .0.display())]
+    NoSource(PathBuf),
+    #[error("the path `{}` is not UTF-8, and Cargo.toml is; use another", .0.display())]
+    NotText(PathBuf),
+    #[error("could not write `{}`", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+pub(super) fn execute(machine: &Machine, options: &Options, today: &str) -> Done {
+    let made = make(machine, options, today);
+    let dir = made.map_err(|error| Failure::new(format!("make the strategy `{}`", options.name), error))?;
+    eprintln!("`{}` is made; next: cd '{0}' && cargo test --no-default-features", dir.display());
+    Ok(Exit::Done)
+}
+
+fn make(machine: &Machine, options: &Options, today: &str) -> Result<PathBuf, NotMade> {
+    let name = options.name.as_str();
+    check(machine, name)?;
+    let dir = options.dir.clone().unwrap_or_else(|| PathBuf::from(name));
+    if dir.symlink_metadata().is_ok() {
+        return Err(NotMade::Exists(dir));
+    }
+    let source = source(options, &dir)?;
+    let half = half_of(&dir);
+    let written = write(&half, name, &source, today).and_then(|()| {
+        // Onto an empty directory a rename would succeed: whoever made one meanwhile keeps it.
+        if dir.symlink_metadata().is_ok() {
+            return Err(NotMade::Exists(dir.clone()));
+        }
+        fs::rename(&half, &dir).map_err(at(&dir))
+    });
+    if written.is_err() {
+        // What it was, the error says already.
+        drop(fs::remove_dir_all(&half));
+    }
+    written.map(|()| dir)
+}
+
+fn check(machine: &Machine, name: &str) -> Result<(), NotMade> {
+    let part =
+        |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let begins = name.bytes().next().is_some_and(|c| c.is_ascii_lowercase());
+    if !begins || name.len() > NAME_MAX || !name.split('-').all(part) {
+        return Err(NotMade::Name(name.chars().take(80).collect()));
+    }
+    if TAKEN.contains(&name) {
+        return Err(NotMade::Taken(name.to_owned()));
+    }
+    if machine.names().contains(&name) {
+        return Err(NotMade::Known(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// The source that is named, or the nearest above the crate or the working directory, or the one that this
+/// program was built from.
+fn source(options: &Options, dir: &Path) -> Result<PathBuf, NotMade> {
+    let whole =
+        |dir: &Path| fs::canonicalize(dir).ok().filter(|dir| dir.join("actors/sdk/Cargo.toml").is_file());
+    if let Some(named) = &options.source {
+        return whole(named).ok_or_else(|| NotMade::NoSource(named.clone()));
+    }
+    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let above = [parent, Path::new(".")].into_iter().filter_map(|dir| fs::canonicalize(dir).ok());
+    let found = above.flat_map(|dir| dir.ancestors().map(Path::to_owned).collect::<Vec<_>>());
+    let found = found.chain([built.to_owned()]).find_map(|dir| whole(&dir));
+    found.ok_or_else(|| NotMade::NoSource(built.to_owned()))
+}
+
+/// A place beside `dir` for a crate that is not whole yet.
+fn half_of(dir: &Path) -> PathBuf {
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".half-{}", std::process::id()));
+    dir.with_file_name(name)
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> NotMade {
+    let path = path.to_owned();
+    move |source| NotMade::Write { path, source }
+}
+
+fn write(half: &Path, name: &str, source: &Path, today: &str) -> Result<(), NotMade> {
+    let text = |path: PathBuf| match path.to_str() {
+        Some(text) => Ok(toml::Value::String(text.to_owned()).to_string()),
+        None => Err(NotMade::NotText(path)),
+    };
+    let words = [
+        ("@SOURCE@", text(source.to_owned())?),
+        ("@SDK@", text(source.join("actors/sdk"))?),
+        ("@NAME@", name.to_owned()),
+        ("@CRATE@", name.replace('-', "_")),
+        ("@TYPE@", type_name(name)),
+        ("@TODAY@", today.to_owned()),
+    ];
+    for (place, template) in FILES {
+        let path = half.join(place);
+        let filled = words.iter().fold((*template).to_owned(), |text, (word, is)| text.replace(word, is));
+        let folder = path.parent().unwrap_or(half);
+        fs::create_dir_all(folder).and_then(|()| fs::write(&path, filled)).map_err(at(&path))?;
+    }
+    // The versions that the program's own tests ran with; cargo takes out what is not needed.
+    let lock = source.join("Cargo.lock");
+    if lock.is_file() {
+        fs::copy(&lock, half.join("Cargo.lock")).map_err(at(&lock))?;
+    }
+    Ok(())
+}
+
+/// `grant-watch` as `GrantWatch`.
+fn type_name(name: &str) -> String {
+    let part = |part: &str| {
+        let (first, rest) = part.split_at(1);
+        first.to_ascii_uppercase() + rest
+    };
+    name.split('-').map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine::new().with_builtins()
+    }
+
+    fn options(name: &str, dir: &Path) -> Options {
+        Options { name: name.to_owned(), dir: Some(dir.to_owned()), source: None }
+    }
+
+    #[test]
+    fn a_bad_name_is_refused_with_a_sentence_and_nothing_is_made() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("made");
+        let bad =
+            ["", "Upper", "a_b", "a--b", "-a", "a-", "1a", "a/b", "../a", "a b", "ä", "a.b", &"a".repeat(41)];
+        for name in bad {
+            let said = make(&machine(), &options(name, &dir), "2026-11-23").unwrap_err().to_string();
+            assert!(said.contains("cannot be a strategy's name"), "{name}: {said}");
+        }
+        for (name, why) in
+            [("self", "means something"), ("serde", "means something"), ("bug-bounty", "already")]
+        {
+            let said = make(&machine(), &options(name, &dir), "2026-11-23").unwrap_err().to_string();
+            assert!(said.contains(why), "{name}: {said}");
+        }
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_there_already_is_never_touched() {
+        let home = tempfile::tempdir().unwrap();
+        let (empty, file) = (home.path().join("empty"), home.path().join("file"));
+        fs::create_dir(&empty).unwrap();
+        fs::write(&file, "mine").unwrap();
+        let lost = home.path().join("lost");
+        std::os::unix::fs::symlink("nowhere", &lost).unwrap();
+        for dir in [&empty, &file, &lost] {
+            let refused = make(&machine(), &options("a-watch", dir), "2026-11-23").unwrap_err();
+            assert!(matches!(refused, NotMade::Exists(_)), "{refused}");
+        }
+        assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_crate_is_written_whole_or_not_at_all() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("made");
+        let elsewhere = Options { source: Some(home.path().to_owned()), ..options("a-watch", &dir) };
+        let refused = make(&machine(), &elsewhere, "2026-11-23").unwrap_err();
+        assert!(matches!(refused, NotMade::NoSource(_)), "{refused}");
+        let nowhere = options("a-watch", &home.path().join("none\u{0}"));
+        assert!(matches!(make(&machine(), &nowhere, "2026-11-23"), Err(NotMade::Write { .. })));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+
+        make(&machine(), &options("a-watch", &dir), "2026-11-23").unwrap();
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        for (place, _) in FILES {
+            let text = fs::read_to_string(dir.join(place)).unwrap();
+            for word in ["@NAME@", "@TYPE@", "@CRATE@", "@SOURCE@", "@SDK@", "@TODAY@"] {
+                assert!(!text.contains(word), "{place} holds {word}");
+            }
+        }
+        let manifest: toml::Table = fs::read_to_string(dir.join("Cargo.toml")).unwrap().parse().unwrap();
+        let sdk = manifest["dependencies"]["money-machine-sdk"]["path"].as_str().unwrap();
+        assert!(Path::new(sdk).join("Cargo.toml").is_file(), "{sdk}");
+        assert!(fs::read_to_string(dir.join("src/lib.rs")).unwrap().contains("pub struct AWatch"));
+    }
+}
