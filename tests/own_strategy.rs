@@ -69,7 +69,7 @@ fn the_example_runs_in_the_sandbox() {
     assert!(found.iter().all(|one| one["strategy"] == "paid-help"), "{found:?}");
     let acts = json(&example(home.path(), "actions list --json"));
     let acts = acts.as_array().unwrap();
-    assert!(!acts.is_empty() && acts.iter().all(|act| act["kind"] == "search"), "{acts:?}");
+    assert!(!acts.is_empty() && acts.iter().all(|act| act["action"] == "search"), "{acts:?}");
     println!("the example: {} opportunities by {} acts", found.len(), acts.len());
 }
 

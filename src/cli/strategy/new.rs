@@ -1,13 +1,15 @@
 //! `strategy new`: writes a crate with a strategy of one's own.
 //!
 //! It touches one directory, which must not be there yet, and looks for the source that the crate will be
-//! built against. It is written beside its place and renamed, so that it is there whole or not at all.
+//! built against: a folder that you name or that lies above, or a git repository, which it does not read. The
+//! crate is written beside its place and renamed, so that it is there whole or not at all.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mm_core::untrusted::Untrusted;
 
 use crate::cli::{Done, examples};
 use crate::exit::{Exit, Failure};
@@ -27,78 +29,11 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Names that cargo refuses or that the crate's own parts have (Rust's keywords; cargo's reserved names).
-const TAKEN: &[&str] = &[
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "build",
-    "config",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "data",
-    "deps",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "examples",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "incremental",
-    "kit",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mm-sdk",
-    "mod",
-    "money-machine",
-    "money-machine-sdk",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "sandbox",
-    "self",
-    "serde",
-    "serde-json",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "tests",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-];
+const TAKEN: &str = "abstract alloc as async await become box break build config const continue core crate data deps do \
+    dyn else enum examples extern false final fn for gen if impl in incremental kit let loop macro match \
+    mm-sdk mod money-machine money-machine-sdk move mut override priv proc-macro pub ref return sandbox \
+    self serde serde-json static std struct super test tests trait true try type typeof unsafe unsized \
+    use virtual where while yield";
 
 /// The longest name, so that the file names made of it fit everywhere.
 const NAME_MAX: usize = 40;
@@ -108,10 +43,12 @@ const NAME_MAX: usize = 40;
 #[command(
     long_about = "Writes a crate with a strategy of your own: one that works in the sandbox as it stands, its rule \
         file, its tests, and a program with it and everything that comes with this one. It is built against \
-        money-machine's source, which you need on this computer. The guide is docs/strategies.md there.",
+        money-machine's source: a folder on this computer, or a git repository. The guide is docs/strategies.md \
+        there.",
     after_long_help = examples(
         "money-machine strategy new grant-watch\n\
-         money-machine strategy new grant-watch --dir ~/work/grant-watch --source ~/src/money-machine"
+         money-machine strategy new grant-watch --dir ~/work/grant-watch --source ~/src/money-machine\n\
+         money-machine strategy new grant-watch --git ssh://git.example/money-machine.git"
     )
 )]
 pub struct Options {
@@ -120,9 +57,12 @@ pub struct Options {
     /// Where the crate is written; nothing may be there [default: NAME in the working directory]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// money-machine's source [default: above the crate or the working directory, or where this was built]
-    #[arg(long, value_name = "DIR")]
+    /// The folder of money-machine's source [default: the nearest above the crate or the working directory]
+    #[arg(long, value_name = "DIR", conflicts_with = "git")]
     source: Option<PathBuf>,
+    /// The git repository of money-machine's source, which cargo will fetch
+    #[arg(long, value_name = "URL")]
+    git: Option<String>,
 }
 
 /// Why there is no crate.
@@ -138,8 +78,14 @@ enum NotMade {
     Known(String),
     #[error("`{}` is there already; choose another `--dir`, or move it away", .0.display())]
     Exists(PathBuf),
-    #[error("`{}` is not money-machine's source: it has no actors/sdk/Cargo.toml; say where the source is with `--source DIR`", .0.display())]
-    NoSource(PathBuf),
+    #[error("`{}` is not money-machine's source: it has no actors/sdk/Cargo.toml", .0.display())]
+    NotSource(PathBuf),
+    #[error(
+        "money-machine's source is not above this place; say where it is with `--source DIR` or `--git URL`"
+    )]
+    NoSource,
+    #[error("`{0}` is not the URL of a git repository: it begins with https://, ssh:// or file://")]
+    NotGit(String),
     #[error("the path `{}` is not UTF-8, and Cargo.toml is; use another", .0.display())]
     NotText(PathBuf),
     #[error("could not write `{}`", path.display())]
@@ -152,7 +98,7 @@ enum NotMade {
 
 pub(super) fn execute(machine: &Machine, options: &Options, today: &str) -> Done {
     let made = make(machine, options, today);
-    let dir = made.map_err(|error| Failure::new(format!("make the strategy `{}`", options.name), error))?;
+    let dir = made.map_err(|error| Failure::new("make a strategy", error))?;
     eprintln!("`{}` is made; next: cd '{0}' && cargo test --no-default-features", dir.display());
     Ok(Exit::Done)
 }
@@ -164,7 +110,7 @@ fn make(machine: &Machine, options: &Options, today: &str) -> Result<PathBuf, No
     if dir.symlink_metadata().is_ok() {
         return Err(NotMade::Exists(dir));
     }
-    let source = source(options, &dir)?;
+    let source = Source::of(options, &dir)?;
     let half = half_of(&dir);
     let written = write(&half, name, &source, today).and_then(|()| {
         // Onto an empty directory a rename would succeed: whoever made one meanwhile keeps it.
@@ -185,9 +131,9 @@ fn check(machine: &Machine, name: &str) -> Result<(), NotMade> {
         |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let begins = name.bytes().next().is_some_and(|c| c.is_ascii_lowercase());
     if !begins || name.len() > NAME_MAX || !name.split('-').all(part) {
-        return Err(NotMade::Name(name.chars().take(80).collect()));
+        return Err(NotMade::Name(Untrusted::new(name).line(80)));
     }
-    if TAKEN.contains(&name) {
+    if TAKEN.split(' ').any(|taken| taken == name) {
         return Err(NotMade::Taken(name.to_owned()));
     }
     if machine.names().contains(&name) {
@@ -196,20 +142,55 @@ fn check(machine: &Machine, name: &str) -> Result<(), NotMade> {
     Ok(())
 }
 
-/// The source that is named, or the nearest above the crate or the working directory, or the one that this
-/// program was built from.
-fn source(options: &Options, dir: &Path) -> Result<PathBuf, NotMade> {
-    let whole =
-        |dir: &Path| fs::canonicalize(dir).ok().filter(|dir| dir.join("actors/sdk/Cargo.toml").is_file());
-    if let Some(named) = &options.source {
-        return whole(named).ok_or_else(|| NotMade::NoSource(named.clone()));
+/// What the crate is built against.
+enum Source {
+    Folder(PathBuf),
+    Git(String),
+}
+
+impl Source {
+    /// The one that is named, or the folder that is nearest above the crate or the working directory.
+    fn of(options: &Options, dir: &Path) -> Result<Self, NotMade> {
+        if let Some(url) = &options.git {
+            let known = ["https://", "ssh://", "file://"].iter().any(|scheme| url.starts_with(scheme));
+            let plain = !url.chars().any(|c| c.is_control() || c.is_whitespace());
+            return if known && plain {
+                Ok(Self::Git(url.clone()))
+            } else {
+                Err(NotMade::NotGit(Untrusted::new(url.as_str()).line(80)))
+            };
+        }
+        if let Some(named) = &options.source {
+            return whole(named).map(Self::Folder).ok_or_else(|| NotMade::NotSource(named.clone()));
+        }
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        nearest(&[parent, Path::new(".")]).map(Self::Folder).ok_or(NotMade::NoSource)
     }
-    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let above = [parent, Path::new(".")].into_iter().filter_map(|dir| fs::canonicalize(dir).ok());
-    let found = above.flat_map(|dir| dir.ancestors().map(Path::to_owned).collect::<Vec<_>>());
-    let found = found.chain([built.to_owned()]).find_map(|dir| whole(&dir));
-    found.ok_or_else(|| NotMade::NoSource(built.to_owned()))
+
+    /// As a dependency in `Cargo.toml`: of the program, which lies at the top, or of a part `below` it.
+    fn dependency(&self, below: &str) -> Result<String, NotMade> {
+        let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        match self {
+            Self::Git(url) => Ok(format!("git = {}", text(url))),
+            Self::Folder(top) => {
+                let path = if below.is_empty() { top.clone() } else { top.join(below) };
+                path.to_str()
+                    .map(|path| format!("path = {}", text(path)))
+                    .ok_or_else(|| NotMade::NotText(path.clone()))
+            }
+        }
+    }
+}
+
+/// The folder by its full name, if money-machine's source is there.
+fn whole(dir: &Path) -> Option<PathBuf> {
+    fs::canonicalize(dir).ok().filter(|dir| dir.join("actors/sdk/Cargo.toml").is_file())
+}
+
+/// The first source at or above one of the folders.
+fn nearest(folders: &[impl AsRef<Path>]) -> Option<PathBuf> {
+    let above = |dir: &PathBuf| dir.ancestors().find_map(whole);
+    folders.iter().filter_map(|dir| fs::canonicalize(dir).ok()).find_map(|dir| above(&dir))
 }
 
 /// A place beside `dir` for a crate that is not whole yet.
@@ -224,14 +205,10 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> NotMade {
     move |source| NotMade::Write { path, source }
 }
 
-fn write(half: &Path, name: &str, source: &Path, today: &str) -> Result<(), NotMade> {
-    let text = |path: PathBuf| match path.to_str() {
-        Some(text) => Ok(toml::Value::String(text.to_owned()).to_string()),
-        None => Err(NotMade::NotText(path)),
-    };
+fn write(half: &Path, name: &str, source: &Source, today: &str) -> Result<(), NotMade> {
     let words = [
-        ("@SOURCE@", text(source.to_owned())?),
-        ("@SDK@", text(source.join("actors/sdk"))?),
+        ("@SOURCE@", source.dependency("")?),
+        ("@SDK@", source.dependency("actors/sdk")?),
         ("@NAME@", name.to_owned()),
         ("@CRATE@", name.replace('-', "_")),
         ("@TYPE@", type_name(name)),
@@ -244,9 +221,11 @@ fn write(half: &Path, name: &str, source: &Path, today: &str) -> Result<(), NotM
         fs::create_dir_all(folder).and_then(|()| fs::write(&path, filled)).map_err(at(&path))?;
     }
     // The versions that the program's own tests ran with; cargo takes out what is not needed.
-    let lock = source.join("Cargo.lock");
-    if lock.is_file() {
-        fs::copy(&lock, half.join("Cargo.lock")).map_err(at(&lock))?;
+    if let Source::Folder(top) = source {
+        let lock = top.join("Cargo.lock");
+        if lock.is_file() {
+            fs::copy(&lock, half.join("Cargo.lock")).map_err(at(&lock))?;
+        }
     }
     Ok(())
 }
@@ -269,23 +248,41 @@ mod tests {
     }
 
     fn options(name: &str, dir: &Path) -> Options {
-        Options { name: name.to_owned(), dir: Some(dir.to_owned()), source: None }
+        let source = Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+        Options { name: name.to_owned(), dir: Some(dir.to_owned()), source, git: None }
     }
 
     #[test]
     fn a_bad_name_is_refused_with_a_sentence_and_nothing_is_made() {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("made");
-        let bad =
-            ["", "Upper", "a_b", "a--b", "-a", "a-", "1a", "a/b", "../a", "a b", "ä", "a.b", &"a".repeat(41)];
+        let bad = [
+            "",
+            "Upper",
+            "a_b",
+            "a--b",
+            "-a",
+            "a-",
+            "1a",
+            "a/b",
+            "../a",
+            "a b",
+            "ä",
+            "a.b",
+            "\u{1b}[31ma",
+            "а",
+            &"a".repeat(41),
+        ];
         for name in bad {
             let said = make(&machine(), &options(name, &dir), "2026-11-23").unwrap_err().to_string();
             assert!(said.contains("cannot be a strategy's name"), "{name}: {said}");
+            assert!(!said.contains('\u{1b}'), "{said:?}");
         }
-        for (name, why) in
-            [("self", "means something"), ("serde", "means something"), ("bug-bounty", "already")]
-        {
-            let said = make(&machine(), &options(name, &dir), "2026-11-23").unwrap_err().to_string();
+        let taken = ["self", "serde", "core", "test"].map(|name| (name, "means something"));
+        let machine = machine();
+        let known = machine.names().into_iter().map(|name| (name, "already"));
+        for (name, why) in taken.into_iter().chain(known) {
+            let said = make(&machine, &options(name, &dir), "2026-11-23").unwrap_err().to_string();
             assert!(said.contains(why), "{name}: {said}");
         }
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
@@ -314,7 +311,7 @@ mod tests {
         let dir = home.path().join("made");
         let elsewhere = Options { source: Some(home.path().to_owned()), ..options("a-watch", &dir) };
         let refused = make(&machine(), &elsewhere, "2026-11-23").unwrap_err();
-        assert!(matches!(refused, NotMade::NoSource(_)), "{refused}");
+        assert!(matches!(refused, NotMade::NotSource(_)), "{refused}");
         let nowhere = options("a-watch", &home.path().join("none\u{0}"));
         assert!(matches!(make(&machine(), &nowhere, "2026-11-23"), Err(NotMade::Write { .. })));
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
@@ -331,5 +328,42 @@ mod tests {
         let sdk = manifest["dependencies"]["money-machine-sdk"]["path"].as_str().unwrap();
         assert!(Path::new(sdk).join("Cargo.toml").is_file(), "{sdk}");
         assert!(fs::read_to_string(dir.join("src/lib.rs")).unwrap().contains("pub struct AWatch"));
+    }
+    /// Where the source is, its owner says; nothing of the computer that built this program gets in.
+    #[test]
+    fn a_git_repository_is_named_as_it_was_given() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("made");
+        let from =
+            |git: &str| Options { source: None, git: Some(git.to_owned()), ..options("a-watch", &dir) };
+        for bad in ["", "money-machine", "git@example:a.git", "https://a b", "https://a\u{1b}[2J", "http://a"]
+        {
+            let refused = make(&machine(), &from(bad), "2026-11-23").unwrap_err();
+            assert!(matches!(refused, NotMade::NotGit(_)), "{bad}: {refused}");
+        }
+        let url = "https://git.example/\"money\".git";
+        make(&machine(), &from(url), "2026-11-23").unwrap();
+        let manifest: toml::Table = fs::read_to_string(dir.join("Cargo.toml")).unwrap().parse().unwrap();
+        for package in ["money-machine", "money-machine-sdk"] {
+            assert_eq!(manifest["dependencies"][package]["git"].as_str(), Some(url));
+        }
+        for (place, _) in FILES {
+            let text = fs::read_to_string(dir.join(place)).unwrap();
+            assert!(!text.contains(env!("CARGO_MANIFEST_DIR")), "{place} names a place of this computer");
+        }
+        assert!(!dir.join("Cargo.lock").exists());
+    }
+
+    #[test]
+    fn a_source_above_is_found_and_none_is_made_up() {
+        let home = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(home.path()).unwrap();
+        let beside = Options { source: None, ..options("a-watch", &top.join("src/own/a-watch")) };
+        fs::create_dir_all(top.join("src/own")).unwrap();
+        fs::create_dir_all(top.join("src/actors/sdk")).unwrap();
+        fs::write(top.join("src/actors/sdk/Cargo.toml"), "").unwrap();
+        let Ok(Source::Folder(found)) = Source::of(&beside, &top.join("src/own/a-watch")) else { panic!() };
+        assert_eq!(found, top.join("src"));
+        assert!(nearest(&[top.join("elsewhere"), top.clone()]).is_none());
     }
 }
