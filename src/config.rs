@@ -21,7 +21,7 @@ mod credential;
 mod env;
 mod from_json;
 mod from_toml;
-mod keys;
+pub(crate) mod keys;
 mod mistakes;
 mod node;
 mod paths;

@@ -33,7 +33,7 @@ pub mod way;
 use std::path::PathBuf;
 
 use mm_core::gate::Gates;
-use mm_core::id::Space;
+use mm_core::id::{PlatformId, Space};
 use mm_core::ledger::Money;
 use mm_core::moment::Moment;
 use mm_core::schedule::Task;
@@ -61,6 +61,8 @@ pub struct Reader {
     pub rules: Parsed,
     /// Where the rules lie.
     pub rules_place: String,
+    /// The platforms that the configuration has a section of.
+    pub platforms_named: Vec<PlatformId>,
     /// What the owner's configuration adds to a judgement.
     pub judging: compliance::Judging,
     /// What an hour of the owner's work costs, if he said so.

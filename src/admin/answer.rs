@@ -198,6 +198,7 @@ pub(super) async fn reader(ops: &Ops) -> Reader {
         strategies,
         rules: ops.rules.of(shared.rules.as_ref()),
         rules_place: shared.rules.place(),
+        platforms_named: shared.settings().platform_hours.keys().cloned().collect(),
         judging: views::compliance::Judging {
             country: shared.settings().country.clone(),
             strict: shared.settings().strict,

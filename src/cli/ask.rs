@@ -222,6 +222,9 @@ fn reader(
         strategies: strategies.collect(),
         rules: rule_files(&rules_dir).and_then(|files| crate::rules::parse(&files)),
         rules_place: rules_dir.display().to_string(),
+        platforms_named: config
+            .map(|loaded| loaded.config.platforms.keys().cloned().collect())
+            .unwrap_or_default(),
         judging: judging(config),
         hourly_rate: config.and_then(|loaded| loaded.config.user.hourly_rate),
         daily_actions_max: config.map(|loaded| loaded.config.limits.max_daily_actions),

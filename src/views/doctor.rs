@@ -6,7 +6,7 @@ mod vault;
 use std::path::Path;
 
 use mm_core::gate::{Gate, State};
-use mm_core::id::{Space, StrategyId};
+use mm_core::id::{PlatformId, Space, StrategyId};
 use mm_core::seams::Clock as _;
 use mm_services::integrity;
 use mm_services::kernel::KernelBudget;
@@ -15,6 +15,7 @@ use mm_store::{BootBook, DATABASE_FILE, DataDir, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{Anchored, Problem, Reader, limit, status};
+use crate::config::keys::nearest;
 use crate::machine::boots;
 use crate::seams::SystemClock;
 
@@ -474,11 +475,29 @@ fn platforms(reader: &Reader) -> Vec<CheckView> {
         };
         CheckView::warn(NAME, lane.sentence(), todo)
     };
-    let checks: Vec<CheckView> = lanes.iter().filter(|lane| !lane.is_closed()).map(check).collect();
+    let mut checks: Vec<CheckView> = lanes.iter().filter(|lane| !lane.is_closed()).map(check).collect();
+    checks.extend(misspelt(reader));
     if checks.is_empty() {
         return vec![CheckView::ok(NAME, "no breaker of a platform is open or isolated")];
     }
     checks
+}
+
+/// Sections of platforms that no rule file knows: their names are misspelt, most likely.
+fn misspelt(reader: &Reader) -> Vec<CheckView> {
+    let Ok(rules) = &reader.rules else { return Vec::new() };
+    let known = || rules.platforms().map(PlatformId::as_str);
+    let unknown = reader.platforms_named.iter().filter(|id| known().all(|known| known != id.as_str()));
+    let check = |id: &PlatformId| {
+        let sentence =
+            format!("[platforms.{id}] speaks of a platform that no rule file knows, so it changes nothing");
+        let todo = match nearest(id.as_str(), known()) {
+            Some(nearest) => format!("write [platforms.{nearest}] if that is meant"),
+            None => "`compliance rules` shows the platforms there are".to_owned(),
+        };
+        CheckView::warn("platforms", sentence, todo)
+    };
+    unknown.map(check).collect()
 }
 
 /// Alerts are shown. Whether rows agree now is for the check of their integrity to say.

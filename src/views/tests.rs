@@ -279,6 +279,7 @@ pub(crate) fn reader() -> Reader {
         vault: mm_services::accounts::Vault::new(std::sync::Arc::new(
             mm_services::accounts::MemoryKeys::default(),
         )),
+        platforms_named: Vec::new(),
         judging: compliance::Judging { country: Some("DE".to_owned()), strict: true },
         hourly_rate: None,
         daily_actions_max: Some(1_000),
@@ -526,6 +527,20 @@ fn doctor_fails_on_rules_and_disks_that_cannot_be_used() {
         .map(|check| check.name.as_str())
         .collect();
     assert_eq!(failed, ["rules", "disk"]);
+}
+
+#[test]
+fn doctor_notices_a_section_of_a_platform_that_no_rule_speaks_of() {
+    let named = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+    let known: Vec<_> = reader().rules.unwrap().platforms().cloned().collect();
+    let reader = Reader { platforms_named: named(&[known[0].as_str(), "githb"]), ..reader() };
+    let found: doctor::DoctorView = serde_json::from_value(ask(&reader, "/doctor")).unwrap();
+    let warned = |check: &&doctor::CheckView| check.name == "platforms" && check.grade == doctor::Grade::Warn;
+    let told: Vec<&str> = found.checks.iter().filter(warned).map(|check| check.sentence.as_str()).collect();
+    assert_eq!(
+        told,
+        ["[platforms.githb] speaks of a platform that no rule file knows, so it changes nothing"]
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(crate) fn zip(bytes: &[u8]) -> Vec<u8> {
 /// What was compressed, if it is at most `max` bytes.
 pub(crate) fn unzip(bytes: &[u8], max: usize) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    GzDecoder::new(bytes).take(max as u64 + 1).read_to_end(&mut out)?;
+    GzDecoder::new(bytes).take((max as u64).saturating_add(1)).read_to_end(&mut out)?;
     if out.len() > max {
         return Err(std::io::Error::other(format!("it has over {max} bytes")));
     }
