@@ -103,7 +103,7 @@ impl Sandbox {
     /// The request is in the log, and in the oracle file, before anything is answered.
     pub fn answer(&self, request: Request, now_ms: i64) -> Response {
         let mut inner = self.lock();
-        let fault = inner.faults.pick(&request);
+        let fault = inner.faults.pick(&request, now_ms);
         let reached = fault.as_ref().is_none_or(Fault::lets_through);
         let received = Received::of(&request, now_ms, fault.as_ref(), reached);
         let received = received.by(Github::account_of(&request).or_else(|| Boards::account_of(&request)));

@@ -100,7 +100,7 @@ fn stormy(seed: u64, days: u32, mix: FaultMix) -> Simulation {
 
 /// Every fault is one that is tried again: with so many, the limits are reached.
 fn failing(per_mille: u16) -> FaultMix {
-    FaultMix { seed: 9, per_mille, kinds: vec![Fault::Status(500)] }
+    FaultMix { seed: 9, per_mille, kinds: vec![Fault::Status(500)], spells_per_mille: 0 }
 }
 
 #[test]

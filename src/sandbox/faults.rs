@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::github;
+use super::github::{self, Github};
 use super::message::{Body, Delay, Request, Response};
 use super::scatter::{below, of_text, scatter};
 
@@ -200,6 +200,44 @@ fn streamed(mut answer: Response, pieces: impl Iterator<Item = Bytes> + Send + '
     answer
 }
 
+/// What a platform as a whole does for an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spell {
+    /// Every request is one too many.
+    TooManyRequests,
+    /// GitHub's secondary limit holds, without word of how long; of another platform, [`Spell::TooManyRequests`].
+    SecondaryLimit,
+    /// No token is taken. What carries none is answered as ever.
+    BadCredentials,
+    /// The platform is down.
+    Down,
+    /// Answers come late, and in pieces.
+    Slow,
+}
+
+impl Spell {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::TooManyRequests, Self::SecondaryLimit, Self::BadCredentials, Self::Down, Self::Slow];
+
+    /// What a request meets in it.
+    fn fault(self, request: &Request) -> Option<Fault> {
+        let is_github = Github::is_at(&request.url);
+        Some(match self {
+            Self::SecondaryLimit if is_github => Fault::SecondaryLimit { status: 403, retry_after: None },
+            Self::TooManyRequests | Self::SecondaryLimit => {
+                Fault::TooManyRequests { retry_after: Duration::from_secs(20 * 60) }
+            }
+            Self::BadCredentials => {
+                request.header("authorization")?;
+                if is_github { Fault::BadCredentials } else { Fault::Status(401) }
+            }
+            Self::Down => Fault::Status(503),
+            Self::Slow => Fault::Slow { piece_bytes: 16 << 10, pause: Duration::from_millis(400) },
+        })
+    }
+}
+
 /// A random share of requests meets one of these faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultMix {
@@ -209,10 +247,13 @@ pub struct FaultMix {
     pub per_mille: u16,
     /// Which faults, each as likely as the others.
     pub kinds: Vec<Fault>,
+    /// Out of 1,000 hours of a platform, how many are spent in a [`Spell`], each kind as likely as the others.
+    pub spells_per_mille: u16,
 }
 
 impl FaultMix {
-    /// The faults a reader of feeds must live with, without the ones that take long or never end.
+    /// The faults a reader of feeds must live with, without the ones that take long or never end, and no
+    /// spells.
     pub fn common(seed: u64, per_mille: u16) -> Self {
         Self {
             seed,
@@ -228,7 +269,23 @@ impl FaultMix {
                 Fault::Reset { after_bytes: 700 },
                 Fault::AnswerLost,
             ],
+            spells_per_mille: 0,
         }
+    }
+
+    /// The same with spells in a share of the hours.
+    #[must_use]
+    pub fn with_spells(self, per_mille: u16) -> Self {
+        Self { spells_per_mille: per_mille, ..self }
+    }
+
+    /// The spell that the platform of this URL is in.
+    pub fn spell(&self, url: &str, now_ms: i64) -> Option<Spell> {
+        let host = url.strip_prefix("https://").unwrap_or(url).split('/').next()?;
+        let hour = now_ms.div_euclid(3_600_000).cast_unsigned();
+        let dice = scatter(&[self.seed, of_text(host), of_text("spell"), hour]);
+        let is_in = dice % 1_000 < u64::from(self.spells_per_mille);
+        is_in.then(|| Spell::ALL[below(dice / 1_000, Spell::ALL.len())])
     }
 
     fn pick(&self, url: &str, nth: u64) -> Option<Fault> {
@@ -266,8 +323,9 @@ impl Faults {
         self.asked.clear();
     }
 
-    /// The fault this request meets: the newest rule that fits, else what the mix says.
-    pub(super) fn pick(&mut self, request: &Request) -> Option<Fault> {
+    /// The fault this request meets: the newest rule that fits, else what the mix says, a spell before a
+    /// single fault.
+    pub(super) fn pick(&mut self, request: &Request, now_ms: i64) -> Option<Fault> {
         self.rules.retain(|rule| rule.left != Some(0));
         let fits = |rule: &&mut Rule| request.url.contains(&rule.url_contains);
         if let Some(rule) = self.rules.iter_mut().rev().find(fits) {
@@ -277,6 +335,7 @@ impl Faults {
         let mix = self.mix.as_ref()?;
         let nth = self.asked.entry(request.url.clone()).or_default();
         *nth += 1;
-        mix.pick(&request.url, *nth)
+        let of_spell = mix.spell(&request.url, now_ms).and_then(|spell| spell.fault(request));
+        of_spell.or_else(|| mix.pick(&request.url, *nth))
     }
 }

@@ -46,8 +46,8 @@ impl Weather {
     pub(super) fn mix(self, seed: u64) -> Option<FaultMix> {
         match self {
             Weather::Fair => None,
-            Weather::Light => Some(FaultMix::common(seed, 30)),
-            Weather::Storm => Some(FaultMix::common(seed, 200)),
+            Weather::Light => Some(FaultMix::common(seed, 30).with_spells(10)),
+            Weather::Storm => Some(FaultMix::common(seed, 200).with_spells(60)),
         }
     }
 }

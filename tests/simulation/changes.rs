@@ -102,6 +102,7 @@ fn busy(seed: u64, days: u32) -> (Simulation, BTreeSet<String>) {
             seed: dice.next_u64(),
             per_mille: 500,
             kinds: kinds.clone(),
+            spells_per_mille: 0,
         }));
         owner(&simulation, &mut dice, &mut approved);
         simulation.run_for(Duration::from_millis(dice.next_u64() % 30_000)).unwrap();

@@ -8,7 +8,7 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::ledger::{Entry, Stage as Ledger};
 use mm_core::schedule::Fate;
 use mm_services::records::TickRow;
-use money_machine::sandbox::faults::FaultMix;
+use money_machine::sandbox::faults::{Fault, FaultMix};
 use money_machine::simulation::check::Evidence;
 
 /// How often each point was reached.
@@ -32,10 +32,12 @@ impl Reached {
         let entries = e.rows::<Entry>();
         let entered = |stage: Ledger| entries.values().filter(|entry| entry.to == stage).count();
         // Every kind of fault that the road must live with.
-        for fault in FaultMix::common(0, 0).kinds {
-            let met = |met: &&str| *met == fault.name();
+        let single = FaultMix::common(0, 0).kinds;
+        let of_spells = ["secondary-limit", "bad-credentials", "slow"];
+        for fault in single.iter().map(Fault::name).chain(of_spells) {
+            let met = |met: &&str| *met == fault;
             let times = e.received.iter().filter_map(|request| request.fault.as_deref()).filter(met).count();
-            *self.0.lock().unwrap().entry(fault.name()).or_default() += times;
+            *self.0.lock().unwrap().entry(fault).or_default() += times;
         }
         for (point, times) in [
             ("the machine was killed", ended("Killed")),
