@@ -101,7 +101,7 @@ pub(super) fn execute(cx: &Cx<'_>, options: Options) -> Done {
     } else {
         print::out(&text(&report))?
     }
-    eprintln!("{:.1} simulated days per second", lived(&rehearsed) / took.max(0.001));
+    eprintln!("{:.2} simulated days per second", lived(&rehearsed) / took.max(0.001));
     if report.findings.is_empty() {
         return Ok(Exit::Done);
     }

@@ -185,6 +185,9 @@ pub enum StepOutcome {
     Pending(ActionId),
 }
 
+/// What a refusal names as its rule if the breaker of the platform is open.
+pub const BREAKER: &str = "breaker";
+
 /// Why an action was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -200,6 +203,11 @@ impl Refusal {
     /// A refusal that no rule decided.
     pub fn new(class: crate::error::ErrorClass, why: impl Into<String>) -> Self {
         Self { class, why: why.into(), rules: Vec::new() }
+    }
+
+    /// Whether the breaker of the platform held it: the next act of its sort would be held as well.
+    pub fn is_by_breaker(&self) -> bool {
+        self.rules.iter().any(|rule| rule == BREAKER)
     }
 }
 

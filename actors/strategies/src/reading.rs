@@ -40,6 +40,13 @@ pub struct Failed {
 }
 
 impl Failed {
+    /// Of an act that was not done. One that an open breaker held is as one that a limit held: other reads
+    /// would only be held as well.
+    pub fn refused(refusal: Refusal) -> Self {
+        let class = if refusal.is_by_breaker() { ErrorClass::RateLimit } else { refusal.class };
+        Self { class, why: refusal.why }
+    }
+
     /// Whether other reads at the platform would fail as well now: a limit is reached, or a rule or an
     /// account stands against it.
     pub fn is_for_all(&self) -> bool {
@@ -62,7 +69,7 @@ pub async fn ask<T>(
     let url = action.request.url().shown();
     Ok(match cx.act(step, action).await? {
         Act::Done(answer) => understood(&url, &answer, said, parse),
-        Act::Refused(Refusal { why, class, .. }) => Reading::Failed(Failed { class, why }),
+        Act::Refused(refusal) => Reading::Failed(Failed::refused(refusal)),
         Act::Pending(id) => {
             let why = format!("the read waits as action {id}");
             Reading::Failed(Failed { class: ErrorClass::RateLimit, why })

@@ -28,7 +28,7 @@ use mm_core::id::PlatformId;
 use mm_core::limit::{Priority, Quota};
 use mm_core::moment::Moment;
 use mm_core::rule::Verdict;
-use mm_core::run::Refusal;
+use mm_core::run::{BREAKER, Refusal};
 use mm_core::secret::Secret;
 use mm_core::url::LogicalUrl;
 use mm_core::vault::Slot;
@@ -225,7 +225,7 @@ impl GatewayService {
                 Ok(Turn { platforms: &self.platforms, platform, lane, generation, taken: false })
             }
             Admit::No { until, why } => {
-                let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec!["breaker".into()] };
+                let refusal = Refusal { class: ErrorClass::Transient, why, rules: vec![BREAKER.into()] };
                 // The breaker's own time passes without us: a run does not wait for it. What is kept looks again
                 // before that, for a person's word or a renewed credential may end it sooner.
                 Err(match (self.hindered(p, refusal), until) {

@@ -1,7 +1,7 @@
 //! What came back: new, as before, not there, or nothing that can be believed.
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{Act, Action, Answer, Context, Digest, ErrorClass, Interrupt, Refusal, Validators, json};
+use mm_sdk::{Act, Action, Answer, Context, Digest, ErrorClass, Interrupt, Validators, json};
 use serde::de::DeserializeOwned;
 
 /// Why something is not there. Neither is a failure: GitHub says so.
@@ -62,9 +62,9 @@ pub async fn ask<T>(
     let asked = action.clone();
     Ok(match cx.act(step, action).await? {
         Act::Done(answer) => understood(&asked, &answer, parse),
-        Act::Refused(Refusal { why, class, .. }) => {
-            let for_all = !matches!(class, ErrorClass::Transient);
-            Seen::Failed(Failed { why, for_all })
+        Act::Refused(refusal) => {
+            let for_all = refusal.class != ErrorClass::Transient || refusal.is_by_breaker();
+            Seen::Failed(Failed { why: refusal.why, for_all })
         }
         Act::Pending(id) => {
             Seen::Failed(Failed { why: format!("the read waits as action {id}"), for_all: true })

@@ -1,7 +1,7 @@
 //! What came back: data, or errors with status 200, and in which class.
 
 use mm_sdk::json::{self, Unreadable};
-use mm_sdk::{Act, Action, Answer, Context, ErrorClass, Interrupt, Refusal, Untrusted};
+use mm_sdk::{Act, Action, Answer, Context, ErrorClass, Interrupt, Untrusted};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ pub async fn ask<T>(
     let url = action.request.url().shown();
     Ok(match cx.act(step, action).await? {
         Act::Done(answer) => read(&url, &answer, parse),
-        Act::Refused(Refusal { why, class, .. }) => Reading::Failed(Failed { class, why }),
+        Act::Refused(refusal) => Reading::Failed(Failed::refused(refusal)),
         Act::Pending(id) => {
             let why = format!("the query waits as action {id}");
             Reading::Failed(Failed { class: ErrorClass::RateLimit, why })
