@@ -1,6 +1,8 @@
 //! `simulate`: the same seed twice, many seeds, a planted bug, and what it says of mistakes.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
+#[path = "simulation/bids.rs"]
+mod bids;
 #[path = "simulation/figures.rs"]
 mod figures;
 #[path = "simulation/lost.rs"]
