@@ -30,7 +30,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use boards::Boards;
 use conditional::Validators;
 use faults::{Fault, FaultMix, Faults};
-use github::{Github, Issue, Limits, Posted, Repo};
+use github::{Edited, Github, Issue, Limits, Posted, Repo};
 use message::{Request, Response};
 use oracle::{Oracle, OracleError, Received};
 use practice::Practice;
@@ -172,6 +172,17 @@ impl Sandbox {
     /// Other budgets at GitHub than its own.
     pub fn set_github_limits(&self, limits: Limits) {
         self.lock().github.set_limits(limits);
+    }
+
+    /// How long after `/attempt` the pull request for an issue is opened, in milliseconds; below 0 it was
+    /// there before.
+    pub fn set_github_pulls_after(&self, after_ms: i64) {
+        self.lock().github.set_pulls_after(after_ms);
+    }
+
+    /// The texts of pull requests that were written anew at GitHub, oldest first.
+    pub fn github_edited(&self) -> Vec<Edited> {
+        self.lock().github.edited().to_vec()
     }
 
     /// The comments that were posted at GitHub, oldest first.

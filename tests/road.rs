@@ -15,6 +15,8 @@ use money_machine::sandbox::oracle::Received;
 use money_machine::sandbox::world::World;
 use serde_json::{Value, json};
 
+#[path = "road/claim.rs"]
+mod claim;
 #[path = "daemon/harness.rs"]
 #[expect(dead_code, reason = "the other test of the daemon uses all of it")]
 mod harness;

@@ -11,6 +11,7 @@
 mod graphql;
 mod json;
 mod limits;
+mod pulls;
 mod refusing;
 mod route;
 mod search;
@@ -27,6 +28,7 @@ use super::scatter::sha256_hex;
 use json::{answer, error, invalid};
 pub use limits::Limits;
 use limits::{Counters, Refused, Resource};
+pub use pulls::Edited;
 pub(super) use refusing::{bad_credentials, spent, too_fast};
 use refusing::{gone, not_found, over, redirect};
 pub(super) use route::query;
@@ -94,6 +96,9 @@ pub struct Posted {
 #[derive(Debug, Default)]
 pub(super) struct Github {
     posted: Vec<Posted>,
+    edited: Vec<Edited>,
+    /// How long after `/attempt` a pull request is opened, if not as long as usual.
+    pulls_after_ms: Option<i64>,
     counters: Counters,
 }
 
@@ -121,6 +126,14 @@ impl Github {
 
     pub(super) fn posted(&self) -> &[Posted] {
         &self.posted
+    }
+
+    pub(super) fn edited(&self) -> &[Edited] {
+        &self.edited
+    }
+
+    pub(super) fn set_pulls_after(&mut self, after_ms: i64) {
+        self.pulls_after_ms = Some(after_ms);
     }
 
     pub(super) fn set_limits(&mut self, limits: Limits) {
@@ -209,14 +222,26 @@ impl Github {
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", [""]) => tagged(request, &tree::repository(&repo), None),
             ("GET", ["contents", file @ ..]) => contents(&repo, &file.join("/"), request),
+            ("PATCH", ["pulls", number]) => self.describe(seed, &repo, number, request, asker, now_ms),
             (method, ["issues", number, rest @ ..]) => {
+                if let Some(pull) = self.pull(seed, &repo, number, now_ms) {
+                    return self.on_pull(&repo, &pull, rest, request, asker, now_ms);
+                }
                 let issue = number.parse().ok().and_then(|number| Issue::of(seed, number));
                 let here = issue.filter(|issue| issue.repo == repo.index && issue.opened_ms <= now_ms);
                 match (here, method, rest) {
                     (Some(issue), _, _) if issue.is_deleted(now_ms) => gone(),
-                    (Some(issue), "GET", []) => self.issue(&repo, &issue, request, now_ms),
-                    (Some(issue), "GET", ["comments"]) => self.list(&repo, &issue, request, now_ms),
-                    (Some(issue), "POST", ["comments"]) => self.post(&repo, &issue, request, asker, now_ms),
+                    (Some(issue), "GET", []) => {
+                        let comments = self.comments(seed, &repo, &issue, now_ms);
+                        tagged(request, &json::issue(&repo, &issue, &comments, now_ms), None)
+                    }
+                    (Some(issue), "GET", ["comments"]) => {
+                        list(&repo, issue.number, self.comments(seed, &repo, &issue, now_ms), request)
+                    }
+                    (Some(issue), "POST", ["comments"]) => {
+                        let open = issue.kind != Kind::Locked;
+                        self.post(&repo, (issue.number, open), request, asker, now_ms)
+                    }
                     _ => not_found(),
                 }
             }
@@ -225,38 +250,32 @@ impl Github {
     }
 
     /// All that was said on an issue, here and in the made world.
-    fn comments(&self, repo: &Repo, issue: &Issue, now_ms: i64) -> Vec<Comment> {
+    fn comments(&self, seed: u64, repo: &Repo, issue: &Issue, now_ms: i64) -> Vec<Comment> {
         let mut all = issue.comments(repo, now_ms);
-        let here = |posted: &&Posted| {
-            (posted.repo, posted.number) == (repo.id(), issue.number) && posted.comment.made_ms <= now_ms
-        };
-        all.extend(self.posted.iter().filter(here).map(|posted| posted.comment.clone()));
+        let claims = self.claims(seed, issue, now_ms);
+        if let Some((bot, (table, since_ms))) = all.iter_mut().find(|one| one.login == world::BOT).zip(claims)
+        {
+            bot.body.push_str(&table);
+            bot.changed_ms = bot.changed_ms.max(since_ms);
+        }
+        all.extend(self.said(repo, issue.number, now_ms));
         all.sort_by_key(|comment| (comment.made_ms, comment.id));
         all
     }
 
-    fn issue(&self, repo: &Repo, issue: &Issue, request: &Request, now_ms: i64) -> Response {
-        let comments = self.comments(repo, issue, now_ms);
-        tagged(request, &json::issue(repo, issue, &comments, now_ms), None)
+    /// What was posted here under a number.
+    fn said(&self, repo: &Repo, number: u64, now_ms: i64) -> impl Iterator<Item = Comment> {
+        let here = move |posted: &&Posted| {
+            (posted.repo, posted.number) == (repo.id(), number) && posted.comment.made_ms <= now_ms
+        };
+        self.posted.iter().filter(here).map(|posted| posted.comment.clone())
     }
 
-    fn list(&self, repo: &Repo, issue: &Issue, request: &Request, now_ms: i64) -> Response {
-        let since = route::query(&request.url, "since");
-        let since_ms = since.and_then(|since| chrono::DateTime::parse_from_rfc3339(&since).ok());
-        let since_ms = since_ms.map_or(i64::MIN, |since| since.timestamp_millis());
-        let mut all = self.comments(repo, issue, now_ms);
-        all.retain(|comment| comment.changed_ms >= since_ms);
-        let base = format!("{}/repositories/{}/issues/{}/comments", json::API, repo.id(), issue.number);
-        let (from, to) = page(&request.url, all.len());
-        let shown = all.get(from..to).unwrap_or_default();
-        let rows: Vec<Value> = shown.iter().map(|one| json::comment(repo, issue.number, one)).collect();
-        tagged(request, &Value::Array(rows), paged(&request.url, &base, all.len()))
-    }
-
+    /// A comment on an issue or a pull request of this number, if anybody may comment there.
     fn post(
         &mut self,
         repo: &Repo,
-        issue: &Issue,
+        (number, open): (u64, bool),
         request: &Request,
         asker: &Asker,
         now_ms: i64,
@@ -280,57 +299,17 @@ impl Github {
         if body.trim().is_empty() || body.chars().count() > COMMENT_CHARS_MAX {
             return invalid("IssueComment", "body", "custom", ABOUT);
         }
-        if issue.kind == Kind::Locked {
+        if !open {
             return error(403, "Unable to create comment because issue is locked.", ABOUT);
         }
         let id = 2_900_000_000 + self.posted.len() as u64;
         // Whole seconds: that is all the API says.
         let made_ms = now_ms.div_euclid(1000) * 1000;
         let comment = Comment { id, login, body, made_ms, changed_ms: made_ms };
-        let shown = json::comment(repo, issue.number, &comment);
-        self.posted.push(Posted { repo: repo.id(), number: issue.number, comment });
+        let shown = json::comment(repo, number, &comment);
+        self.posted.push(Posted { repo: repo.id(), number, comment });
         let location = shown["url"].as_str().unwrap_or_default().to_owned();
         answer(201, &shown).with_header("location", &location)
-    }
-
-    /// Issues as the index knows them: some hours late.
-    fn search(&self, seed: u64, url: &str, now_ms: i64) -> Response {
-        const ABOUT: &str = "search/search#search-issues-and-pull-requests";
-        let text = route::query(url, "q").unwrap_or_default();
-        let per_page = route::number(url, "per_page").unwrap_or(30).clamp(1, 100);
-        let query = search::Query::parse(&text).filter(|_| text.chars().count() <= search::QUERY_CHARS_MAX);
-        let Some(query) = query.filter(|_| !text.is_empty()) else {
-            return invalid("Search", "q", "invalid", ABOUT);
-        };
-        if route::number(url, "page").unwrap_or(1).saturating_sub(1) * per_page >= search::RESULTS_MAX {
-            return error(422, "Only the first 1000 search results are available", ABOUT);
-        }
-        let as_of_ms = now_ms - world::SEARCH_LAGS_MS;
-        let with_repo = |issue: Issue| (world::repo(seed, issue.repo, now_ms), issue);
-        let comments = |repo: &Repo, issue: &Issue| self.comments(repo, issue, as_of_ms);
-        let mut all: Vec<(Repo, Issue)> = world::issues(seed, as_of_ms).map(with_repo).collect();
-        all.retain(|(repo, issue)| query.takes(repo, issue, || comments(repo, issue), as_of_ms));
-        if route::query(url, "order").as_deref() == Some("asc") {
-            all.reverse();
-        }
-        let total = all.len();
-        let (from, to) = page(url, total.min(search::RESULTS_MAX));
-        let shown = all.get(from..to).unwrap_or_default().iter();
-        let row = |(repo, issue): &(Repo, Issue)| json::found(repo, issue, &comments(repo, issue), as_of_ms);
-        let rows: Vec<Value> = shown.map(row).collect();
-        let found = json!({
-            "total_count": total,
-            "incomplete_results": false,
-            "search_type": "lexical",
-            "items": rows,
-        });
-        // A search has no entity tag: it cannot be asked for conditionally.
-        let said = answer(200, &found).with_header("cache-control", "no-cache");
-        let base = format!("{}/search/issues", json::API);
-        match paged(url, &base, total.min(search::RESULTS_MAX)) {
-            Some(link) => said.with_header("link", &link),
-            None => said,
-        }
     }
 
     fn rate_limit(&self, who: &Option<String>, now_s: i64) -> Response {
@@ -369,6 +348,19 @@ fn contents(repo: &Repo, path: &str, request: &Request) -> Response {
         Some(value) => tagged(request, &value, None),
         None => error(404, "Not Found", "repos/contents#get-repository-content"),
     }
+}
+
+/// A page of comments, of those that changed since the moment that was asked for.
+fn list(repo: &Repo, number: u64, mut all: Vec<Comment>, request: &Request) -> Response {
+    let since = route::query(&request.url, "since");
+    let since_ms = since.and_then(|since| chrono::DateTime::parse_from_rfc3339(&since).ok());
+    let since_ms = since_ms.map_or(i64::MIN, |since| since.timestamp_millis());
+    all.retain(|comment| comment.changed_ms >= since_ms);
+    let base = format!("{}/repositories/{}/issues/{number}/comments", json::API, repo.id());
+    let (from, to) = page(&request.url, all.len());
+    let shown = all.get(from..to).unwrap_or_default();
+    let rows: Vec<Value> = shown.iter().map(|one| json::comment(repo, number, one)).collect();
+    tagged(request, &Value::Array(rows), paged(&request.url, &base, all.len()))
 }
 
 /// A document with an entity tag, or 304 for whoever has it.

@@ -1,9 +1,10 @@
-//! The strategy `micro-tasks`, first half: finds issues on GitHub with a bounty on them, and, where the
-//! owner wants one, prepares the comment that says so.
+//! The strategy `micro-tasks`: finds issues on GitHub with a bounty on them, and, where the owner wants one,
+//! prepares the comment that says so and the line that asks for the money.
 //!
 //! It reads with GitHub's own search, looks at each issue before it tells of it, takes amounts from the
-//! board's bot alone, and refuses what is bait. The one thing it would write, `/attempt #N`, is proposed
-//! after the owner has accepted the opportunity, waits for his words and his approval, and is sent once.
+//! board's bot alone, and refuses what is bait. Two things it would write: `/attempt #N`, after the owner has
+//! accepted the opportunity, and `/claim #N`, once his own pull request names the issue. Each waits for his
+//! approval, the first for his words as well, and is sent once.
 //! What cannot be read costs nothing but its own news.
 //!
 //! | room | what it is for |
@@ -17,7 +18,8 @@
 //! | [`memory`] | what outlives a run |
 //! | [`draft`] | in what words it is told |
 //! | `look`, `search`, `rules` | the reads |
-//! | `attempt` | the comment |
+//! | `attempt` | the comment that says that the owner works on it |
+//! | `claim` | the line in his pull request that asks for the money |
 //! | `round` | what the steps of a run hand on |
 //!
 //! ## Design notes
@@ -30,6 +32,7 @@ pub mod amount;
 pub mod assess;
 mod attempt;
 pub mod board;
+mod claim;
 pub mod config;
 pub mod draft;
 pub mod facts;

@@ -15,6 +15,22 @@ pub(crate) fn read<T: DeserializeOwned + Default>(cx: &Context<'_>, strategy: &s
     })
 }
 
+/// As [`read`], also of what was kept in the shape of an earlier version.
+///
+/// # Errors
+/// A fatal fault if it opens as neither.
+pub(crate) fn read_since<Old, T>(cx: &Context<'_>, strategy: &str) -> Result<T, Fault>
+where
+    Old: DeserializeOwned + Into<T>,
+    T: DeserializeOwned + Default,
+{
+    // The codec takes bytes whole or not at all, so at most one of the two shapes fits.
+    match cx.snapshot().map(decode::<Old>) {
+        Some(Ok(old)) => Ok(old.into()),
+        _ => read(cx, strategy),
+    }
+}
+
 /// Keeps `value`, of this version of its shape, if the run ends well.
 ///
 /// # Errors

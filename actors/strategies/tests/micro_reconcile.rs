@@ -122,6 +122,73 @@ fn what_is_not_sure_is_a_persons() {
     assert_eq!(Comments.look(&read), None);
 }
 
+const PULL_TEXT: &str = "Fixes #7.\n\nTested by hand.\n\n/claim #7\n";
+
+fn pull_sent() -> Sent {
+    let github = GitHub::new(Some("main".parse().unwrap()));
+    let place = IssuePlace { repository: RepositoryName::parse("acme/widget").unwrap(), number: 31 };
+    Sent { action: github.describe_pull(&place, PULL_TEXT, "claim it"), at: at(0) }
+}
+
+/// What a look at the pull request with this text shows, so many seconds after it was written.
+fn pull_found(text: &Value, now: Moment) -> Finding {
+    let sent = pull_sent();
+    let mut pull = micro::Issue::new(31).json;
+    (pull["body"], pull["pull_request"]) = (text.clone(), json!({"url": "x"}));
+    let first = Comments.look(&sent).unwrap();
+    match Comments.find(&sent, &first, &answer(200, None, &pull), now) {
+        // A "no" is believed of a read that began late.
+        Finding::More(again) => {
+            assert_eq!(again.request, first.request);
+            Comments.find(&sent, &again, &answer(200, None, &pull), now)
+        }
+        end => end,
+    }
+}
+
+#[test]
+fn the_text_of_a_pull_request_is_there_or_is_the_old_one_or_is_a_persons() {
+    let read = Comments.look(&pull_sent()).unwrap();
+    assert_eq!(read.request.url().as_str(), format!("{API}/repos/acme/widget/issues/31"));
+    assert_eq!((read.kind.as_str(), read.request.method().is_mutating()), ("look-up", false));
+    for there in [json!(PULL_TEXT), json!(PULL_TEXT.replace('\n', "\r\n")), json!(PULL_TEXT.trim_end())] {
+        for second in [1, 500] {
+            assert!(matches!(pull_found(&there, at(second)), Finding::Happened(_)), "{there}");
+        }
+    }
+    let old = json!("Fixes #7.\r\n\r\nTested by hand.");
+    assert!(matches!(pull_found(&old, at(120)), Finding::Unknown(_)), "it may still come");
+    assert_eq!(pull_found(&old, at(121)), Finding::DidNot);
+    for other in ["", "Fixes #7.", "Fixes #7.\n\nTested.\n\n/claim #7\n"] {
+        let found = pull_found(&json!(other), at(500));
+        assert!(matches!(found, Finding::Unknown(_)), "{other}: {found:?}");
+    }
+    let sent = pull_sent();
+    for status in [304, 401, 403, 404, 410, 429, 500] {
+        let end = Comments.find(&sent, &read, &answer(status, None, &json!({"message": "no"})), at(500));
+        assert!(matches!(end, Finding::Unknown(_)), "{status}: {end:?}");
+    }
+    let mut keyless = sent.clone();
+    keyless.action.account = None;
+    assert_eq!(Comments.look(&keyless), None);
+}
+
+/// A pull request that said nothing before says the claim alone.
+#[test]
+fn an_empty_text_is_told_from_the_claim() {
+    let github = GitHub::new(Some("main".parse().unwrap()));
+    let place = IssuePlace { repository: RepositoryName::parse("acme/widget").unwrap(), number: 31 };
+    let sent = Sent { action: github.describe_pull(&place, "/claim #7\n", "claim it"), at: at(0) };
+    let read = Comments.look(&sent).unwrap();
+    for (text, happened) in [(json!("/claim #7"), true), (json!(""), false), (Value::Null, false)] {
+        let mut pull = micro::Issue::new(31).json;
+        pull["body"] = text;
+        let found = Comments.find(&sent, &read, &answer(200, None, &pull), at(500));
+        assert_eq!(matches!(found, Finding::Happened(_)), happened, "{found:?}");
+        assert_eq!(matches!(found, Finding::More(_)), !happened, "{found:?}");
+    }
+}
+
 proptest! {
     /// Against an oracle that knows what is there: on whatever page it stands, it is found; if it is on
     /// none, the answer is no. Never the other way round.

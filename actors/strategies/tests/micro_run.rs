@@ -10,6 +10,7 @@ use mm_sdk::{
     Strategy, blank,
 };
 use mm_strategies::micro_tasks::draft::{BOUNTY, REFUSED};
+use mm_strategies::micro_tasks::memory::First;
 use mm_strategies::micro_tasks::{MicroTasks, Snapshot};
 use serde_json::json;
 
@@ -402,7 +403,8 @@ async fn an_issue_that_is_set_aside_is_passed_over() {
 fn it_says_what_it_is_and_refuses_settings_it_does_not_have() {
     let about = MicroTasks::default().about();
     assert_eq!(about.name, "micro-tasks");
-    assert_eq!(about.proposes, [("github", "search"), ("github", "read"), ("github", "comment")]);
+    let kinds = ["search", "read", "comment", "edit-pull-request"];
+    assert_eq!(about.proposes, kinds.map(|kind| ("github", kind)));
     let set = |config| MicroTasks::default().initialise(&config);
     for good in [
         json!({}),
@@ -425,6 +427,22 @@ fn it_says_what_it_is_and_refuses_settings_it_does_not_have() {
         let sentence = set(config.clone()).unwrap_err();
         assert!(sentence.contains(word), "{config}: {sentence}");
     }
+}
+
+/// What an earlier version kept is taken over; nothing is told or done twice.
+#[tokio::test]
+async fn a_snapshot_of_the_first_version_is_taken_over() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    world.run().await;
+    let Snapshot { viewer, issues, repositories, attempts, .. } =
+        mm_sdk::decode(world.bench.snapshot().unwrap()).unwrap();
+    let first = First { viewer, issues, repositories, attempts };
+    world.bench.set_snapshot(Some(mm_sdk::encode(&first).unwrap()));
+    let (report, drafts) = world.run().await;
+    assert_eq!((drafts.opportunities, report.errors), (Vec::new(), Vec::new()));
+    let now: Snapshot = mm_sdk::decode(world.bench.snapshot().unwrap()).unwrap();
+    assert_eq!((now.issues.len(), now.by_app.len()), (1, 1));
 }
 
 /// The snapshot is bounded, and comes back as it was.

@@ -14,7 +14,7 @@ pub(super) const API: &str = "https://api.github.com";
 const DOCS: &str = "https://docs.github.com/rest";
 
 /// A time as the API writes it.
-fn time(at_ms: i64) -> String {
+pub(super) fn time(at_ms: i64) -> String {
     let at = DateTime::<Utc>::from_timestamp_millis(at_ms).unwrap_or_default();
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

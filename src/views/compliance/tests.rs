@@ -208,7 +208,9 @@ fn a_check_says_what_would_happen_and_does_nothing() {
     assert_eq!(view.obligations.pause_ms_min, 1000);
     let quotas: Vec<&str> = view.quotas.iter().map(|charge| charge.quota.as_str()).collect();
     assert!(
-        quotas.contains(&"80 in 1m per account for `comment+open-issue+open-pull-request` at github"),
+        quotas.contains(
+            &"80 in 1m per account for `comment+open-issue+open-pull-request+edit-pull-request` at github"
+        ),
         "{quotas:?}"
     );
     let paid = check(facts.with("text", Some("https://amazon.com/dp/1?tag=a-20")));

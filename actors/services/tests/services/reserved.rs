@@ -22,7 +22,7 @@ use mm_services::records::AccountKind;
 use mm_services::testing::{Bench, Machine, Script, url};
 use serde_json::Value;
 
-use Method::{Get, Post, Put};
+use Method::{Get, Patch, Post, Put};
 
 /// What an act is, by kind, method, URL, whether it is done with an account, facts and body.
 type Tried<'a> = (&'a str, Method, &'a str, bool, &'a [(&'a str, &'a str)], &'a str);
@@ -98,6 +98,7 @@ const ASKED: &[Row] = &[
     Row("github-sponsors", "create tiers", "github-sponsors", ("create-tier", Post, GRAPHQL, true, &[], TIER), Shows::Itself),
     Row("algora", "comment", "github", ("comment", Post, COMMENTS, true, POLICY, r#"{"body":"/attempt #7"}"#), Shows::Itself),
     Row("algora", "put", "github", ("open-pull-request", Post, PULLS, true, POLICY, r#"{"title":"Go on","body":"/claim #7"}"#), Shows::Itself),
+    Row("algora", "put", "github", ("edit-pull-request", Patch, "https://api.github.com/repos/acme/shop/pulls/9", true, POLICY, r#"{"body":"Fixes #7. /claim #7"}"#), Shows::Itself),
     Row("opire", "read", "opire", ("read", Get, "https://api.opire.dev/rewards", false, &[], ""), Shows::Itself),
     Row("opire", "comment", "github", ("comment", Post, COMMENTS, true, POLICY, r#"{"body":"/try"}"#), Shows::Itself),
     Row("opire", "comment", "github", ("comment", Post, COMMENTS, true, POLICY, r#"{"body":"/claim #7"}"#), Shows::Itself),

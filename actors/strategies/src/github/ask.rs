@@ -7,7 +7,7 @@ use mm_sdk::{
     Validators, next_page,
 };
 
-use super::place::{API, IssuePlace, RepositoryName, checked};
+use super::place::{API, IssuePlace, RepositoryName, checked, is_owner};
 
 /// The platform, as its rule pack names it.
 pub const PLATFORM: &str = "github";
@@ -32,7 +32,9 @@ pub mod kind {
     pub const READ: &str = "read";
     /// A comment on an issue.
     pub const COMMENT: &str = "comment";
-    /// A read that finds out whether a comment was made.
+    /// Another text for a pull request.
+    pub const EDIT_PULL: &str = "edit-pull-request";
+    /// A read that finds out whether a change was made.
     pub const LOOK_UP: &str = "look-up";
 }
 
@@ -123,6 +125,22 @@ impl GitHub {
         let body = serde_json::json!({ "body": body }).to_string().into_bytes();
         let request = Request::new(Method::Post, place.url("/comments"), body).expect("a POST has a body");
         self.action(kind::COMMENT, request, purpose)
+    }
+
+    /// Another text for a pull request, in the place of all that stands there. It changes something, so the
+    /// rules decide, and a person.
+    pub fn describe_pull(&self, place: &IssuePlace, text: &str, purpose: &str) -> Action {
+        let body = serde_json::json!({ "body": text }).to_string().into_bytes();
+        let request = Request::new(Method::Patch, place.pull_url(), body).expect("a PATCH has a body");
+        self.action(kind::EDIT_PULL, request, purpose)
+    }
+
+    /// The open pull requests of `login` in a repository, the newest first. `None` if the name, which GitHub
+    /// gave, is none that can be searched for.
+    pub fn open_pulls(&self, name: &RepositoryName, login: &str) -> Option<Action> {
+        let login = is_owner(login).then_some(login)?;
+        let search = self.search(&format!("repo:{name} type:pr state:open author:{login}")).ok()?;
+        Some(Action { purpose: format!("look for your own pull requests in {name}"), ..search })
     }
 
     /// The read of the page after `answer`, if there is one. `asked` is what was answered.

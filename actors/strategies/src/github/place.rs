@@ -102,8 +102,17 @@ impl IssuePlace {
         format!("{SITE}/{}/issues/{}", self.repository, self.number)
     }
 
+    /// The same, of a pull request.
+    pub fn pull_page(&self) -> String {
+        format!("{SITE}/{}/pull/{}", self.repository, self.number)
+    }
+
     pub(super) fn url(&self, rest: &str) -> LogicalUrl {
         self.repository.url(&format!("/issues/{}{rest}", self.number))
+    }
+
+    pub(super) fn pull_url(&self) -> LogicalUrl {
+        self.repository.url(&format!("/pulls/{}", self.number))
     }
 }
 
@@ -119,7 +128,7 @@ pub(super) fn checked(text: &str) -> LogicalUrl {
 }
 
 /// GitHub's user names: letters, digits and inner hyphens, at most 39. Apps' `[bot]` names own nothing.
-fn is_owner(owner: &str) -> bool {
+pub(super) fn is_owner(owner: &str) -> bool {
     let inner = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
     (1..=64).contains(&owner.len()) && owner.bytes().all(inner) && !owner.starts_with('-')
 }

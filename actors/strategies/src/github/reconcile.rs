@@ -1,9 +1,12 @@
-//! Whether a comment whose answer was lost is there: the own comments on its issue are looked up.
+//! Whether a comment whose answer was lost is there: the own comments on its issue are looked up; and in
+//! [`pull`], whether the text of a pull request is.
 //!
 //! First the account's name is asked for, then the comments since a day before it was sent, page by
 //! page. A comment of that author with the same text is the one, if it is no older than what was sent. None on all pages, looked for well after
 //! it was sent, means that it did not happen. Anything else is unknown: a text of that author that only
 //! resembles it may be ours, edited by somebody, and a person must look.
+
+mod pull;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,7 +35,7 @@ const LOGIN: &str = "login";
 /// The fact of the second read that says whether the look-up began late enough to believe a "no".
 const LATE: &str = "late";
 
-/// Looks up comments.
+/// Looks up comments, and texts of pull requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Comments;
 
@@ -44,6 +47,9 @@ impl Reconciler for Comments {
     fn look(&self, sent: &Sent) -> Option<Action> {
         // Without an account nothing could be written, and nobody's comments can be looked up.
         sent.action.account.as_ref()?;
+        if let Some(read) = pull::look(sent) {
+            return Some(read);
+        }
         place_of(sent)?;
         let url = checked(&format!("{API}/user"));
         Some(read_for(sent, url, BTreeMap::new(), "see under which name a comment would stand"))
@@ -55,6 +61,7 @@ impl Reconciler for Comments {
 
     fn find(&self, sent: &Sent, asked: &Action, answer: &Answer, now: Moment) -> Finding {
         match asked.facts.get(LOGIN) {
+            None if asked.facts.contains_key(pull::PULL) => pull::find(sent, asked, answer, now),
             None => name_found(sent, asked, answer, now),
             Some(login) => comments_found(sent, asked, login, answer, now),
         }

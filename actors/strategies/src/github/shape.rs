@@ -12,7 +12,8 @@ use super::answer::readable;
 use super::base64;
 use super::place::{IssuePlace, NoPlace, RepositoryName};
 
-/// A text that somebody wrote, to be searched. It is never shown, sent or obeyed.
+/// A text that somebody wrote, to be searched. It is never shown or obeyed, and sent nowhere but back to where
+/// it stands, after its owner has read it.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Prose(String);
@@ -109,7 +110,9 @@ pub struct Issue {
     pub place: IssuePlace,
     /// The title.
     pub title: Untrusted,
-    /// What its author wrote, the title in front.
+    /// What its author wrote.
+    pub body: Prose,
+    /// The same, the title in front.
     pub text: Prose,
     /// Whether it is open.
     pub open: bool,
@@ -149,11 +152,13 @@ impl TryFrom<RawIssue> for Issue {
             Label::Name(name) => Some(name),
             Label::Object { name } => name,
         };
+        let body = raw.body.unwrap_or_default();
         Ok(Self {
             id: raw.id,
             place: IssuePlace { repository: repository.map_err(unplaced)?, number: raw.number },
             // Not shown, so the line that is shown is not what is searched.
-            text: with_title(&raw.title, raw.body.unwrap_or_default()),
+            text: with_title(&raw.title, &body),
+            body,
             title: raw.title,
             open,
             locked: raw.locked,
@@ -168,7 +173,7 @@ impl TryFrom<RawIssue> for Issue {
     }
 }
 
-fn with_title(title: &Untrusted, body: Prose) -> Prose {
+fn with_title(title: &Untrusted, body: &Prose) -> Prose {
     // A title is one line by itself; serialised as text it is whole, which `line` would not leave it.
     let title = match serde_json::to_value(title) {
         Ok(Value::String(title)) => title,

@@ -133,9 +133,12 @@ impl Known<'_> {
         if bounties.is_empty() && self.issue.board != Some(Board::Opire) {
             against.push(Trap::new(
                 Kind::Unvouched,
-                match self.issue.hints.first() {
-                    Some(hint) => format!("{hint} stands in its title or labels, and no bot vouches for it"),
-                    None => "no bot vouches for a sum".to_owned(),
+                match (comments.said.unread.first(), self.issue.hints.first()) {
+                    (Some(unread), _) => unread.clone(),
+                    (_, Some(hint)) => {
+                        format!("{hint} stands in its title or labels, and no bot vouches for it")
+                    }
+                    _ => "no bot vouches for a sum".to_owned(),
                 },
             ));
         }
@@ -193,6 +196,9 @@ impl Known<'_> {
 
     /// At most 15.
     fn age(&self) -> (u32, String) {
+        if self.issue.created_at > self.now.plus(DAY) {
+            return (0, format!("it says that it was opened at {}", self.issue.created_at));
+        }
         let days = self.now.since(self.issue.created_at).as_secs() / DAY.as_secs();
         match days {
             0..=2 => (15, "opened in the last days".to_owned()),

@@ -48,9 +48,12 @@ impl Board {
     }
 }
 
+/// The name of Algora's bot where its app is installed.
+const ALGORA_APP: &str = "algora-pbc[bot]";
+
 /// The names of Algora's bot, each with the kinds of account it has.
 const ALGORA: [(&str, &[&str]); 2] =
-    [("algora-pbc[bot]", &["Bot"]), ("algora-pbc", &["User", "Bot", "Organization"])];
+    [(ALGORA_APP, &["Bot"]), ("algora-pbc", &["User", "Bot", "Organization"])];
 
 /// Whether a comment's author is Algora's bot.
 pub fn is_algora(author: &User) -> bool {
@@ -84,6 +87,9 @@ pub struct Said {
     pub bounties: Vec<Bounty>,
     /// It was paid out already.
     pub awarded: bool,
+    /// It spoke as the app that is installed there, and so reads pull requests. Kept beside the issues.
+    #[serde(skip)]
+    pub by_app: bool,
     /// It spoke of a bounty, and the sum could not be read; a sentence each.
     pub unread: Vec<String>,
 }
@@ -93,6 +99,7 @@ impl Said {
     pub fn take(&mut self, comment: &Comment) {
         for line in comment.body.read().lines().map(str::trim).filter(|line| !line.starts_with('>')) {
             self.awarded |= is_award(line);
+            self.by_app |= comment.author.is(ALGORA_APP);
             match announcement(line) {
                 Some(Some((sponsor, amount))) => {
                     self.put(Bounty { sponsor, amount, said_at: comment.updated_at, comment: comment.id })

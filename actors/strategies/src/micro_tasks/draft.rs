@@ -4,11 +4,11 @@
 //! parts. What is refused shows no reward and no score, whatever was told of it before.
 
 use mm_sdk::policy::{Policy, Stance};
-use mm_sdk::{Decimal, Digest, Draft, Facts, Untrusted};
+use mm_sdk::{ActionId, Decimal, Digest, Draft, Facts, Untrusted};
 use serde_json::{Value, json};
 
 use super::assess::{Assessment, Known};
-use super::memory::{Attempt, KnownIssue, Stage, Told};
+use super::memory::{Attempt, Claim, KnownIssue, Stage, Told};
 
 /// The kind of an opportunity.
 pub const BOUNTY: &str = "bounty";
@@ -22,7 +22,7 @@ pub fn draft(
     known: &KnownIssue,
     facts: &Known<'_>,
     assessment: &Assessment,
-    attempt: Option<&Attempt>,
+    (attempt, claim): (Option<&Attempt>, Option<&Claim>),
     hours: Option<Decimal>,
 ) -> (Draft, Told) {
     let refused = !assessment.against.is_empty();
@@ -42,7 +42,7 @@ pub fn draft(
         score: assessment.score,
         reason: assessment.reason.clone(),
         evidence: evidence.or(known.issue.as_ref().map(|kept| kept.evidence)),
-        details: details(id, platform, known, facts, assessment, attempt).into(),
+        details: details(id, platform, known, facts, assessment, (attempt, claim)).into(),
         tell: !refused && assessment.reward.is_some(),
         deadline: None,
         // Whoever opened the issue may be anybody; the repository's owner answers for what is promised there.
@@ -105,7 +105,7 @@ fn details(
     known: &KnownIssue,
     facts: &Known<'_>,
     assessment: &Assessment,
-    attempt: Option<&Attempt>,
+    (attempt, claim): (Option<&Attempt>, Option<&Claim>),
 ) -> Value {
     let bounties: Vec<Value> = (facts.bounties().iter())
         .map(|bounty| {
@@ -129,7 +129,11 @@ fn details(
             fields.insert("found_as".to_owned(), json!(known.found_as.to_string()));
         }
         if let Some(attempt) = attempt {
-            fields.insert("attempt".to_owned(), stage(attempt));
+            fields
+                .insert("attempt".to_owned(), stage(&attempt.stage, &attempt.action, &attempt.place.page()));
+        }
+        if let Some(claim) = claim {
+            fields.insert("claim".to_owned(), stage(&claim.stage, &claim.action, &claim.pull.pull_page()));
         }
     }
     value
@@ -140,16 +144,12 @@ fn policy(policy: &Policy) -> Value {
     json!({ "stance": policy.stance, "why": policy.why, "quotes": quotes, "checklist": policy.checklist })
 }
 
-fn stage(attempt: &Attempt) -> Value {
-    match &attempt.stage {
-        Stage::Waiting => {
-            json!({ "state": "waiting", "action": attempt.action.as_ref().map(mm_sdk::ActionId::as_str) })
-        }
-        // It is there; its number is not known.
-        Stage::There(0) => json!({ "state": "there", "url": attempt.place.page() }),
-        Stage::There(comment) => {
-            json!({ "state": "there", "url": format!("{}#issuecomment-{comment}", attempt.place.page()) })
-        }
+fn stage(stage: &Stage, action: &Option<ActionId>, page: &str) -> Value {
+    match stage {
+        Stage::Waiting => json!({ "state": "waiting", "action": action.as_ref().map(ActionId::as_str) }),
+        // It is there; its number is not known, or it has none.
+        Stage::There(0) => json!({ "state": "there", "url": page }),
+        Stage::There(comment) => json!({ "state": "there", "url": format!("{page}#issuecomment-{comment}") }),
         Stage::Over(why) => json!({ "state": "over", "why": why }),
     }
 }

@@ -21,7 +21,7 @@ pub(super) const GUIDE: Guide = Guide {
             title: "Give the machine a token",
             how: How::Manual {
                 place: "github.com/settings/personal-access-tokens, then: money-machine account add github main",
-                what: "make a fine-grained token that may read public repositories and write issues, and no more; \
+                what: "make a fine-grained token that may read public repositories and write issues and pull requests, and no more; \
                        then set account = \"main\" in [strategies.micro-tasks.config]",
                 why: "a token is a key to your name; only you can make it",
             },
@@ -75,12 +75,23 @@ pub(super) const GUIDE: Guide = Guide {
             check: Check::OwnerSays,
         },
         GuideStep {
-            title: "Do the work and hand it in",
+            title: "Do the work",
             how: How::Manual {
                 place: "the repository",
-                what: "open a pull request with /claim #N in its first text, answer the review, then mark the \
-                       opportunity as submitted",
-                why: "it is a payment claim, and many repositories want a person who understands every line",
+                what: "open a pull request that names the issue (Fixes #N) and answer the review",
+                why: "many repositories want a person who understands every line",
+            },
+            check: Check::OwnerSays,
+        },
+        GuideStep {
+            title: "Claim the bounty",
+            how: How::Manual {
+                place: "money-machine approvals list; then: money-machine opportunities submitted",
+                what: "once your pull request is found (some hours later), the line /claim #N is prepared for its \
+                       text, or as a comment where Algora's bot asks for one: approve it; or write it yourself when \
+                       you open the pull request, which at Opire is the only way. Then mark the opportunity as \
+                       submitted",
+                why: "it asks for money in your name",
             },
             check: Check::HasSubmitted,
         },

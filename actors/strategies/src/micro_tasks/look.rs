@@ -157,6 +157,8 @@ impl Round<'_> {
             return Ok(Some(Looked::Failed(format!("{} has over a thousand comments", known.place))));
         }
         let (validators, evidence) = first.unwrap_or_default();
+        let by_app = &mut self.snapshot.by_app;
+        _ = if facts.said.by_app { by_app.insert(id) } else { by_app.remove(&id) };
         known.comments = Some(kept(cx, facts, validators, evidence));
         Ok(None)
     }

@@ -1,6 +1,6 @@
 //! What outlives a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mm_sdk::policy::Policy;
 use mm_sdk::{ActionId, Digest, Moment, Validators};
@@ -11,10 +11,10 @@ use super::facts::{CommentFacts, IssueFacts, RepositoryFacts};
 use crate::github::IssuePlace;
 
 /// The schema of [`Snapshot`], raised when its shape changes.
-pub const SNAPSHOT_VERSION: u16 = 1;
+pub const SNAPSHOT_VERSION: u16 = 2;
 
 /// The most issues that are remembered; those not looked at for longest are forgotten first, but none with
-/// an attempt.
+/// an attempt or a claim.
 const ISSUES_MAX: usize = 2000;
 
 /// The most repositories that are remembered.
@@ -31,6 +31,36 @@ pub struct Snapshot {
     pub repositories: BTreeMap<String, KnownRepository>,
     /// What became of the comments, by issue.
     pub attempts: BTreeMap<u64, Attempt>,
+    /// What became of the claims, by issue.
+    pub claims: BTreeMap<u64, Claim>,
+    /// The issues on which Algora's installed app spoke, which reads the text of pull requests.
+    pub by_app: BTreeSet<u64>,
+}
+
+/// [`Snapshot`] in its first version: without claims.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct First {
+    /// As today.
+    pub viewer: Option<Kept<String>>,
+    /// As today.
+    pub issues: BTreeMap<u64, KnownIssue>,
+    /// As today.
+    pub repositories: BTreeMap<String, KnownRepository>,
+    /// As today.
+    pub attempts: BTreeMap<u64, Attempt>,
+}
+
+impl From<First> for Snapshot {
+    fn from(first: First) -> Self {
+        let First { viewer, mut issues, repositories, attempts } = first;
+        for known in issues.values_mut() {
+            // Which of the bot's names spoke was not kept: the comments are read whole once more.
+            if let Some(comments) = &mut known.comments {
+                comments.validators = Validators::default();
+            }
+        }
+        Self { viewer, issues, repositories, attempts, ..Self::default() }
+    }
 }
 
 /// Something that was read, with what makes the next read conditional on it.
@@ -104,12 +134,27 @@ pub struct Attempt {
     pub at: Moment,
 }
 
-/// How an attempt stands.
+/// A claim in the owner's own pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The pull request.
+    pub pull: IssuePlace,
+    /// The action that it became; `None` if none was needed.
+    pub action: Option<ActionId>,
+    /// How it stands.
+    pub stage: Stage,
+    /// The text that it would replace; `None` where it is a comment.
+    pub text: Option<Digest>,
+    /// Since when.
+    pub at: Moment,
+}
+
+/// How an attempt or a claim stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     /// It waits for the owner, or for a slot.
     Waiting,
-    /// The comment is there: its number.
+    /// It is there: the comment's number, 0 where none is known or it is no comment.
     There(u64),
     /// It was not made, and is not proposed again by itself; why.
     Over(String),
@@ -135,15 +180,16 @@ impl Snapshot {
     pub fn forget(&mut self) {
         let over = self.issues.len().saturating_sub(ISSUES_MAX);
         let mut oldest: Vec<(Moment, u64)> = (self.issues.iter())
-            .filter(|(id, _)| !self.attempts.contains_key(id))
+            .filter(|(id, _)| !self.attempts.contains_key(id) && !self.claims.contains_key(id))
             .map(|(id, known)| (known.tried_at.unwrap_or(known.seen_update), *id))
             .collect();
         oldest.sort_unstable();
         for (_, id) in oldest.into_iter().take(over) {
             self.issues.remove(&id);
         }
+        self.by_app.retain(|id| self.issues.contains_key(id));
         if self.repositories.len() > REPOSITORIES_MAX {
-            let named: std::collections::BTreeSet<String> = self
+            let named: BTreeSet<String> = self
                 .issues
                 .values()
                 .map(|known| known.place.repository.as_str().to_ascii_lowercase())

@@ -12,7 +12,7 @@ use super::config::Config;
 use super::draft::{digest, draft};
 use super::guide::GUIDE;
 use super::look::{Looked, kept};
-use super::memory::{SNAPSHOT_VERSION, Told};
+use super::memory::{First, SNAPSHOT_VERSION, Told};
 use super::round::Round;
 use crate::github::answer::ask;
 use crate::github::ask::{PLATFORM, kind};
@@ -30,14 +30,19 @@ impl Strategy for MicroTasks {
     fn about(&self) -> About {
         About {
             name: "micro-tasks",
-            description: "Finds GitHub issues with a bounty, refuses bait, and prepares the comment that claims one.",
-            code_version: 1,
+            description: "Finds GitHub issues with a bounty, refuses bait, and prepares the comment and the claim.",
+            code_version: 2,
             required_accounts: &[PLATFORM],
             time_to_first_dollar: "weeks, if at all: most listed bounties are taken, stale or bait, and the work is yours",
             automation_level: 0.3,
             schedule: "every 2h",
             deadline: Duration::from_secs(900),
-            proposes: &[(PLATFORM, kind::SEARCH), (PLATFORM, kind::READ), (PLATFORM, kind::COMMENT)],
+            proposes: &[
+                (PLATFORM, kind::SEARCH),
+                (PLATFORM, kind::READ),
+                (PLATFORM, kind::COMMENT),
+                (PLATFORM, kind::EDIT_PULL),
+            ],
             guide: GUIDE,
         }
     }
@@ -48,7 +53,7 @@ impl Strategy for MicroTasks {
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let snapshot = snapshots::read(cx, "micro-tasks")?;
+        let snapshot = snapshots::read_since::<First, _>(cx, "micro-tasks")?;
         let mut round = Round::new(&self.config, snapshot);
         round.run(cx).await?;
         round.snapshot.forget();
@@ -60,6 +65,7 @@ impl Strategy for MicroTasks {
 impl Round<'_> {
     async fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
         self.settle(cx).await?;
+        self.settle_claims(cx).await?;
         let accepted = accepted(&cx.decisions().await?);
         self.who(cx).await?;
         self.search(cx).await?;
@@ -70,6 +76,9 @@ impl Round<'_> {
                     self.tally.looked += 1;
                     if wanted {
                         self.attempt(cx, id).await?;
+                    }
+                    if accepted.contains(&id) {
+                        self.claim(cx, id).await?;
                     }
                     self.tell(cx, id);
                 }
@@ -154,8 +163,8 @@ impl Round<'_> {
             return;
         }
         let refused = assessment.against.first().map(|trap| trap.kind);
-        let (draft, told) =
-            draft(id, known, &facts, &assessment, self.snapshot.attempts.get(&id), self.config.hours);
+        let ours = (self.snapshot.attempts.get(&id), self.snapshot.claims.get(&id));
+        let (draft, told) = draft(id, known, &facts, &assessment, ours, self.config.hours);
         let digest = digest(&draft);
         let (same, was) = (known.told_digest == Some(digest), known.told);
         if let Some(kind) = refused {

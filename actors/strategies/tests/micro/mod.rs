@@ -10,6 +10,9 @@ use mm_strategies::micro_tasks::MicroTasks;
 use serde_json::{Value, json};
 
 pub const API: &str = "https://api.github.com";
+/// Where the owner's pull requests are looked for.
+const PULLS: &str = "/search/issues?q=repo%3Aacme%2Fwidget%20type%3Apr%20state%3Aopen%20author%3Aowner-me\
+    &sort=created&order=desc&per_page=100";
 const START: &str = "2026-07-22T12:00:00Z";
 
 /// Who says something: bots are known by their name.
@@ -96,6 +99,7 @@ impl World {
         world.answer("/user", user("owner-me"));
         world.repository("acme/widget", 120, "2020-01-01T00:00:00Z");
         world.answer("/repos/acme/widget/contents/", json!([]));
+        world.pulls(&[]);
         world.file("CONTRIBUTING.md", "# Contributing\n\nRun the tests before you open a pull request.\n");
         world
     }
@@ -124,6 +128,22 @@ impl World {
         let body = json!({"total_count": total, "incomplete_results": false, "items": items});
         let query = "label%3A%22%F0%9F%92%8E%20Bounty%22%20state%3Aopen%20type%3Aissue";
         self.answer(&format!("/search/issues?q={query}&sort=created&order=desc&per_page=100"), body);
+    }
+
+    /// The open pull requests of the repository: number, author, text.
+    pub fn pulls(&mut self, pulls: &[(u64, &str, &str)]) {
+        let shown = |(number, author, body): &(u64, &str, &str)| {
+            let mut pull = Issue::new(*number).json;
+            (pull["user"], pull["body"]) = (user(author), json!(body));
+            pull["pull_request"] = json!({"url": format!("{API}/repos/acme/widget/pulls/{number}")});
+            pull
+        };
+        let rows: Vec<Value> = pulls.iter().map(shown).collect();
+        for row in &rows {
+            self.answer(&format!("/repos/acme/widget/issues/{}", row["number"]), row.clone());
+        }
+        let body = json!({"total_count": rows.len(), "incomplete_results": false, "items": rows});
+        self.answer(PULLS, body);
     }
 
     pub fn file(&mut self, path: &str, text: &str) {

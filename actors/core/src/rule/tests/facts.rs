@@ -52,7 +52,7 @@ const TABLE: &[Row<'static>] = &[
     ("github-sponsors", "create tiers", &["github-sponsors/create-tier", "github-sponsors/publish-tier", "github-sponsors/retire-tier", "github-sponsors/mail-sponsors"], "github-sponsors", ("create-tier", Post, "https://api.github.com/graphql", true, &[], Some("Thank you."))),
     ("algora", "find", &["github/search", "github/read", "algora/no-api"], "github", ("search", Get, "https://api.github.com/search/issues?q=label:x", true, &[], None)),
     ("algora", "comment", &["github/algora-attempt"], "github", ("comment", Post, COMMENTS, true, POLICY, Some("/attempt #7"))),
-    ("algora", "put", &["github/claim-in-pull-request"], "github", ("open-pull-request", Post, "https://api.github.com/repos/acme/shop/pulls", true, POLICY, Some("/claim #7"))),
+    ("algora", "put", &["github/claim-in-pull-request", "github/claim-in-own-pull-request"], "github", ("open-pull-request", Post, "https://api.github.com/repos/acme/shop/pulls", true, POLICY, Some("/claim #7"))),
     ("opire", "read", &["opire/read"], "opire", ("read", Get, "https://api.opire.dev/rewards", false, &[], None)),
     ("opire", "comment", &["github/opire-try", "github/claim-in-comment"], "github", ("comment", Post, COMMENTS, true, POLICY, Some("/try"))),
     ("bountyhub", "read", &["bountyhub/read"], "bountyhub", ("read", Get, "https://api.bountyhub.dev/api/bounties?page=1", false, &[], None)),
