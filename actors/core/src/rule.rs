@@ -33,6 +33,7 @@ mod obligation;
 mod page;
 mod parse;
 mod parts;
+mod shown;
 mod strict_json;
 mod table;
 mod text;
@@ -57,6 +58,7 @@ pub use mistake::RuleError;
 pub use obligation::Obligations;
 pub use page::NEAR_CHARS;
 pub use parse::MAX_FILE_BYTES;
+pub use shown::{Shown, ShownLink, names_money};
 pub use text::{Content, Format, TEXT_BYTES_MAX, Text, TextPlace};
 
 /// After how many days without a review a rule loses its power to permit.

@@ -36,6 +36,7 @@ pub use mm_core::ledger::{Currency, Money, Stage};
 pub use mm_core::moment::Moment;
 pub use mm_core::opportunity::{Facts, Reward};
 pub use mm_core::policy;
+pub use mm_core::rule::{NEAR_CHARS, Shown, ShownLink, names_money};
 pub use mm_core::run::{Refusal, SourceHealth, SourceReport, Trigger};
 pub use mm_core::untrusted::Untrusted;
 pub use mm_core::url::LogicalUrl;

@@ -18,6 +18,8 @@ mod budgets;
 mod chaos;
 #[path = "services/clocks.rs"]
 mod clocks;
+#[path = "services/commissions.rs"]
+mod commissions;
 #[path = "services/crash.rs"]
 mod crash;
 #[path = "services/crashes.rs"]

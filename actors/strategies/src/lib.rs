@@ -5,7 +5,10 @@
 //! `tests/boundary.rs`. It guards against mistakes, not malice.
 #![forbid(unsafe_code)]
 
+pub mod affiliate;
+pub mod awin;
 pub mod bug_bounty;
+pub mod cj;
 pub mod feeds;
 pub mod freelance_leads;
 pub mod freelancer;
@@ -13,9 +16,12 @@ pub mod github;
 pub mod github_graphql;
 pub mod github_sponsors;
 pub mod hackernews;
+pub mod impact;
 pub mod markup;
 pub mod micro_tasks;
+pub mod network;
 pub mod reading;
 pub mod remoteok;
 mod settings;
 mod snapshots;
+pub mod site;

@@ -202,7 +202,7 @@ fn begins(text: &str, at: usize, words: &[&str]) -> bool {
 }
 
 /// Whether a number stands beside the sign or the code of a currency.
-fn names_money(text: &str) -> bool {
+pub(super) fn names_money(text: &str) -> bool {
     const CODES: [&str; 8] = ["USD", "EUR", "GBP", "JPY", "INR", "CAD", "AUD", "CHF"];
     let sign = |c: char| "$€£¥₹".contains(c);
     let signed = text.match_indices(sign).any(|(at, sign)| {

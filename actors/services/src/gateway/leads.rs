@@ -2,6 +2,7 @@
 //!
 //! Pure: it reads the action and its answer, and touches nothing.
 
+use mm_core::action::Method;
 use mm_core::answer::Answer;
 use mm_core::error::ErrorClass;
 use mm_core::url::LogicalUrl;
@@ -26,6 +27,8 @@ pub(super) enum Leads {
 pub(super) fn leads(hop: &Proposal, answer: &Answer) -> Leads {
     let (from, mutating) = (hop.action.request.url(), hop.is_mutating());
     let redirects = match answer.status {
+        // Who asks for the head alone asks what is there, and that it lies elsewhere is the answer.
+        _ if hop.action.request.method() == Method::Head => false,
         301 | 302 | 307 | 308 => true,
         303 => !mutating,
         _ => false,

@@ -48,7 +48,7 @@ async fn record(machine: &Machine, (told, slip): (Told, Vec<u8>)) -> Result<Reco
 }
 
 /// The books as they stand in a store, every rule of theirs checked.
-fn books(store: &Store, at: &str) -> Balances {
+pub(super) fn books(store: &Store, at: &str) -> Balances {
     let (earnings, entries) = (rows::<Earning>(store), rows::<Entry>(store));
     let mut of_each: BTreeMap<_, Vec<&Entry>> = BTreeMap::new();
     let mut all = Balances::default();

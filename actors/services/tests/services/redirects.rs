@@ -2,8 +2,10 @@
 
 use mm_core::activity::{ActionRecord, Stage};
 use mm_core::run::{Outcome, RunRecord};
-use mm_sdk::{Act, Report};
-use mm_services::testing::{Bench, Machine, Said, Script, post};
+use mm_sdk::{Act, Method, Report, Request};
+use mm_services::testing::{
+    Bench, HOST, Machine, PLATFORM, Said, Script, action, head, limit, post, rule, url,
+};
 
 /// One run that reads `/a`, with what `/a` redirects to.
 fn redirected(to: &'static str, check: impl AsyncFnOnce(&Machine, RunRecord)) {
@@ -39,6 +41,34 @@ fn a_redirect_to_where_the_rules_allow_is_an_action_of_its_own() {
     redirected("https://other.sim.example.com/b", async |machine, run| {
         // The pack's host list has it, but no rule's URL: the rules decide, not the list of hosts.
         assert_eq!((run.outcome, machine.world.count()), (Some(Outcome::Failed), 1));
+    });
+}
+
+/// Who asks for the head alone asks what is there: that it lies elsewhere is the answer, and nothing is sent there.
+#[test]
+fn the_redirect_of_a_head_is_its_answer() {
+    let mut bench = Bench::new(1);
+    let any = format!("https://{HOST}/*");
+    let own = rule("sim/head", "read", "permit", "HEAD", &any);
+    bench.rules.put("sim.toml", &[head(PLATFORM, &[HOST]), own, limit(9, "1d")].concat());
+    bench.install(Script::new("header", |cx| {
+        Box::pin(async move {
+            let request = Request::new(Method::Head, url("/a"), Vec::new()).unwrap();
+            let Act::Done(answer) = cx.act("head", action("read", request)).await? else {
+                panic!("no answer")
+            };
+            assert_eq!(
+                (answer.status, answer.header("location")),
+                (301, Some("https://elsewhere.example.org/"))
+            );
+            Ok(Report::default())
+        })
+    }));
+    bench.world.answer(|_| Said::redirect(301, "https://elsewhere.example.org/"));
+    bench.live(async |machine| {
+        assert_eq!(machine.run("header").await.outcome, Some(Outcome::Succeeded));
+        assert_eq!(machine.world.paths(), ["HEAD /a"]);
+        assert!(machine.alerts().is_empty(), "{:?}", machine.alerts());
     });
 }
 

@@ -1,0 +1,68 @@
+//! What outlives a run.
+
+use std::collections::BTreeMap;
+
+use mm_sdk::Moment;
+use serde::{Deserialize, Serialize};
+
+use super::known::Known;
+use super::site_memory::SiteKnown;
+
+/// The schema of [`Snapshot`], raised when its shape changes.
+pub const SNAPSHOT_VERSION: u16 = 1;
+
+/// The most commissions of a network that are remembered: some 8 MiB. Those not read for longest are forgotten
+/// first; told again they are known again.
+const COMMISSIONS_MAX: usize = 30_000;
+
+/// What outlives a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// By platform.
+    pub networks: BTreeMap<String, Network>,
+    /// The owner's site.
+    pub site: SiteKnown,
+}
+
+/// What is known of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Network {
+    /// By number; see [`Window`](crate::network::Window).
+    pub windows: BTreeMap<u32, WindowKnown>,
+    /// By the network's own reference.
+    pub commissions: BTreeMap<String, Known>,
+}
+
+/// What is known of a window.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WindowKnown {
+    /// When it was last read to its end.
+    pub read_at: Option<Moment>,
+    /// When it was last tried.
+    pub tried_at: Option<Moment>,
+    /// Where its reading goes on; `None` at the beginning.
+    pub next: Option<String>,
+    /// Whether something in it is not decided, or could not be understood, as of its last whole reading.
+    pub open: bool,
+    /// The same of the reading that is under way.
+    pub open_so_far: bool,
+}
+
+impl Snapshot {
+    /// Keeps the memory within its bounds. Windows before `first` are forgotten; how many commissions were.
+    pub fn forget(&mut self, platform: &str, first: u32) -> usize {
+        let Some(network) = self.networks.get_mut(platform) else { return 0 };
+        network.windows.retain(|number, _| *number >= first);
+        let over = network.commissions.len().saturating_sub(COMMISSIONS_MAX);
+        if over == 0 {
+            return 0;
+        }
+        let mut oldest: Vec<(Moment, String)> =
+            network.commissions.iter().map(|(name, known)| (known.at(), name.clone())).collect();
+        oldest.sort_unstable();
+        for (_, name) in oldest.into_iter().take(over) {
+            network.commissions.remove(&name);
+        }
+        over
+    }
+}

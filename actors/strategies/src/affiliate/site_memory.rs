@@ -1,0 +1,112 @@
+//! What outlives a run of the owner's site.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mm_sdk::{Digest, Moment, Validators};
+use serde::{Deserialize, Serialize};
+
+use crate::site::page::Defect;
+
+/// What is known of the site.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SiteKnown {
+    /// Pages by their address.
+    pub pages: BTreeMap<String, PageKnown>,
+    /// Where links lead, by their address.
+    pub links: BTreeMap<String, LinkKnown>,
+    /// Sitemaps that are still to be read in this listing, in order.
+    pub to_read: Vec<String>,
+    /// Those that are named so far in this listing.
+    pub read: BTreeSet<String>,
+    /// When the last listing ended.
+    pub listed_at: Option<Moment>,
+    /// Pages and sitemaps that were named and not remembered.
+    pub unlisted: u64,
+    /// How often a sitemap named one that was named before.
+    pub loops: u64,
+    /// Whether a part of this listing could not be read: then no page is forgotten for not being named.
+    pub incomplete: bool,
+}
+
+/// What is known of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PageKnown {
+    /// Whether this listing names it.
+    pub listed: bool,
+    /// When it was last looked at.
+    pub looked_at: Option<Moment>,
+    /// What makes the next read conditional on the last.
+    pub validators: Validators,
+    /// The recorded answer.
+    pub evidence: Option<Digest>,
+    /// What is wrong on it, but for where its links lead.
+    pub defects: Vec<Defect>,
+    /// Its links, each with its line.
+    pub links: Vec<(String, u32)>,
+    /// Why it could not be looked at.
+    pub trouble: Option<String>,
+    /// The digest of what was last told.
+    pub told: Option<Digest>,
+}
+
+/// What is known of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LinkKnown {
+    /// Where it leads.
+    pub leading: Leading,
+    /// When that was last asked.
+    pub looked_at: Option<Moment>,
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Leading {
+    /// Nobody has asked yet.
+    #[default]
+    Unasked,
+    /// There is something.
+    There,
+    /// There is nothing any more: the status.
+    Dead(u16),
+    /// To another host.
+    To(String),
+    /// It was asked, and that says nothing; why.
+    CannotTell(String),
+    /// It may not be asked; why.
+    NotChecked(String),
+}
+
+impl SiteKnown {
+    /// Begins a new look at what the site names.
+    pub fn begin_listing(&mut self, root: &str) {
+        (self.to_read, self.read) = (vec![root.to_owned()], BTreeSet::from([root.to_owned()]));
+        (self.unlisted, self.loops, self.incomplete) = (0, 0, false);
+        self.pages.values_mut().for_each(|page| page.listed = false);
+    }
+
+    /// Ends it: pages that are not named any more are forgotten, and links that no page has.
+    pub fn end_listing(&mut self, now: Moment) {
+        // Of a site of which nothing is known it is tried again in the next run.
+        self.listed_at = (!self.incomplete || !self.pages.is_empty()).then_some(now);
+        if !self.incomplete {
+            self.pages.retain(|_, page| page.listed);
+        }
+        let linked: BTreeSet<&String> =
+            self.pages.values().flat_map(|page| page.links.iter().map(|(target, _)| target)).collect();
+        self.links.retain(|target, _| linked.contains(target));
+    }
+
+    /// Pages to be looked at, those that wait for longest first.
+    pub fn pages_due(&self, max: usize) -> Vec<String> {
+        let mut due: Vec<_> = self.pages.iter().map(|(url, page)| (page.looked_at, url)).collect();
+        due.sort_unstable();
+        due.into_iter().take(max).map(|(_, url)| url.clone()).collect()
+    }
+
+    /// Links to be asked for, those that wait for longest first.
+    pub fn links_due(&self, max: usize) -> Vec<String> {
+        let mut due: Vec<_> = self.links.iter().map(|(url, link)| (link.looked_at, url)).collect();
+        due.sort_unstable();
+        due.into_iter().take(max).map(|(_, url)| url.clone()).collect()
+    }
+}

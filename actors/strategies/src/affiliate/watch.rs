@@ -1,0 +1,112 @@
+//! The run: each network that is set up, one after another, then the owner's site.
+//!
+//! What cannot be read is a sentence in the report and never ends the run; only an interruption by the machine does.
+
+use std::time::Duration;
+
+use mm_sdk::{
+    About, Context, Fault, Report, SourceHealth, SourceReport, Strategy, async_trait, decode, encode,
+};
+
+use super::config::Config;
+use super::crawl::Crawl;
+use super::guide::GUIDE;
+use super::memory::{SNAPSHOT_VERSION, Snapshot};
+use super::plan;
+use super::sync::{Connector, Sync};
+use crate::{awin, cj, impact, site};
+
+/// The strategy. What outlives a run is in the snapshot.
+#[derive(Debug, Default)]
+pub struct Affiliate {
+    config: Config,
+}
+
+#[async_trait]
+impl Strategy for Affiliate {
+    fn about(&self) -> About {
+        About {
+            name: "affiliate",
+            description: "Puts the commissions of Impact, Awin and CJ into the books, and finds what is wrong with the links of your site.",
+            code_version: 1,
+            required_accounts: &[],
+            time_to_first_dollar: "months: readers must come, buy, and not send back, and networks pay weeks later",
+            automation_level: 0.6,
+            schedule: "every 6h",
+            deadline: Duration::from_secs(1_800),
+            proposes: &[
+                (impact::PLATFORM, "read"),
+                (awin::PLATFORM, "read"),
+                (cj::PLATFORM, "read"),
+                (site::SITE, site::FETCH_PAGE),
+                (site::LINKS, site::FETCH_PAGE),
+            ],
+            guide: GUIDE,
+        }
+    }
+
+    fn initialise(&mut self, config: &serde_json::Value) -> Result<(), String> {
+        self.config = Config::read(config)?;
+        Ok(())
+    }
+
+    async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
+        let mut snapshot = remembered(cx)?;
+        let mut report = Report::default();
+        if self.config.is_empty() {
+            report.sources.push(nothing());
+        }
+        for connector in self.connectors() {
+            let platform = connector.platform();
+            let known = snapshot.networks.entry(platform.to_owned()).or_default();
+            let told = Sync::new(&connector, known).run(cx, self.config.days_back).await?;
+            report.sources.push(told.source);
+            report.errors.extend(told.errors);
+            report.metrics.extend(told.metrics);
+            let first = plan::first(cx.now(), connector.days(), self.config.days_back);
+            let forgotten = snapshot.forget(platform, first);
+            if forgotten > 0 {
+                report.errors.push(format!(
+                    "{platform}: there are more commissions than are remembered; {forgotten} were forgotten until \
+                     they are told again"
+                ));
+            }
+        }
+        if let Some(site) = &self.config.site {
+            let told = Crawl::new(site, &mut snapshot.site).run(cx).await?;
+            report.sources.push(told.source);
+            report.errors.extend(told.errors);
+            report.metrics.extend(told.metrics);
+        }
+        let bytes = encode(&snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
+        cx.keep(SNAPSHOT_VERSION, bytes);
+        Ok(report)
+    }
+}
+
+impl Affiliate {
+    fn connectors(&self) -> Vec<Connector> {
+        let config = self.config.clone();
+        let impact = config.impact.map(Connector::Impact);
+        let awin = config.awin.map(Connector::Awin);
+        [impact, awin, config.cj.map(Connector::Cj)].into_iter().flatten().collect()
+    }
+}
+
+fn remembered(cx: &Context<'_>) -> Result<Snapshot, Fault> {
+    let Some(bytes) = cx.snapshot() else { return Ok(Snapshot::default()) };
+    decode(bytes).map_err(|error| {
+        let why = "an earlier generation of it, or none, would let affiliate run again";
+        Fault::fatal(format!("{error}; {why}"))
+    })
+}
+
+/// What a run says that has nothing to read.
+fn nothing() -> SourceReport {
+    SourceReport {
+        name: "settings".to_owned(),
+        health: SourceHealth::Failed,
+        sentence: "neither a network nor a site is set up; see the guide, then [strategies.affiliate.config]"
+            .to_owned(),
+    }
+}

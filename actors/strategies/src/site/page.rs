@@ -1,0 +1,215 @@
+//! What is wrong on a page of the owner's: with its links that earn, and with what must stand beside them.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use mm_sdk::{LogicalUrl, NEAR_CHARS, Shown, ShownLink, names_money};
+use serde::{Deserialize, Serialize};
+
+use super::hosts::{AMAZON_SENTENCE, DISCLOSURES, SHORTENERS, is_amazon, is_earning, is_of};
+use super::without_fragment;
+
+/// A sum of money this near to a link to Amazon, in characters, is taken for its price.
+const PRICE_CHARS: usize = 80;
+/// The most defects of a page that are told.
+const DEFECTS_MAX: usize = 40;
+/// The most links of a page that are looked at.
+pub const LINKS_MAX: usize = 40;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Kind {
+    /// There is nothing behind a link any more.
+    Dead,
+    /// It leads to another host than it says.
+    Redirected,
+    /// It has no tag.
+    TagMissing,
+    /// It has somebody else's.
+    TagForeign,
+    /// It hides where it leads.
+    Shortened,
+    /// Nothing on the page says that links earn.
+    NoDisclosure,
+    /// That stands too far away.
+    DisclosureFar,
+    /// `rel` does not say that it is paid for.
+    RelMissing,
+    /// Amazon's sentence does not stand there to the letter.
+    SentenceMissing,
+    /// A price stands beside a link to Amazon.
+    PriceCopied,
+}
+
+impl Kind {
+    /// In one word, for figures and details.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Dead => "dead",
+            Kind::Redirected => "redirected",
+            Kind::TagMissing => "tag-missing",
+            Kind::TagForeign => "tag-foreign",
+            Kind::Shortened => "shortened",
+            Kind::NoDisclosure => "no-disclosure",
+            Kind::DisclosureFar => "disclosure-far",
+            Kind::RelMissing => "rel-missing",
+            Kind::SentenceMissing => "sentence-missing",
+            Kind::PriceCopied => "price-copied",
+        }
+    }
+
+    /// What mends it.
+    pub fn mend(self) -> &'static str {
+        match self {
+            Kind::Dead => "take the link out, or let it lead to where the thing is now",
+            Kind::Redirected => "see where it leads now, and link there if it is still what you mean",
+            Kind::TagMissing => "add your tag to the address, or nothing that is bought is yours",
+            Kind::TagForeign => "put your own tag in: this one pays somebody else",
+            Kind::Shortened => {
+                "write the whole address: Amazon's policies forbid to hide it behind a shortener"
+            }
+            Kind::NoDisclosure => "say near the link that it earns, such as: This is an affiliate link.",
+            Kind::DisclosureFar => "say it again nearer to the link, at most a paragraph away",
+            Kind::RelMissing => "write rel=\"sponsored\" on the link",
+            Kind::SentenceMissing => {
+                "write near the link: As an Amazon Associate I earn from qualifying purchases."
+            }
+            Kind::PriceCopied => "take the price out: only Amazon may show it",
+        }
+    }
+}
+
+/// Something wrong on a page.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Defect {
+    /// In which line of the page's source; 0 where that is not known.
+    pub line: u32,
+    /// What.
+    pub kind: Kind,
+    /// Of which link, as it is written.
+    pub link: String,
+}
+
+/// What was found on a page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// What is wrong, by line.
+    pub defects: Vec<Defect>,
+    /// Where its links lead that can be asked for, each with its line.
+    pub links: Vec<(LogicalUrl, u32)>,
+    /// Whether it asks for a password: then it is no page but the way to one.
+    pub login: bool,
+}
+
+/// What is the owner's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Own {
+    /// His tags at Amazon.
+    pub amazon_tags: Vec<String>,
+    /// His number at Awin.
+    pub awin: Option<u64>,
+}
+
+/// Looks at a page that lies at `url`.
+pub fn examine(url: &LogicalUrl, html: &str, own: &Own) -> Found {
+    let shown = Shown::of_html(html);
+    let folded = html.to_ascii_lowercase();
+    let login =
+        ["type=\"password\"", "type='password'", "type=password"].iter().any(|field| folded.contains(field));
+    let mut look = Look { html, shown: &shown, own, defects: BTreeSet::new() };
+    let mut links = Vec::new();
+    let mut seen = BTreeSet::new();
+    for link in &shown.links {
+        let Ok(target) = url.join(without_fragment(&link.href)) else { continue };
+        let line = look.line(&link.href);
+        look.judge(link, &target, line);
+        if links.len() < LINKS_MAX && target != *url && seen.insert(target.as_str().to_owned()) {
+            links.push((target, line));
+        }
+    }
+    let defects = look.defects.into_iter().take(DEFECTS_MAX).collect();
+    Found { defects, links, login }
+}
+
+struct Look<'a> {
+    html: &'a str,
+    shown: &'a Shown,
+    own: &'a Own,
+    defects: BTreeSet<Defect>,
+}
+
+impl Look<'_> {
+    fn judge(&mut self, link: &ShownLink, target: &LogicalUrl, line: u32) {
+        let (host, amazon) = (target.host(), is_amazon(target.host()));
+        let shortened = is_of(host, &SHORTENERS);
+        let mut wrong = Vec::new();
+        if shortened {
+            wrong.push(Kind::Shortened);
+        }
+        if !is_earning(host) && !shortened {
+            return;
+        }
+        wrong.extend(self.tag(target));
+        let rel = link.rel.as_deref().unwrap_or_default();
+        if !rel.iter().any(|value| value == "sponsored") {
+            wrong.push(Kind::RelMissing);
+        }
+        wrong.extend(self.disclosed(link, &DISCLOSURES, false, Kind::NoDisclosure));
+        if amazon {
+            wrong.extend(self.disclosed(link, &[AMAZON_SENTENCE], true, Kind::SentenceMissing));
+            if link.at.as_ref().is_some_and(|at| names_money(self.shown.around(at, PRICE_CHARS))) {
+                wrong.push(Kind::PriceCopied);
+            }
+        }
+        let href: String = link.href.chars().take(300).collect();
+        self.defects.extend(wrong.into_iter().map(|kind| Defect { line, kind, link: href.clone() }));
+    }
+
+    /// What is wrong with the tag by which a sale is the owner's.
+    fn tag(&self, target: &LogicalUrl) -> Option<Kind> {
+        let value = |name: &str| {
+            let (_, query) = target.path_and_query().split_once('?')?;
+            query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+        };
+        if is_amazon(target.host()) && !self.own.amazon_tags.is_empty() {
+            return match value("tag").filter(|tag| !tag.is_empty()) {
+                None => Some(Kind::TagMissing),
+                Some(tag) => (!self.own.amazon_tags.iter().any(|own| own == tag)).then_some(Kind::TagForeign),
+            };
+        }
+        if is_of(target.host(), &["awin1.com"])
+            && let Some(own) = self.own.awin
+        {
+            return match value("awinaffid").filter(|id| !id.is_empty()) {
+                None => Some(Kind::TagMissing),
+                Some(id) => (id != own.to_string()).then_some(Kind::TagForeign),
+            };
+        }
+        None
+    }
+
+    /// `missing` if none of the phrases is seen, [`Kind::DisclosureFar`] if none is near.
+    fn disclosed(&self, link: &ShownLink, phrases: &[&str], exact: bool, missing: Kind) -> Option<Kind> {
+        let places: Vec<Range<usize>> =
+            phrases.iter().flat_map(|phrase| self.shown.places(phrase, exact)).collect();
+        if places.is_empty() {
+            return Some(missing);
+        }
+        // What readers do not see, they do not follow.
+        let at = link.at.as_ref()?;
+        let near = places.iter().any(|place| {
+            let gap = if place.end <= at.start { place.end..at.start } else { at.end..place.start };
+            gap.start >= gap.end
+                || self.shown.text.get(gap).is_some_and(|gap| gap.chars().count() <= NEAR_CHARS)
+        });
+        (!near).then_some(Kind::DisclosureFar)
+    }
+
+    /// The line in which a target stands first; 0 if it is written in a way that is not found again.
+    fn line(&self, href: &str) -> u32 {
+        let written = [href.to_owned(), href.replace('&', "&amp;")];
+        let at = written.iter().find_map(|href| self.html.find(href.as_str()));
+        let before = at.and_then(|at| self.html.get(..at));
+        before.map_or(0, |before| u32::try_from(before.matches('\n').count() + 1).unwrap_or(0))
+    }
+}

@@ -1,0 +1,283 @@
+//! The owner's site: what is wrong on a page, what a sitemap may name, and what a run makes of both.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
+
+use mm_sdk::testing::Bench;
+use mm_sdk::{Act, Answer, Draft, ErrorClass, LogicalUrl, Moment, Refusal, Report, Strategy};
+use mm_strategies::affiliate::Affiliate;
+use mm_strategies::site::hosts::{AMAZON_SENTENCE, DISCLOSURES, EARNING, SHORTENERS};
+use mm_strategies::site::page::{Kind, Own, examine};
+use mm_strategies::site::sitemap;
+use proptest::prelude::*;
+use serde_json::json;
+
+const SITE: &str = "https://blog.example.org";
+const SHOP: &str = "https://www.amazon.com/dp/B000000000";
+
+fn url(text: &str) -> LogicalUrl {
+    LogicalUrl::parse(text).unwrap()
+}
+
+fn own() -> Own {
+    Own { amazon_tags: vec!["acme-20".to_owned()], awin: Some(7) }
+}
+
+fn kinds(html: &str) -> Vec<(u32, Kind)> {
+    let found = examine(&url(&format!("{SITE}/a")), html, &own());
+    found.defects.into_iter().map(|one| (one.line, one.kind)).collect()
+}
+
+#[test]
+fn each_defect_is_found_in_its_line_and_a_good_page_has_none() {
+    let good = format!(
+        "<p>{AMAZON_SENTENCE}</p>\n<a rel=\"sponsored nofollow\" href=\"{SHOP}?tag=acme-20&amp;x=1\">It</a>"
+    );
+    assert_eq!(kinds(&good), []);
+    let with = |from: &str, to: &str| good.replace(from, to);
+    for (html, kind) in [
+        (with("?tag=acme-20&amp;x=1", ""), Kind::TagMissing),
+        (with("acme-20", "other-21"), Kind::TagForeign),
+        (with("acme-20", ""), Kind::TagMissing),
+        (with("sponsored ", ""), Kind::RelMissing),
+        (with("rel=\"sponsored nofollow\"", ""), Kind::RelMissing),
+        (with("</a>", "</a> only $9.99"), Kind::PriceCopied),
+        (with("As an Amazon", "As An Amazon"), Kind::SentenceMissing),
+        (with("</p>", &format!("</p>{}", "word ".repeat(200))), Kind::DisclosureFar),
+        (with(SHOP, "https://amzn.to/x"), Kind::Shortened),
+        (
+            with(&format!("{SHOP}?tag=acme-20&amp;x=1"), "https://www.awin1.com/c?awinmid=1&awinaffid=8"),
+            Kind::TagForeign,
+        ),
+        (with(&format!("{SHOP}?tag=acme-20&amp;x=1"), "https://www.awin1.com/c?awinmid=1"), Kind::TagMissing),
+    ] {
+        assert_eq!(kinds(&html), [(2, kind)], "{html}");
+    }
+    let hidden = with("<p>", "<p hidden>");
+    assert_eq!(
+        kinds(&hidden),
+        [(2, Kind::NoDisclosure), (2, Kind::SentenceMissing)],
+        "what nobody sees is not said"
+    );
+    assert_eq!(
+        kinds(&good.replace(SHOP, "https://amazon.com.evil.example/dp/1")),
+        [],
+        "that is no shop of Amazon's"
+    );
+    assert!(examine(&url(SITE), "<input type=password>", &own()).login);
+}
+
+#[test]
+fn the_lists_are_those_of_the_rules() {
+    let rules = |name: &str| {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/rules").join(name);
+        std::fs::read_to_string(file).unwrap()
+    };
+    let (law, paid, amazon) =
+        (rules("law-endorsements.toml"), rules("law-paid-links.toml"), rules("amazon-associates.toml"));
+    for host in EARNING {
+        assert!(law.contains(&format!("\"{host}\"")) && paid.contains(&format!("\"{host}\"")), "{host}");
+    }
+    for phrase in DISCLOSURES {
+        assert!(law.contains(&format!("\"{phrase}\"")), "{phrase}");
+    }
+    for host in SHORTENERS.iter().filter(|host| !["amzn.to", "a.co"].contains(host)) {
+        assert!(amazon.contains(&format!("\"{host}\"")), "{host}");
+    }
+    assert!(amazon.contains(&format!("disclosure = [\"{AMAZON_SENTENCE}\"]")));
+}
+
+fn answer(body: &str) -> Answer {
+    Answer { status: 200, headers: Vec::new(), body: body.into(), at: Moment::default() }
+}
+
+#[test]
+fn a_sitemap_names_its_own_hosts_pages_and_no_others() {
+    let asked = url(&format!("{SITE}/sitemap.xml"));
+    let body = format!(
+        "<urlset><url><loc> {SITE}/a?b=1&amp;c=2 </loc></url><url><loc><![CDATA[{SITE}/b#x]]></loc></url>\
+         <url><loc>https://evil.example/</loc></url><url><loc>http://blog.example.org/</loc></url><loc>x</loc></urlset>"
+    );
+    let named = sitemap::read(&asked, &answer(&body)).unwrap();
+    let pages: Vec<&str> = named.pages.iter().map(LogicalUrl::as_str).collect();
+    assert_eq!(pages, ["https://blog.example.org/a?b=1&c=2", "https://blog.example.org/b"]);
+    assert_eq!((named.refused, named.sitemaps.len()), (3, 0));
+    let index = format!("<sitemapindex><sitemap><loc>{SITE}/s</loc></sitemap></sitemapindex>");
+    assert_eq!(sitemap::read(&asked, &answer(&index)).unwrap().sitemaps.len(), 1);
+    for bad in ["", "<html></html>", "<urlset><url>", "{}"] {
+        assert!(sitemap::read(&asked, &answer(bad)).is_err(), "{bad}");
+    }
+}
+
+fn strategy(more: serde_json::Value) -> Affiliate {
+    let mut site = json!({"sitemap": format!("{SITE}/sitemap.xml"), "amazon_tags": ["acme-20"]});
+    site.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut strategy = Affiliate::default();
+    strategy.initialise(&json!({ "site": site })).unwrap();
+    strategy
+}
+
+fn map(pages: impl Iterator<Item = String>) -> String {
+    format!("<urlset>{}</urlset>", pages.map(|page| format!("<loc>{page}</loc>")).collect::<String>())
+}
+
+fn bench(pages: &[(&str, &str)]) -> Bench {
+    let mut bench = Bench::at("2026-11-23T06:00:00Z");
+    let names = pages.iter().map(|(name, _)| format!("{SITE}/{name}"));
+    bench.answer(&format!("{SITE}/sitemap.xml"), 200, map(names));
+    for (name, html) in pages {
+        bench.answer(&format!("{SITE}/{name}"), 200, *html);
+    }
+    bench
+}
+
+async fn run(bench: &mut Bench, strategy: &mut Affiliate) -> (Report, Vec<Draft>) {
+    let (report, drafts) = bench.run(strategy).await.unwrap();
+    (report, drafts.opportunities)
+}
+
+fn redirect(status: u16, to: &str) -> Act {
+    let headers = vec![("location".to_owned(), to.to_owned())];
+    Act::Done(Answer { status, headers, body: Vec::new(), at: Moment::default() })
+}
+
+#[tokio::test]
+async fn a_dead_link_is_told_with_its_line_and_what_cannot_be_told_is_not_dead() {
+    let links = ["dead", "gone", "moved", "busy", "wall", "lost", "unruled"];
+    let html = links.map(|name| format!("<a href=https://{name}.example/x>a</a>\n")).concat();
+    let mut bench = bench(&[("a", &html)]);
+    bench.answer("https://dead.example/x", 404, "");
+    bench.answer("https://gone.example/x", 410, "");
+    bench.act_is("https://moved.example/x", redirect(301, "https://parked.example/"));
+    bench.answer("https://busy.example/x", 429, "");
+    bench.answer("https://wall.example/x", 403, "");
+    let no_rule = Refusal::new(ErrorClass::Compliance, "no rule speaks of it");
+    bench.act_is("https://unruled.example/x", Act::Refused(no_rule));
+    let mut strategy = strategy(json!({}));
+    let (report, drafts) = run(&mut bench, &mut strategy).await;
+    assert_eq!(report.errors, Vec::<String>::new());
+    let details = drafts[0].details.value();
+    let defects: Vec<(u64, &str)> = details["defects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["line"].as_u64().unwrap(), one["what"].as_str().unwrap()))
+        .collect();
+    assert_eq!(defects, [(1, "dead"), (2, "dead"), (3, "redirected")]);
+    assert!(details["defects"][0]["mend"].as_str().unwrap().starts_with("take the link out"));
+    let open: Vec<&str> =
+        details["open"].as_array().unwrap().iter().map(|one| one["is"].as_str().unwrap()).collect();
+    assert_eq!(open, ["cannot tell", "cannot tell", "cannot tell", "not checked"]);
+    assert_eq!(
+        (drafts.len(), drafts[0].tell, drafts[0].url.as_str()),
+        (1, true, "https://blog.example.org/a")
+    );
+    let asked: Vec<String> = bench
+        .asked()
+        .iter()
+        .map(|action| format!("{} {}", action.platform, action.request.method()))
+        .collect();
+    assert_eq!(asked[..3], ["owner-site GET", "owner-site GET", "owner-links HEAD"]);
+    // The same again is no news, and what was mended is told once.
+    let (_, again) = run(&mut bench, &mut strategy).await;
+    assert_eq!(again, []);
+    bench.answer(&format!("{SITE}/a"), 200, "<p>No links.</p>");
+    let (_, mended) = run(&mut bench, &mut strategy).await;
+    assert_eq!((mended.len(), mended[0].tell, mended[0].score), (1, false, 0));
+    assert!(mended[0].title.starts_with("Mended: "));
+    assert_eq!(run(&mut bench, &mut strategy).await.1, []);
+}
+
+#[tokio::test]
+async fn amazons_pages_are_never_asked_for() {
+    let html = format!("{AMAZON_SENTENCE} <a rel=sponsored href=\"{SHOP}?tag=acme-20\">a</a>");
+    let mut bench = bench(&[("a", &html)]);
+    let (_, drafts) = run(&mut bench, &mut strategy(json!({}))).await;
+    assert_eq!(drafts, []);
+    assert!(bench.asked().iter().all(|action| action.request.url().host() == "blog.example.org"));
+}
+
+#[tokio::test]
+async fn a_site_of_100_000_pages_and_a_sitemap_that_loops_are_bounded_and_told() {
+    let mut bench = Bench::at("2026-11-23T06:00:00Z");
+    let index = ["0", "1", "sitemap"].map(|name| format!("<loc>{SITE}/{name}.xml</loc>")).concat();
+    bench.answer(&format!("{SITE}/sitemap.xml"), 200, format!("<sitemapindex>{index}</sitemapindex>"));
+    for half in 0..2 {
+        let pages = (0..50_000).map(|n| format!("{SITE}/{half}/{n}"));
+        bench.answer(&format!("{SITE}/{half}.xml"), 200, map(pages));
+    }
+    let mut strategy = strategy(json!({"pages_max": 5}));
+    let (report, _) = run(&mut bench, &mut strategy).await;
+    let said = &report.sources[0].sentence;
+    assert!(said.contains("5 of 3000 pages looked at, 2995 were never; 97000 more are named"), "{said}");
+    assert!(said.contains("the sitemap names itself again 1 times"), "{said}");
+    assert_eq!(bench.asked().len(), 3 + 5);
+    assert!(bench.snapshot().unwrap().len() < 1 << 20);
+    let (report, _) = run(&mut bench, &mut strategy).await;
+    assert!(
+        report.sources[0].sentence.contains("2990 were never"),
+        "the next run goes on: {:?}",
+        report.sources
+    );
+}
+
+#[tokio::test]
+async fn a_login_wall_an_endless_page_and_a_robots_txt_are_told_and_nothing_is_made_of_them() {
+    let mut bench =
+        bench(&[("login", "<input type=\"password\">"), ("endless", ""), ("closed", ""), ("x", "fine")]);
+    let refused = |class, why: &str, rule: &str| {
+        Act::Refused(Refusal { rules: vec![rule.to_owned()], ..Refusal::new(class, why) })
+    };
+    bench.act_is(
+        &format!("{SITE}/endless"),
+        refused(ErrorClass::Fatal, "the answer is longer than is read", ""),
+    );
+    bench.act_is(
+        &format!("{SITE}/closed"),
+        refused(ErrorClass::Compliance, "robots.txt asks not", "law/robots-disallow"),
+    );
+    let (report, drafts) = run(&mut bench, &mut strategy(json!({}))).await;
+    assert_eq!(drafts, []);
+    let told = report.errors.join("\n");
+    for why in ["robots.txt asks not", "longer than is read", "it asks for a password"] {
+        assert!(told.contains(why), "{told}");
+    }
+    assert_eq!(bench.asked().len(), 5, "each of them was tried, and the last one too");
+}
+
+#[tokio::test]
+async fn without_a_rule_nothing_is_taken_for_dead_and_one_question_is_enough() {
+    let mut bench = bench(&[("a", ""), ("b", "")]);
+    let no_rule = Refusal::new(ErrorClass::Compliance, "no rule speaks of owner-site");
+    bench.act_is(&format!("{SITE}/sitemap.xml"), Act::Refused(no_rule));
+    let (report, drafts) = run(&mut bench, &mut strategy(json!({}))).await;
+    assert_eq!((drafts.len(), bench.asked().len()), (0, 1));
+    assert!(report.sources[0].sentence.contains("not checked: no rule speaks"), "{:?}", report.sources);
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_one_sentence() {
+    for (settings, said) in [
+        (json!([]), "its settings are a table"),
+        (json!({"imapct": {}}), "does not know `imapct`"),
+        (json!({"impact": {"account": "main"}}), "`impact.sid` is the AccountSID"),
+        (
+            json!({"awin": {"account": "main", "publisher": "7"}}),
+            "`awin.publisher` is your publisher's number",
+        ),
+        (json!({"cj": {"account": "main", "publisher": 7, "currency": "EURO"}}), "`cj.currency`"),
+        (json!({"cj": {"publisher": 7}}), "`cj.account` is the name of a cj account"),
+        (json!({"days_back": 0}), "`days_back` is a whole number"),
+        (json!({"site": {"sitemap": "http://x.example"}}), "`site.sitemap`"),
+        (json!({"site": {"sitemap": SITE, "pages_max": 0}}), "`site.pages_max`"),
+    ] {
+        let why = Affiliate::default().initialise(&settings).unwrap_err();
+        assert!(why.contains(said) && why.lines().count() == 1, "{settings}: {why}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_page_and_no_sitemap_end_a_reading(text in "[<>a-z \"'=/&;é$0-9\u{202e}]{0,300}") {
+        drop(examine(&url(SITE), &text, &own()));
+        drop(sitemap::read(&url(SITE), &answer(&format!("<urlset>{text}</urlset>"))));
+    }
+}
