@@ -18,10 +18,12 @@ pub mod faults;
 pub mod github;
 pub mod listener;
 pub mod message;
+pub mod networks;
 pub mod oracle;
 pub mod practice;
 pub mod recordings;
 mod scatter;
+pub mod site;
 pub mod world;
 
 use std::path::Path;
@@ -32,6 +34,7 @@ use conditional::Validators;
 use faults::{Fault, FaultMix, Faults};
 use github::{Edited, Github, Issue, Limits, Posted, Repo};
 use message::{Request, Response};
+use networks::{Network, Networks, Sale};
 use oracle::{Oracle, OracleError, Received};
 use practice::Practice;
 use recordings::{Recordings, RecordingsError};
@@ -60,6 +63,7 @@ struct Inner {
     practice: Practice,
     github: Github,
     boards: Boards,
+    networks: Networks,
     /// The newest rendering of each made feed, so that a poll does not write it anew.
     rendered: Vec<Rendered>,
 }
@@ -134,6 +138,12 @@ impl Sandbox {
         if Boards::is_at(&request.url) {
             return inner.boards.answer(world.seed(), request, now_ms);
         }
+        if Networks::is_at(&request.url) {
+            return inner.networks.answer(world.seed(), request, now_ms);
+        }
+        if site::is_at(&request.url) {
+            return site::answer(request, now_ms);
+        }
         let Some(feed) = Feed::of_url(&request.url) else {
             return Response::not_found(&request.url);
         };
@@ -199,6 +209,14 @@ impl Sandbox {
     /// Nothing when recordings are replayed.
     pub fn github_bounties(&self, now_ms: i64) -> Vec<(Repo, Issue)> {
         self.world().map(|world| github::bounties(world.seed(), now_ms)).unwrap_or_default()
+    }
+
+    /// What is truly so at an affiliate network: the sales of the last `days` days, oldest first. Nothing when
+    /// recordings are replayed.
+    pub fn sales(&self, network: Network, days: u32, now_ms: i64) -> Vec<Sale> {
+        let from_ms = now_ms - i64::from(days) * 86_400_000;
+        let sales = |world: &World| Sale::between(world.seed(), network, from_ms, now_ms, now_ms);
+        self.world().map(sales).unwrap_or_default()
     }
 
     /// The requests received since the start, oldest first; at most the newest

@@ -3,6 +3,7 @@
 mod boards;
 mod github;
 mod graphql;
+mod networks;
 mod pulls;
 mod replay;
 mod shapes;

@@ -129,6 +129,23 @@ impl Rehearsal<'_> {
             // A name that cannot be is the configuration's mistake: its strategy will say so.
             self.of.simulation.ask("POST", &format!("/accounts/{platform}/{name}/add"), &account);
         }
+        self.play_networks();
+    }
+
+    /// The same where a table of the configuration is named like its platform and names an account.
+    fn play_networks(&self) {
+        let config = &self.of.simulation.plan().config;
+        let tables = config.active().into_iter().flat_map(|(_, own)| &own.config.table);
+        for (platform, table) in tables {
+            let Some(name) = table.get("account").and_then(Value::as_str) else { continue };
+            let (kind, field) = match table.get("sid").and_then(Value::as_str) {
+                Some(sid) => (json!({ "Basic": { "user": sid } }), "password"),
+                None => (json!("Bearer"), "token"),
+            };
+            let account =
+                json!({ "kind": kind, "email": "me@example.org", "secrets": { field: PLAYED_TOKEN } });
+            self.of.simulation.ask("POST", &format!("/accounts/{platform}/{name}/add"), &account);
+        }
     }
 
     /// Lets it live until then, the last hours in fair weather.

@@ -259,7 +259,10 @@ fn fill(store: &Store) {
 pub(crate) fn reader() -> Reader {
     let store = Store::open(Options::in_memory(SharedMemory::new(), Arc::new(Sevens))).unwrap();
     fill(&store);
-    let strategies = Machine::new().with_builtins().abouts().into_iter().map(|about| Strategy {
+    // Two of them, so that what is shown here does not change with each one that is added.
+    let abouts = Machine::new().with_builtins().abouts().into_iter();
+    let two = abouts.filter(|about| ["bug-bounty", "micro-tasks"].contains(&about.name));
+    let strategies = two.map(|about| Strategy {
         about,
         enabled: true,
         priority: 1,

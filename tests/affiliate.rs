@@ -1,0 +1,202 @@
+//! Commissions from the made networks into the books, through the whole daemon: what the books hold is what the
+//! networks truly owe, in every currency, also after weeks of faults and ends.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mm_core::id::Space;
+use mm_core::ledger::{Account, Balances, Currency, Entry, Money};
+use mm_core::opportunity::Opportunity;
+use mm_store::{Record, Span};
+use money_machine::rules::FixedRules;
+use money_machine::sandbox::faults::FaultMix;
+use money_machine::sandbox::networks::{Network, Standing};
+use money_machine::simulation::{End, Plan, Simulation, paused};
+use serde_json::json;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAYS_BACK: u32 = 90;
+const NETWORKS: [(&str, Network); 3] =
+    [("impact", Network::Impact), ("awin", Network::Awin), ("cj", Network::Cj)];
+
+fn simulation(seed: u64) -> Simulation {
+    let mut plan = Plan::new(seed, paused::runtime);
+    let settings = json!({"impact": {"account": "main", "sid": "IR1"}, "awin": {"account": "main", "publisher": 7},
+                          "cj": {"account": "main", "publisher": 7}, "days_back": DAYS_BACK});
+    let affiliate = plan.config.strategies.entry("affiliate".to_owned()).or_default();
+    affiliate.enabled = true;
+    affiliate.config.table = settings.as_object().unwrap().clone();
+    let simulation = Simulation::new(plan);
+    for (platform, _) in NETWORKS {
+        let (kind, field) = match platform {
+            "impact" => (json!({"Basic": {"user": "IR1"}}), "password"),
+            _ => (json!("Bearer"), "token"),
+        };
+        let account = json!({"kind": kind, "email": "me@example.org", "secrets": {field: "sandbox-me"}});
+        let (status, said) = simulation.ask("POST", &format!("/accounts/{platform}/main/add"), &account);
+        assert_eq!(status, 200, "{said}");
+    }
+    simulation
+}
+
+/// What the books must hold, by account and currency, in cents.
+fn owed(simulation: &Simulation) -> BTreeMap<(Account, &'static str), i64> {
+    let now_ms = simulation.now().unix_ms();
+    let mut owed = BTreeMap::new();
+    for (name, network) in NETWORKS {
+        for sale in simulation.sandbox().sales(network, DAYS_BACK, now_ms) {
+            let platform = name.parse().unwrap();
+            let account = match sale.standing(now_ms) {
+                Standing::Pending => Account::Claimed(platform),
+                Standing::Approved => Account::Receivable(platform),
+                Standing::Paid => Account::Transit(platform),
+                Standing::Reversed => continue,
+            };
+            *owed.entry((account, sale.currency)).or_default() += sale.pays(now_ms);
+        }
+    }
+    owed
+}
+
+fn rows<R: Record>(simulation: &Simulation) -> Vec<R> {
+    let read = simulation.store().scan::<R>(&Space::default_owner(), Span::all(), 100_000).unwrap();
+    read.rows.into_iter().map(|(_, row)| row.value).collect()
+}
+
+fn held(simulation: &Simulation) -> Balances {
+    let mut held = Balances::default();
+    rows::<Entry>(simulation).iter().for_each(|entry| held.add(entry).unwrap());
+    held
+}
+
+/// Has the strategy run now, and ends when it has.
+fn run(simulation: &mut Simulation) {
+    simulation.ask("POST", "/strategies/affiliate/run", &json!({}));
+    simulation.run_for(HOUR / 2).unwrap();
+}
+
+fn judge(simulation: &Simulation) {
+    let (owed, held) = (owed(simulation), held(simulation));
+    assert!(owed.len() >= 6, "three networks and several currencies: {owed:?}");
+    for ((account, code), cents) in owed {
+        let money = Money::new(mm_core::Decimal::new(cents, 2), code.parse::<Currency>().unwrap()).unwrap();
+        assert_eq!(held.of(&account, code.parse().unwrap()), money, "{account} in {code}");
+    }
+}
+
+#[test]
+fn the_books_hold_what_the_networks_owe() {
+    let mut simulation = simulation(3);
+    for _ in 0..3 {
+        simulation.run_for(24 * HOUR).unwrap();
+    }
+    // Twice: what is older than the window of the last sales may fall out of the truth within the hour.
+    run(&mut simulation);
+    judge(&simulation);
+}
+
+#[test]
+fn weeks_of_faults_and_ends_change_nothing_of_it() {
+    let mut simulation = simulation(4);
+    simulation.sandbox().set_mix(Some(FaultMix::common(4, 150)));
+    for day in 0..8u32 {
+        simulation.run_for(20 * HOUR + Duration::from_secs(u64::from(day) * 977)).unwrap();
+        let end = if day % 2 == 0 { End::Killed } else { End::PowerLoss };
+        simulation.restart(end, Duration::from_secs(30));
+    }
+    simulation.sandbox().set_mix(None);
+    simulation.run_for(12 * HOUR).unwrap();
+    run(&mut simulation);
+    judge(&simulation);
+}
+
+/// The owner's own rule files, made of the examples as their first lines say.
+fn with_own_rules(hosts: &[(&str, &str, &str)]) -> FixedRules {
+    let mut rules = FixedRules::built_in();
+    for (name, from, to) in hosts {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples").join(name);
+        let text = std::fs::read_to_string(file).unwrap();
+        rules.0.push(((*name).to_owned(), text.replace(from, to)));
+    }
+    rules
+}
+
+/// A machine that looks at a made site, 30 pages a run.
+fn looking_at(sitemap: &str, rules: FixedRules) -> Simulation {
+    let mut plan = Plan::new(5, paused::runtime);
+    plan.rules = rules;
+    let site =
+        json!({"site": {"sitemap": sitemap, "amazon_tags": ["acme-20"], "pages_max": 30, "links_max": 30}});
+    let affiliate = plan.config.strategies.entry("affiliate".to_owned()).or_default();
+    affiliate.enabled = true;
+    affiliate.config.table = site.as_object().unwrap().clone();
+    Simulation::new(plan)
+}
+
+#[test]
+fn each_defect_of_the_made_site_is_told_once_and_nothing_else() {
+    let rules = with_own_rules(&[
+        ("owner-site.toml", "blog.example.org", "blog.example"),
+        ("owner-links.toml", "shop.example.org", "shop.example"),
+    ]);
+    let mut simulation = looking_at("https://blog.example/sitemap.xml", rules);
+    for _ in 0..3 {
+        run(&mut simulation);
+        simulation.run_for(6 * HOUR).unwrap();
+    }
+    let told: BTreeMap<String, Vec<String>> = (rows::<Opportunity>(&simulation).iter())
+        .filter(|one| one.kind == "page_to_mend")
+        .map(|one| {
+            let details: serde_json::Value = serde_json::from_str(&one.details).unwrap();
+            let words = details["defects"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|defect| defect["what"].as_str().unwrap().to_owned());
+            (one.url.replace("https://blog.example/", ""), words.collect())
+        })
+        .collect();
+    let expected = [
+        ("dead", "dead"),
+        ("far", "disclosure-far"),
+        ("foreign", "tag-foreign"),
+        ("mended", "no-disclosure"),
+        ("moved", "redirected"),
+        ("no-sentence", "sentence-missing"),
+        ("price", "price-copied"),
+        ("removed", "dead"),
+        ("shortened", "shortened"),
+        ("undisclosed", "no-disclosure"),
+        ("unmarked", "rel-missing"),
+        ("untagged", "tag-missing"),
+    ];
+    let expected = expected.map(|(page, what)| (page.to_owned(), vec![what.to_owned()]));
+    assert_eq!(told, BTreeMap::from(expected));
+    let asked = simulation.sandbox().received();
+    assert!(!asked.iter().any(|one| one.url.contains("/private")
+        || one.url.contains("amazon.com")
+        || one.url.contains("other.example")));
+    assert!(
+        asked.iter().filter(|one| one.url.contains("/chain/")).count() < 30,
+        "a chain is followed so far and no further"
+    );
+}
+
+#[test]
+fn a_site_that_no_rule_speaks_of_is_not_fetched() {
+    let mut simulation = looking_at("https://blog.example/sitemap.xml", FixedRules::built_in());
+    run(&mut simulation);
+    assert!(!simulation.sandbox().received().iter().any(|one| one.url.contains("blog.example")));
+    assert!(rows::<Opportunity>(&simulation).iter().all(|one| one.kind != "page_to_mend"));
+}
+
+#[test]
+fn a_hundred_thousand_pages_are_bounded() {
+    let rules = with_own_rules(&[("owner-site.toml", "blog.example.org", "huge.example")]);
+    let mut simulation = looking_at("https://huge.example/sitemap.xml", rules);
+    run(&mut simulation);
+    let asked = simulation.sandbox().received();
+    let pages = asked.iter().filter(|one| one.url.starts_with("https://huge.example/p/")).count();
+    assert!((1..=30).contains(&pages), "{pages}");
+}
