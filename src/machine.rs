@@ -109,6 +109,7 @@ impl Machine {
             .with_reconciler(mm_strategies::github::reconcile::Comments)
             .with_reconciler(mm_strategies::freelancer::reconcile::Bids)
             .with_reconciler(mm_strategies::github_graphql::queries::Queries)
+            .with_reconciler(mm_strategies::cj::questions::Questions)
     }
 
     /// With one more strategy; `make` gives a fresh value for each run.

@@ -163,6 +163,12 @@ async fn get(ops: &Ops, target: &str) -> (u16, Value) {
     answer(ops, "GET", target, &Value::Null).await
 }
 
+/// Its row in the list of strategies.
+async fn bug_bounty(ops: &Ops) -> Value {
+    let (_, list) = get(ops, "/strategies").await;
+    list.as_array().unwrap().iter().find(|row| row["strategy"] == "bug-bounty").unwrap().clone()
+}
+
 async fn post(ops: &Ops, target: &str, body: Value) -> (u16, String) {
     let (status, body) = answer(ops, "POST", target, &body).await;
     (status, body["error"].as_str().unwrap_or("done").to_owned())
@@ -221,7 +227,7 @@ async fn the_owners_word_outlives_the_question() {
     };
     let status = || {
         let ops = ops.clone();
-        async move { get(&ops, "/strategies").await.1[0]["status"].as_str().unwrap().to_owned() }
+        async move { bug_bounty(&ops).await["status"].as_str().unwrap().to_owned() }
     };
     assert_eq!(word("pause", json!({ "reason": "holiday\u{1b}[31m" })).await, 200);
     assert_eq!(status().await, "paused");
@@ -253,8 +259,8 @@ async fn a_strategy_that_is_isolated_shows_who_said_so_and_does_not_run() {
     let breaker = &page["breaker"];
     assert_eq!((&breaker["state"], &breaker["why"]), (&json!("isolated"), &json!("it is odd")));
     assert!(breaker["since"].is_string(), "{breaker}");
-    let (_, list) = get(&ops, "/strategies").await;
-    assert!(list[0]["errors"][0].as_str().unwrap().contains("it is odd"), "{list}");
+    let listed = bug_bounty(&ops).await;
+    assert!(listed["errors"][0].as_str().unwrap().contains("it is odd"), "{listed}");
     let (status, sentence) = post(&ops, "/strategies/bug-bounty/run", Value::Null).await;
     let expected =
         "`bug-bounty` was not started: it is isolated by a person (it is odd); `strategy resume` ends that";
@@ -265,7 +271,7 @@ async fn a_strategy_that_is_isolated_shows_who_said_so_and_does_not_run() {
     assert_eq!(check["todo"], "`strategy resume bug-bounty` takes it back");
     assert_eq!(post(&ops, "/strategies/bug-bounty/resume", Value::Null).await.0, 200);
     run_once(&ops).await;
-    assert_eq!(get(&ops, "/strategies").await.1[0]["status"], "active");
+    assert_eq!(bug_bounty(&ops).await["status"], "active");
     running.stop(Duration::from_secs(5)).await;
 }
 

@@ -9,9 +9,11 @@
 //!
 //! ## Design notes
 //!
-//! The question leaves as a POST and changes nothing. The same bytes are asked again in every run, so each run's
-//! questions are an occasion of their own. The amounts come in dollars or in the publisher's own currency, whose
+//! The question leaves as a POST and changes nothing, which [`questions`] tells the machine. The same bytes are asked
+//! again in every run, so each run's questions are an occasion of their own. The amounts come in dollars or in the publisher's own currency, whose
 //! name no field tells: the owner's settings do.
+
+pub mod questions;
 
 use mm_sdk::json::Unreadable;
 use mm_sdk::{
@@ -22,6 +24,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use self::questions::OPENING;
 use crate::network::{Commission, Exact, Page, Window, each, money, name, whole};
 
 /// The platform, as its rule pack names it.
@@ -57,7 +60,7 @@ impl Cj {
             None => String::new(),
         };
         let query = format!(
-            "{{ publisherCommissions(forPublishers: [\"{}\"], sincePostingDate: \"{from}\", beforePostingDate: \
+            "{OPENING}forPublishers: [\"{}\"], sincePostingDate: \"{from}\", beforePostingDate: \
              \"{until}\"{since}) {{ count payloadComplete maxCommissionId records {{ commissionId originalActionId \
              original actionStatus {} }} }} }}",
             self.publisher,

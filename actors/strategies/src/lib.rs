@@ -23,5 +23,5 @@ pub mod network;
 pub mod reading;
 pub mod remoteok;
 mod settings;
-mod snapshots;
 pub mod site;
+mod snapshots;

@@ -49,9 +49,8 @@ pub fn page(url: LogicalUrl, known: &Validators) -> Action {
     action(SITE, request, PAGE_BYTES_MAX, "see what stands on a page of your site")
 }
 
-/// The look at where a link leads; `own` if that is the site itself.
-pub fn link(url: LogicalUrl, own: bool) -> Action {
-    let platform = if own { SITE } else { LINKS };
+/// The look at where a link leads, as the platform [`SITE`] or [`LINKS`].
+pub fn link(url: LogicalUrl, platform: &str) -> Action {
     let request = Request::new(Method::Head, url, Vec::new()).expect("a HEAD without a body");
     action(platform, request, 1 << 10, "see whether a link of your site still leads somewhere")
 }

@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{Action, Answer, ErrorClass, Method, Moment, Stage, Untrusted};
+use mm_sdk::{Action, Answer, ErrorClass, Method, Moment, Reconciler, Stage, Untrusted};
 use mm_strategies::awin::Awin;
 use mm_strategies::cj::Cj;
+use mm_strategies::cj::questions::Questions;
 use mm_strategies::impact::Impact;
 use mm_strategies::network::ask::understood;
 use mm_strategies::network::{Asked, Commission, Failed, Page, Window};
@@ -176,6 +177,26 @@ fn the_requests_are_what_the_documents_ask_for() {
     assert!(next.contains("sinceCommissionId: \\\"12\\\""), "{next}");
     assert_eq!(question(Some("1\") { x }")), None, "no words of an answer become a question");
     assert!(Impact::new("main".parse().unwrap(), "../IR1").is_none());
+    assert!(Questions.only_reads(&cj) && Questions.only_reads(&question(Some("12")).unwrap()));
+}
+
+#[test]
+fn what_is_no_plain_question_to_cj_is_taken_for_a_change() {
+    let question = dollars().commissions(&window(), None, Moment::default()).unwrap();
+    let of = |body: Value| question.clone().with_body(body.to_string().into_bytes()).unwrap();
+    let plain = "{ publisherCommissions(forPublishers: [\"7\"]) { count } }";
+    assert!(Questions.only_reads(&of(json!({ "query": plain }))));
+    for body in [
+        json!({"query": "mutation { publisherCommissions(x: 1) { count } }"}),
+        json!({"query": format!("{plain} MUTATION a {{ b }}"), "operationName": "a"}),
+        json!({"query": format!("{plain} mutation a {{ b }}")}),
+        json!({"query": "{ advertisers { id } }"}),
+        json!({"query": plain, "id": "a persisted document"}),
+        json!([{ "query": plain }]),
+        json!({}),
+    ] {
+        assert!(!Questions.only_reads(&of(body.clone())), "{body}");
+    }
 }
 
 #[test]

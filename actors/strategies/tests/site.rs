@@ -141,7 +141,7 @@ fn redirect(status: u16, to: &str) -> Act {
 
 #[tokio::test]
 async fn a_dead_link_is_told_with_its_line_and_what_cannot_be_told_is_not_dead() {
-    let links = ["dead", "gone", "moved", "busy", "wall", "lost", "unruled"];
+    let links = ["dead", "gone", "moved", "busy", "wall", "lost", "unruled", "same"];
     let html = links.map(|name| format!("<a href=https://{name}.example/x>a</a>\n")).concat();
     let mut bench = bench(&[("a", &html)]);
     bench.answer("https://dead.example/x", 404, "");
@@ -149,6 +149,7 @@ async fn a_dead_link_is_told_with_its_line_and_what_cannot_be_told_is_not_dead()
     bench.act_is("https://moved.example/x", redirect(301, "https://parked.example/"));
     bench.answer("https://busy.example/x", 429, "");
     bench.answer("https://wall.example/x", 403, "");
+    bench.act_is("https://same.example/x", redirect(301, "https://www.same.example/y"));
     let no_rule = Refusal::new(ErrorClass::Compliance, "no rule speaks of it");
     bench.act_is("https://unruled.example/x", Act::Refused(no_rule));
     let mut strategy = strategy(json!({}));
@@ -186,12 +187,18 @@ async fn a_dead_link_is_told_with_its_line_and_what_cannot_be_told_is_not_dead()
     assert_eq!(run(&mut bench, &mut strategy).await.1, []);
 }
 
+/// A click that no reader made is fraud to a network, and Amazon lets no program read its pages.
 #[tokio::test]
-async fn amazons_pages_are_never_asked_for() {
-    let html = format!("{AMAZON_SENTENCE} <a rel=sponsored href=\"{SHOP}?tag=acme-20\">a</a>");
+async fn what_counts_visits_is_never_asked_for() {
+    let clicks =
+        "<a rel=sponsored href=https://acme.pxf.io/c/1>b</a> <a rel=sponsored href=https://bit.ly/x>c</a>";
+    let html = format!("{AMAZON_SENTENCE} <a rel=sponsored href=\"{SHOP}?tag=acme-20\">a</a> {clicks}");
     let mut bench = bench(&[("a", &html)]);
     let (_, drafts) = run(&mut bench, &mut strategy(json!({}))).await;
-    assert_eq!(drafts, []);
+    let details = drafts[0].details.value();
+    assert_eq!(details["defects"].as_array().unwrap().len(), 1, "the shortened one: {details}");
+    assert!(details["open"].as_array().unwrap().iter().all(|one| one["is"] == "not checked"));
+    assert_eq!(details["open"].as_array().unwrap().len(), 3);
     assert!(bench.asked().iter().all(|action| action.request.url().host() == "blog.example.org"));
 }
 
@@ -204,6 +211,7 @@ async fn a_site_of_100_000_pages_and_a_sitemap_that_loops_are_bounded_and_told()
         let pages = (0..50_000).map(|n| format!("{SITE}/{half}/{n}"));
         bench.answer(&format!("{SITE}/{half}.xml"), 200, map(pages));
     }
+    (0..3_000).for_each(|n| drop(bench.answer(&format!("{SITE}/0/{n}"), 200, "fine")));
     let mut strategy = strategy(json!({"pages_max": 5}));
     let (report, _) = run(&mut bench, &mut strategy).await;
     let said = &report.sources[0].sentence;
@@ -241,6 +249,52 @@ async fn a_login_wall_an_endless_page_and_a_robots_txt_are_told_and_nothing_is_m
         assert!(told.contains(why), "{told}");
     }
     assert_eq!(bench.asked().len(), 5, "each of them was tried, and the last one too");
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_now_mends_nothing_that_was_told_before() {
+    let html = "<a href=https://dead.example/x>a</a><a href=https://dead.example/y>b</a>";
+    let mut bench = bench(&[("a", html)]);
+    bench.answer("https://dead.example/x", 404, "");
+    bench.answer("https://dead.example/y", 200, "");
+    let mut strategy = strategy(json!({}));
+    assert_eq!(run(&mut bench, &mut strategy).await.1.len(), 1);
+    let busy = Refusal::new(ErrorClass::RateLimit, "its patience is used up");
+    bench.act_is("https://dead.example/x", Act::Refused(busy));
+    assert_eq!(run(&mut bench, &mut strategy).await.1, []);
+    let asked = bench.asked().iter().filter(|action| action.request.url().host() == "dead.example").count();
+    assert_eq!(asked, 3, "the other link of that kind was not asked for");
+    for status in [403, 429, 503] {
+        bench.answer("https://dead.example/x", status, "");
+        assert_eq!(run(&mut bench, &mut strategy).await.1, [], "{status}");
+    }
+    bench.answer("https://dead.example/x", 200, "");
+    let (_, mended) = run(&mut bench, &mut strategy).await;
+    assert!(mended[0].title.starts_with("Mended: "), "{mended:?}");
+}
+
+#[tokio::test]
+async fn a_site_that_asks_to_be_left_alone_is_and_the_other_pages_keep_their_turn() {
+    let mut bench = bench(&[("a", "fine"), ("b", "fine"), ("c", "fine")]);
+    let busy = || Act::Refused(Refusal::new(ErrorClass::RateLimit, "its patience is used up"));
+    bench.act_is(&format!("{SITE}/a"), busy());
+    let mut strategy = strategy(json!({}));
+    let (report, _) = run(&mut bench, &mut strategy).await;
+    let said = &report.sources[0].sentence;
+    assert!(said.contains("0 of 3 pages looked at, 3 were never") && said.contains("its patience"), "{said}");
+    assert_eq!((bench.asked().len(), report.errors.len()), (2, 0), "one question is enough");
+    // What is refused first may be what ends every run, so the next one goes before it the next time.
+    bench.act_is(&format!("{SITE}/b"), busy());
+    for _ in 0..3 {
+        run(&mut bench, &mut strategy).await;
+    }
+    bench.answer(&format!("{SITE}/b"), 200, "fine");
+    let (report, _) = run(&mut bench, &mut strategy).await;
+    assert!(report.sources[0].sentence.contains("1 of 3 pages looked at, 1 were never"), "{report:?}");
+    let asked = bench.asked();
+    let asked = asked.iter().filter_map(|one| one.request.url().as_str().strip_prefix(SITE));
+    let runs = ["/sitemap.xml", "/a", "/b", "/c", "/b", "/a", "/b", "/a"];
+    assert_eq!(asked.collect::<Vec<_>>(), runs);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn a_schedule_is_shown_set_cancelled_and_taken_back() {
         (&json!("all"), &json!("set"), &json!("operator"))
     );
     assert_eq!(page["next"], preview["next"], "as it was shown");
-    assert_eq!(get(&ops, "/strategies").await.1[0]["next_run"], page["next"][0]["at"]);
+    assert_eq!(bug_bounty(&ops).await["next_run"], page["next"][0]["at"]);
     // One rule alone leaves the rest.
     let (_, page) = set(json!({ "jitter": "5m" })).await;
     assert_eq!(
@@ -31,7 +31,7 @@ async fn a_schedule_is_shown_set_cancelled_and_taken_back() {
     );
     assert_eq!(answer(&ops, "POST", "/schedule/bug-bounty/cancel", &Value::Null).await.0, 200);
     assert_eq!(task().await["state"], "cancelled");
-    assert_eq!(get(&ops, "/strategies").await.1[0]["next_run"], Value::Null);
+    assert_eq!(bug_bounty(&ops).await["next_run"], Value::Null);
     let (status, page) = set(json!({ "default": true })).await;
     assert_eq!(
         (status, &page["schedule"], &page["source"]),

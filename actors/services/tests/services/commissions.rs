@@ -9,13 +9,16 @@ use mm_core::id::{PlatformId, Space};
 use mm_core::ledger::{Account, Balances, Currency, Money};
 use mm_core::moment::Moment;
 use mm_core::run::{Outcome, RunRecord, Trigger};
+use mm_core::seams::SplitMix64;
 use mm_core::secret::Secret;
 use mm_sdk::{Fault as RunFault, Strategy as _};
 use mm_services::accounts::NewAccount;
+use mm_services::reconciler::Reconcilers;
 use mm_services::records::AccountKind;
 use mm_services::testing::{Bench, Machine, Request, Said, Script, rows};
 use mm_store::Fault;
 use mm_strategies::affiliate::Affiliate;
+use mm_strategies::cj::questions::Questions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,6 +26,9 @@ use super::ledger::books;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const NETWORKS: [&str; 3] = ["impact", "awin", "cj"];
+/// Crashes, and stories, of a usual run.
+const CRASHES: u32 = 14;
+const CASES: u32 = 8;
 const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
 
 /// How a sale stands at its network.
@@ -250,6 +256,7 @@ fn bench(sales: Vec<Sale>) -> (Bench, Arc<Mutex<Truth>>) {
     let told = truth.clone();
     bench.world.answer(move |request| told.lock().unwrap().answer(request));
     bench.install(strategy());
+    bench.settings.reconcilers = Reconcilers::default().with(Arc::new(Questions));
     bench.live(async |machine| add_accounts(machine).await);
     (bench, truth)
 }
@@ -258,19 +265,20 @@ fn set_round(truth: &Arc<Mutex<Truth>>, round: usize) {
     truth.lock().unwrap().round = round;
 }
 
-/// A run that may die; whether it did.
-fn run_dying(bench: &mut Bench, at: Option<u64>) -> bool {
+/// A run that dies at an operation of the disk, if it has so many: then `None`, else how many it had.
+fn run_dying(bench: &mut Bench, at: Option<u64>) -> Option<u64> {
     let memory = bench.memory.clone();
     bench.now = bench.now.plus(DAY);
     bench.live(async |machine| {
         if let Some(at) = at {
             memory.inject(Fault::DeadAt(at));
         }
+        let before = memory.ops();
         if matches!(machine.services.strategies.start("affiliate", Trigger::Operator).await, Ok(Ok(_))) {
             let over = || !machine.store.is_running() || machine.strategy("affiliate").last_outcome.is_some();
             machine.until("the run or the disk is over", over).await;
         }
-        !machine.store.is_running()
+        machine.store.is_running().then(|| memory.ops() - before)
     })
 }
 
@@ -278,7 +286,7 @@ fn run_dying(bench: &mut Bench, at: Option<u64>) -> bool {
 fn run_whole(bench: &mut Bench) {
     bench.now = bench.now.plus(DAY);
     bench.live(async |machine| {
-        for _ in 0..4 {
+        for _ in 0..3 {
             machine.idle("affiliate").await;
             // CJ is asked ten times a minute and no more.
             machine.pass(Duration::from_secs(120)).await;
@@ -331,28 +339,45 @@ fn some_sales() -> Vec<Sale> {
     ]
 }
 
+/// How many crashes are tried: some in a usual run, or as many as are asked for from outside; more than there are
+/// operations tries each of them.
+#[expect(clippy::disallowed_methods, reason = "a long run is asked for from outside")]
+fn crashes(usual: u32) -> u32 {
+    std::env::var("MONEY_MACHINE_TEST_CRASHES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// One of each `wanted` parts of `1..=all`, so that a sample reaches from the first to the last.
+fn sample(all: u64, wanted: u64) -> impl Iterator<Item = u64> {
+    let wanted = wanted.clamp(1, all);
+    let mut chance = SplitMix64(31);
+    (0..wanted).map(move |part| {
+        let (from, until) = (all * part / wanted, all * (part + 1) / wanted);
+        1 + from + chance.next_u64() % (until - from)
+    })
+}
+
 #[test]
 fn wherever_the_disk_dies_the_ledger_is_right_to_the_cent() {
     let (mut prepared, truth) = bench(some_sales());
     run_whole(&mut prepared);
     judge(&prepared, &truth, "the first round");
+    set_round(&truth, 1);
+    let mut undisturbed = prepared.fork();
+    let all = run_dying(&mut undisturbed, None).expect("nothing ends it");
+    assert!(all > 50, "only {all} operations");
     let mut deaths = 0;
-    for at in (1..).step_by(7) {
+    for at in sample(all, crashes(CRASHES).into()) {
         set_round(&truth, 1);
         let mut bench = prepared.fork();
-        let died = run_dying(&mut bench, Some(at));
+        deaths += u64::from(run_dying(&mut bench, Some(at)).is_none());
         books(&bench.look(), &format!("dead at operation {at}"));
         set_round(&truth, 2);
         run_whole(&mut bench);
         judge(&bench, &truth, &format!("after death at operation {at}"));
         let runs = rows::<RunRecord>(&bench.look());
         assert!(runs.iter().all(|(_, run)| run.outcome.is_some()), "nothing is left half done");
-        if !died {
-            break;
-        }
-        deaths += 1;
     }
-    assert!(deaths > 5, "only {deaths} operations were tried");
+    assert!(deaths > 3 || crashes(CRASHES) < 4, "only {deaths} of {all} operations were tried");
 }
 
 fn sale() -> impl Strategy<Value = Sale> {
@@ -368,14 +393,14 @@ fn sale() -> impl Strategy<Value = Sale> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(crashes(CASES)))]
 
     /// Rounds come in any order, an older one after a newer one too, some runs die; in the end the networks say
     /// what is so, and the books hold that.
     #[test]
     fn whatever_was_told_before_the_books_hold_what_is_told_last(
         sales in prop::collection::vec(sale(), 1..12),
-        told in prop::collection::vec((0..5usize, prop::option::weighted(0.4, 1..150u64)), 1..5),
+        told in prop::collection::vec((0..5usize, prop::option::weighted(0.4, 1..800u64)), 1..5),
     ) {
         let (mut bench, truth) = bench(sales);
         for (round, dies) in &told {

@@ -6,10 +6,13 @@ use serde_json::{Map, Value};
 use crate::awin::Awin;
 use crate::cj::Cj;
 use crate::impact::{self, Impact};
+use crate::settings::Settings;
 use crate::site::page::Own;
 
 /// How far back commissions are looked for where the owner does not say: a year and a month.
 const DAYS_BACK: u32 = 400;
+
+const OWN: Settings = Settings("affiliate");
 
 /// What the owner has set, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +54,8 @@ impl Config {
     /// # Errors
     /// One sentence that names the key and says what would be right.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let empty = Map::new();
-        let keys = match value {
-            Value::Null => &empty,
-            Value::Object(keys) => keys,
-            _ => return Err("affiliate: its settings are a table of keys".to_owned()),
-        };
         let mut config = Self::default();
-        for (key, value) in keys {
+        for (key, value) in &OWN.keys(value)? {
             match key.as_str() {
                 "site" => config.site = Some(site(value)?),
                 "impact" => config.impact = Some(impact(value)?),
@@ -70,7 +67,9 @@ impl Config {
                     let table = Table::of(key, value, &["account", "publisher", "currency"])?;
                     config.cj = Some(Cj::new(table.account()?, table.publisher()?, table.currency()?));
                 }
-                "days_back" => config.days_back = days(value)?,
+                "days_back" => {
+                    config.days_back = small(OWN.number(key, value, 1, impact::DAYS_BACK_MAX.into())?)
+                }
                 other => return Err(unknown("affiliate", other, "impact, awin, cj, days_back and site")),
             }
         }
@@ -90,11 +89,9 @@ fn unknown(of: &str, key: &str, known: &str) -> String {
     format!("{of} does not know `{}`; it knows {known}", Untrusted::new(key).line(60))
 }
 
-fn days(value: &Value) -> Result<u32, String> {
-    let max = impact::DAYS_BACK_MAX;
-    let days =
-        value.as_u64().and_then(|days| u32::try_from(days).ok()).filter(|days| (1..=max).contains(days));
-    days.ok_or_else(|| format!("affiliate: `days_back` is a whole number from 1 to {max}"))
+/// A number that its bounds make small.
+fn small<N: TryFrom<u64> + Default>(number: u64) -> N {
+    N::try_from(number).unwrap_or_default()
 }
 
 fn impact(value: &Value) -> Result<Impact, String> {
@@ -117,13 +114,13 @@ fn site(value: &Value) -> Result<Site, String> {
     let tags: Vec<String> = serde_json::from_value(tags).map_err(|_| {
         "affiliate: `site.amazon_tags` is a list of your tags, such as [\"acme-20\"]".to_owned()
     })?;
-    let number = |key: &str, usual: u64| {
-        let number = table.keys.get(key).map_or(Some(usual), Value::as_u64).filter(|n| (1..=500).contains(n));
-        let number = number.and_then(|n| usize::try_from(n).ok());
-        number.ok_or_else(|| format!("affiliate: `site.{key}` is a whole number from 1 to 500"))
+    let number = |key: &str, usual: u64| match table.keys.get(key) {
+        Some(value) => OWN.number(&format!("site.{key}"), value, 1, 500),
+        None => Ok(usual),
     };
     let own = Own { amazon_tags: tags, awin: None };
-    Ok(Site { sitemap, own, pages_max: number("pages_max", 20)?, links_max: number("links_max", 20)? })
+    let (pages_max, links_max) = (small(number("pages_max", 20)?), small(number("links_max", 20)?));
+    Ok(Site { sitemap, own, pages_max, links_max })
 }
 
 /// The settings of one network.
@@ -145,13 +142,12 @@ impl<'a> Table<'a> {
 
     /// The name under which `account add` put it.
     fn account(&self) -> Result<AccountId, String> {
-        let name = self.name;
-        let text = self.keys.get("account").and_then(Value::as_str).ok_or_else(|| {
-            format!(
-                "affiliate: `{name}.account` is the name of a {name} account in the vault, such as \"main\""
-            )
-        })?;
-        text.parse().map_err(|bad| format!("affiliate: `{name}.account`: {bad}"))
+        let (key, none) = (format!("{}.account", self.name), Value::from(""));
+        let account = OWN.account(&key, self.keys.get("account").unwrap_or(&none), self.name)?;
+        account.ok_or_else(|| {
+            let name = self.name;
+            format!("affiliate: `{key}` is the name of a {name} account in the vault, such as \"main\"")
+        })
     }
 
     fn publisher(&self) -> Result<u64, String> {

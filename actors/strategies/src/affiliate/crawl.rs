@@ -35,14 +35,18 @@ pub(super) struct Crawl<'a> {
     site: &'a Site,
     known: &'a mut SiteKnown,
     wrong: Vec<String>,
-    looked: usize,
+    /// Pages that were asked for, those of them that a rule stood against, and those that could be looked at.
+    asked: usize,
+    denied: usize,
+    read: usize,
     drafted: i64,
     /// Hosts that were refused in this run, each with why: they are not asked again in it.
     closed: BTreeMap<String, String>,
+    /// Platforms that asked to be left alone: what is theirs keeps its turn.
+    busy: BTreeSet<&'static str>,
+    /// Platforms that gave an answer in this run.
+    heard: BTreeSet<&'static str>,
     stopped: Option<String>,
-    /// Pages that a rule stood against, and pages that could be read.
-    denied: usize,
-    read: usize,
 }
 
 /// What a run says of the site.
@@ -55,19 +59,32 @@ pub(super) struct Told {
 impl<'a> Crawl<'a> {
     pub(super) fn new(site: &'a Site, known: &'a mut SiteKnown) -> Self {
         let (wrong, closed) = (Vec::new(), BTreeMap::new());
-        Self { site, known, wrong, looked: 0, drafted: 0, closed, stopped: None, denied: 0, read: 0 }
+        let (busy, heard) = (BTreeSet::new(), BTreeSet::new());
+        Self {
+            site,
+            known,
+            wrong,
+            asked: 0,
+            denied: 0,
+            read: 0,
+            drafted: 0,
+            closed,
+            busy,
+            heard,
+            stopped: None,
+        }
     }
 
     pub(super) async fn run(mut self, cx: &mut Context<'_>) -> Result<Told, Interrupt> {
         self.sitemaps(cx).await?;
         let mut changed = BTreeSet::new();
-        for url in self.known.pages_due(self.site.pages_max) {
+        for url in self.let_pass(self.known.pages_due(self.site.pages_max)) {
             if self.stopped.is_some() {
                 break;
             }
             self.page(cx, &url, &mut changed).await?;
         }
-        let due = self.known.links_due(self.site.links_max);
+        let due = self.let_pass(self.known.links_due(self.site.links_max));
         for (nth, url) in due.into_iter().enumerate() {
             self.link(cx, nth, &url, &mut changed).await?;
         }
@@ -94,6 +111,7 @@ impl<'a> Crawl<'a> {
                 continue;
             };
             let act = cx.act(&format!("sitemap-{nth}"), site::sitemap(url.clone())).await?;
+            self.heard(site::SITE, &act);
             match act {
                 Act::Done(answer) if answer.status == 200 => {
                     self.known.to_read.remove(0);
@@ -106,6 +124,10 @@ impl<'a> Crawl<'a> {
                     self.known.to_read.remove(0);
                     self.wrong.push(format!("{} answered with status {}", url.shown(), answer.status));
                     self.known.incomplete = true;
+                }
+                Act::Refused(refusal) if refusal.class == ErrorClass::RateLimit => {
+                    self.stopped = Some(refusal.why);
+                    break;
                 }
                 Act::Refused(refusal) => {
                     let why = refused(&refusal);
@@ -169,27 +191,30 @@ impl<'a> Crawl<'a> {
         let Ok(url) = LogicalUrl::parse(name) else { return Ok(()) };
         let now = cx.now();
         let Some(known) = self.known.pages.get_mut(name) else { return Ok(()) };
-        known.looked_at = Some(now);
-        let act =
-            cx.act(&format!("page-{}", self.looked), site::page(url.clone(), &known.validators)).await?;
-        self.looked += 1;
+        let act = cx.act(&format!("page-{}", self.asked), site::page(url.clone(), &known.validators)).await?;
+        self.asked += 1;
+        self.heard(site::SITE, &act);
         let trouble = match act {
-            Act::Done(answer) if answer.status == 304 => {
-                self.read += 1;
-                None
-            }
+            Act::Done(answer) if answer.status == 304 => None,
             Act::Done(answer) if answer.status == 200 => {
-                self.read += 1;
                 changed.insert(name.to_owned());
                 self.take_in(cx, &url, &answer)
             }
             Act::Done(answer) => Some(format!("it answers with status {}", answer.status)),
+            Act::Refused(refusal) if refusal.class == ErrorClass::RateLimit => {
+                let is_tried = self.left_alone(site::SITE, name);
+                if let Some(known) = self.known.pages.get_mut(name).filter(|_| is_tried) {
+                    known.tried_at = Some(now);
+                }
+                self.stopped = Some(refusal.why);
+                return Ok(());
+            }
             Act::Refused(refusal) => {
                 let why = refused(&refusal);
                 // One page may lead to another host, or robots.txt be against it; several, and none that could be
                 // read: then no rule speaks of the site.
                 self.denied += usize::from(refusal.class == ErrorClass::Compliance);
-                if self.denied >= DENIED_MAX && self.read == 0 {
+                if self.denied >= DENIED_MAX && self.denied == self.asked {
                     self.stopped = Some(why.clone());
                 }
                 Some(why)
@@ -200,6 +225,11 @@ impl<'a> Crawl<'a> {
             self.wrong.push(format!("{}: {why}", url.shown()));
         }
         if let Some(known) = self.known.pages.get_mut(name) {
+            known.tried_at = Some(now);
+            if trouble.is_none() {
+                known.looked_at = Some(now);
+                self.read += 1;
+            }
             known.trouble = trouble;
         }
         Ok(())
@@ -228,7 +258,7 @@ impl<'a> Crawl<'a> {
         None
     }
 
-    /// Looks where a link leads.
+    /// Looks where a link leads. What is known of it stays while nobody can tell: a look that failed mends nothing.
     async fn link(
         &mut self,
         cx: &mut Context<'_>,
@@ -237,31 +267,19 @@ impl<'a> Crawl<'a> {
         changed: &mut BTreeSet<String>,
     ) -> Result<(), Interrupt> {
         let Ok(url) = LogicalUrl::parse(name) else { return Ok(()) };
-        let now = cx.now();
-        let host = url.host().to_owned();
-        let leading = match self.closed.get(&host) {
-            Some(why) => Leading::NotChecked(why.clone()),
-            None if site::hosts::is_amazon(&host) => {
-                Leading::NotChecked("Amazon's pages are not to be read by programs".to_owned())
-            }
-            None => {
-                let own = host == self.site.sitemap.host();
-                match cx.act(&format!("link-{nth}"), site::link(url.clone(), own)).await? {
-                    Act::Done(answer) => match leads(&url, &answer) {
-                        Leads::There => Leading::There,
-                        Leads::Dead(status) => Leading::Dead(status),
-                        Leads::To(to) if to.host() == host => Leading::There,
-                        Leads::To(to) => Leading::To(to.host().to_owned()),
-                        Leads::Unknown(why) => Leading::CannotTell(why),
-                    },
-                    Act::Refused(refusal) => self.refused_link(host, &refusal),
-                    Act::Pending(id) => Leading::CannotTell(format!("the read waits as action {id}")),
-                }
-            }
+        let seen = match self.unasked(&url) {
+            Some(leading) => leading,
+            None if self.busy.contains(self.platform(&url)) => return Ok(()),
+            None => match self.ask_link(cx, nth, &url).await? {
+                Some(leading) => leading,
+                None => return Ok(()),
+            },
         };
-        let known = LinkKnown { leading, looked_at: Some(now) };
-        let before = self.known.links.insert(name.to_owned(), known.clone());
-        if before.is_none_or(|before| before.leading != known.leading) {
+        let before = self.known.links.get(name).map(|link| link.leading.clone()).unwrap_or_default();
+        let leading = if before.is_known() && !seen.is_known() { before.clone() } else { seen };
+        let is_news = leading != before;
+        self.known.links.insert(name.to_owned(), LinkKnown { leading, looked_at: Some(cx.now()) });
+        if is_news {
             let pages = self.known.pages.iter();
             let with = pages.filter(|(_, page)| page.links.iter().any(|(target, _)| target == name));
             changed.extend(with.map(|(page, _)| page.clone()));
@@ -269,15 +287,86 @@ impl<'a> Crawl<'a> {
         Ok(())
     }
 
-    fn refused_link(&mut self, host: String, refusal: &Refusal) -> Leading {
-        let why = refused(refusal);
-        match refusal.class {
-            ErrorClass::Compliance => {
-                self.closed.insert(host, why.clone());
+    /// What is said of a link that is not to be asked for.
+    fn unasked(&self, url: &LogicalUrl) -> Option<Leading> {
+        let host = url.host();
+        if site::hosts::counts_visits(host) {
+            let why = "a visit there would count as a click, and only readers' clicks may";
+            return Some(Leading::NotChecked(why.to_owned()));
+        }
+        self.closed.get(host).map(|why| Leading::NotChecked(why.clone()))
+    }
+
+    /// As which platform a link is asked for.
+    fn platform(&self, url: &LogicalUrl) -> &'static str {
+        if url.host() == self.site.sitemap.host() { site::SITE } else { site::LINKS }
+    }
+
+    /// Asks where a link leads; `None` if it has its turn in another run.
+    async fn ask_link(
+        &mut self,
+        cx: &mut Context<'_>,
+        nth: usize,
+        url: &LogicalUrl,
+    ) -> Result<Option<Leading>, Interrupt> {
+        let (host, platform) = (url.host(), self.platform(url));
+        let act = cx.act(&format!("link-{nth}"), site::link(url.clone(), platform)).await?;
+        self.heard(platform, &act);
+        Ok(Some(match act {
+            Act::Done(answer) => match leads(url, &answer) {
+                Leads::There => Leading::There,
+                Leads::Dead(status) => Leading::Dead(status),
+                Leads::To(to) if bare(to.host()) == bare(host) => Leading::There,
+                Leads::To(to) => Leading::To(to.host().to_owned()),
+                Leads::Unknown(why) => Leading::CannotTell(why),
+            },
+            Act::Pending(id) => Leading::CannotTell(format!("the read waits as action {id}")),
+            Act::Refused(refusal) if refusal.class == ErrorClass::RateLimit => {
+                let is_tried = self.left_alone(platform, url.as_str());
+                return Ok(is_tried.then_some(Leading::CannotTell(refusal.why)));
+            }
+            Act::Refused(refusal) if refusal.class == ErrorClass::Compliance => {
+                let why = refused(&refusal);
+                self.closed.insert(host.to_owned(), why.clone());
                 Leading::NotChecked(why)
             }
-            _ => Leading::CannotTell(why),
+            Act::Refused(refusal) => Leading::CannotTell(refused(&refusal)),
+        }))
+    }
+
+    /// What was refused first the last time lets the next of its platform pass.
+    fn let_pass(&self, mut due: Vec<String>) -> Vec<String> {
+        for (platform, name) in &self.known.turned_away {
+            let is_of =
+                |url: &String| LogicalUrl::parse(url).is_ok_and(|url| self.platform(&url) == platform);
+            let mut own = (0..due.len()).filter(|at| due.get(*at).is_some_and(is_of));
+            if let (Some(first), Some(next)) = (own.next(), own.next())
+                && due.get(first) == Some(name)
+            {
+                due.swap(first, next);
+            }
         }
+        due
+    }
+
+    /// A platform that answers may be asked.
+    fn heard(&mut self, platform: &'static str, act: &Act) {
+        if matches!(act, Act::Done(_)) {
+            self.heard.insert(platform);
+        }
+    }
+
+    /// A platform asked to be left alone, and that goes for all of it: what is not asked for keeps its turn. Whether
+    /// this was its turn: it was if others were answered before, and asking for this was too much. If it was the first,
+    /// it may have come too early, or it is what ends every run: the next begins with another.
+    fn left_alone(&mut self, platform: &'static str, name: &str) -> bool {
+        self.busy.insert(platform);
+        let is_turn = self.heard.contains(platform);
+        match is_turn {
+            true => drop(self.known.turned_away.remove(platform)),
+            false => drop(self.known.turned_away.insert(platform.to_owned(), name.to_owned())),
+        }
+        is_turn
     }
 
     /// Drafts what is wrong on a page, if that is news.
@@ -306,7 +395,7 @@ impl<'a> Crawl<'a> {
         let pages = || known.pages.values();
         let never = pages().filter(|page| page.looked_at.is_none()).count();
         let mut sentence =
-            format!("{} of {} pages looked at, {never} were never", self.looked, known.pages.len());
+            format!("{} of {} pages looked at, {never} were never", self.read, known.pages.len());
         if known.unlisted > 0 {
             sentence
                 .push_str(&format!("; {} more are named than are remembered ({PAGES_MAX})", known.unlisted));
@@ -317,7 +406,7 @@ impl<'a> Crawl<'a> {
         if let Some(why) = &self.stopped {
             sentence.push_str(&format!("; the rest waits for the next run: {why}"));
         }
-        let failed = self.looked == 0 && (self.stopped.is_some() || !self.wrong.is_empty());
+        let failed = self.read == 0 && (self.stopped.is_some() || !self.wrong.is_empty());
         let health = if failed { SourceHealth::Failed } else { SourceHealth::Fresh };
         let over = self.wrong.len().saturating_sub(SENTENCES_MAX);
         let mut errors: Vec<String> = self.wrong.into_iter().take(SENTENCES_MAX).collect();
@@ -326,7 +415,7 @@ impl<'a> Crawl<'a> {
         }
         let mut metrics = vec![
             ("site.pages".to_owned(), count(known.pages.len())),
-            ("site.looked".to_owned(), count(self.looked)),
+            ("site.looked".to_owned(), count(self.read)),
             ("site.drafted".to_owned(), self.drafted),
             ("site.never".to_owned(), count(never)),
         ];
@@ -339,6 +428,11 @@ impl<'a> Crawl<'a> {
         metrics.extend(kinds.into_iter().map(|(kind, n)| (format!("site.defect.{kind}"), n)));
         Told { source: SourceReport { name: "site".to_owned(), health, sentence }, errors, metrics }
     }
+}
+
+/// A host without the `www.` that many put before their name or take from it.
+fn bare(host: &str) -> &str {
+    host.strip_prefix("www.").unwrap_or(host)
 }
 
 /// Why something was not read, with what helps where no rule speaks of it.

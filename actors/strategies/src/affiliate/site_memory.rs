@@ -24,6 +24,9 @@ pub struct SiteKnown {
     pub unlisted: u64,
     /// How often a sitemap named one that was named before.
     pub loops: u64,
+    /// By platform, what was asked for first when it last let nothing be asked: that may be why, so another is first
+    /// the next time.
+    pub turned_away: BTreeMap<String, String>,
     /// Whether a part of this listing could not be read: then no page is forgotten for not being named.
     pub incomplete: bool,
 }
@@ -33,6 +36,8 @@ pub struct SiteKnown {
 pub struct PageKnown {
     /// Whether this listing names it.
     pub listed: bool,
+    /// When it was last asked for, whatever came.
+    pub tried_at: Option<Moment>,
     /// When it was last looked at.
     pub looked_at: Option<Moment>,
     /// What makes the next read conditional on the last.
@@ -76,6 +81,13 @@ pub enum Leading {
     NotChecked(String),
 }
 
+impl Leading {
+    /// Whether where it leads is known.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::There | Self::Dead(_) | Self::To(_))
+    }
+}
+
 impl SiteKnown {
     /// Begins a new look at what the site names.
     pub fn begin_listing(&mut self, root: &str) {
@@ -96,17 +108,19 @@ impl SiteKnown {
         self.links.retain(|target, _| linked.contains(target));
     }
 
-    /// Pages to be looked at, those that wait for longest first.
+    /// Pages to be looked at, those not asked for for longest first.
     pub fn pages_due(&self, max: usize) -> Vec<String> {
-        let mut due: Vec<_> = self.pages.iter().map(|(url, page)| (page.looked_at, url)).collect();
-        due.sort_unstable();
-        due.into_iter().take(max).map(|(_, url)| url.clone()).collect()
+        in_turn(self.pages.iter().map(|(url, page)| (page.tried_at, url)), max)
     }
 
     /// Links to be asked for, those that wait for longest first.
     pub fn links_due(&self, max: usize) -> Vec<String> {
-        let mut due: Vec<_> = self.links.iter().map(|(url, link)| (link.looked_at, url)).collect();
-        due.sort_unstable();
-        due.into_iter().take(max).map(|(_, url)| url.clone()).collect()
+        in_turn(self.links.iter().map(|(url, link)| (link.looked_at, url)), max)
     }
+}
+
+fn in_turn<'a>(all: impl Iterator<Item = (Option<Moment>, &'a String)>, max: usize) -> Vec<String> {
+    let mut due: Vec<_> = all.collect();
+    due.sort_unstable();
+    due.into_iter().take(max).map(|(_, url)| url.clone()).collect()
 }

@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use mm_sdk::{
-    About, Context, Fault, Report, SourceHealth, SourceReport, Strategy, async_trait, decode, encode,
-};
+use mm_sdk::{About, Context, Fault, Report, SourceHealth, SourceReport, Strategy, async_trait};
 
 use super::config::Config;
 use super::crawl::Crawl;
@@ -14,7 +12,10 @@ use super::guide::GUIDE;
 use super::memory::{SNAPSHOT_VERSION, Snapshot};
 use super::plan;
 use super::sync::{Connector, Sync};
-use crate::{awin, cj, impact, site};
+use crate::{awin, cj, impact, site, snapshots};
+
+/// The strategy's name.
+const NAME: &str = "affiliate";
 
 /// The strategy. What outlives a run is in the snapshot.
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ pub struct Affiliate {
 impl Strategy for Affiliate {
     fn about(&self) -> About {
         About {
-            name: "affiliate",
+            name: NAME,
             description: "Puts the commissions of Impact, Awin and CJ into the books, and finds what is wrong with the links of your site.",
             code_version: 1,
             required_accounts: &[],
@@ -51,7 +52,7 @@ impl Strategy for Affiliate {
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let mut snapshot = remembered(cx)?;
+        let mut snapshot: Snapshot = snapshots::read(cx, NAME)?;
         let mut report = Report::default();
         if self.config.is_empty() {
             report.sources.push(nothing());
@@ -78,8 +79,7 @@ impl Strategy for Affiliate {
             report.errors.extend(told.errors);
             report.metrics.extend(told.metrics);
         }
-        let bytes = encode(&snapshot).map_err(|error| Fault::fatal(error.to_string()))?;
-        cx.keep(SNAPSHOT_VERSION, bytes);
+        snapshots::write(cx, SNAPSHOT_VERSION, &snapshot)?;
         Ok(report)
     }
 }
@@ -91,14 +91,6 @@ impl Affiliate {
         let awin = config.awin.map(Connector::Awin);
         [impact, awin, config.cj.map(Connector::Cj)].into_iter().flatten().collect()
     }
-}
-
-fn remembered(cx: &Context<'_>) -> Result<Snapshot, Fault> {
-    let Some(bytes) = cx.snapshot() else { return Ok(Snapshot::default()) };
-    decode(bytes).map_err(|error| {
-        let why = "an earlier generation of it, or none, would let affiliate run again";
-        Fault::fatal(format!("{error}; {why}"))
-    })
 }
 
 /// What a run says that has nothing to read.

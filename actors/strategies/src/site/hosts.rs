@@ -70,6 +70,12 @@ pub fn is_amazon(host: &str) -> bool {
     }
 }
 
+/// Whether to ask there where a link leads would be a visit that somebody counts: a click that no reader made.
+/// Networks take such for fraud, and Amazon lets no program read its pages.
+pub fn counts_visits(host: &str) -> bool {
+    is_earning(host) || is_of(host, &SHORTENERS)
+}
+
 /// Whether a link there earns.
 pub fn is_earning(host: &str) -> bool {
     is_amazon(host) || is_of(host, &EARNING)
