@@ -114,6 +114,7 @@ impl Rehearsal<'_> {
         let key = json!({ "ApiKey": { "header": "freelancer-oauth-v1", "scheme": null } });
         self.play("account", "github", &bearer, "token");
         self.play("freelancer_account", "freelancer", &key, "key");
+        self.play_networks();
     }
 
     /// Adds an account at a platform for each name under `setting`.
@@ -129,7 +130,6 @@ impl Rehearsal<'_> {
             // A name that cannot be is the configuration's mistake: its strategy will say so.
             self.of.simulation.ask("POST", &format!("/accounts/{platform}/{name}/add"), &account);
         }
-        self.play_networks();
     }
 
     /// The same where a table of the configuration is named like its platform and names an account.

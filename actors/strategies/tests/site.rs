@@ -211,7 +211,7 @@ async fn a_site_of_100_000_pages_and_a_sitemap_that_loops_are_bounded_and_told()
         let pages = (0..50_000).map(|n| format!("{SITE}/{half}/{n}"));
         bench.answer(&format!("{SITE}/{half}.xml"), 200, map(pages));
     }
-    (0..3_000).for_each(|n| drop(bench.answer(&format!("{SITE}/0/{n}"), 200, "fine")));
+    (0..3_000).for_each(|n| bench.answer(&format!("{SITE}/0/{n}"), 200, "fine"));
     let mut strategy = strategy(json!({"pages_max": 5}));
     let (report, _) = run(&mut bench, &mut strategy).await;
     let said = &report.sources[0].sentence;
