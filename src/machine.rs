@@ -106,6 +106,7 @@ impl Machine {
             .with(mm_strategies::affiliate::Affiliate::default)
             .with(mm_strategies::micro_tasks::MicroTasks::default)
             .with(mm_strategies::freelance_leads::FreelanceLeads::default)
+            .with(mm_strategies::github_sponsors::GitHubSponsors::default)
             .with_reconciler(mm_strategies::github::reconcile::Comments)
             .with_reconciler(mm_strategies::freelancer::reconcile::Bids)
             .with_reconciler(mm_strategies::github_graphql::queries::Queries)

@@ -112,15 +112,25 @@ impl Rehearsal<'_> {
     fn play_accounts(&self) {
         let bearer = json!("Bearer");
         let key = json!({ "ApiKey": { "header": "freelancer-oauth-v1", "scheme": null } });
-        self.play("account", "github", &bearer, "token");
-        self.play("freelancer_account", "freelancer", &key, "key");
+        let sponsors = mm_strategies::github_graphql::ask::PLATFORM;
+        self.play("account", "github", &bearer, "token", |strategy| strategy != sponsors);
+        self.play("account", sponsors, &bearer, "token", |strategy| strategy == sponsors);
+        self.play("freelancer_account", "freelancer", &key, "key", |_| true);
         self.play_networks();
     }
 
-    /// Adds an account at a platform for each name under `setting`.
-    fn play(&self, setting: &str, platform: &str, kind: &Value, secret: &str) {
+    /// Adds an account at a platform for each name under `setting` of the strategies that `is_of` names.
+    fn play(
+        &self,
+        setting: &str,
+        platform: &str,
+        kind: &Value,
+        secret: &str,
+        is_of: impl Fn(&str) -> bool,
+    ) {
         let config = &self.of.simulation.plan().config;
-        let named = config.active().into_iter().filter_map(|(_, own)| own.config.table.get(setting));
+        let of = config.active().into_iter().filter(|(name, _)| is_of(name));
+        let named = of.filter_map(|(_, own)| own.config.table.get(setting));
         let mut names: Vec<&str> = named.filter_map(Value::as_str).collect();
         names.sort_unstable();
         names.dedup();

@@ -14,10 +14,20 @@ fn the_defaults_are_the_documented_ones() {
         timezone = "UTC"                         # default
         hourly_rate = ""                         # default
 
+        [strategies.affiliate]
+        enabled = false                          # default
+        priority = 2                             # default
+        schedule = "every 6h"                    # default
+
         [strategies.bug-bounty]
         enabled = true                           # default
         priority = 1                             # default
         schedule = "every 1h"                    # default
+
+        [strategies.github-sponsors]
+        enabled = false                          # default
+        priority = 2                             # default
+        schedule = "every 12h"                   # default
 
         [strategies.micro-tasks]
         enabled = false                          # default
@@ -115,9 +125,9 @@ fn the_seeds_config_file_loads_as_it_stands() {
         "seed.json",
         SEED_FILE,
         expect![[r#"
-        seed.json:2: `strategies.enabled` does not name `bug-bounty`, so it is switched off
-        seed.json:2: the strategy `strategy1` is not installed; there are bug-bounty, micro-tasks
-        seed.json:2: the strategy `strategy2` is not installed; there are bug-bounty, micro-tasks"#]],
+            seed.json:2: `strategies.enabled` does not name `bug-bounty`, so it is switched off
+            seed.json:2: the strategy `strategy1` is not installed; there are affiliate, bug-bounty, github-sponsors, micro-tasks
+            seed.json:2: the strategy `strategy2` is not installed; there are affiliate, bug-bounty, github-sponsors, micro-tasks"#]],
     );
     let both = SEED_FILE.replace("\"strategy2\"", "\"bug-bounty\"");
     assert_eq!(text("without-a-name", &both).unwrap().config.active()[0].1.priority, 2);
@@ -250,10 +260,20 @@ fn later_sources_win_and_show_says_who_did() {
         timezone = "Europe/Berlin"               # my.toml:7
         hourly_rate = ""                         # default
 
+        [strategies.affiliate]
+        enabled = false                          # default
+        priority = 2                             # default
+        schedule = "every 6h"                    # default
+
         [strategies.bug-bounty]
         enabled = true                           # default
         priority = 1                             # default
         schedule = "every 1h"                    # default
+
+        [strategies.github-sponsors]
+        enabled = false                          # default
+        priority = 2                             # default
+        schedule = "every 12h"                   # default
 
         [strategies.micro-tasks]
         enabled = true                           # my.toml:9
@@ -331,7 +351,7 @@ fn later_sources_win_and_show_says_who_did() {
         prompt = false                           # default
     "#]]
     .assert_eq(&loaded.show_text());
-    expect![[r#"{"alerts.command":{"line":132,"source":"default"},"alerts.max_per_hour":{"line":141,"source":"default"},"alerts.min_interval_s":{"line":140,"source":"default"},"alerts.send":{"line":135,"source":"default"},"alerts.timeout_s":{"line":137,"source":"default"},"audit.anchor.command":{"line":191,"source":"default"},"audit.anchor.file":{"line":186,"source":"default"},"audit.anchor.min_interval_minutes":{"line":194,"source":"default"},"audit.anchor.timeout_s":{"line":192,"source":"default"},"audit.anchor.webhook":{"line":188,"source":"default"},"audit.checkpoint_entries":{"line":178,"source":"default"},"audit.checkpoint_minutes":{"line":179,"source":"default"},"audit.key_file":{"line":175,"source":"default"},"compliance.check_before_action":{"line":118,"source":"default"},"compliance.strict_mode":{"line":116,"source":"default"},"environment":{"line":2,"name":"MONEY_MACHINE_ENV","path":".env","source":"dotenv"},"limits.max_concurrent_strategies":{"name":"MONEY_MACHINE_MAX_CONCURRENT","source":"environment"},"limits.max_daily_actions":{"line":2,"path":"my.toml","source":"file"},"logging.file":{"line":147,"source":"default"},"logging.format":{"line":145,"source":"default"},"logging.levels.h2":{"line":160,"source":"default"},"logging.levels.hyper":{"line":161,"source":"default"},"logging.levels.hyper_util":{"line":162,"source":"default"},"logging.levels.mm_core::limit":{"name":"MONEY_MACHINE__LOGGING__LEVELS__MM_CORE__LIMIT","source":"environment"},"logging.levels.ractor":{"line":158,"source":"default"},"logging.levels.reqwest":{"line":163,"source":"default"},"logging.levels.rustls":{"line":164,"source":"default"},"logging.rotation.keep":{"line":153,"source":"default"},"logging.rotation.max_bytes":{"line":151,"source":"default"},"monitoring.log_level":{"by":"environment = \"development\"","source":"implied"},"monitoring.metrics_interval_ms":{"name":"--set","source":"flag"},"resources.cancel_mib":{"line":110,"source":"default"},"resources.cpu_pressure":{"line":101,"source":"default"},"resources.disk_free_mib":{"line":112,"source":"default"},"resources.io_pressure":{"line":105,"source":"default"},"resources.memory_mib":{"line":107,"source":"default"},"resources.memory_pressure":{"line":103,"source":"default"},"store.cache_mib":{"line":169,"source":"default"},"strategies.bug-bounty.enabled":{"line":58,"source":"default"},"strategies.bug-bounty.priority":{"line":59,"source":"default"},"strategies.bug-bounty.schedule":{"line":61,"source":"default"},"strategies.micro-tasks.config.deep.a":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.deep.b":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.min":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__CONFIG__MIN","source":"environment"},"strategies.micro-tasks.enabled":{"line":9,"path":"my.toml","source":"file"},"strategies.micro-tasks.priority":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__PRIORITY","source":"environment"},"strategies.micro-tasks.schedule":{"line":70,"source":"default"},"user.email":{"line":23,"source":"default"},"user.hourly_rate":{"line":32,"source":"default"},"user.location":{"line":26,"source":"default"},"user.timezone":{"line":7,"path":"my.toml","source":"file"},"vault.key_file":{"line":201,"source":"default"},"vault.prompt":{"line":204,"source":"default"}}"#]].assert_eq(&serde_json::to_string(&loaded.show_json()["origins"]).unwrap());
+    expect![[r#"{"alerts.command":{"line":165,"source":"default"},"alerts.max_per_hour":{"line":174,"source":"default"},"alerts.min_interval_s":{"line":173,"source":"default"},"alerts.send":{"line":168,"source":"default"},"alerts.timeout_s":{"line":170,"source":"default"},"audit.anchor.command":{"line":224,"source":"default"},"audit.anchor.file":{"line":219,"source":"default"},"audit.anchor.min_interval_minutes":{"line":227,"source":"default"},"audit.anchor.timeout_s":{"line":225,"source":"default"},"audit.anchor.webhook":{"line":221,"source":"default"},"audit.checkpoint_entries":{"line":211,"source":"default"},"audit.checkpoint_minutes":{"line":212,"source":"default"},"audit.key_file":{"line":208,"source":"default"},"compliance.check_before_action":{"line":151,"source":"default"},"compliance.strict_mode":{"line":149,"source":"default"},"environment":{"line":2,"name":"MONEY_MACHINE_ENV","path":".env","source":"dotenv"},"limits.max_concurrent_strategies":{"name":"MONEY_MACHINE_MAX_CONCURRENT","source":"environment"},"limits.max_daily_actions":{"line":2,"path":"my.toml","source":"file"},"logging.file":{"line":180,"source":"default"},"logging.format":{"line":178,"source":"default"},"logging.levels.h2":{"line":193,"source":"default"},"logging.levels.hyper":{"line":194,"source":"default"},"logging.levels.hyper_util":{"line":195,"source":"default"},"logging.levels.mm_core::limit":{"name":"MONEY_MACHINE__LOGGING__LEVELS__MM_CORE__LIMIT","source":"environment"},"logging.levels.ractor":{"line":191,"source":"default"},"logging.levels.reqwest":{"line":196,"source":"default"},"logging.levels.rustls":{"line":197,"source":"default"},"logging.rotation.keep":{"line":186,"source":"default"},"logging.rotation.max_bytes":{"line":184,"source":"default"},"monitoring.log_level":{"by":"environment = \"development\"","source":"implied"},"monitoring.metrics_interval_ms":{"name":"--set","source":"flag"},"resources.cancel_mib":{"line":143,"source":"default"},"resources.cpu_pressure":{"line":134,"source":"default"},"resources.disk_free_mib":{"line":145,"source":"default"},"resources.io_pressure":{"line":138,"source":"default"},"resources.memory_mib":{"line":140,"source":"default"},"resources.memory_pressure":{"line":136,"source":"default"},"store.cache_mib":{"line":202,"source":"default"},"strategies.affiliate.enabled":{"line":84,"source":"default"},"strategies.affiliate.priority":{"line":85,"source":"default"},"strategies.affiliate.schedule":{"line":87,"source":"default"},"strategies.bug-bounty.enabled":{"line":58,"source":"default"},"strategies.bug-bounty.priority":{"line":59,"source":"default"},"strategies.bug-bounty.schedule":{"line":61,"source":"default"},"strategies.github-sponsors.enabled":{"line":103,"source":"default"},"strategies.github-sponsors.priority":{"line":104,"source":"default"},"strategies.github-sponsors.schedule":{"line":106,"source":"default"},"strategies.micro-tasks.config.deep.a":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.deep.b":{"line":10,"path":"my.toml","source":"file"},"strategies.micro-tasks.config.min":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__CONFIG__MIN","source":"environment"},"strategies.micro-tasks.enabled":{"line":9,"path":"my.toml","source":"file"},"strategies.micro-tasks.priority":{"name":"MONEY_MACHINE__STRATEGIES__MICRO_TASKS__PRIORITY","source":"environment"},"strategies.micro-tasks.schedule":{"line":70,"source":"default"},"user.email":{"line":23,"source":"default"},"user.hourly_rate":{"line":32,"source":"default"},"user.location":{"line":26,"source":"default"},"user.timezone":{"line":7,"path":"my.toml","source":"file"},"vault.key_file":{"line":234,"source":"default"},"vault.prompt":{"line":237,"source":"default"}}"#]].assert_eq(&serde_json::to_string(&loaded.show_json()["origins"]).unwrap());
 
     let again = text("again.toml", &loaded.show_text()).unwrap();
     assert_eq!(again.config, {
