@@ -58,6 +58,13 @@ async fn an_own_pull_request_is_claimed_once_in_its_own_text() {
     let mut world = bounty().await;
     world.run().await;
     assert_eq!(proposed(&world), [], "there is no pull request yet");
+    let searches = |world: &World| {
+        let asked = world.bench.asked().iter().map(|action| action.request.url().as_str().to_owned());
+        asked.filter(|url| url.contains("type%3Apr")).count()
+    };
+    world.run().await;
+    assert_eq!(searches(&world), 1, "the search is hours behind: it is not asked again at once");
+    world.later(6);
 
     world.pulls(&[(31, "owner-me", "Fixes #7.\r\n\r\nTested by hand.")]);
     let waits = waits(&mut world, PULL);
@@ -235,6 +242,36 @@ async fn a_no_is_the_end_and_a_question_that_ran_out_is_asked_anew() {
     assert_eq!(claim_of(&drafts)["state"], "over");
     world.run().await;
     assert_eq!(proposed(&world).len(), 2);
+}
+
+/// A search that is refused for now is not tried again for each accepted bounty, and nothing is lost.
+#[tokio::test]
+async fn a_limit_ends_the_looking_for_pull_requests_until_the_next_run() {
+    let mut world = World::new();
+    for number in [7, 8, 9] {
+        world.put(Issue::new(number).by_bot("$500").said("owner-me", &format!("/attempt #{number}")));
+    }
+    let (_, drafts) = world.run().await;
+    let decided = drafts.opportunities.iter().map(|draft| Decided {
+        id: OpportunityId::new(&draft.about[0]),
+        kind: draft.kind.clone(),
+        details: draft.details.as_str().to_owned(),
+        at: Moment::default(),
+    });
+    let decided = decided.collect();
+    world.bench.decide(decided);
+    let limit = Act::Refused(Refusal::new(ErrorClass::RateLimit, "github: thirty searches a minute"));
+    world.pulls_are(limit);
+    let (report, _) = world.run().await;
+    let told = report.errors.iter().filter(|error| error.contains("cannot be read: github: thirty searches"));
+    assert_eq!(told.count(), 1, "{report:?}");
+    world.pulls(&[
+        (31, "owner-me", "Fixes #7."),
+        (32, "owner-me", "Fixes #8."),
+        (33, "owner-me", "Fixes #9."),
+    ]);
+    world.run().await;
+    assert_eq!(proposed(&world).len(), 3);
 }
 
 /// What cannot be read costs the proposal alone, and is a sentence.

@@ -30,6 +30,10 @@ use text::{claims, claims_any, comment, names, with_claim};
 /// What was read before a claim was proposed is good for so long; after it, it is read and proposed anew.
 const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
 
+/// A pull request that was not found is looked for again after so long: the search is hours behind, and has
+/// thirty a minute for everything (github/docs, `rest/search`).
+const SOUGHT_EVERY: Duration = Duration::from_secs(6 * 3600);
+
 /// What became of a claim is asked for so long.
 const ASKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -119,6 +123,7 @@ impl Round<'_> {
         match self.snapshot.claims.get(&id).map(|claim| &claim.stage) {
             Some(Stage::Waiting) => return self.watch_text(cx, id).await,
             Some(_) => return Ok(()),
+            None if self.is_too_early(cx.now(), id) => return Ok(()),
             None => {}
         }
         let known = self.snapshot.issues.get(&id).and_then(|known| self.known(known, cx.now()));
@@ -134,6 +139,15 @@ impl Round<'_> {
             }
             Own::Unclaimed(pull) => self.propose_claim(cx, id, &wanted, &pull).await,
         }
+    }
+
+    /// Whether there can be no pull request yet, or it was looked for just now.
+    fn is_too_early(&self, now: Moment, id: u64) -> bool {
+        let attempt = self.snapshot.attempts.get(&id).map(|attempt| &attempt.stage);
+        let sought = self.snapshot.sought.get(&id);
+        self.pulls_stopped
+            || attempt == Some(&Stage::Waiting)
+            || sought.is_some_and(|at| now.since(*at) < SOUGHT_EVERY)
     }
 
     async fn propose_claim(
@@ -204,6 +218,10 @@ impl Round<'_> {
             seen => return Ok(self.unread_pulls(&wanted.issue, seen)),
         };
         all.retain(|pull| is_own(pull, wanted));
+        self.snapshot.sought.remove(&id);
+        if all.len() != 1 {
+            self.snapshot.sought.insert(id, cx.now());
+        }
         let place = match all.as_slice() {
             [] => return Ok(Own::None),
             [one] => one.place.clone(),
@@ -292,7 +310,10 @@ impl Round<'_> {
     /// Nothing is known of the pull requests: the next run looks again.
     fn unread_pulls<T>(&mut self, place: &IssuePlace, seen: Seen<T>) -> Own {
         let why = match seen {
-            Seen::Failed(failed) => failed.why,
+            Seen::Failed(failed) => {
+                self.pulls_stopped |= failed.for_all;
+                failed.why
+            }
             Seen::Missing(_) => "it is not there".to_owned(),
             Seen::Fresh(_) | Seen::Unchanged => "it came without a body".to_owned(),
         };

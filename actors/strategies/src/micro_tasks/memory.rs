@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub claims: BTreeMap<u64, Claim>,
     /// The issues on which Algora's installed app spoke, which reads the text of pull requests.
     pub by_app: BTreeSet<u64>,
+    /// When the owner's pull request for an issue was last looked for and not found.
+    pub sought: BTreeMap<u64, Moment>,
 }
 
 /// [`Snapshot`] in its first version: without claims.
@@ -188,6 +190,7 @@ impl Snapshot {
             self.issues.remove(&id);
         }
         self.by_app.retain(|id| self.issues.contains_key(id));
+        self.sought.retain(|id, _| self.issues.contains_key(id));
         if self.repositories.len() > REPOSITORIES_MAX {
             let named: BTreeSet<String> = self
                 .issues

@@ -22,6 +22,8 @@ pub(super) struct Round<'a> {
     /// Repositories, and their rules, that were asked for in this run.
     pub(super) read_repositories: BTreeSet<String>,
     pub(super) read_rules: BTreeSet<String>,
+    /// Searches for pull requests fail now: the rest waits for the next run.
+    pub(super) pulls_stopped: bool,
     pub(super) tally: Tally,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Round<'a> {
             redraw: BTreeSet::new(),
             read_repositories: BTreeSet::new(),
             read_rules: BTreeSet::new(),
+            pulls_stopped: false,
             tally: Tally::default(),
         }
     }

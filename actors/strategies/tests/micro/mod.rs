@@ -146,6 +146,11 @@ impl World {
         self.answer(PULLS, body);
     }
 
+    /// What is said to whoever looks for his pull requests.
+    pub fn pulls_are(&mut self, act: Act) {
+        self.bench.act_is(&format!("{API}{PULLS}"), act);
+    }
+
     pub fn file(&mut self, path: &str, text: &str) {
         if !self.files.iter().any(|other| other == path) {
             self.files.push(path.to_owned());
