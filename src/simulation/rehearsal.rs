@@ -120,14 +120,7 @@ impl Rehearsal<'_> {
     }
 
     /// Adds an account at a platform for each name under `setting` of the strategies that `is_of` names.
-    fn play(
-        &self,
-        setting: &str,
-        platform: &str,
-        kind: &Value,
-        secret: &str,
-        is_of: impl Fn(&str) -> bool,
-    ) {
+    fn play(&self, setting: &str, platform: &str, kind: &Value, secret: &str, is_of: impl Fn(&str) -> bool) {
         let config = &self.of.simulation.plan().config;
         let of = config.active().into_iter().filter(|(name, _)| is_of(name));
         let named = of.filter_map(|(_, own)| own.config.table.get(setting));

@@ -3,6 +3,8 @@
 //! Everything is bounded in a run, and the next run goes on where this one left off: what was never looked at
 //! first, then what was not looked at for longest. What cannot be read is told and never taken for dead.
 
+mod links;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -12,9 +14,9 @@ use mm_sdk::{
 
 use super::config::Site;
 use super::report::{draft, whole};
-use super::site_memory::{Leading, LinkKnown, SiteKnown};
+use super::site_memory::SiteKnown;
+use crate::site;
 use crate::site::page::examine;
-use crate::site::{self, Leads, leads};
 
 /// The sitemap is read again after a day.
 const SITEMAP_AGE: Duration = Duration::from_secs(20 * 3_600);
@@ -258,82 +260,6 @@ impl<'a> Crawl<'a> {
         None
     }
 
-    /// Looks where a link leads. What is known of it stays while nobody can tell: a look that failed mends nothing.
-    async fn link(
-        &mut self,
-        cx: &mut Context<'_>,
-        nth: usize,
-        name: &str,
-        changed: &mut BTreeSet<String>,
-    ) -> Result<(), Interrupt> {
-        let Ok(url) = LogicalUrl::parse(name) else { return Ok(()) };
-        let seen = match self.unasked(&url) {
-            Some(leading) => leading,
-            None if self.busy.contains(self.platform(&url)) => return Ok(()),
-            None => match self.ask_link(cx, nth, &url).await? {
-                Some(leading) => leading,
-                None => return Ok(()),
-            },
-        };
-        let before = self.known.links.get(name).map(|link| link.leading.clone()).unwrap_or_default();
-        let leading = if before.is_known() && !seen.is_known() { before.clone() } else { seen };
-        let is_news = leading != before;
-        self.known.links.insert(name.to_owned(), LinkKnown { leading, looked_at: Some(cx.now()) });
-        if is_news {
-            let pages = self.known.pages.iter();
-            let with = pages.filter(|(_, page)| page.links.iter().any(|(target, _)| target == name));
-            changed.extend(with.map(|(page, _)| page.clone()));
-        }
-        Ok(())
-    }
-
-    /// What is said of a link that is not to be asked for.
-    fn unasked(&self, url: &LogicalUrl) -> Option<Leading> {
-        let host = url.host();
-        if site::hosts::counts_visits(host) {
-            let why = "a visit there would count as a click, and only readers' clicks may";
-            return Some(Leading::NotChecked(why.to_owned()));
-        }
-        self.closed.get(host).map(|why| Leading::NotChecked(why.clone()))
-    }
-
-    /// As which platform a link is asked for.
-    fn platform(&self, url: &LogicalUrl) -> &'static str {
-        if url.host() == self.site.sitemap.host() { site::SITE } else { site::LINKS }
-    }
-
-    /// Asks where a link leads; `None` if it has its turn in another run.
-    async fn ask_link(
-        &mut self,
-        cx: &mut Context<'_>,
-        nth: usize,
-        url: &LogicalUrl,
-    ) -> Result<Option<Leading>, Interrupt> {
-        let (host, platform) = (url.host(), self.platform(url));
-        let act = cx.act(&format!("link-{nth}"), site::link(url.clone(), platform)).await?;
-        self.heard(platform, &act);
-        Ok(Some(match act {
-            Act::Done(answer) => match leads(url, &answer) {
-                Leads::There => Leading::There,
-                Leads::Dead(status) => Leading::Dead(status),
-                Leads::To(to) if bare(to.host()) == bare(host) => Leading::There,
-                Leads::To(to) => Leading::To(to.host().to_owned()),
-                Leads::Unknown(why) => Leading::CannotTell(why),
-            },
-            Act::Pending(id) => Leading::CannotTell(format!("the read waits as action {id}")),
-            Act::Refused(refusal) if refusal.class == ErrorClass::RateLimit => {
-                let is_tried = self.left_alone(platform, url.as_str());
-                return Ok(is_tried.then_some(Leading::CannotTell(refusal.why)));
-            }
-            Act::Refused(refusal) if refusal.class == ErrorClass::Compliance => {
-                let why = refused(&refusal);
-                self.closed.insert(host.to_owned(), why.clone());
-                Leading::NotChecked(why)
-            }
-            Act::Refused(refusal) => Leading::CannotTell(refused(&refusal)),
-        }))
-    }
-
     /// What was refused first the last time lets the next of its platform pass.
     fn let_pass(&self, mut due: Vec<String>) -> Vec<String> {
         for (platform, name) in &self.known.turned_away {
@@ -428,11 +354,6 @@ impl<'a> Crawl<'a> {
         metrics.extend(kinds.into_iter().map(|(kind, n)| (format!("site.defect.{kind}"), n)));
         Told { source: SourceReport { name: "site".to_owned(), health, sentence }, errors, metrics }
     }
-}
-
-/// A host without the `www.` that many put before their name or take from it.
-fn bare(host: &str) -> &str {
-    host.strip_prefix("www.").unwrap_or(host)
 }
 
 /// Why something was not read, with what helps where no rule speaks of it.
