@@ -102,7 +102,7 @@ impl Machine {
 
     /// With the strategies that come with the program.
     pub fn with_builtins(self) -> Self {
-        self.with(|| mm_strategies::bug_bounty::BugBounty)
+        self.with(mm_strategies::bug_bounty::BugBounty::default)
             .with(mm_strategies::affiliate::Affiliate::default)
             .with(mm_strategies::micro_tasks::MicroTasks::default)
             .with(mm_strategies::freelance_leads::FreelanceLeads::default)

@@ -16,6 +16,7 @@ pub mod boards;
 pub mod conditional;
 pub mod faults;
 pub mod github;
+pub mod hunting;
 pub mod listener;
 pub mod message;
 pub mod networks;
@@ -33,6 +34,7 @@ use boards::Boards;
 use conditional::Validators;
 use faults::{Fault, FaultMix, Faults};
 use github::{Edited, Github, Issue, Limits, Posted, Repo};
+use hunting::Hunting;
 use message::{Request, Response};
 use networks::{Network, Networks, Sale};
 use oracle::{Oracle, OracleError, Received};
@@ -63,6 +65,7 @@ struct Inner {
     practice: Practice,
     github: Github,
     boards: Boards,
+    hunting: Hunting,
     networks: Networks,
     /// The newest rendering of each made feed, so that a poll does not write it anew.
     rendered: Vec<Rendered>,
@@ -110,7 +113,7 @@ impl Sandbox {
         let fault = inner.faults.pick(&request, now_ms);
         let reached = fault.as_ref().is_none_or(Fault::lets_through);
         let received = Received::of(&request, now_ms, fault.as_ref(), reached);
-        let received = received.by(Github::account_of(&request).or_else(|| Boards::account_of(&request)));
+        let received = received.by(account_of(&request));
         if let Err(problem) = inner.oracle.record(received) {
             return Response::trouble(&problem);
         }
@@ -143,6 +146,9 @@ impl Sandbox {
         }
         if site::is_at(&request.url) {
             return site::answer(request, now_ms);
+        }
+        if Hunting::is_at(&request.url) {
+            return inner.hunting.answer(world, request, now_ms);
         }
         let Some(feed) = Feed::of_url(&request.url) else {
             return Response::not_found(&request.url);
@@ -205,6 +211,11 @@ impl Sandbox {
         self.lock().boards.bids().to_vec()
     }
 
+    /// Something happens now to every hunter at HackerOne.
+    pub fn hackerone(&self, turn: hunting::Turn, now_ms: i64) {
+        self.lock().hunting.turn(turn, now_ms);
+    }
+
     /// What is truly so at GitHub: every bounty that a search can show, newest first, traps and all.
     /// Nothing when recordings are replayed.
     pub fn github_bounties(&self, now_ms: i64) -> Vec<(Repo, Issue)> {
@@ -255,6 +266,12 @@ impl Sandbox {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The login a request is made with.
+fn account_of(request: &Request) -> Option<String> {
+    let github = Github::account_of(request).or_else(|| Boards::account_of(request));
+    github.or_else(|| Hunting::account_of(request))
 }
 
 impl Inner {

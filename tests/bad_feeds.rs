@@ -40,7 +40,7 @@ fn opportunities(store: &Store) -> Vec<Opportunity> {
 
 fn snapshot(store: &Store) -> Snapshot {
     let loaded = store.load_snapshot(&Space::default_owner(), "bug-bounty").unwrap();
-    mm_sdk::decode(&loaded.snapshot.unwrap().value.1).unwrap()
+    Snapshot::open(&loaded.snapshot.unwrap().value.1).unwrap()
 }
 
 /// What is known, without the book-keeping of reads.

@@ -3,6 +3,7 @@
 mod boards;
 mod github;
 mod graphql;
+mod hunting;
 mod networks;
 mod pulls;
 mod replay;

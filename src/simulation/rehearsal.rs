@@ -117,6 +117,10 @@ impl Rehearsal<'_> {
         self.play("account", sponsors, &bearer, "token", |strategy| strategy == sponsors);
         self.play("freelancer_account", "freelancer", &key, "key", |_| true);
         self.play_networks();
+        let basic = json!({ "Basic": { "user": "me" } });
+        self.play("hackerone_account", "hackerone", &basic, "password", |_| true);
+        self.play("intigriti_account", "intigriti", &bearer, "token", |_| true);
+        self.play("yeswehack_account", "yeswehack", &bearer, "token", |_| true);
     }
 
     /// Adds an account at a platform for each name under `setting` of the strategies that `is_of` names.

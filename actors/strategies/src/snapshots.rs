@@ -1,6 +1,6 @@
 //! The snapshot of a strategy, as a value: what its last good run kept, and what this one keeps.
 
-use mm_sdk::{Context, Fault, decode, encode};
+use mm_sdk::{BadSnapshot, Context, Fault, decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,9 +10,12 @@ use serde::de::DeserializeOwned;
 /// A fatal fault if it does not open: what a strategy forgot it would tell or do again.
 pub(crate) fn read<T: DeserializeOwned + Default>(cx: &Context<'_>, strategy: &str) -> Result<T, Fault> {
     let Some(bytes) = cx.snapshot() else { return Ok(T::default()) };
-    decode(bytes).map_err(|error| {
-        Fault::fatal(format!("{error}; an earlier generation of it, or none, would let {strategy} run again"))
-    })
+    decode(bytes).map_err(|error| unopened(&error, strategy))
+}
+
+/// The fault of a snapshot that does not open.
+pub(crate) fn unopened(error: &BadSnapshot, strategy: &str) -> Fault {
+    Fault::fatal(format!("{error}; an earlier generation of it, or none, would let {strategy} run again"))
 }
 
 /// As [`read`], also of what was kept in the shape of an earlier version.

@@ -120,7 +120,7 @@ proptest! {
                 payout: Payout::of(None, Some(Amount::units(5)), Some("\u{1b}[2J")),
                 ..plain(kind)
             };
-            for draft in drafts(finding, None) {
+            for draft in drafts(finding, None, None) {
                 for line in [&draft.title, &draft.reason] {
                     prop_assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
                     prop_assert!(line.chars().count() <= 300);
@@ -143,7 +143,7 @@ proptest! {
         let finding = Finding { targets: targets.clone(), ..plain(Kind::ProgrammeAdded) };
         let mut back = Vec::new();
         let mut ids = std::collections::BTreeSet::new();
-        for draft in drafts(finding, None) {
+        for draft in drafts(finding, None, None) {
             prop_assert!(draft.details.as_str().len() < 60 << 10);
             prop_assert!(ids.insert(draft.about.clone()));
             let details = draft.details.value();
@@ -176,7 +176,7 @@ fn a_draft_reads_well() {
         let targets =
             if matches!(kind, Kind::TargetsAdded | Kind::TargetsGone) { vec![wild.clone()] } else { vec![] };
         let finding = Finding { targets, ..plain(kind) };
-        let draft = drafts(finding, None).next().unwrap();
+        let draft = drafts(finding, None, None).next().unwrap();
         out += &format!("{} {}\n    {}\n", draft.score, draft.title, draft.reason);
     }
     expect![[r#"
@@ -199,7 +199,7 @@ fn a_draft_reads_well() {
         missing_since: Some(Moment::from_unix_ms(0)),
         ..plain(Kind::TargetsAdded)
     };
-    let draft = drafts(finding, None).next().unwrap();
+    let draft = drafts(finding, None, None).next().unwrap();
     expect![[r#"
         {
           "baseline": false,

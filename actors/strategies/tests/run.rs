@@ -32,7 +32,7 @@ fn bench() -> Bench {
 /// One run, `hours` after the start.
 async fn run(bench: &mut Bench, hours: u32) -> (Report, Drafts) {
     bench.set_now(START.parse::<Moment>().unwrap().plus(HOUR * hours));
-    bench.run(&mut BugBounty).await.unwrap()
+    bench.run(&mut BugBounty::default()).await.unwrap()
 }
 
 fn health(report: &Report) -> BTreeMap<&str, SourceHealth> {
@@ -183,7 +183,7 @@ async fn a_snapshot_that_does_not_open_is_said_and_kept() {
     let mut damaged = bench.snapshot().unwrap().to_vec();
     damaged.truncate(damaged.len() / 2);
     bench.set_snapshot(Some(damaged.clone()));
-    let fault = bench.run(&mut BugBounty).await.unwrap_err();
+    let fault = bench.run(&mut BugBounty::default()).await.unwrap_err();
     assert!(fault.sentence.contains("the snapshot does not open"), "{fault}");
     assert_eq!(bench.snapshot(), Some(damaged.as_slice()));
     assert_eq!(bench.asked().len(), 5, "nothing was read for a run that cannot remember");
@@ -207,12 +207,14 @@ async fn a_source_that_is_set_aside_is_passed_over_until_it_changes() {
 
 #[test]
 fn it_says_what_it_is_and_refuses_settings_it_does_not_have() {
-    let about = BugBounty.about();
-    assert_eq!((about.name, about.proposes), ("bug-bounty", [("bounty-targets-data", "read")].as_slice()));
+    let about = BugBounty::default().about();
+    assert_eq!((about.name, about.proposes[0]), ("bug-bounty", ("bounty-targets-data", "read")));
+    let writes = about.proposes.iter().filter(|(_, kind)| !kind.starts_with("read")).map(|(_, kind)| *kind);
+    assert!(writes.clone().count() == 3 && writes.into_iter().all(|kind| kind == "submit-report"));
     assert_eq!(Snapshot::new().sources.len(), 5);
-    assert!(BugBounty.initialise(&serde_json::json!({})).is_ok());
-    assert!(BugBounty.initialise(&serde_json::Value::Null).is_ok());
-    let refused = BugBounty.initialise(&serde_json::json!({"targts": []})).unwrap_err();
+    assert!(BugBounty::default().initialise(&serde_json::json!({})).is_ok());
+    assert!(BugBounty::default().initialise(&serde_json::Value::Null).is_ok());
+    let refused = BugBounty::default().initialise(&serde_json::json!({"targts": []})).unwrap_err();
     assert!(refused.contains("`targts`"), "{refused}");
 }
 
@@ -221,10 +223,10 @@ fn it_says_what_it_is_and_refuses_settings_it_does_not_have() {
 #[tokio::test]
 async fn the_first_schema_of_the_snapshot_still_opens() {
     let golden = include_bytes!("../fixtures/snapshot-1.bin");
-    let snapshot: Snapshot = mm_sdk::decode(golden).unwrap();
+    let snapshot = Snapshot::open(golden).unwrap();
     let mut bench = bench();
     run(&mut bench, 0).await;
-    let mut today = mm_sdk::decode::<Snapshot>(bench.snapshot().unwrap()).unwrap();
+    let mut today = Snapshot::open(bench.snapshot().unwrap()).unwrap();
     for (now, then) in today.sources.iter_mut().zip(&snapshot.sources) {
         now.memory.programme_flaps = then.memory.programme_flaps;
         now.memory.target_flaps = then.memory.target_flaps;
@@ -232,7 +234,21 @@ async fn the_first_schema_of_the_snapshot_still_opens() {
     assert_eq!(snapshot, today);
     assert_eq!(
         golden.as_slice(),
-        mm_sdk::encode(&today).unwrap(),
-        "a changed schema needs a new version and a new file"
+        mm_sdk::encode(&today.sources).unwrap(),
+        "what a source holds is as it was"
     );
+}
+
+/// Whoever ran the first schema loses nothing by a newer program: nothing is told again, nothing is a baseline.
+#[tokio::test]
+async fn a_run_goes_on_from_the_first_schema() {
+    let mut bench = bench();
+    bench.set_snapshot(Some(include_bytes!("../fixtures/snapshot-1.bin").to_vec()));
+    let (report, drafts) = run(&mut bench, 1).await;
+    assert_eq!(shown(&drafts.opportunities), Vec::<String>::new(), "{report:?}");
+    let kept = Snapshot::open(bench.snapshot().unwrap()).unwrap();
+    assert!(kept.sources.iter().all(|watched| watched.memory.baseline_at == Some(START.parse().unwrap())));
+    for damaged in [&b""[..], b"\xff\xff\xff", &include_bytes!("../fixtures/snapshot-1.bin")[..100]] {
+        assert!(Snapshot::open(damaged).is_err());
+    }
 }

@@ -2,8 +2,10 @@
 //!
 //! All text of a feed passes [`Untrusted`] on its way into a title (one harmless line, bounded),
 //! and a link is offered only if it is an https page of the platform it claims to be. In `details`,
-//! which is data and not for reading aloud, identifiers stand exactly as they came.
+//! which is data and not for reading aloud, identifiers stand exactly as they came. The title of what
+//! is private names nobody: titles are what notices are made of, and those may leave the machine.
 
+use crate::bug_bounty::automation::{self, Automation};
 use crate::bug_bounty::finding::{Finding, Kind};
 use crate::bug_bounty::rank::rank;
 use crate::bug_bounty::scope::{Amount, Payout, Source, State, Target};
@@ -13,25 +15,35 @@ use serde_json::{Map, Value, json};
 /// The most characters of a feed's text in a title.
 const NAME_CHARS_MAX: usize = 80;
 
-/// The opportunities for one finding: one, or several where it is too large for one record.
-/// `evidence` is the recorded answer it was read from, if it was read now.
-pub fn drafts(finding: Finding, evidence: Option<Digest>) -> impl Iterator<Item = Draft> {
-    finding.into_parts().into_iter().map(move |part| draft(&part, evidence))
+/// What the owner's account tells of a programme beside what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Own {
+    /// It is confidential.
+    pub private: bool,
+    /// What it says of automated tools; `None` if its rules were not read.
+    pub automation: Option<Automation>,
 }
 
-fn draft(finding: &Finding, evidence: Option<Digest>) -> Draft {
+/// The opportunities for one finding: one, or several where it is too large for one record.
+/// `evidence` is the recorded answer it was read from, if it was read now; `own` what an account
+/// tells of the programme, where the owner has one.
+pub fn drafts(finding: Finding, evidence: Option<Digest>, own: Option<&Own>) -> impl Iterator<Item = Draft> {
+    finding.into_parts().into_iter().map(move |part| draft(&part, evidence, own))
+}
+
+fn draft(finding: &Finding, evidence: Option<Digest>, own: Option<&Own>) -> Draft {
     let rank = rank(finding);
     Draft {
         platform: finding.source.name().to_owned(),
         kind: finding.kind.word().to_owned(),
         about: finding.about(),
-        title: title(finding),
+        title: title(finding, own.is_some_and(|own| own.private)),
         url: page(finding),
         reward: finding.payout.as_ref().and_then(reward),
         score: rank.score,
         reason: rank.reason,
         evidence,
-        details: Value::Object(details(finding)).into(),
+        details: Value::Object(details(finding, own)).into(),
         tell: finding.tell,
         deadline: None,
         payer: Some(Untrusted::new(finding.programme.as_ref()).line(NAME_CHARS_MAX)),
@@ -48,11 +60,12 @@ fn against(finding: &Finding) -> Vec<String> {
 }
 
 /// One line: what happened, to which programme, where.
-fn title(finding: &Finding) -> String {
+fn title(finding: &Finding, private: bool) -> String {
     let line = |text: &str| Untrusted::new(text).line(NAME_CHARS_MAX);
-    let name = line(&finding.name);
+    let name = if private { "a private programme".to_owned() } else { line(&finding.name) };
     let platform = finding.source.name();
     let targets = match finding.targets.as_slice() {
+        [_] if private => "1 target".to_owned(),
         [one] => line(&one.identifier),
         many => format!("{} targets", many.len()),
     };
@@ -121,9 +134,14 @@ fn reward(payout: &Payout) -> Option<Reward> {
 }
 
 /// The fields of `details` that every reader may count on, and what else is known.
-fn details(finding: &Finding) -> Map<String, Value> {
+fn details(finding: &Finding, own: Option<&Own>) -> Map<String, Value> {
     let mut details = Map::new();
     let mut put = |name: &str, value: Value| details.insert(name.to_owned(), value);
+    if let Some(own) = own {
+        let automation = own.automation.as_ref();
+        put("automation", automation.map_or_else(automation::not_read, Automation::shown));
+        put("private", json!(own.private));
+    }
     put("programme", json!(finding.programme));
     put("programme_name", json!(finding.name));
     put(

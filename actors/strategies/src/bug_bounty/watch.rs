@@ -1,95 +1,87 @@
-//! The run: read five files, compare, draft, remember.
+//! The run: read by the accounts, read five files, compare, draft, book, remember.
 //!
 //! Everything that decides is in the pure rooms beside this one. A failed source is a sentence in
 //! the report and never ends the run; only an interruption by the machine does.
 
+use crate::bug_bounty::accounts::{Platform, Round};
+use crate::bug_bounty::config::Config;
 use crate::bug_bounty::draft::drafts;
 use crate::bug_bounty::feed::{Feed, parse};
+use crate::bug_bounty::guide::GUIDE;
 use crate::bug_bounty::health::{Broken, Standing};
 use crate::bug_bounty::memory::Memory;
 use crate::bug_bounty::observe::{Observation, Turned};
 use crate::bug_bounty::scope::Source;
-use crate::snapshots;
+use crate::bug_bounty::snapshot::{SNAPSHOT_VERSION, Snapshot, Watched};
+use crate::bug_bounty::{earned, report};
+use crate::{hackerone, intigriti, snapshots, yeswehack};
 use mm_sdk::{
-    About, Answer, Check, Context, Digest, Fault, Fetch, Guide, GuideStep, How, LogicalUrl, Payout,
-    PlatformId, Report, SourceHealth, SourceReport, Strategy, Validators, async_trait,
+    About, Answer, Context, Digest, Fault, Fetch, Interrupt, LogicalUrl, PlatformId, Report, SourceHealth,
+    SourceReport, Strategy, async_trait,
 };
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// The schema of [`Snapshot`], raised when its shape changes.
-pub const SNAPSHOT_VERSION: u16 = 1;
 
 /// The platform of the actions: the public data set, not the platforms it speaks of.
 const PLATFORM: &str = "bounty-targets-data";
 
-/// What outlives a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// One entry for each source that is watched, in [`Source::ALL`]'s order.
-    pub sources: Vec<Watched>,
-}
-
-/// What outlives a run, of one source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Watched {
-    /// What is known.
-    pub memory: Memory,
-    /// What makes the next read conditional on the version that `memory` has seen.
-    pub validators: Validators,
-}
-
-impl Snapshot {
-    /// Nothing known yet.
-    pub fn new() -> Snapshot {
-        let watched = |source| Watched { memory: Memory::new(source), validators: Validators::default() };
-        Snapshot { sources: Source::ALL.into_iter().map(watched).collect() }
-    }
-}
-
-impl Default for Snapshot {
-    fn default() -> Snapshot {
-        Snapshot::new()
-    }
-}
-
-/// The strategy. It has no state of its own: all of it is in the snapshot.
+/// The strategy. What outlives a run is in the snapshot.
 #[derive(Debug, Default)]
-pub struct BugBounty;
+pub struct BugBounty {
+    config: Config,
+}
 
 #[async_trait]
 impl Strategy for BugBounty {
     fn about(&self) -> About {
         About {
             name: "bug-bounty",
-            description: "Watches public bug-bounty scope files and tells what is new: programmes, targets, rewards.",
-            code_version: 1,
+            description: "Watches bug-bounty scopes, tells what is new, drafts reports that you send, and books what was earned.",
+            code_version: 2,
             required_accounts: &[],
             time_to_first_dollar: "weeks to months, if at all: what is found must still be tested and reported by you",
             automation_level: 0.3,
             schedule: "@hourly",
-            deadline: Duration::from_secs(300),
-            proposes: &[(PLATFORM, "read")],
+            deadline: Duration::from_secs(900),
+            proposes: &[
+                (PLATFORM, "read"),
+                (hackerone::ask::PLATFORM, hackerone::ask::kind::READ),
+                (hackerone::ask::PLATFORM, hackerone::ask::kind::SCOPES),
+                (hackerone::ask::PLATFORM, hackerone::ask::kind::REPORTS),
+                (hackerone::ask::PLATFORM, hackerone::ask::kind::REPORT),
+                (intigriti::ask::PLATFORM, intigriti::ask::kind::READ),
+                (intigriti::ask::PLATFORM, intigriti::ask::kind::REPORT),
+                (yeswehack::ask::PLATFORM, yeswehack::ask::kind::READ),
+                (yeswehack::ask::PLATFORM, yeswehack::ask::kind::REPORT),
+            ],
             guide: GUIDE,
         }
     }
 
     fn initialise(&mut self, config: &serde_json::Value) -> Result<(), String> {
-        let key = config.as_object().and_then(|keys| keys.keys().next());
-        match key {
-            None => Ok(()),
-            Some(key) => Err(format!(
-                "bug-bounty has no settings yet, so `{}` means nothing to it; take it out",
-                mm_sdk::Untrusted::new(key.as_str()).line(60)
-            )),
-        }
+        self.config = Config::read(config)?;
+        Ok(())
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let mut snapshot: Snapshot = snapshots::read(cx, "bug-bounty")?;
+        let mut snapshot = Snapshot::of_run(cx)?;
         let mut report = Report::default();
-        for watched in &mut snapshot.sources {
-            read_source(cx, watched, &mut report).await?;
+        report::settle(cx, &mut snapshot.reports).await?;
+        let Snapshot { sources, accounts, reports } = &mut snapshot;
+        let mut round = Round::new(&self.config, accounts);
+        round.run(cx, &mut report, &|source, key| Snapshot::shows(sources, source, key)).await?;
+        for watched in sources {
+            read_source(cx, watched, &mut round, &mut report).await?;
+        }
+        let platforms = Platform::of(&self.config);
+        for platform in &platforms {
+            if let Platform::HackerOne(api) = platform
+                && round.answers(Source::HackerOne)
+            {
+                earned::run(cx, api, &mut report).await?;
+            }
+        }
+        if self.config.report {
+            report::draft(cx, &mut round, &platforms, reports, &mut report.errors).await?;
         }
         snapshots::write(cx, SNAPSHOT_VERSION, &snapshot)?;
         Ok(report)
@@ -97,7 +89,12 @@ impl Strategy for BugBounty {
 }
 
 /// Reads one source and drafts what it tells.
-async fn read_source(cx: &mut Context<'_>, watched: &mut Watched, report: &mut Report) -> Result<(), Fault> {
+async fn read_source(
+    cx: &mut Context<'_>,
+    watched: &mut Watched,
+    round: &mut Round<'_>,
+    report: &mut Report,
+) -> Result<(), Fault> {
     let source = watched.memory.source;
     let place = mm_sdk::Source {
         platform: PLATFORM
@@ -123,8 +120,8 @@ async fn read_source(cx: &mut Context<'_>, watched: &mut Watched, report: &mut R
     };
     report.sources.push(source_report(&watched.memory, &observation, said));
     tell_turn(cx, &watched.memory, &observation);
-    draft_all(cx, source, observation, evidence, report);
     cx.put_down();
+    draft_all(cx, source, observation, evidence, round, report).await?;
     Ok(())
 }
 
@@ -220,73 +217,26 @@ fn tell_turn(cx: &mut Context<'_>, memory: &Memory, observation: &Observation) {
     cx.alert(format!("source-{what}/{source}/{since}"), sentence);
 }
 
-fn draft_all(
+async fn draft_all(
     cx: &mut Context<'_>,
     source: Source,
     observation: Observation,
     evidence: Option<Digest>,
+    round: &mut Round<'_>,
     report: &mut Report,
-) {
+) -> Result<(), Interrupt> {
     let told = observation.findings.iter().filter(|finding| finding.tell).count();
     let listed = observation.findings.len() - told;
     for (name, count) in [("told", told), ("listed", listed)] {
         report.metrics.push((format!("{source}.{name}"), i64::try_from(count).unwrap_or(i64::MAX)));
     }
     for finding in observation.findings {
-        drafts(finding, evidence).for_each(|draft| cx.found(draft));
+        // What is news is told with the programme's own words on automated tools, where they can be read.
+        if finding.tell && round.asks(source) && round.answers(source) {
+            round.know(cx, source, &finding.programme).await?;
+        }
+        let own = round.own(&finding);
+        drafts(finding, evidence, own.as_ref()).for_each(|draft| cx.found(draft));
     }
+    Ok(())
 }
-
-/// From sign-up to money in the bank. Testing and reporting stay with the owner: platforms forbid
-/// automated reports (HackerOne's code of conduct) and each programme has rules of its own.
-const GUIDE: Guide = Guide {
-    steps: &[
-        GuideStep {
-            title: "Watch scope",
-            how: How::Automated { what: "reads five public scope files and ranks what is new" },
-            check: Check::HasSucceeded,
-        },
-        GuideStep {
-            title: "Sign up on a platform",
-            how: How::Manual {
-                place: "hackerone.com, bugcrowd.com, intigriti.com, yeswehack.com or federacy.com",
-                what: "open a researcher account with your real name and your own e-mail address",
-                why: "platforms want a person, and payment needs an identity",
-            },
-            check: Check::OwnerSays,
-        },
-        GuideStep {
-            title: "Choose an opportunity",
-            how: How::Manual {
-                place: "money-machine opportunities list, then accept",
-                what: "read the programme's own rules on its page before anything else",
-                why: "what is allowed differs by programme, and the scope file does not say",
-            },
-            check: Check::HasAccepted,
-        },
-        GuideStep {
-            title: "Test and report",
-            how: How::Manual {
-                place: "the programme's page",
-                what: "test within scope, write the report, send it, then mark it as submitted",
-                why: "platforms do not tolerate automated delivery of reports",
-            },
-            check: Check::HasSubmitted,
-        },
-        GuideStep {
-            title: "Be paid",
-            how: How::Manual {
-                place: "the platform's payment settings",
-                what: "set a payout method and answer the tax form, then mark it as paid",
-                why: "bank and tax details belong to you alone",
-            },
-            check: Check::HasBeenPaid,
-        },
-    ],
-    payout: Payout {
-        holder: "the platform, after the programme has accepted and rewarded the report",
-        minimum: "depends on the platform and the payout method",
-        how_long: "days to months after the report, as the programme decides",
-        days_max: None,
-    },
-};

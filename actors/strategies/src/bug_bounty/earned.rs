@@ -1,0 +1,300 @@
+//! Money at HackerOne, for the books: what is awarded, what is earned, what was paid out.
+//!
+//! A bounty is one earning of the ledger, by HackerOne's own number of it: expected once a report of the owner's
+//! shows it, approved once it stands among the earnings, paid once a payout covers it. HackerOne does not say which
+//! earnings a payout is made of. It pays what it holds, so a payout covers the oldest unpaid earnings that come to
+//! exactly its sum; where none do, nothing is called paid, and the owner is told. What names no currency is never
+//! booked.
+
+use std::collections::BTreeMap;
+
+use mm_sdk::{Context, Decimal, Digest, Earned, Interrupt, Moment, Money, PlatformId, Report, SourceHealth};
+use mm_sdk::{ErrorClass, SourceReport, Stage, Untrusted};
+
+use super::accounts::{All, all};
+use crate::hackerone::ask::PLATFORM;
+use crate::hackerone::money::{self, DOLLARS, Earning, Payout};
+use crate::hackerone::{HackerOne, pages};
+use crate::reading::{self, Failed, Reading};
+
+/// The kind of an earning that is known here.
+const BOUNTY: &str = "earning-bounty-earned";
+
+/// Everything that was read, each with the answer that it stands in.
+#[derive(Debug, Clone, Default)]
+pub struct Read {
+    /// The earnings.
+    pub earnings: Vec<(Earning, Digest)>,
+    /// Some of them could not be read: their sum is not known.
+    pub torn: bool,
+    /// The payouts; `None` if they were not read whole.
+    pub payouts: Option<Vec<(Payout, Digest)>>,
+    /// Bounties of own reports.
+    pub awarded: Vec<(money::Bounty, Digest)>,
+}
+
+/// What is to be booked, and what is to be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Booked {
+    /// For the books.
+    pub earned: Vec<Earned>,
+    /// What is not booked: what it is about, and one sentence.
+    pub told: Vec<(String, String)>,
+}
+
+/// One payment of the ledger in the making.
+struct Line {
+    reference: String,
+    /// In the currency it was awarded in.
+    money: Money,
+    at: Moment,
+    evidence: Digest,
+}
+
+/// What is to be booked of everything that was read. `now` stands where HackerOne says no time.
+pub fn book(read: &Read, now: Moment) -> Booked {
+    let mut booked = Booked::default();
+    let mut rows: Vec<&(Earning, Digest)> = read.earnings.iter().collect();
+    rows.sort_by(|(a, _), (b, _)| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    let paid = covered(&rows, read, &mut booked);
+    let mut lines: BTreeMap<&str, (Line, Option<usize>)> = BTreeMap::new();
+    for (n, (earning, evidence)) in rows.iter().enumerate() {
+        let line = match line(earning, *evidence) {
+            Ok(line) => line,
+            Err(sentence) => {
+                booked.told.push((format!("earning/{}", name(&earning.id)), sentence));
+                continue;
+            }
+        };
+        let Some(bounty) = &earning.bounty else { continue };
+        match lines.get_mut(bounty.id.as_str()) {
+            None => drop(lines.insert(&bounty.id, (line, paid.get(&n).copied()))),
+            // One bounty in several earnings: together they are no more than it.
+            Some((known, payout)) => {
+                let both = known.money.plus(line.money).ok();
+                let whole = bounty.awarded;
+                known.money = both.filter(|both| both.amount() < whole.amount()).unwrap_or(whole);
+                known.at = known.at.max(line.at);
+                *payout = payout.and(paid.get(&n).copied());
+            }
+        }
+    }
+    let of = PLATFORM.parse().expect("`hackerone` is a slug");
+    for (line, payout) in lines.values() {
+        booked.earned.push(of_line(line, payout.and_then(|n| read.payouts.as_ref()?.get(n)), &of));
+    }
+    for (bounty, evidence) in &read.awarded {
+        if !lines.contains_key(bounty.id.as_str()) && bounty.awarded.amount() > Decimal::ZERO && !read.torn {
+            booked.earned.push(Earned {
+                platform: of.clone(),
+                reference: reference(&bounty.id),
+                opportunity: None,
+                as_of: bounty.at.unwrap_or(now),
+                stage: Stage::Expected,
+                amount: bounty.awarded,
+                fee: None,
+                evidence: *evidence,
+                what: "HackerOne's list of your reports".to_owned(),
+            });
+        }
+    }
+    booked
+}
+
+fn of_line(line: &Line, payout: Option<&(Payout, Digest)>, of: &PlatformId) -> Earned {
+    let approved = (line.at, Stage::Approved, line.evidence, "HackerOne's list of your earnings");
+    let (as_of, stage, evidence, what) = match payout {
+        Some((payout, evidence)) => (
+            payout.at,
+            Stage::Paid,
+            *evidence,
+            "HackerOne's list of your payouts: one comes to what was unpaid",
+        ),
+        None => approved,
+    };
+    Earned {
+        platform: of.clone(),
+        reference: line.reference.clone(),
+        opportunity: None,
+        as_of,
+        stage,
+        amount: line.money,
+        fee: None,
+        evidence,
+        what: what.to_owned(),
+    }
+}
+
+/// An earning as a line, or why it is not booked.
+fn line(earning: &Earning, evidence: Digest) -> Result<Line, String> {
+    let (id, amount) = (name(&earning.id), earning.amount);
+    let not = |why: &str| {
+        format!(
+            "HackerOne's earning {id} of {amount} is not in the books: {why}; when your statement says what it is, \
+             book it: money-machine earnings record hackerone earning-{id} --strategy bug-bounty --stage approved \
+             --amount SUM --currency CODE --evidence STATEMENT"
+        )
+    };
+    if earning.kind != BOUNTY {
+        let kind = name(&earning.kind);
+        return Err(not(&format!("`{kind}` is no kind that is known here to name its currency")));
+    }
+    let (Some(bounty), Some(money)) = (&earning.bounty, earning.money()) else {
+        return Err(not("it names no currency"));
+    };
+    if money.amount() <= Decimal::ZERO {
+        return Err(not("it is nothing, or less: what is taken back you book as reversed"));
+    }
+    Ok(Line { reference: reference(&bounty.id), money, at: earning.at, evidence })
+}
+
+fn reference(bounty: &str) -> String {
+    format!("bounty-{}", name(bounty))
+}
+
+fn name(text: &str) -> String {
+    Untrusted::new(text).line(60)
+}
+
+/// Which earning is covered by which payout, both by their place in what was read.
+fn covered(rows: &[&(Earning, Digest)], read: &Read, booked: &mut Booked) -> BTreeMap<usize, usize> {
+    let mut paid = BTreeMap::new();
+    let (Some(payouts), false) = (&read.payouts, read.torn) else { return paid };
+    let mut sent: Vec<(usize, &Payout)> = payouts.iter().map(|(payout, _)| payout).enumerate().collect();
+    sent.retain(|(_, payout)| payout.is_sent() && payout.amount > Decimal::ZERO);
+    sent.sort_by_key(|(n, payout)| (payout.at, *n));
+    let mut from = 0;
+    for (n, payout) in sent {
+        let until =
+            rows.iter().position(|(earning, _)| earning.at > payout.at).unwrap_or(rows.len()).max(from);
+        match exactly(rows.get(from..until).unwrap_or_default(), payout.amount) {
+            Some(length) => {
+                paid.extend((from..from + length).map(|row| (row, n)));
+                from += length;
+            }
+            None => {
+                let (amount, at) = (payout.amount, payout.at);
+                let sentence = format!(
+                    "a payout of {amount} by HackerOne, {at}, is not what earnings before it come to, so none is \
+                     called paid by it: book what your statement says with money-machine earnings record"
+                );
+                booked.told.push((format!("payout/{at}/{amount}"), sentence));
+                from = until;
+            }
+        }
+    }
+    paid
+}
+
+/// How many of the oldest come to exactly `sum`.
+fn exactly(rows: &[&(Earning, Digest)], sum: Decimal) -> Option<usize> {
+    let mut left = sum;
+    for (n, (earning, _)) in rows.iter().enumerate() {
+        left = left.checked_sub(dollars(earning)?)?;
+        if left == Decimal::ZERO {
+            return Some(n + 1);
+        }
+        if left < Decimal::ZERO {
+            return None;
+        }
+    }
+    None
+}
+
+/// What an earning adds to the balance, which is taken to be in dollars; not known of another currency.
+fn dollars(earning: &Earning) -> Option<Decimal> {
+    match (earning.money(), &earning.bounty) {
+        (Some(money), _) => (money.currency().code() == DOLLARS).then(|| money.amount()),
+        (None, Some(_)) => None,
+        (None, None) => Some(earning.amount),
+    }
+}
+
+/// Reads the money, and puts it into the books.
+pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Report) -> Result<(), Interrupt> {
+    let mut read = Read::default();
+    let mut failed: Vec<Failed> = Vec::new();
+    match all(api, cx, "hackerone-earnings", api.earnings(), money::earnings).await? {
+        Ok(All { items, bad, .. }) => {
+            read.torn = !bad.is_empty();
+            read.earnings = items;
+            if let Some(first) = bad.first() {
+                let n = bad.len();
+                report
+                    .errors
+                    .push(format!("{n} earnings of HackerOne could not be read, the first: {first}"));
+            }
+        }
+        // Without them nothing is known to be owed.
+        Err(why) => {
+            sum_up(report, SourceHealth::Failed, why.why);
+            return Ok(());
+        }
+    }
+    match all(api, cx, "hackerone-payouts", api.payouts(), money::payouts).await? {
+        Ok(All { items, bad, .. }) if bad.is_empty() => read.payouts = Some(items),
+        Ok(All { bad, .. }) => {
+            let why = bad.first().map(ToString::to_string).unwrap_or_default();
+            failed.push(Failed { class: ErrorClass::Transient, why });
+        }
+        Err(why) => failed.push(why),
+    }
+    match all(api, cx, "hackerone-reports", api.reports(), money::reports).await? {
+        Ok(All { items, bad, .. }) => {
+            let of = |(report, evidence): (money::Report, Digest)| {
+                report.bounties.into_iter().map(move |bounty| (bounty, evidence))
+            };
+            let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
+            report.metrics.push(("hackerone.reports".to_owned(), count));
+            read.awarded = items.into_iter().flat_map(of).collect();
+            failed
+                .extend(bad.first().map(|why| Failed { class: ErrorClass::Transient, why: why.to_string() }));
+        }
+        Err(why) => failed.push(why),
+    }
+    let balance = reading::ask(cx, "hackerone-balance", api.balance(), pages::said, money::balance).await?;
+    let booked = book(&read, cx.now());
+    let mut sentence = counted(&read, report, balance, &mut failed);
+    booked.earned.into_iter().for_each(|earned| cx.earned(earned));
+    booked.told.into_iter().for_each(|(about, told)| cx.alert(about, told));
+    let health = if failed.is_empty() { SourceHealth::Fresh } else { SourceHealth::Failed };
+    if let Some(first) = failed.first() {
+        sentence.push_str(&format!("; not all could be read: {}", first.why));
+    }
+    sum_up(report, health, sentence);
+    Ok(())
+}
+
+/// What was read, in figures.
+fn counted(read: &Read, report: &mut Report, balance: Reading<Decimal>, failed: &mut Vec<Failed>) -> String {
+    let payouts = read.payouts.as_deref().unwrap_or_default();
+    let sent = payouts.iter().filter(|(payout, _)| payout.is_sent());
+    let mut sentence = format!(
+        "{} earnings, {} payouts of {} sent",
+        read.earnings.len(),
+        sent.clone().count(),
+        payouts.len()
+    );
+    match balance {
+        Reading::Fresh(fresh) => {
+            let balance = fresh.value;
+            sentence.push_str(&format!("; HackerOne holds {balance} for you"));
+            let cents =
+                balance.checked_mul(Decimal::ONE_HUNDRED).and_then(|cents| cents.round().try_into().ok());
+            report.metrics.push(("hackerone.balance_cents".to_owned(), cents.unwrap_or(i64::MAX)));
+            let earned = read.earnings.iter().map(|(earning, _)| dollars(earning)).sum::<Option<Decimal>>();
+            let paid: Decimal = sent.map(|(payout, _)| payout.amount).sum();
+            let own = earned.filter(|_| !read.torn && read.payouts.is_some()).map(|earned| earned - paid);
+            if let Some(own) = own.filter(|own| *own != balance) {
+                sentence.push_str(&format!(", where earnings less payouts come to {own}"));
+            }
+        }
+        Reading::Failed(why) => failed.push(why),
+        Reading::Unchanged => {}
+    }
+    sentence
+}
+
+fn sum_up(report: &mut Report, health: SourceHealth, sentence: String) {
+    report.sources.push(SourceReport { name: "hackerone-money".to_owned(), health, sentence });
+}

@@ -1,0 +1,501 @@
+//! bug-bounty with the owner's accounts: private programmes, quoted rules, money, and reports that he sends.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
+
+use std::time::Duration;
+
+use mm_sdk::testing::{Bench, Verdict};
+use mm_sdk::{
+    Act, Answer, Decided, Draft, Drafts, ErrorClass, Moment, Refusal, Report, SourceHealth, Stage, Strategy,
+};
+use mm_strategies::bug_bounty::scope::Source;
+use mm_strategies::bug_bounty::{BugBounty, Snapshot};
+use serde_json::{Value, json};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const START: &str = "2026-07-22T12:00:00Z";
+const H1: &str = "https://api.hackerone.com/v1/hackers";
+const INTIGRITI: &str = "https://api.intigriti.com/external/researcher/v1";
+const YWH: &str = "https://api.yeswehack.com";
+const UUID: &str = "0083a5bf-e54f-4f79-a972-12a795272c8b";
+
+fn url(path: &str) -> String {
+    format!("{H1}/{path}?page%5Bsize%5D=100")
+}
+
+fn programme(handle: &str, state: &str, policy: &str) -> Value {
+    json!({ "id": "1", "type": "program", "attributes": { "handle": handle, "name": format!("The {handle}"),
+        "state": state, "submission_state": "open", "offers_bounties": true, "policy": policy } })
+}
+
+fn scope(id: u64, identifier: &str) -> Value {
+    json!({ "id": id.to_string(), "type": "structured-scope", "attributes": { "asset_type": "URL",
+        "asset_identifier": identifier, "eligible_for_bounty": true, "eligible_for_submission": true,
+        "max_severity": "critical" } })
+}
+
+fn bounty(id: &str, awarded: &str, bonus: &str, currency: &str, day: u32) -> Value {
+    json!({ "id": id, "type": "bounty", "attributes": { "awarded_amount": awarded, "awarded_bonus_amount": bonus,
+        "awarded_currency": currency, "created_at": format!("2026-06-{day:02}T00:00:00.000Z") } })
+}
+
+fn earning(id: &str, amount: f64, of: Value, day: u32) -> Value {
+    json!({ "id": id, "type": "earning-bounty-earned",
+        "attributes": { "amount": amount, "created_at": format!("2026-06-{day:02}T00:00:00.000Z") },
+        "relationships": { "bounty": { "data": of } } })
+}
+
+fn payout(amount: f64, day: u32) -> Value {
+    json!({ "amount": amount, "paid_out_at": format!("2026-06-{day:02}T12:00:00.000Z"), "reference": format!("r{day}"),
+        "status": "sent" })
+}
+
+fn list(elements: impl IntoIterator<Item = Value>) -> String {
+    json!({ "data": elements.into_iter().collect::<Vec<_>>(), "links": {} }).to_string()
+}
+
+fn strategy() -> BugBounty {
+    let mut strategy = BugBounty::default();
+    let config =
+        json!({ "hackerone_account": "main", "intigriti_account": "main", "yeswehack_account": "main" });
+    strategy.initialise(&config).unwrap();
+    strategy
+}
+
+/// The platforms as they are at first, judged by the project's own rules.
+fn bench() -> Bench {
+    let mut bench = Bench::at(START)
+        .with_rules(
+            "bounty-targets-data.toml",
+            include_str!("../../../config/rules/bounty-targets-data.toml"),
+        )
+        .with_rules("hackerone.toml", include_str!("../../../config/rules/hackerone.toml"))
+        .with_rules("intigriti.toml", include_str!("../../../config/rules/intigriti.toml"))
+        .with_rules("yeswehack.toml", include_str!("../../../config/rules/yeswehack.toml"));
+    for (source, text) in [
+        (Source::HackerOne, include_str!("../fixtures/traps.hackerone.json")),
+        (Source::Bugcrowd, include_str!("../fixtures/traps.bugcrowd.json")),
+        (Source::Intigriti, include_str!("../fixtures/traps.intigriti.json")),
+        (Source::YesWeHack, include_str!("../fixtures/traps.yeswehack.json")),
+        (Source::Federacy, include_str!("../fixtures/traps.federacy.json")),
+    ] {
+        bench.answer(source.feed_url(), 200, text);
+    }
+    let programmes = [
+        programme("acme", "public_mode", "You may use automated tools."),
+        programme("vault", "soft_launched", "Hello. **Do not use automated scanners.** Thank you."),
+    ];
+    bench.answer(&url("programs"), 200, list(programmes));
+    bench.answer(&url("programs/vault/structured_scopes"), 200, list([scope(1, "one.vault.example")]));
+    money(&mut bench, &[], &[], "0");
+    bench.answer(&url("me/reports"), 200, list([]));
+    let record = json!({ "id": UUID, "name": "Hidden", "status": { "id": 3, "value": "Open" },
+        "confidentialityLevel": { "id": 1, "value": "Invite only" },
+        "maxBounty": { "value": 2500, "currency": "EUR" },
+        "webLinks": { "detail": "https://app.intigriti.com/researcher/programs/hidden/hidden/detail" } });
+    let records = json!({ "maxCount": 1, "records": [record] });
+    bench.answer(&format!("{INTIGRITI}/programs?limit=500&offset=0"), 200, records.to_string());
+    let mut detail = record;
+    detail["domains"] = json!({ "content": [
+        { "type": { "value": "Url" }, "endpoint": "in.hidden.example", "tier": { "value": "Tier 2" } },
+        { "type": { "value": "Url" }, "endpoint": "out.hidden.example", "tier": { "value": "Out Of Scope" } },
+    ] });
+    detail["rulesOfEngagement"] = json!({ "content": { "description": "Be kind.", "testingRequirements": {
+        "automatedTooling": 2, "userAgent": "X-Me" } } });
+    bench.answer(&format!("{INTIGRITI}/programs/{UUID}"), 200, detail.to_string());
+    let mut secret = json!({ "slug": "secret", "title": "Secret", "public": false, "bounty": true,
+        "bounty_reward_min": 50, "bounty_reward_max": 900, "business_unit": { "currency": "EUR" } });
+    let items = json!({ "items": [secret], "pagination": { "nb_pages": 1 } });
+    bench.answer(&format!("{YWH}/programs?page=1&resultsPerPage=50"), 200, items.to_string());
+    secret["scopes"] = json!([{ "scope": "secret.example", "scope_type": "api" }]);
+    secret["rules"] = json!("Be kind.");
+    bench.answer(&format!("{YWH}/programs/secret"), 200, secret.to_string());
+    bench
+}
+
+fn money(bench: &mut Bench, earnings: &[Value], payouts: &[Value], balance: &str) {
+    bench.answer(&url("payments/earnings"), 200, list(earnings.iter().cloned()));
+    bench.answer(&url("payments/payouts"), 200, list(payouts.iter().cloned()));
+    let balance = format!("{{\"data\":{{\"balance\":{balance}}}}}");
+    bench.answer(&format!("{H1}/payments/balance"), 200, balance);
+}
+
+/// One run, `hours` after the start.
+async fn run(bench: &mut Bench, hours: u32) -> (Report, Drafts) {
+    bench.set_now(START.parse::<Moment>().unwrap().plus(HOUR * hours));
+    bench.run(&mut strategy()).await.unwrap()
+}
+
+fn private(drafts: &Drafts) -> Vec<&Draft> {
+    drafts.opportunities.iter().filter(|draft| draft.details.value()["private"] == true).collect()
+}
+
+fn booked(drafts: &Drafts) -> Vec<(String, Stage, String)> {
+    let mut booked: Vec<_> = (drafts.earnings.iter())
+        .map(|one| (one.reference.clone(), one.stage, one.amount.to_string()))
+        .collect();
+    booked.sort();
+    booked
+}
+
+fn sentence(report: &Report, name: &str) -> (SourceHealth, String) {
+    let source = report.sources.iter().find(|source| source.name == name);
+    source
+        .map(|source| (source.health, source.sentence.clone()))
+        .unwrap_or_else(|| panic!("{name}: {report:?}"))
+}
+
+#[tokio::test]
+async fn private_programmes_are_listed_with_their_rules_quoted_and_named_in_no_title() {
+    let mut bench = bench();
+    let (report, drafts) = run(&mut bench, 0).await;
+    assert_eq!(report.errors, Vec::<String>::new());
+    let listed = private(&drafts);
+    let of = |platform: &str| *listed.iter().find(|draft| draft.platform == platform).unwrap();
+    assert_eq!(listed.len(), 3);
+    for draft in &listed {
+        assert!(
+            !draft.tell && draft.details.value()["baseline"] == true,
+            "what was there is no news: {draft:?}"
+        );
+        assert!(draft.title.contains("a private programme") && draft.evidence.is_some(), "{draft:?}");
+        for name in ["vault", "Hidden", "Secret"] {
+            assert!(!draft.title.contains(name) && !draft.reason.contains(name), "{draft:?}");
+        }
+    }
+    let automation = |platform: &str| of(platform).details.value()["automation"].clone();
+    assert_eq!(
+        automation("hackerone"),
+        json!({ "allowed": "no", "quote": "Do not use automated scanners." })
+    );
+    let quoted = "testingRequirements.automatedTooling: 2 … user agent: X-Me";
+    assert_eq!(automation("intigriti"), json!({ "allowed": "under conditions", "quote": quoted }));
+    assert_eq!(automation("yeswehack"), json!({ "allowed": "not stated", "quote": "not stated" }));
+    let targets = of("intigriti").details.value()["targets"].clone();
+    assert_eq!(
+        (targets.as_array().unwrap().len(), &targets[0]["identifier"]),
+        (1, &json!("in.hidden.example"))
+    );
+    assert_eq!(of("yeswehack").reward.as_ref().unwrap().currency, "EUR");
+    // What the public files show is told by them alone, and says that its rules were not read.
+    let public = drafts.opportunities.iter().filter(|draft| draft.details.value()["private"] == false);
+    let said = |draft: &Draft| draft.details.value()["automation"]["allowed"].as_str().unwrap().to_owned();
+    let (mut read, mut unread) = (0, 0);
+    for draft in public {
+        let own = draft.about[0] == "acme";
+        assert_eq!(said(draft), if own { "yes" } else { "not read" }, "{draft:?}");
+        if own { read += 1 } else { unread += 1 }
+    }
+    assert!(read == 1 && unread > 2, "the list of programmes holds the rules of public ones too");
+    let bugcrowd = drafts.opportunities.iter().find(|draft| draft.platform == "bugcrowd").unwrap();
+    assert_eq!(bugcrowd.details.value().get("automation"), None, "there is no account to read them with");
+}
+
+#[tokio::test]
+async fn what_is_new_in_a_private_programme_is_told_once_and_what_was_not_read_removes_nothing() {
+    let mut bench = bench();
+    run(&mut bench, 0).await;
+    let (_, drafts) = run(&mut bench, 1).await;
+    assert_eq!(private(&drafts), Vec::<&Draft>::new(), "the same again is no news");
+    bench.answer(
+        &url("programs/vault/structured_scopes"),
+        200,
+        list([scope(1, "one.vault.example"), scope(2, "two.vault.example")]),
+    );
+    let (_, drafts) = run(&mut bench, 2).await;
+    let [added] = private(&drafts)[..] else { panic!("{drafts:?}") };
+    assert_eq!((added.kind.as_str(), added.tell), ("targets_added", true));
+    assert_eq!(added.title, "New in scope of a private programme on hackerone: 1 target");
+    assert_eq!(added.details.value()["targets"][0]["identifier"], "two.vault.example");
+    // Neither a failure, nor a torn list, nor a list that is not whole takes anything away, for as long as it lasts.
+    let scopes = url("programs/vault/structured_scopes");
+    for (hours, body) in
+        [(10, "{\"data\": [{}"), (40, "{}"), (90, &list([scope(1, "one.vault.example"), json!({})]))]
+    {
+        bench.answer(&scopes, 200, body);
+        bench.answer(&url("programs"), 500, "");
+        let (_, drafts) = run(&mut bench, hours).await;
+        assert_eq!(private(&drafts), Vec::<&Draft>::new());
+    }
+    let snapshot = Snapshot::open(bench.snapshot().unwrap()).unwrap();
+    assert!(snapshot.accounts[&Source::HackerOne].memory.in_scope("vault", "two.vault.example"));
+    // One that is really gone is told, after the wait of any source.
+    let programmes = [programme("acme", "public_mode", "")];
+    bench.answer(&url("programs"), 200, list(programmes));
+    let mut told = Vec::new();
+    for hours in (100..400).step_by(7) {
+        told.extend(
+            run(&mut bench, hours)
+                .await
+                .1
+                .opportunities
+                .into_iter()
+                .filter(|draft| draft.kind == "programme_gone"),
+        );
+    }
+    let [gone] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(gone.title, "Programme gone from hackerone: a private programme");
+}
+
+#[tokio::test]
+async fn a_list_of_many_pages_is_read_whole_and_a_forged_page_ends_it() {
+    let mut bench = bench();
+    let page =
+        |elements: Vec<Value>, next: &str| json!({ "data": elements, "links": { "next": next } }).to_string();
+    let two = format!("{H1}/programs?page%5Bnumber%5D=2&page%5Bsize%5D=100");
+    bench.answer(&url("programs"), 200, page(vec![programme("acme", "public_mode", "")], &two));
+    bench.answer(&two, 200, list([programme("vault", "soft_launched", "")]));
+    let (report, drafts) = run(&mut bench, 0).await;
+    assert_eq!(sentence(&report, "hackerone-account").1, "2 programmes, 1 of them private; looked at 1");
+    assert_eq!(private(&drafts).len(), 3);
+    bench.answer(
+        &url("programs"),
+        200,
+        page(vec![programme("acme", "public_mode", "")], "https://evil.example/programs"),
+    );
+    let (report, drafts) = run(&mut bench, 7).await;
+    let (health, why) = sentence(&report, "hackerone-account");
+    assert!(
+        health == SourceHealth::Failed && why.contains("evil.example") && why.contains("not followed"),
+        "{why}"
+    );
+    assert_eq!(private(&drafts), Vec::<&Draft>::new());
+    assert!(bench.asked().iter().all(|action| action.request.url().host() != "evil.example"));
+}
+
+#[tokio::test]
+async fn an_expired_token_is_one_sentence_costs_its_platform_alone_and_is_not_hammered() {
+    let mut bench = bench();
+    let said = json!({ "errors": [{ "status": "401", "title": "Invalid authentication" }] }).to_string();
+    for path in ["programs", "payments/earnings", "payments/payouts", "me/reports"] {
+        bench.answer(&url(path), 401, said.clone());
+    }
+    let (report, drafts) = run(&mut bench, 0).await;
+    let (health, why) = sentence(&report, "hackerone-account");
+    assert_eq!(health, SourceHealth::Failed);
+    assert!(why.ends_with("answered with status 401: Invalid authentication"), "{why}");
+    assert_eq!(
+        report.sources.iter().filter(|source| source.health == SourceHealth::Failed).count(),
+        1,
+        "{report:?}"
+    );
+    assert_eq!((drafts.earnings.len(), private(&drafts).len()), (0, 2));
+    let asked = bench.asked().iter().filter(|action| action.platform.as_str() == "hackerone").count();
+    assert_eq!(asked, 1, "one refusal is enough");
+}
+
+#[tokio::test]
+async fn money_is_expected_approved_and_paid_and_told_again_it_is_the_same() {
+    let mut bench = bench();
+    let report = json!({ "id": "7", "attributes": { "state": "triaged" },
+        "relationships": { "bounties": { "data": [bounty("b1", "150.00", "25.00", "USD", 1)] } } });
+    bench.answer(&url("me/reports"), 200, list([report]));
+    let (_, drafts) = run(&mut bench, 0).await;
+    assert_eq!(booked(&drafts), [("bounty-b1".to_owned(), Stage::Expected, "175 USD".to_owned())]);
+    let one = earning("e1", 150.0, bounty("b1", "150.00", "25.00", "USD", 1), 1);
+    let euro = earning("e2", 108.0, bounty("b2", "100", "0", "EUR", 2), 2);
+    money(&mut bench, &[euro.clone(), one.clone()], &[], "283");
+    let (report, drafts) = run(&mut bench, 1).await;
+    let of = |reference: &str, stage, amount: &str| (reference.to_owned(), stage, amount.to_owned());
+    let approved = [of("bounty-b1", Stage::Approved, "175 USD"), of("bounty-b2", Stage::Approved, "100 EUR")];
+    assert_eq!(booked(&drafts), approved);
+    assert!(drafts.earnings.iter().all(|one| one.fee.is_none() && one.platform.as_str() == "hackerone"));
+    assert!(report.metrics.contains(&("hackerone.balance_cents".to_owned(), 28_300)));
+    let (_, again) = run(&mut bench, 2).await;
+    assert_eq!(again.earnings, drafts.earnings, "the same report word for word, which the ledger takes once");
+    // A payout that covers exactly what was unpaid before it.
+    money(&mut bench, std::slice::from_ref(&one), &[payout(175.0, 3)], "0");
+    let (_, drafts) = run(&mut bench, 3).await;
+    assert_eq!(booked(&drafts), [of("bounty-b1", Stage::Paid, "175 USD")]);
+    assert_eq!(drafts.earnings[0].as_of, "2026-06-03T12:00:00Z".parse::<Moment>().unwrap());
+    assert_eq!(drafts.alerts, []);
+}
+
+#[tokio::test]
+async fn what_is_not_sure_is_told_and_never_booked() {
+    let mut bench = bench();
+    let usd = |id: &str, amount: &str, day| {
+        earning(&format!("e{id}"), amount.parse().unwrap(), bounty(id, amount, "0", "USD", day), day)
+    };
+    let retest = json!({ "id": "e9", "type": "earning-retest-completed",
+        "attributes": { "amount": 50, "created_at": "2026-06-02T00:00:00.000Z" } });
+    let back = usd("3", "-10", 2);
+    let rows = [usd("1", "100", 1), retest.clone(), back];
+    // The retest has no currency, so it is not booked; that it was part of what was held is no reason not to know
+    // that the bounty was paid.
+    money(&mut bench, &rows, &[payout(140.0, 3)], "0");
+    let (_, drafts) = run(&mut bench, 0).await;
+    let of = |reference: &str, stage, amount: &str| (reference.to_owned(), stage, amount.to_owned());
+    assert_eq!(booked(&drafts), [of("bounty-1", Stage::Paid, "100 USD")]);
+    let told: Vec<&str> = drafts.alerts.iter().map(|alert| alert.about.as_str()).collect();
+    assert_eq!(told, ["earning/e3", "earning/e9"], "{:?}", drafts.alerts);
+    // A payout that is not what was unpaid pays nothing; one after it starts anew.
+    let rows = [usd("1", "100", 1), usd("2", "60", 5), usd("4", "0.1", 7), usd("5", "0.2", 8)];
+    money(&mut bench, &rows, &[payout(99.99, 6), payout(0.3, 9)], "0");
+    let (report, drafts) = run(&mut bench, 1).await;
+    let stages = [
+        of("bounty-1", Stage::Approved, "100 USD"),
+        of("bounty-2", Stage::Approved, "60 USD"),
+        of("bounty-4", Stage::Paid, "0.1 USD"),
+        of("bounty-5", Stage::Paid, "0.2 USD"),
+    ];
+    assert_eq!(booked(&drafts), stages, "to the cent");
+    assert_eq!(drafts.alerts.len(), 1, "{:?}", drafts.alerts);
+    assert!(sentence(&report, "hackerone-money").1.contains("earnings less payouts come to"), "{report:?}");
+    // A row that cannot be read makes every sum unknown.
+    let torn = json!({ "id": "e7", "type": "earning-bounty-earned", "attributes": { "amount": "?" } });
+    money(&mut bench, &[usd("1", "100", 1), torn], &[payout(100.0, 3)], "0");
+    let (report, drafts) = run(&mut bench, 2).await;
+    assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
+    assert!(report.errors.iter().any(|error| error.contains("could not be read")), "{report:?}");
+    // Euros are no part of a sum of dollars, and a payout that is not known to be sent is none.
+    let euro = earning("e2", 108.0, bounty("2", "100", "0", "EUR", 1), 1);
+    money(&mut bench, &[euro, usd("1", "100", 2)], &[payout(208.0, 3)], "0");
+    let (_, drafts) = run(&mut bench, 3).await;
+    assert!(booked(&drafts).iter().all(|(_, stage, _)| *stage == Stage::Approved));
+    let mut odd = payout(100.0, 3);
+    odd["status"] = json!("on its way");
+    money(&mut bench, &[usd("1", "100", 1)], &[odd], "0");
+    let (_, drafts) = run(&mut bench, 4).await;
+    assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
+}
+
+/// The owner accepts what the strategy drafted.
+fn accept(bench: &mut Bench, drafts: &[&Draft]) {
+    let decided = drafts.iter().enumerate().map(|(n, draft)| Decided {
+        id: mm_sdk::OpportunityId::new(format!("opp-{n}")),
+        kind: draft.kind.clone(),
+        details: draft.details.to_string(),
+        at: START.parse().unwrap(),
+    });
+    bench.decide(decided.collect());
+}
+
+#[tokio::test]
+async fn a_report_is_a_skeleton_for_its_owner_and_leaves_by_nobody_else() {
+    let mut bench = bench();
+    let (_, first) = run(&mut bench, 0).await;
+    let bugcrowd = first.opportunities.iter().find(|draft| draft.platform == "bugcrowd").unwrap();
+    let accepted: Vec<&Draft> = private(&first).into_iter().chain([bugcrowd]).collect();
+    accept(&mut bench, &accepted);
+    let (report, _) = run(&mut bench, 1).await;
+    assert_eq!(report.errors, Vec::<String>::new());
+    let waiting: Vec<_> = bench.waiting().map(|(id, action)| (id.clone(), action.clone())).collect();
+    assert_eq!(waiting.len(), 3, "one for each platform with an account");
+    for (n, platform) in ["hackerone", "intigriti", "yeswehack"].into_iter().enumerate() {
+        let rule = format!("{platform}/submit-report");
+        bench.assert_ruled(&format!("report-opp-{n}"), Verdict::Ask, &rule);
+        let ruled = bench.ruled().iter().rfind(|ruled| ruled.step == format!("report-opp-{n}")).unwrap();
+        assert!(ruled.judgement.by_owner, "{platform}: a person sends it");
+        let (_, action) = waiting.iter().find(|(_, action)| action.platform.as_str() == platform).unwrap();
+        let body = String::from_utf8(action.request.body().to_vec()).unwrap();
+        assert!(mm_sdk::blank::in_text(&body).is_some(), "it has blanks: {body}");
+        assert!(action.notes[0].starts_with("automated tools: "), "{:?}", action.notes);
+        assert!(action.notes.iter().any(|note| note.contains("private")), "{:?}", action.notes);
+        assert!(
+            !action.purpose.contains("vault") && !action.purpose.contains("secret"),
+            "{}",
+            action.purpose
+        );
+    }
+    let (h1, action) = waiting.iter().find(|(_, action)| action.platform.as_str() == "hackerone").unwrap();
+    assert!(action.notes[0].contains("no (“Do not use automated scanners.”)"), "{:?}", action.notes);
+    let body: Value = serde_json::from_slice(action.request.body()).unwrap();
+    let text = body["data"]["attributes"]["vulnerability_information"].as_str().unwrap();
+    assert!(text.contains("- `one.vault.example`"), "{text}");
+    run(&mut bench, 2).await;
+    assert_eq!(bench.waiting().count(), 3, "what waits is not drafted again");
+    // He says that he sent one, declines another, and lets the time of the third pass.
+    let ids: Vec<_> = waiting.iter().map(|(id, _)| id.clone()).collect();
+    bench.act_is(
+        &format!("{H1}/reports"),
+        Act::Done(Answer {
+            status: Answer::UNSEEN,
+            headers: vec![],
+            body: vec![],
+            at: START.parse().unwrap(),
+        }),
+    );
+    bench.approve(h1);
+    let others: Vec<_> = ids.iter().filter(|id| *id != h1).collect();
+    bench.reject(others[0]);
+    bench.settle(others[1].clone(), Act::Refused(Refusal::new(ErrorClass::Transient, "its time passed")));
+    let (_, drafts) = run(&mut bench, 3).await;
+    let told: Vec<_> = drafts.alerts.iter().map(|alert| &alert.sentence).collect();
+    assert!(told.len() == 1 && told[0].contains("opportunities submitted opp-0"), "{told:?}");
+    let asked =
+        |bench: &Bench| bench.asked().iter().filter(|action| action.kind.as_str() == "submit-report").count();
+    assert_eq!(asked(&bench), 4, "only what nobody decided is drafted anew");
+}
+
+#[tokio::test]
+async fn no_report_is_drafted_before_the_rules_were_read() {
+    let mut bench = bench();
+    let (_, first) = run(&mut bench, 0).await;
+    let public = first
+        .opportunities
+        .iter()
+        .find(|draft| draft.platform == "yeswehack" && draft.details.value()["private"] == false);
+    accept(&mut bench, &[public.unwrap()]);
+    let (report, _) = run(&mut bench, 1).await;
+    assert_eq!(bench.waiting().count(), 0);
+    assert!(report.errors.iter().any(|error| error.contains("its rules were not read")), "{report:?}");
+    let slug = public.unwrap().about[0].clone();
+    let detail =
+        json!({ "slug": slug, "public": true, "scopes": [], "rules": "Automated tools are forbidden." });
+    bench.answer(&format!("{YWH}/programs/{slug}"), 200, detail.to_string());
+    run(&mut bench, 2).await;
+    let notes: Vec<_> = bench.waiting().flat_map(|(_, action)| action.notes.clone()).collect();
+    assert!(notes[0].contains("no (“Automated tools are forbidden.”)"), "{notes:?}");
+    let mut silent = BugBounty::default();
+    silent.initialise(&json!({ "yeswehack_account": "main", "report": "never" })).unwrap();
+    let before = bench.asked().len();
+    bench.run(&mut silent).await.unwrap();
+    assert!(bench.asked()[before..].iter().all(|action| action.kind.as_str() != "submit-report"));
+}
+
+#[tokio::test]
+async fn without_an_account_it_is_the_watch_of_public_files() {
+    let mut bench = bench();
+    let (report, drafts) = bench.run(&mut BugBounty::default()).await.unwrap();
+    assert!(bench.asked().iter().all(|action| action.platform.as_str() == "bounty-targets-data"));
+    assert_eq!((report.sources.len(), drafts.earnings.len(), drafts.opportunities.len()), (5, 0, 9));
+    assert!(drafts.opportunities.iter().all(|draft| draft.details.value().get("automation").is_none()));
+}
+
+#[test]
+fn settings_are_checked() {
+    let mut strategy = BugBounty::default();
+    for good in [json!({}), Value::Null, json!({ "hackerone_account": "" }), json!({ "report": "ask" })] {
+        assert_eq!(strategy.initialise(&good), Ok(()));
+    }
+    for (bad, named) in [
+        (json!({ "hackerone_account": 7 }), "`hackerone_account`"),
+        (json!({ "intigriti_account": "A B" }), "`intigriti_account`"),
+        (json!({ "report": "always" }), "`report`"),
+        (json!({ "hackerone_token": "x" }), "`hackerone_token`"),
+        (json!([]), "settings"),
+    ] {
+        let refused = strategy.initialise(&bad).unwrap_err();
+        assert!(refused.contains(named), "{refused}");
+    }
+}
+
+/// Golden bytes of the second schema of the snapshot, with accounts and drafted reports in it: it must open for
+/// ever. What a run comes to may change; what was kept before may not be lost.
+#[tokio::test]
+async fn the_second_schema_of_the_snapshot_still_opens() {
+    let golden = include_bytes!("../fixtures/snapshot-2.bin");
+    let snapshot = Snapshot::open(golden).unwrap();
+    let mut bench = bench();
+    let (_, first) = run(&mut bench, 0).await;
+    accept(&mut bench, &private(&first));
+    run(&mut bench, 1).await;
+    let today = Snapshot::open(bench.snapshot().unwrap()).unwrap();
+    assert_eq!((today.sources.len(), today.accounts.len(), today.reports.len()), (5, 3, 3));
+    assert_eq!(snapshot, today);
+    assert_eq!(
+        golden.as_slice(),
+        mm_sdk::encode(&today).unwrap(),
+        "a changed schema needs a new version and a new file"
+    );
+}
