@@ -9,6 +9,7 @@
 //! seam; if its time is not paused, a simulated week takes a week. When the machine cannot start, the
 //! simulation panics: it is a tool for tests and for trying things out, and that is a finding.
 
+mod accounts;
 pub mod check;
 pub mod history;
 mod owner;

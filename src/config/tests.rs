@@ -8,7 +8,7 @@ mod rules;
 use super::*;
 use expect_test::{Expect, expect};
 
-const INSTALLED: &[&str] = &["affiliate", "bug-bounty", "github-sponsors", "micro-tasks"];
+const INSTALLED: &[&str] = &["affiliate", "bug-bounty", "freelance-leads", "github-sponsors", "micro-tasks"];
 
 /// Stands in for the scheduler's parser.
 fn schedule(text: &str) -> Result<(), String> {

@@ -89,7 +89,7 @@ impl Desk {
     fn tell_payments(&mut self, simulation: &Simulation) {
         for state in WORKED_ON {
             let (_, rows) = simulation.ask("GET", &format!("/opportunities?state={state}"), &Value::Null);
-            for one in rows.as_array().into_iter().flatten() {
+            for one in rows.as_array().into_iter().flatten().filter(|one| is_ever_paid(one)) {
                 if self.roll(PAID_ONE_IN) == 0 {
                     let told = self.payment(one);
                     for _ in 0..1 + self.roll(2) {
@@ -148,6 +148,12 @@ fn filled_in(draft: &str, number: u64) -> Option<String> {
     let (_, after) = rest.split_once("]]")?;
     *text = Value::String(format!("{before}Plan {number}.{after}"));
     Some(said.to_string())
+}
+
+/// Every other opportunity is paid soon, if at all; on the others the work goes on, as on most.
+fn is_ever_paid(one: &Value) -> bool {
+    let id = one["id"].as_str().unwrap_or_default();
+    id.bytes().map(u32::from).sum::<u32>().is_multiple_of(2)
 }
 
 #[cfg(test)]

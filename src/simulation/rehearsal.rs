@@ -12,8 +12,8 @@ use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
 use mm_services::records::OpenRow;
 use mm_store::{Record as _, Span};
-use serde_json::{Value, json};
 
+use super::accounts;
 use super::check::{Evidence, check, check_recent};
 use super::owner::Desk;
 use super::weather::{Blow, Blows};
@@ -32,8 +32,6 @@ const DISK_FAILS_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// After starts that failed it is in safe mode for so long, and no longer: what is due meanwhile is on record
 /// within a minute.
 const SAFE_MODE: Duration = Duration::from_secs(40);
-/// The token of the accounts that the sandbox's platforms play.
-const PLAYED_TOKEN: &str = "sandbox-octo.1";
 
 /// What a rehearsal left behind.
 pub struct Rehearsed {
@@ -108,50 +106,9 @@ impl Rehearsal<'_> {
         !self.of.findings.is_empty()
     }
 
-    /// The owner's credentials are not read: where a strategy names an account, a made one stands in.
     fn play_accounts(&self) {
-        let bearer = json!("Bearer");
-        let key = json!({ "ApiKey": { "header": "freelancer-oauth-v1", "scheme": null } });
-        let sponsors = mm_strategies::github_graphql::ask::PLATFORM;
-        self.play("account", "github", &bearer, "token", |strategy| strategy != sponsors);
-        self.play("account", sponsors, &bearer, "token", |strategy| strategy == sponsors);
-        self.play("freelancer_account", "freelancer", &key, "key", |_| true);
-        self.play_networks();
-        let basic = json!({ "Basic": { "user": "me" } });
-        self.play("hackerone_account", "hackerone", &basic, "password", |_| true);
-        self.play("intigriti_account", "intigriti", &bearer, "token", |_| true);
-        self.play("yeswehack_account", "yeswehack", &bearer, "token", |_| true);
-    }
-
-    /// Adds an account at a platform for each name under `setting` of the strategies that `is_of` names.
-    fn play(&self, setting: &str, platform: &str, kind: &Value, secret: &str, is_of: impl Fn(&str) -> bool) {
-        let config = &self.of.simulation.plan().config;
-        let of = config.active().into_iter().filter(|(name, _)| is_of(name));
-        let named = of.filter_map(|(_, own)| own.config.table.get(setting));
-        let mut names: Vec<&str> = named.filter_map(Value::as_str).collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let account =
-                json!({ "kind": kind, "email": "me@example.org", "secrets": { secret: PLAYED_TOKEN } });
-            // A name that cannot be is the configuration's mistake: its strategy will say so.
-            self.of.simulation.ask("POST", &format!("/accounts/{platform}/{name}/add"), &account);
-        }
-    }
-
-    /// The same where a table of the configuration is named like its platform and names an account.
-    fn play_networks(&self) {
-        let config = &self.of.simulation.plan().config;
-        let tables = config.active().into_iter().flat_map(|(_, own)| &own.config.table);
-        for (platform, table) in tables {
-            let Some(name) = table.get("account").and_then(Value::as_str) else { continue };
-            let (kind, field) = match table.get("sid").and_then(Value::as_str) {
-                Some(sid) => (json!({ "Basic": { "user": sid } }), "password"),
-                None => (json!("Bearer"), "token"),
-            };
-            let account =
-                json!({ "kind": kind, "email": "me@example.org", "secrets": { field: PLAYED_TOKEN } });
-            self.of.simulation.ask("POST", &format!("/accounts/{platform}/{name}/add"), &account);
+        for (target, account) in accounts::of(&self.of.simulation.plan().config) {
+            self.of.simulation.ask("POST", &target, &account);
         }
     }
 

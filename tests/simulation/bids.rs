@@ -13,14 +13,13 @@ use crate::{HOUR, lost};
 fn bidder(seed: u64) -> Plan {
     let mut plan = Plan::new(seed, paused::runtime);
     plan.config.strategies.get_mut("bug-bounty").unwrap().enabled = false;
-    let mut leads = plan.config.strategies["micro-tasks"].clone();
-    (leads.enabled, leads.schedule) = (true, None);
+    let leads = plan.config.strategies.get_mut("freelance-leads").unwrap();
+    leads.enabled = true;
     let own = json!({
         "skills": ["rust", "python"], "rate": "20 USD", "hackernews": false, "remoteok": false,
         "freelancer_account": "main",
     });
     leads.config.table.extend(own.as_object().unwrap().clone());
-    plan.config.strategies.insert("freelance-leads".to_owned(), leads);
     plan.owner = Owner::Approves;
     plan.rules.0.retain(|(name, _)| name == "freelancer.toml" || name.starts_with("law-"));
     plan

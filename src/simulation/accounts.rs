@@ -1,0 +1,75 @@
+//! The accounts of a rehearsed machine: where a strategy's settings name one, a made one stands in.
+//!
+//! The owner's own credentials are not read. What is made is asked of the machine's admin, as its owner would ask.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::config::Config;
+
+/// The token that the sandbox's platforms take.
+const PLAYED_TOKEN: &str = "sandbox-octo.1";
+
+/// What the settings say of one account.
+struct Named<'a> {
+    platform: &'a str,
+    name: &'a Value,
+    credential: Credential<'a>,
+}
+
+/// The sort of credential that a platform takes.
+enum Credential<'a> {
+    Bearer,
+    /// With this user.
+    Basic(&'a str),
+    /// A key in a header of this name.
+    Key(&'static str),
+}
+
+impl Credential<'_> {
+    /// Its kind and the name of its secret, as the vault calls them.
+    fn kind(&self) -> (Value, &'static str) {
+        match self {
+            Self::Bearer => (json!("Bearer"), "token"),
+            Self::Basic(user) => (json!({ "Basic": { "user": user } }), "password"),
+            Self::Key(header) => (json!({ "ApiKey": { "header": header, "scheme": null } }), "key"),
+        }
+    }
+}
+
+/// Every account that a strategy which is switched on names: the target that adds it, and what to tell that.
+pub(super) fn of(config: &Config) -> BTreeMap<String, Value> {
+    let mut all = BTreeMap::new();
+    for (strategy, own) in config.active() {
+        for (setting, value) in &own.config.table {
+            let Some(named) = named(strategy, setting, value) else { continue };
+            // A name that cannot be is the configuration's mistake: its strategy will say so.
+            let Some(name) = named.name.as_str().filter(|name| !name.is_empty()) else { continue };
+            let (kind, secret) = named.credential.kind();
+            let account =
+                json!({ "kind": kind, "email": "me@example.org", "secrets": { secret: PLAYED_TOKEN } });
+            all.insert(format!("/accounts/{}/{name}/add", named.platform), account);
+        }
+    }
+    all
+}
+
+/// What a setting of a strategy says of an account. A strategy of the owner's own that names an `account` means
+/// one at GitHub.
+fn named<'a>(strategy: &str, setting: &'a str, value: &'a Value) -> Option<Named<'a>> {
+    let (platform, name, credential) = match (strategy, setting) {
+        ("github-sponsors", "account") => ("github-sponsors", value, Credential::Bearer),
+        (_, "account") => ("github", value, Credential::Bearer),
+        ("bug-bounty", "hackerone_account") => ("hackerone", value, Credential::Basic("me")),
+        ("bug-bounty", "intigriti_account") => ("intigriti", value, Credential::Bearer),
+        ("bug-bounty", "yeswehack_account") => ("yeswehack", value, Credential::Bearer),
+        ("freelance-leads", "freelancer_account") => {
+            ("freelancer", value, Credential::Key("freelancer-oauth-v1"))
+        }
+        ("affiliate", "impact") => (setting, &value["account"], Credential::Basic(value["sid"].as_str()?)),
+        ("affiliate", "awin" | "cj") => (setting, &value["account"], Credential::Bearer),
+        _ => return None,
+    };
+    Some(Named { platform, name, credential })
+}
