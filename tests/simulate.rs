@@ -76,6 +76,41 @@ fn what_is_wrong_with_the_call_is_said_in_a_sentence() {
     }
 }
 
+/// All five strategies with the program's own example of a configuration, for so many days.
+fn five(days: u32) -> Value {
+    let home = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    std::fs::create_dir_all(home.path().join("data/rules")).unwrap();
+    for name in ["owner-site.toml", "owner-links.toml"] {
+        std::fs::copy(examples.join(name), home.path().join("data/rules").join(name)).unwrap();
+    }
+    let config = examples.join("five.toml");
+    let args =
+        format!("--days {days} --seed 1 --faults light --owner approves --json --data-dir data --config");
+    let done = simulate(home.path(), &format!("{args} {}", config.display()));
+    let stderr = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && !stderr.contains("put aside"), "{stderr}");
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+/// A day of them, or as many days as `MONEY_MACHINE_TEST_QUARTER` says: nothing that must hold is broken, and no
+/// strategy is idle.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test is told how long it may take")]
+fn all_five_work_side_by_side() {
+    let days =
+        std::env::var("MONEY_MACHINE_TEST_QUARTER").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let report = five(days);
+    assert_eq!(report["findings"], Value::Array(Vec::new()));
+    assert_eq!(report["actions"]["forbidden"], 0);
+    let runs = report["runs"].as_object().unwrap();
+    for strategy in ["affiliate", "bug-bounty", "freelance-leads", "github-sponsors", "micro-tasks"] {
+        assert!(runs.contains_key(strategy), "no run of {strategy} ended well: {runs:?}");
+    }
+    let stages = report["earnings"].as_object().unwrap();
+    assert!(["claimed", "approved", "paid"].iter().all(|stage| stages.contains_key(*stage)), "{stages:?}");
+}
+
 /// The seed whose owner answers nothing for days, so that what waits for him expires.
 const ASKS_IN_VAIN: u64 = 3;
 

@@ -207,8 +207,13 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let (actions, ticks, ends) = (&report.actions, &report.ticks, &report.ends);
     let held_back: Vec<String> =
         actions.held_back.iter().map(|(by, times)| format!("{times} by {by}")).collect();
+    let earnings: Vec<String> =
+        report.earnings.iter().map(|(stage, count)| format!("{count} {stage}")).collect();
+    let runs: Vec<String> =
+        report.runs.iter().map(|(strategy, count)| format!("{count} {strategy}")).collect();
     let alerts: Vec<String> = report.alerts.iter().map(|(sort, times)| format!("{times} {sort}")).collect();
     vec![
+        ("ran well", if runs.is_empty() { "none".to_owned() } else { runs.join(", ") }),
         (
             "actions",
             format!(
@@ -217,6 +222,13 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
             ),
         ),
         ("held back", if held_back.is_empty() { "none".to_owned() } else { held_back.join(", ") }),
+        (
+            "earnings",
+            match report.entries {
+                0 => "none".to_owned(),
+                entries => format!("{}, in {entries} entries", earnings.join(", ")),
+            },
+        ),
         ("alerts", alerts.join(", ")),
         (
             "ticks",

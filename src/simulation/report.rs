@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::id::Space;
+use mm_core::ledger::{Earning, Entry};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, Reward};
+use mm_core::run::{Outcome, RunRecord};
 use mm_core::schedule::Fate;
 use mm_services::alerts::sort;
 use mm_services::records::{AlertRow, Sort, TickRow};
@@ -37,8 +39,15 @@ pub struct Report {
     pub opportunities: Vec<Found>,
     /// What that offers, for each currency. Offered is not earned.
     pub expected: Vec<Expected>,
+    /// How many runs of each strategy ended well.
+    pub runs: BTreeMap<String, usize>,
     /// What became of what strategies wanted to do.
     pub actions: Actions,
+    /// How many earnings the books hold, by how far they are: `expected` to `cleared`, or `reversed`. Some are
+    /// the platforms' own reports, some what the played owner told of.
+    pub earnings: BTreeMap<&'static str, usize>,
+    /// How many entries the books have of them.
+    pub entries: usize,
     /// How many alerts were raised, by sort.
     pub alerts: BTreeMap<&'static str, usize>,
     /// What was used of each limit.
@@ -159,7 +168,10 @@ impl Report {
             until: e.now.to_string(),
             opportunities: found(e),
             expected: expected(e),
+            runs: runs(e),
             actions: actions(e),
+            earnings: earnings(e),
+            entries: e.rows::<Entry>().len(),
             alerts: alerts(e),
             quotas: quotas(e),
             ticks: ticks(e),
@@ -213,6 +225,14 @@ fn expected(e: &Evidence) -> Vec<Expected> {
     currencies.into_iter().map(sum_up).collect()
 }
 
+fn runs(e: &Evidence) -> BTreeMap<String, usize> {
+    let mut runs = BTreeMap::new();
+    for run in e.rows::<RunRecord>().into_values().filter(|run| run.outcome == Some(Outcome::Succeeded)) {
+        *runs.entry(run.strategy.to_string()).or_default() += 1;
+    }
+    runs
+}
+
 fn actions(e: &Evidence) -> Actions {
     let rows = e.rows::<ActionRecord>();
     let at = |stage: Stage| rows.values().filter(move |row| row.stage == stage);
@@ -230,6 +250,14 @@ fn actions(e: &Evidence) -> Actions {
         held_back,
         waiting: at(Stage::Pending).count(),
     }
+}
+
+fn earnings(e: &Evidence) -> BTreeMap<&'static str, usize> {
+    let mut stages = BTreeMap::new();
+    for earning in e.rows::<Earning>().into_values() {
+        *stages.entry(earning.stage().map_or("expected", |stage| stage.as_str())).or_default() += 1;
+    }
+    stages
 }
 
 /// What kept an act back, if not the rules: theirs have a slash in their ids, or are the whole pack's.

@@ -28,14 +28,7 @@ macro_rules! faults {
         })*
     };
 }
-faults!(
-    redb::DatabaseError,
-    redb::TransactionError,
-    redb::TableError,
-    redb::StorageError,
-    redb::CommitError,
-    redb::SetDurabilityError
-);
+faults!(redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError);
 
 /// Why a store did not open.
 #[derive(Debug, thiserror::Error)]

@@ -91,9 +91,19 @@ pub fn requests(e: &Evidence) -> Vec<String> {
             wrong.push(format!("{} is none of the five files, nor at a platform with rules", request.url));
         }
     }
-    // An intent that led to nothing is the mark of a kill.
+    // An intent that led to nothing is the mark of a kill, if it is not on record that nothing was sent.
+    let unsent: Vec<&Audit> = e
+        .audit_of("action.tried")
+        .filter(|tried| tried.text("what").starts_with("nothing was sent"))
+        .collect();
     for (permit, _) in permits.iter().zip(&used).filter(|(permit, used)| !**used && permit.at >= judged) {
         let soon = permit.at.plus(Duration::from_millis(ANSWER_MS as u64));
+        let is_told = |tried: &&Audit| {
+            tried.text("action") == permit.text("action") && (permit.at..=soon).contains(&tried.at)
+        };
+        if unsent.iter().any(is_told) {
+            continue;
+        }
         if !e.ended_within(permit.at, soon) && (e.at_rest || soon < e.now) {
             wrong.push(format!("the intent of {} led to no request", permit.text("action")));
         }

@@ -55,7 +55,11 @@ pub fn scope(e: &Evidence) -> Vec<String> {
         }
     }
     for feed in Feed::ALL {
-        let of_feed: Vec<_> = opportunities.iter().filter(|(row, _)| row.platform == feed.name()).collect();
+        // What only the owner's account shows is in no feed.
+        let is_public = |details: &Value| details["private"] != true;
+        let of_feed =
+            opportunities.iter().filter(|(row, details)| row.platform == feed.name() && is_public(details));
+        let of_feed: Vec<_> = of_feed.collect();
         let reads = reads(e, feed);
         let told = told(&of_feed);
         let say = |text: String| format!("{}: {text}", feed.name());
