@@ -389,6 +389,8 @@ impl Simulation {
             on_fatal: Arc::new(on_fatal),
             ..Options::in_memory(self.memory.clone(), self.entropy.clone())
         };
+        // An earlier life's store is let go before another opens the disk.
+        self.recorder.watch(None);
         let store = Store::open(options).expect("the simulated disk opens");
         self.recorder.watch(Some(store.clone()));
         let (clock, running, ops) = runtime.block_on(async {

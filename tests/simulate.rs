@@ -102,7 +102,6 @@ fn all_five_work_side_by_side() {
         std::env::var("MONEY_MACHINE_TEST_QUARTER").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let report = five(days);
     assert_eq!(report["findings"], Value::Array(Vec::new()));
-    assert_eq!(report["actions"]["forbidden"], 0);
     let runs = report["runs"].as_object().unwrap();
     for strategy in ["affiliate", "bug-bounty", "freelance-leads", "github-sponsors", "micro-tasks"] {
         assert!(runs.contains_key(strategy), "no run of {strategy} ended well: {runs:?}");

@@ -150,10 +150,10 @@ fn filled_in(draft: &str, number: u64) -> Option<String> {
     Some(said.to_string())
 }
 
-/// Every other opportunity is paid soon, if at all; on the others the work goes on, as on most.
+/// Three of four opportunities are paid soon, if at all; on the others the work goes on, as on most.
 fn is_ever_paid(one: &Value) -> bool {
     let id = one["id"].as_str().unwrap_or_default();
-    id.bytes().map(u32::from).sum::<u32>().is_multiple_of(2)
+    !id.bytes().map(u32::from).sum::<u32>().is_multiple_of(4)
 }
 
 #[cfg(test)]

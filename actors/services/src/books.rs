@@ -257,7 +257,7 @@ impl BooksService {
         by: &str,
     ) -> Result<Result<Recorded, NotRecorded>, Fault> {
         let (store, now) = (&self.shared.store, self.shared.now());
-        // Without an entry that names it, it is tidied away in time.
+        // Durable together with the entry that names it; without one it is tidied away in time.
         store.put_answer(document, now).await?;
         loop {
             let mut ledger = Ledger::of(store, space, now);

@@ -186,7 +186,9 @@ fn is_due(health: &HealthRow, now: Moment) -> bool {
 
 /// What is said of an account to whoever may not use it.
 fn told(row: &AccountRow, health: &HealthRow) -> String {
-    format!("the account {}/{} is held: {}", row.platform, row.account, health.sentence)
+    let held = format!("the account {}/{} is held: ", row.platform, row.account);
+    // Whoever found out first may have said so already.
+    if health.sentence.starts_with(&held) { health.sentence.clone() } else { held + &health.sentence }
 }
 
 impl HealthService {

@@ -1,16 +1,15 @@
 //! Answers of platforms: content-addressed, compressed, one per hash, outside the hot batch.
 //!
-//! An answer is durable before the change that refers to it is written. (redb can leave the sync to the next
-//! transaction, with `Durability::None`. Beside quick repair, after a kill, its 4.5.0 then cut the file short under
-//! pages that were in use, as a simulated storm showed. So no transaction here leaves it.)
+//! An answer is written without a sync of its own: redb makes it durable together with the next
+//! change, and it is the change that refers to it. A crash before that loses an answer nothing
+//! refers to.
 
 use std::collections::BTreeSet;
 
 use mm_core::digest::Digest;
 use mm_core::moment::Moment;
-use redb::{Database, ReadableTable};
+use redb::{Database, Durability, ReadableTable};
 
-use crate::apply;
 use crate::codec;
 use crate::error::{CommitError, ReadError, StorageFault};
 use crate::frame::{self, GZIP};
@@ -55,7 +54,9 @@ impl AnswerJob {
 
     /// Does all of `jobs` in one transaction.
     pub fn run(jobs: Vec<AnswerJob>, db: &Database) -> Result<AnswerResult, StorageFault> {
-        let txn = apply::begin(db)?;
+        let mut txn = db.begin_write()?;
+        txn.set_quick_repair(false);
+        txn.set_durability(Durability::None)?;
         let mut pruned = Pruned::default();
         {
             let mut answers = txn.open_table(ANSWERS)?;
@@ -86,8 +87,8 @@ impl AnswerJob {
 }
 
 impl Store {
-    /// Keeps `bytes` and returns their SHA-256; the same bytes are kept once. Durable when
-    /// this returns. `at` is noted as its last use. New bytes are compressed in
+    /// Keeps `bytes` and returns their SHA-256; the same bytes are kept once. Durable together with
+    /// the next change that is committed. `at` is noted as its last use. New bytes are compressed in
     /// the caller's thread (about 10 ms a MiB).
     ///
     /// # Errors

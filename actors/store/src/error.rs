@@ -28,7 +28,14 @@ macro_rules! faults {
         })*
     };
 }
-faults!(redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError);
+faults!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError,
+    redb::SetDurabilityError
+);
 
 /// Why a store did not open.
 #[derive(Debug, thiserror::Error)]

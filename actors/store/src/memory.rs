@@ -175,9 +175,12 @@ impl SharedMemory {
         self.disk().made = true;
     }
 
-    /// A handle for one open of a store.
+    /// A handle for one open of a store. It takes the disk from whoever had it open before, as a lock would keep
+    /// them out: a store that is dropped late would write under the new one.
     pub(crate) fn handle(&self) -> Handle {
-        Handle { generation: self.disk().generation, memory: self.clone() }
+        let mut disk = self.disk();
+        disk.generation += 1;
+        Handle { generation: disk.generation, memory: self.clone() }
     }
 }
 

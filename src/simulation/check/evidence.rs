@@ -277,6 +277,11 @@ impl Evidence {
         })
     }
 
+    /// The run of that id.
+    pub fn run(&self, id: &str) -> Option<RunRecord> {
+        Some(self.store.get(&Space::default_owner(), id).ok()??.value)
+    }
+
     /// Every run that is judged.
     pub fn runs(&self) -> BTreeMap<String, RunRecord> {
         let Some(since) = self.since else { return self.rows() };

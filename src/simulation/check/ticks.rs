@@ -51,7 +51,15 @@ fn of_each(e: &Evidence, look: impl Fn(&Task, &[TickRow], &Runs<'_>) -> Vec<Stri
     for task in &e.tasks {
         let rows = rows(e, task);
         let own = |(_, run): &(&String, &RunRecord)| run.strategy.as_str() == task.strategy;
-        let runs: Runs<'_> = all_runs.iter().filter(own).map(|(id, run)| (id.as_str(), run)).collect();
+        let mut runs: Runs<'_> = all_runs.iter().filter(own).map(|(id, run)| (id.as_str(), run)).collect();
+        // One that has just begun may not be in the trace yet.
+        let begun: Vec<RunRecord> = rows
+            .iter()
+            .filter_map(|row| row.run.as_ref())
+            .filter(|id| !runs.contains_key(id.as_str()))
+            .filter_map(|id| e.run(id.as_str()))
+            .collect();
+        runs.extend(begun.iter().map(|run| (run.id.as_str(), run)));
         let say = |line: String| if e.tasks.len() == 1 { line } else { format!("{}: {line}", task.strategy) };
         wrong.extend(look(task, &rows, &runs).into_iter().map(say));
     }
