@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`number`] | decimals as a network writes them, never by way of a float |
 //! | [`window`] | the slices of time that a network is asked for |
-//! | [`ask`] | a read, and what came of it |
+//! | [`mod@ask`] | a read, and what came of it |
 //!
 //! A [`Commission`] is one line of a network's report. Several lines may be of one reference: a network that
 //! corrects by further records lists a part each. Pure but for [`ask()`], which proposes the read. What cannot be

@@ -2,8 +2,8 @@
 //!
 //! | room | what it is for |
 //! |---|---|
-//! | [`sitemap`] | the pages that the site names (sitemaps.org, protocol 0.9) |
-//! | [`page`] | what is wrong on a page |
+//! | [`mod@sitemap`] | the pages that the site names (sitemaps.org, protocol 0.9) |
+//! | [`mod@page`] | what is wrong on a page |
 //! | [`hosts`] | which hosts are a shop's, a network's, a shortener's |
 //!
 //! Every request is an act of the kind `fetch-page`, so the road looks at the host's robots.txt first, whatever is

@@ -1,5 +1,5 @@
 //! Whether a comment whose answer was lost is there: the own comments on its issue are looked up; and in
-//! [`pull`], whether the text of a pull request is.
+//! `pull`, whether the text of a pull request is.
 //!
 //! First the account's name is asked for, then the comments since a day before it was sent, page by
 //! page. A comment of that author with the same text is the one, if it is no older than what was sent. None on all pages, looked for well after
