@@ -18,6 +18,7 @@ use mm_sdk::{Action, ActionKind, Answer, LogicalUrl, Moment, PlatformId, Request
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::elements::readable;
 use crate::markup;
 use crate::reading::conditional;
 
@@ -156,10 +157,7 @@ pub fn read_threads(answer: &Answer) -> Result<(Vec<Thread>, Vec<Unreadable>), U
         created_at_i: i64,
     }
     let found: Found = json::read(answer, "a search's answer")?;
-    let (hits, mut bad) = json::each::<Hit>(found.hits, "a story");
-    if let Some(first) = bad.first().filter(|_| hits.is_empty()) {
-        return Err(first.clone());
-    }
+    let (hits, mut bad) = readable(json::each::<Hit>(found.hits, "a story"))?;
     let mut threads = Vec::new();
     for hit in hits.into_iter().filter(|hit| hit.author.is(AUTHOR)) {
         let Some(topic) = Topic::of_title(&hit.title) else { continue };

@@ -9,6 +9,7 @@ pub mod affiliate;
 pub mod awin;
 pub mod bug_bounty;
 pub mod cj;
+mod elements;
 pub mod feeds;
 pub mod freelance_leads;
 pub mod freelancer;

@@ -16,6 +16,7 @@ use mm_sdk::{Action, ActionKind, Answer, LogicalUrl, Moment, PlatformId, Request
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::elements;
 use crate::markup;
 use crate::reading::conditional;
 
@@ -105,25 +106,15 @@ struct Raw {
 /// # Errors
 /// [`Unreadable`] if it is no such array, has no notice in front, or has jobs and none can be read.
 pub fn read(answer: &Answer) -> Result<Jobs, Unreadable> {
-    let mut elements: Vec<Value> = json::read(answer, "a list of jobs")?;
-    let notice = elements.first().and_then(|first| first.get("legal")).and_then(Value::as_str);
+    let mut list: Vec<Value> = json::read(answer, "a list of jobs")?;
+    let notice = list.first().and_then(|first| first.get("legal")).and_then(Value::as_str);
     let Some(legal) = notice.map(Untrusted::new) else {
         return Err(Unreadable::new("the first element is not the legal notice"));
     };
-    elements.remove(0);
-    elements.truncate(JOBS_MAX);
-    let (raw, mut bad) = json::each::<Raw>(elements, "a job");
-    let mut jobs = Vec::new();
-    for raw in raw {
-        match job(raw) {
-            Ok(job) => jobs.push(job),
-            Err(error) => bad.push(error),
-        }
-    }
-    match bad.first() {
-        Some(first) if jobs.is_empty() => Err(first.clone()),
-        _ => Ok(Jobs { legal, jobs, bad }),
-    }
+    list.remove(0);
+    list.truncate(JOBS_MAX);
+    let (jobs, bad) = elements::each(list, "a job", job)?;
+    Ok(Jobs { legal, jobs, bad })
 }
 
 fn job(raw: Raw) -> Result<Job, Unreadable> {

@@ -5,6 +5,8 @@ use mm_sdk::{Answer, Decimal, Moment, Untrusted};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
+use crate::elements;
+
 /// The envelope of every answer.
 #[derive(Deserialize)]
 struct Envelope {
@@ -175,28 +177,10 @@ impl TryFrom<RawProject> for Project {
 /// # Errors
 /// [`Unreadable`] if it is no such answer, or has projects and none can be read.
 pub fn projects(answer: &Answer) -> Result<(Vec<Project>, Vec<Unreadable>), Unreadable> {
-    list::<RawProject, Project>(field(answer, "projects")?, "a project")
-}
-
-fn list<R: serde::de::DeserializeOwned, T: TryFrom<R, Error = Unreadable>>(
-    value: Value,
-    what: &str,
-) -> Result<(Vec<T>, Vec<Unreadable>), Unreadable> {
-    let Value::Array(elements) = value else {
-        return Err(Unreadable::new(format!("what should be a list, each element {what}, is none")));
+    let Value::Array(projects) = field(answer, "projects")? else {
+        return Err(Unreadable::new("what should be a list, each element a project, is none"));
     };
-    let (raw, mut bad) = json::each::<R>(elements, what);
-    let mut good = Vec::new();
-    for raw in raw {
-        match T::try_from(raw) {
-            Ok(one) => good.push(one),
-            Err(error) => bad.push(error),
-        }
-    }
-    match bad.first() {
-        Some(first) if good.is_empty() => Err(first.clone()),
-        _ => Ok((good, bad)),
-    }
+    elements::each::<RawProject, _>(projects, "a project", Project::try_from)
 }
 
 /// The own number.

@@ -4,6 +4,8 @@ use mm_sdk::json::Unreadable;
 use mm_sdk::{Act, Action, Answer, Context, Digest, ErrorClass, Interrupt, Validators, json};
 use serde::de::DeserializeOwned;
 
+use crate::elements::readable;
+
 /// Why something is not there. Neither is a failure: GitHub says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
@@ -129,15 +131,5 @@ pub fn list<T: DeserializeOwned>(
     move |answer| {
         let elements = json::read(answer, "a list")?;
         readable(json::each(elements, what))
-    }
-}
-
-/// A list of which nothing can be read has changed its shape: that is a failure, and no empty list.
-pub(super) fn readable<T>(
-    (good, bad): (Vec<T>, Vec<Unreadable>),
-) -> Result<(Vec<T>, Vec<Unreadable>), Unreadable> {
-    match bad.first() {
-        Some(first) if good.is_empty() => Err(first.clone()),
-        _ => Ok((good, bad)),
     }
 }

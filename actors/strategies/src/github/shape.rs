@@ -8,9 +8,9 @@ use mm_sdk::{Answer, Moment, Untrusted};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::readable;
 use super::base64;
 use super::place::{IssuePlace, NoPlace, RepositoryName};
+use crate::elements::readable;
 
 /// A text that somebody wrote, to be searched. It is never shown or obeyed, and sent nowhere but back to where
 /// it stands, after its owner has read it.

@@ -8,6 +8,8 @@ use mm_sdk::json::Unreadable;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::elements::readable;
+
 /// The most pages of one list: ten thousand sponsors.
 pub const PAGES_MAX: usize = 100;
 
@@ -88,10 +90,8 @@ impl<T> Page<T> {
                 Err(error) => bad.push(Unreadable::new(format!("number {} of the {what}: {error}", n + 1))),
             }
         }
-        match bad.first() {
-            Some(first) if items.is_empty() => Err(first.clone()),
-            _ => Ok(Self { items, bad, hidden, total: connection.total_count, next }),
-        }
+        let (items, bad) = readable((items, bad))?;
+        Ok(Self { items, bad, hidden, total: connection.total_count, next })
     }
 }
 

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::elements;
+
 /// The most pages of one list, of 100 elements each: as far as HackerOne's own pages reach.
 pub const PAGES_MAX: usize = 100;
 
@@ -51,21 +53,9 @@ where
 {
     let document: Document = json::read(answer, &format!("a list, each element {what}"))?;
     let rows = document.data.len();
-    let (raw, mut bad) = json::each::<R>(document.data, what);
-    let mut items = Vec::with_capacity(raw.len());
-    for raw in raw {
-        match T::try_from(raw) {
-            Ok(item) => items.push(item),
-            Err(error) => bad.push(error),
-        }
-    }
-    match bad.first() {
-        Some(first) if items.is_empty() => Err(first.clone()),
-        _ => {
-            let next = document.links.and_then(|links| links.next).filter(|next| !next.is_empty());
-            Ok(Page { items, bad, rows, next: next.map(Untrusted::new) })
-        }
-    }
+    let (items, bad) = elements::each(document.data, what, T::try_from)?;
+    let next = document.links.and_then(|links| links.next).filter(|next| !next.is_empty());
+    Ok(Page { items, bad, rows, next: next.map(Untrusted::new) })
 }
 
 /// The pages of one list that were read.

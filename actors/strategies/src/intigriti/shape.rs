@@ -5,6 +5,7 @@ use mm_sdk::{Answer, Untrusted};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
+use crate::elements;
 use crate::github::shape::Prose;
 
 /// A word of an enumeration. Its number is Intigriti's own and may change; the word is what counts.
@@ -128,18 +129,8 @@ struct RawPage {
 pub fn programmes(answer: &Answer) -> Result<Page, Unreadable> {
     let page: RawPage = json::read(answer, "a list of programmes")?;
     let rows = page.records.len();
-    let (raw, mut bad) = json::each::<RawProgramme>(page.records, "a programme");
-    let mut items = Vec::with_capacity(raw.len());
-    for raw in raw {
-        match Programme::try_from(raw) {
-            Ok(item) => items.push(item),
-            Err(error) => bad.push(error),
-        }
-    }
-    match bad.first() {
-        Some(first) if items.is_empty() => Err(first.clone()),
-        _ => Ok(Page { items, bad, rows, total: page.max_count }),
-    }
+    let (items, bad) = elements::each::<RawProgramme, _>(page.records, "a programme", Programme::try_from)?;
+    Ok(Page { items, bad, rows, total: page.max_count })
 }
 
 /// What is, or is not, to be tested.

@@ -5,6 +5,7 @@ use mm_sdk::{Answer, Untrusted};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::elements;
 use crate::github::shape::Prose;
 
 /// A programme, in the list or by itself.
@@ -104,18 +105,8 @@ struct Pagination {
 pub fn programmes(answer: &Answer) -> Result<Page, Unreadable> {
     let page: RawPage = json::read(answer, "a page of programmes")?;
     let rows = page.items.len();
-    let (raw, mut bad) = json::each::<RawProgramme>(page.items, "a programme");
-    let mut items = Vec::with_capacity(raw.len());
-    for raw in raw {
-        match Programme::try_from(raw) {
-            Ok(item) => items.push(item),
-            Err(error) => bad.push(error),
-        }
-    }
-    match bad.first() {
-        Some(first) if items.is_empty() => Err(first.clone()),
-        _ => Ok(Page { items, bad, rows, pages: page.pagination.and_then(|pagination| pagination.nb_pages) }),
-    }
+    let (items, bad) = elements::each::<RawProgramme, _>(page.items, "a programme", Programme::try_from)?;
+    Ok(Page { items, bad, rows, pages: page.pagination.and_then(|pagination| pagination.nb_pages) })
 }
 
 /// What is to be tested.
