@@ -14,10 +14,11 @@
 //! is not told, nothing is paid.
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{AccountId, Action, ActionKind, Answer, LogicalUrl, PlatformId, Request, Stage, Untrusted};
+use mm_sdk::{AccountId, Action, Answer, Stage, Untrusted};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::asker::{Asker, checked};
 use crate::network::number::Id;
 use crate::network::{Commission, Exact, Page, Window, each, money, name, whole};
 
@@ -34,14 +35,14 @@ const ANSWER_BYTES_MAX: u64 = 32 << 20;
 /// Awin, asked with the owner's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awin {
-    account: AccountId,
+    asker: Asker,
     publisher: u64,
 }
 
 impl Awin {
     /// With the account of that name in the vault, as the publisher of that number.
     pub fn new(account: AccountId, publisher: u64) -> Self {
-        Self { account, publisher }
+        Self { asker: Asker::new(PLATFORM, account, ANSWER_BYTES_MAX), publisher }
     }
 
     /// The publisher's number.
@@ -59,11 +60,7 @@ impl Awin {
             plain(&from),
             plain(&until)
         );
-        let url = LogicalUrl::parse(&url).expect("digits and times make a URL");
-        let platform: PlatformId = PLATFORM.parse().expect("`awin` is a slug");
-        let request = Request::get(url).header("accept", "application/json").expect("a plain header");
-        let action = Action::of(platform, ActionKind::new("read"), request, "see what Awin's programmes pay");
-        Action { answer_bytes_max: ANSWER_BYTES_MAX, ..action }.with_account(self.account.clone())
+        self.asker.read("read", checked(&url), "see what Awin's programmes pay")
     }
 }
 

@@ -16,15 +16,13 @@
 pub mod questions;
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{
-    AccountId, Action, ActionKind, Answer, Currency, LogicalUrl, Method, Moment, PlatformId, Request, Stage,
-    Untrusted,
-};
+use mm_sdk::{AccountId, Action, Answer, Currency, Method, Moment, Request, Stage, Untrusted};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use self::questions::OPENING;
+use crate::asker::{Asker, checked};
 use crate::network::{Commission, Exact, Page, Window, each, money, name, whole};
 
 /// The platform, as its rule pack names it.
@@ -40,7 +38,7 @@ const ANSWER_BYTES_MAX: u64 = 32 << 20;
 /// CJ, asked with the owner's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cj {
-    account: AccountId,
+    asker: Asker,
     publisher: u64,
     currency: Currency,
 }
@@ -49,7 +47,7 @@ impl Cj {
     /// With the account of that name in the vault, as the publisher of that number (CID), who is paid in
     /// `currency`.
     pub fn new(account: AccountId, publisher: u64, currency: Currency) -> Self {
-        Self { account, publisher, currency }
+        Self { asker: Asker::new(PLATFORM, account, ANSWER_BYTES_MAX), publisher, currency }
     }
 
     /// The commissions of a window, those after `since` if it is given. `run` is when the run began.
@@ -67,14 +65,11 @@ impl Cj {
             self.field()
         );
         let body = json!({ "query": query }).to_string().into_bytes();
-        let url = LogicalUrl::parse(API).expect("a fixed URL");
-        let request = Request::new(Method::Post, url, body).expect("a POST has a body");
+        let request = Request::new(Method::Post, checked(API), body).expect("a POST has a body");
         let request = request.header("content-type", "application/json").expect("a plain header");
         let request = request.header("accept", "application/json").expect("a plain header");
-        let platform: PlatformId = PLATFORM.parse().expect("`cj` is a slug");
-        let action = Action::of(platform, ActionKind::new("read"), request, "see what CJ's programmes pay");
-        let action = Action { answer_bytes_max: ANSWER_BYTES_MAX, occasion: Some(run.to_string()), ..action };
-        Some(action.with_account(self.account.clone()))
+        let action = self.asker.action("read", request, "see what CJ's programmes pay");
+        Some(Action { occasion: Some(run.to_string()), ..action })
     }
 
     /// The field of the amount in the publisher's currency.

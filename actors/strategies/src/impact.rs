@@ -14,12 +14,11 @@
 //! read, so that a new field breaks nothing.
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{
-    AccountId, Action, ActionKind, Answer, Decimal, LogicalUrl, Money, PlatformId, Request, Stage, Untrusted,
-};
+use mm_sdk::{AccountId, Action, Answer, Decimal, LogicalUrl, Money, Stage, Untrusted};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::asker::Asker;
 use crate::network::number::Id;
 use crate::network::{Commission, Exact, Page, Window, each, money, name, whole};
 
@@ -40,7 +39,7 @@ const ANSWER_BYTES_MAX: u64 = 16 << 20;
 /// Impact, asked with the owner's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impact {
-    account: AccountId,
+    asker: Asker,
     sid: String,
 }
 
@@ -48,7 +47,7 @@ impl Impact {
     /// With the account of that name in the vault, and its AccountSID. `None` if the SID is none.
     pub fn new(account: AccountId, sid: &str) -> Option<Self> {
         let right = (1..=64).contains(&sid.len()) && sid.bytes().all(|c| c.is_ascii_alphanumeric());
-        right.then(|| Self { account, sid: sid.to_owned() })
+        right.then(|| Self { asker: Asker::new(PLATFORM, account, ANSWER_BYTES_MAX), sid: sid.to_owned() })
     }
 
     /// The actions of a window, or the page of them that `next` names. `None` if `next` leads elsewhere.
@@ -65,12 +64,7 @@ impl Impact {
                 (url.host() == first.host() && url.path() == first.path()).then_some(url)?
             }
         };
-        let platform: PlatformId = PLATFORM.parse().expect("`impact` is a slug");
-        let request = Request::get(url).header("accept", "application/json").expect("a plain header");
-        let action =
-            Action::of(platform, ActionKind::new("read"), request, "see what Impact's programmes pay");
-        let action = Action { answer_bytes_max: ANSWER_BYTES_MAX, ..action };
-        Some(action.with_account(self.account.clone()))
+        Some(self.asker.read("read", url, "see what Impact's programmes pay"))
     }
 }
 

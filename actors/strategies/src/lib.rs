@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod affiliate;
+mod asker;
 pub mod awin;
 pub mod bug_bounty;
 pub mod cj;

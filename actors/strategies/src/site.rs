@@ -21,6 +21,8 @@ pub mod sitemap;
 
 use mm_sdk::{Action, ActionKind, Answer, LogicalUrl, Method, PlatformId, Request, Validators};
 
+use crate::reading::conditional;
+
 /// The owner's site, as its rule pack names it.
 pub const SITE: &str = "owner-site";
 /// The hosts that its links lead to, as their rule pack names them.
@@ -40,12 +42,7 @@ pub fn sitemap(url: LogicalUrl) -> Action {
 
 /// The read of a page, if it changed since `known`.
 pub fn page(url: LogicalUrl, known: &Validators) -> Action {
-    let conditions = [("if-none-match", &known.etag), ("if-modified-since", &known.last_modified)];
-    let request = conditions.into_iter().fold(Request::get(url), |request, (name, value)| match value {
-        // A validator is somebody's text: one that is no header value makes the read unconditional.
-        Some(value) => request.clone().header(name, value).unwrap_or(request),
-        None => request,
-    });
+    let request = conditional(Request::get(url), known);
     action(SITE, request, PAGE_BYTES_MAX, "see what stands on a page of your site")
 }
 

@@ -1,10 +1,9 @@
 //! The actions: what is asked of Freelancer.com, and how.
 
-use mm_sdk::{
-    AccountId, Action, ActionKind, Decimal, LogicalUrl, Method, PlatformId, Request, Untrusted, Validators,
-};
+use mm_sdk::{AccountId, Action, Decimal, Method, Request, Untrusted, Validators};
 use serde_json::json;
 
+use crate::asker::{Asker, checked};
 use crate::reading::conditional;
 
 /// The platform, as its rule pack names it.
@@ -49,15 +48,13 @@ pub struct Bid<'a> {
 /// Freelancer.com, asked with the owner's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freelancer {
-    platform: PlatformId,
-    account: AccountId,
+    asker: Asker,
 }
 
 impl Freelancer {
     /// With the account of that name.
     pub fn new(account: AccountId) -> Self {
-        let platform = PLATFORM.parse().expect("`freelancer` is a slug");
-        Self { platform, account }
+        Self { asker: Asker::new(PLATFORM, account, ANSWER_BYTES_MAX) }
     }
 
     /// Who the account is.
@@ -100,20 +97,10 @@ impl Freelancer {
         let request =
             Request::new(Method::Post, url, body.to_string().into_bytes()).expect("a POST has a body");
         let request = request.header("content-type", "application/json").expect("it is a header");
-        self.action(kind::BID, request, purpose)
+        self.asker.action(kind::BID, request, purpose)
     }
 
     fn get(&self, kind: &str, url: &str, known: &Validators, purpose: &str) -> Action {
-        self.action(kind, conditional(Request::get(checked(url)), known), purpose)
+        self.asker.action(kind, conditional(Request::get(checked(url)), known), purpose)
     }
-
-    fn action(&self, kind: &str, request: Request, purpose: &str) -> Action {
-        let action = Action::of(self.platform.clone(), ActionKind::new(kind), request, purpose);
-        Action { answer_bytes_max: ANSWER_BYTES_MAX, ..action }.with_account(self.account.clone())
-    }
-}
-
-/// A URL of constants, numbers and encoded values.
-pub(super) fn checked(url: &str) -> LogicalUrl {
-    LogicalUrl::parse(url).expect("it is made of constants, numbers and encoded values")
 }

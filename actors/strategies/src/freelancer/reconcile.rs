@@ -8,8 +8,9 @@ use std::time::Duration;
 use mm_sdk::{Action, ActionKind, Answer, Finding, Method, Moment, Reconciler, Request, Sent};
 use serde::Deserialize;
 
-use super::ask::{API, PLATFORM, checked, kind};
+use super::ask::{API, PLATFORM, kind};
 use super::shape;
+use crate::asker::checked;
 
 /// What was sent may still be on its way for so long. The permit of a request ends far sooner.
 const SAFE_AFTER: Duration = Duration::from_secs(120);

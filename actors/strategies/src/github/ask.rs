@@ -7,7 +7,9 @@ use mm_sdk::{
     Validators, next_page,
 };
 
-use super::place::{API, IssuePlace, RepositoryName, checked, is_owner};
+use super::place::{API, IssuePlace, RepositoryName, is_owner};
+use crate::asker::checked;
+use crate::reading::conditional;
 
 /// The platform, as its rule pack names it.
 pub const PLATFORM: &str = "github";
@@ -153,14 +155,7 @@ impl GitHub {
     }
 
     fn read(&self, url: LogicalUrl, known: &Validators, purpose: &str) -> Action {
-        let request = Request::get(url);
-        let conditions = [("if-none-match", &known.etag), ("if-modified-since", &known.last_modified)];
-        let request = conditions.into_iter().fold(request, |request, (name, value)| match value {
-            // A validator is GitHub's text: one that is no header value makes the read unconditional.
-            Some(value) => request.clone().header(name, value).unwrap_or(request),
-            None => request,
-        });
-        self.action(kind::READ, request, purpose)
+        self.action(kind::READ, conditional(Request::get(url), known), purpose)
     }
 
     fn action(&self, kind: &str, request: Request, purpose: &str) -> Action {

@@ -6,6 +6,8 @@ use std::fmt;
 use mm_sdk::{LogicalUrl, Untrusted};
 use serde::{Deserialize, Serialize};
 
+use crate::asker::checked;
+
 /// Where the API is.
 pub const API: &str = "https://api.github.com";
 
@@ -120,11 +122,6 @@ impl fmt::Display for IssuePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.repository, self.number)
     }
-}
-
-/// A URL of checked parts on the API's own host.
-pub(super) fn checked(text: &str) -> LogicalUrl {
-    LogicalUrl::parse(text).expect("a fixed host and checked parts make a URL")
 }
 
 /// GitHub's user names: letters, digits and inner hyphens, at most 39. Apps' `[bot]` names own nothing.

@@ -17,8 +17,9 @@ use mm_sdk::{
 
 use super::answer::{self, Missing, Seen};
 use super::ask::{self, kind};
-use super::place::{API, checked};
+use super::place::API;
 use super::shape::{self, Comment};
+use crate::asker::checked;
 
 /// A comment sent by us may bear a time so long before ours: two clocks are compared.
 const SKEW: Duration = Duration::from_secs(300);

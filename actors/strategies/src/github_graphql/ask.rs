@@ -3,10 +3,11 @@
 //! Each query's text is a constant but for its operation name, which is made of a moment: the machine makes the
 //! very same POST only once, and a query is wanted anew in every run. Values travel as variables.
 
-use mm_sdk::{AccountId, Action, ActionKind, LogicalUrl, Method, Moment, PlatformId, Request};
+use mm_sdk::{AccountId, Action, LogicalUrl, Method, Moment, Request};
 use serde_json::{Value, json};
 
 use super::pages::Cursor;
+use crate::asker::{Asker, checked};
 
 /// The platform, as its rule pack names it.
 pub const PLATFORM: &str = "github-sponsors";
@@ -100,16 +101,14 @@ const LIFETIME: &str = "($after: String) { viewer { \
 /// GitHub Sponsors, asked with the owner's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sponsors {
-    platform: PlatformId,
-    account: AccountId,
+    asker: Asker,
     asked_at: Moment,
 }
 
 impl Sponsors {
     /// With the account of that name; `asked_at` is what tells this run's queries from any other's.
     pub fn new(account: AccountId, asked_at: Moment) -> Self {
-        let platform = PLATFORM.parse().expect("`github-sponsors` is a slug");
-        Self { platform, account, asked_at }
+        Self { asker: Asker::new(PLATFORM, account, ANSWER_BYTES_MAX), asked_at }
     }
 
     /// One page of a query; `since` counts for activities alone.
@@ -143,11 +142,6 @@ impl Sponsors {
         let request = headers
             .into_iter()
             .fold(request, |request, (name, value)| request.header(name, value).expect("both are headers"));
-        let action = Action::of(self.platform.clone(), ActionKind::new(kind), request, purpose);
-        Action { answer_bytes_max: ANSWER_BYTES_MAX, ..action }.with_account(self.account.clone())
+        self.asker.action(kind, request, purpose)
     }
-}
-
-fn checked(url: &str) -> LogicalUrl {
-    LogicalUrl::parse(url).expect("it is a constant")
 }

@@ -2,8 +2,10 @@
 //!
 //! The first page of a list is built here, every other one is taken from the answer before it.
 
-use mm_sdk::{AccountId, Action, ActionKind, LogicalUrl, Method, PlatformId, Request};
+use mm_sdk::{AccountId, Action, LogicalUrl, Method, Request};
 use serde_json::json;
+
+use crate::asker::{Asker, checked};
 
 /// The platform, as its rule pack names it.
 pub const PLATFORM: &str = "hackerone";
@@ -35,27 +37,25 @@ pub mod kind {
 /// HackerOne, asked with the owner's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HackerOne {
-    platform: PlatformId,
-    account: AccountId,
+    asker: Asker,
 }
 
 impl HackerOne {
     /// With the account of that name.
     pub fn new(account: AccountId) -> Self {
-        let platform = PLATFORM.parse().expect("`hackerone` is a slug");
-        Self { platform, account }
+        Self { asker: Asker::new(PLATFORM, account, ANSWER_BYTES_MAX) }
     }
 
     /// Every programme that the account sees, its private ones too.
     pub fn programmes(&self) -> Action {
         let url = checked(&format!("{API}/programs?page%5Bsize%5D={PAGE}"));
-        self.read(kind::READ, url, "see which programmes the account takes part in at HackerOne")
+        self.asker.read(kind::READ, url, "see which programmes the account takes part in at HackerOne")
     }
 
     /// One programme with its policy; `None` if its handle is none.
     pub fn programme(&self, handle: &str) -> Option<Action> {
         let url = checked(&format!("{API}/programs/{}", plain(handle)?));
-        Some(self.read(kind::READ, url, "read the policy of a programme at HackerOne"))
+        Some(self.asker.read(kind::READ, url, "read the policy of a programme at HackerOne"))
     }
 
     /// The scopes of a programme; those with a number above `after`, if that is given.
@@ -63,36 +63,36 @@ impl HackerOne {
         let from = after.map(|after| format!("&filter%5Bid__gt%5D={after}")).unwrap_or_default();
         let handle = plain(handle)?;
         let url = checked(&format!("{API}/programs/{handle}/structured_scopes?page%5Bsize%5D={PAGE}{from}"));
-        Some(self.read(kind::SCOPES, url, "read what is in scope of a programme at HackerOne"))
+        Some(self.asker.read(kind::SCOPES, url, "read what is in scope of a programme at HackerOne"))
     }
 
     /// The own reports.
     pub fn reports(&self) -> Action {
         let url = checked(&format!("{API}/me/reports?page%5Bsize%5D={PAGE}"));
-        self.read(kind::REPORTS, url, "see what became of your own reports at HackerOne")
+        self.asker.read(kind::REPORTS, url, "see what became of your own reports at HackerOne")
     }
 
     /// What was earned.
     pub fn earnings(&self) -> Action {
         let url = checked(&format!("{API}/payments/earnings?page%5Bsize%5D={PAGE}"));
-        self.read(kind::READ, url, "see what you earned at HackerOne")
+        self.asker.read(kind::READ, url, "see what you earned at HackerOne")
     }
 
     /// What was paid out.
     pub fn payouts(&self) -> Action {
         let url = checked(&format!("{API}/payments/payouts?page%5Bsize%5D={PAGE}"));
-        self.read(kind::READ, url, "see what HackerOne paid out to you")
+        self.asker.read(kind::READ, url, "see what HackerOne paid out to you")
     }
 
     /// What HackerOne holds.
     pub fn balance(&self) -> Action {
         let url = checked(&format!("{API}/payments/balance"));
-        self.read(kind::READ, url, "see what HackerOne holds for you")
+        self.asker.read(kind::READ, url, "see what HackerOne holds for you")
     }
 
     /// The next page of a list whose first page was read as `kind`.
     pub fn page(&self, kind: &str, url: LogicalUrl) -> Action {
-        self.read(kind, url, "read the next page of a list at HackerOne")
+        self.asker.read(kind, url, "read the next page of a list at HackerOne")
     }
 
     /// The draft of a report; `None` if the programme's handle is none. Nothing here sends it.
@@ -114,20 +114,7 @@ impl HackerOne {
         let request =
             Request::new(Method::Post, url, body.to_string().into_bytes()).expect("a POST has a body");
         let request = request.header("content-type", "application/json").expect("it is a header");
-        let mut action = self.action(kind::REPORT, request, purpose);
-        // A machine prepared it, and its owner must be able to say so.
-        action.facts.insert("automation".to_owned(), "assisted".to_owned());
-        Some(action)
-    }
-
-    fn read(&self, kind: &str, url: LogicalUrl, purpose: &str) -> Action {
-        let request = Request::get(url).header("accept", "application/json").expect("it is a header");
-        self.action(kind, request, purpose)
-    }
-
-    fn action(&self, kind: &str, request: Request, purpose: &str) -> Action {
-        let action = Action::of(self.platform.clone(), ActionKind::new(kind), request, purpose);
-        Action { answer_bytes_max: ANSWER_BYTES_MAX, ..action }.with_account(self.account.clone())
+        Some(self.asker.draft(kind::REPORT, request, purpose))
     }
 }
 
@@ -135,9 +122,4 @@ impl HackerOne {
 pub fn plain(handle: &str) -> Option<&str> {
     let sound = handle.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c));
     (sound && (1..=100).contains(&handle.len()) && !handle.starts_with('.')).then_some(handle)
-}
-
-/// A URL of constants, numbers and checked names.
-fn checked(url: &str) -> LogicalUrl {
-    LogicalUrl::parse(url).expect("it is made of constants, numbers and checked names")
 }

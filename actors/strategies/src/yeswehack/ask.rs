@@ -1,7 +1,9 @@
 //! The actions: what is asked of YesWeHack, and how.
 
-use mm_sdk::{AccountId, Action, ActionKind, LogicalUrl, Method, PlatformId, Request};
+use mm_sdk::{AccountId, Action, Method, Request};
 use serde_json::json;
+
+use crate::asker::{Asker, checked};
 
 /// The platform, as its rule pack names it.
 pub const PLATFORM: &str = "yeswehack";
@@ -29,27 +31,25 @@ pub mod kind {
 /// YesWeHack, asked with the owner's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YesWeHack {
-    platform: PlatformId,
-    account: AccountId,
+    asker: Asker,
 }
 
 impl YesWeHack {
     /// With the account of that name.
     pub fn new(account: AccountId) -> Self {
-        let platform = PLATFORM.parse().expect("`yeswehack` is a slug");
-        Self { platform, account }
+        Self { asker: Asker::new(PLATFORM, account, ANSWER_BYTES_MAX) }
     }
 
     /// A page of the programmes that the account sees, its private ones too; the first is 1.
     pub fn programmes(&self, page: usize) -> Action {
         let url = checked(&format!("{API}/programs?page={page}&resultsPerPage={PAGE}"));
-        self.read(url, "see which programmes the account takes part in at YesWeHack")
+        self.asker.read(kind::READ, url, "see which programmes the account takes part in at YesWeHack")
     }
 
     /// One programme with its scopes and rules; `None` if its slug is none.
     pub fn programme(&self, slug: &str) -> Option<Action> {
         let url = checked(&format!("{API}/programs/{}", plain(slug)?));
-        Some(self.read(url, "read scope and rules of a programme at YesWeHack"))
+        Some(self.asker.read(kind::READ, url, "read scope and rules of a programme at YesWeHack"))
     }
 
     /// The draft of a report, to be sent on the programme's own page. Nothing here sends it.
@@ -57,19 +57,7 @@ impl YesWeHack {
         let url = checked(&format!("https://yeswehack.com/programs/{}", plain(slug)?));
         let body = json!({ "title": title, "description": text }).to_string().into_bytes();
         let request = Request::new(Method::Post, url, body).expect("a POST has a body");
-        let mut action = self.action(kind::REPORT, request, purpose);
-        action.facts.insert("automation".to_owned(), "assisted".to_owned());
-        Some(action)
-    }
-
-    fn read(&self, url: LogicalUrl, purpose: &str) -> Action {
-        let request = Request::get(url).header("accept", "application/json").expect("it is a header");
-        self.action(kind::READ, request, purpose)
-    }
-
-    fn action(&self, kind: &str, request: Request, purpose: &str) -> Action {
-        let action = Action::of(self.platform.clone(), ActionKind::new(kind), request, purpose);
-        Action { answer_bytes_max: ANSWER_BYTES_MAX, ..action }.with_account(self.account.clone())
+        Some(self.asker.draft(kind::REPORT, request, purpose))
     }
 }
 
@@ -77,9 +65,4 @@ impl YesWeHack {
 fn plain(slug: &str) -> Option<&str> {
     let sound = slug.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c));
     (sound && (1..=200).contains(&slug.len()) && !slug.starts_with('.')).then_some(slug)
-}
-
-/// A URL of constants, numbers and checked names.
-fn checked(url: &str) -> LogicalUrl {
-    LogicalUrl::parse(url).expect("it is made of constants, numbers and checked names")
 }

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use mm_sdk::{Action, Answer, Finding, Method, Moment, Sent};
 
 use super::super::answer::{self, one};
-use super::super::place::{API, checked};
+use super::super::place::API;
 use super::super::shape::Issue;
 use super::{LATE, SAFE_AFTER, read_for, same_text, text_of, unseen};
+use crate::asker::checked;
 use crate::github::Seen;
 
 /// The fact of the read that says that a pull request is looked at.
