@@ -36,10 +36,11 @@ const AFTER_THE_LAST: Duration = DAY.saturating_mul(5);
         whether an invariant is broken: if one is, it says so and ends with 1.\n\n\
         Your own rule packs are read as `run` reads them. With --owner what waits for a person is approved or \
         rejected; an owner who is silent lets it wait. Each hour he accepts one in three of the new opportunities; one \
-        who is not silent also puts made payments for some of them into the books.\n\n\
+        who is not silent also puts made payments for some of them into the books, and renews a credential that a \
+        platform did not take.\n\n\
         One seed gives the same trace, byte for byte. Nothing outside is touched: nothing is written to your data \
-        directory, no socket is opened, no credential of yours is read; where your configuration names an account, the sandbox plays one. What is offered is \
-        not what you will earn.",
+        directory, no socket is opened, no credential of yours is read; where your configuration names an account, \
+        the sandbox plays one. What is offered is not what you will earn.",
     after_long_help = examples(
         "money-machine simulate\n\
          money-machine simulate --days 30 --seed 7 --faults storm\n\

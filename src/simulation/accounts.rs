@@ -38,7 +38,7 @@ impl Credential<'_> {
     }
 }
 
-/// Every account that a strategy which is switched on names: the target that adds it, and what to tell that.
+/// Every account that a strategy which is switched on names: its target, and what adds it there.
 pub(super) fn of(config: &Config) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for (strategy, own) in config.active() {
@@ -49,7 +49,7 @@ pub(super) fn of(config: &Config) -> BTreeMap<String, Value> {
             let (kind, secret) = named.credential.kind();
             let account =
                 json!({ "kind": kind, "email": "me@example.org", "secrets": { secret: PLAYED_TOKEN } });
-            all.insert(format!("/accounts/{}/{name}/add", named.platform), account);
+            all.insert(format!("/accounts/{}/{name}", named.platform), account);
         }
     }
     all

@@ -1,8 +1,11 @@
 //! The owner of a rehearsed machine: somebody has to say yes or no to what waits for a person.
 //!
 //! Once an hour he accepts some of what was found and answers what waits, by a stated habit; one who answers
-//! also tells of payments, where the world is a made one. All chance in it comes from a seed. He speaks to the machine through its admin, as the real one does, and touches
+//! also renews a credential that a platform did not take, and tells of payments, where the world is a made one. All
+//! chance in it comes from a seed. He speaks to the machine through its admin, as the real one does, and touches
 //! nothing else. What the machine answers him is not looked at: the checker sees what came of it.
+
+use std::collections::BTreeMap;
 
 use mm_core::seams::SplitMix64;
 use serde_json::{Value, json};
@@ -51,11 +54,20 @@ impl Owner {
 pub(super) struct Desk {
     owner: Owner,
     dice: SplitMix64,
+    /// What adds each account, by its target.
+    accounts: BTreeMap<String, Value>,
 }
 
 impl Desk {
-    pub(super) fn of(owner: Owner, seed: u64) -> Self {
-        Self { owner, dice: SplitMix64(seed ^ 0x006f_776e_6572) }
+    pub(super) fn of(owner: Owner, seed: u64, accounts: BTreeMap<String, Value>) -> Self {
+        Self { owner, dice: SplitMix64(seed ^ 0x006f_776e_6572), accounts }
+    }
+
+    /// Before anything else he adds his accounts.
+    pub(super) fn add_accounts(&self, simulation: &Simulation) {
+        for (target, account) in &self.accounts {
+            simulation.ask("POST", &format!("{target}/add"), account);
+        }
     }
 
     fn roll(&mut self, sides: u64) -> u64 {
@@ -73,6 +85,7 @@ impl Desk {
         if self.owner == Owner::Silent {
             return;
         }
+        self.renew_credentials(simulation);
         let (_, inbox) = simulation.ask("GET", "/approvals", &Value::Null);
         let waiting = inbox.as_array().into_iter().flatten().filter(|one| one["state"] == "waiting");
         for one in waiting {
@@ -82,6 +95,20 @@ impl Desk {
         }
         if simulation.sandbox().world().is_some() {
             self.tell_payments(simulation);
+        }
+    }
+
+    /// Makes a new credential where the platform does not take the one there is.
+    fn renew_credentials(&self, simulation: &Simulation) {
+        let (_, accounts) = simulation.ask("GET", "/accounts", &Value::Null);
+        let refused = |one: &&Value| one["standing"] == "auth-failed";
+        for one in accounts.as_array().into_iter().flatten().filter(refused) {
+            let said = |field: &str| one[field].as_str().unwrap_or_default();
+            let target = format!("/accounts/{}/{}", said("platform"), said("account"));
+            if let Some(account) = self.accounts.get(&target) {
+                let secrets = json!({ "secrets": account["secrets"] });
+                simulation.ask("POST", &format!("{target}/rotate"), &secrets);
+            }
         }
     }
 

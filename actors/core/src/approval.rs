@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! waiting ── approve, edit ──▶ approved ── intent on record ──▶ sent
-//!    │                            └── rules or bytes changed ──▶ superseded, and asked anew
+//!    │                            ├── rules or bytes changed ──▶ superseded, and asked anew
+//!    │                            ◀── provably nothing left, and the way may be free later ── sent
 //!    ├── approve, where he must act himself ──▶ handed ──▶ done | not done
 //!    ├── reject ──▶ rejected        (also while it is approved and has not left)
 //!    └── time ──▶ expired           (likewise)
@@ -119,6 +120,8 @@ pub enum Event {
     NotDone,
     /// Its intent goes on record.
     Send,
+    /// Of what was to be sent nothing has left, and it may be sent later: the yes stands as it was given.
+    NotSent,
     /// Its time has passed.
     Expire,
     /// The rules or the request are others now, or what it was about is over.
@@ -234,6 +237,7 @@ impl Approval {
             // What its owner took on himself does not end by time, and is over with what it was about.
             (State::Handed, Event::Supersede) if self.by_owner => Ok(State::Superseded),
             (State::Approved, Event::Send) => Ok(State::Sent),
+            (State::Sent, Event::NotSent) => Ok(State::Approved),
             // Said at once, without the word before it, it means the same.
             (State::Waiting | State::Handed, Event::Done) if self.by_owner => Ok(State::Done),
             (State::Waiting | State::Handed, Event::NotDone) if self.by_owner => Ok(State::NotDone),
@@ -244,10 +248,7 @@ impl Approval {
 
     /// The person's yes to what action `id` would send, if it stands.
     pub fn answer(&self, id: &ActionId) -> Option<Approved> {
-        let said = self.said.iter().rfind(|said| said.state == State::Approved)?;
-        if self.state != State::Approved {
-            return None;
-        }
+        let said = self.yes().filter(|_| self.state == State::Approved)?;
         Some(Approved {
             id: id.clone(),
             request: self.request,
@@ -256,6 +257,11 @@ impl Approval {
             at: said.at,
             until: self.useful_until(said.at),
         })
+    }
+
+    /// What the person said. That his yes stands again, the machine says later.
+    fn yes(&self) -> Option<&Said> {
+        self.said.iter().find(|said| said.state == State::Approved)
     }
 
     /// Until when a yes of `at` is good.
@@ -267,7 +273,7 @@ impl Approval {
     pub fn ends_at(&self) -> Option<Moment> {
         match self.state {
             State::Waiting => Some(self.expires),
-            State::Approved => self.said.last().map(|said| self.useful_until(said.at)),
+            State::Approved => self.yes().map(|said| self.useful_until(said.at)),
             _ => None,
         }
     }
@@ -374,6 +380,7 @@ mod tests {
             Event::Send,
             Event::Expire,
             Event::Supersede,
+            Event::NotSent,
         ]
     }
 
@@ -395,6 +402,7 @@ mod tests {
                         (Waiting | Approved, _, 6) => Some(Expired),
                         (Waiting | Approved, _, 7) => Some(Superseded),
                         (Handed, true, 7) => Some(Superseded),
+                        (Sent, _, 8) => Some(Approved),
                         _ => None,
                     };
                     let after = item.after(&event, "me", None, at(1)).ok().map(|item| item.state);
@@ -404,24 +412,37 @@ mod tests {
         }
     }
 
-    /// All ways of five events: at most one yes is ever given out as sent, and none after a no.
+    /// All ways of five events: no yes is ever given out while it is used, and none after a no.
     #[test]
     fn whatever_is_said_in_whatever_order_a_yes_is_used_once() {
-        fn walk(item: &Approval, depth: u32, sent: u32, over: bool) {
-            assert!(sent <= 1);
-            assert!(!(over && item.answer(&ActionId::new("a")).is_some()));
+        fn walk(item: &Approval, depth: u32, used: bool, over: bool) {
+            assert!(!((used || over) && item.answer(&ActionId::new("a")).is_some()));
             if depth == 0 {
                 return;
             }
             for event in events() {
                 let Ok(after) = item.after(&event, "me", None, at(1)) else { continue };
-                let sent = sent + u32::from(event == Event::Send);
-                walk(&after, depth - 1, sent, over || !after.state.is_open());
+                assert!(!(used && event == Event::Send), "it is sent twice");
+                let used = event != Event::NotSent && (used || event == Event::Send);
+                let over = over || !(after.state.is_open() || after.state == State::Sent);
+                walk(&after, depth - 1, used, over);
             }
         }
         for by_owner in [false, true] {
-            walk(&asked(by_owner), 5, 0, false);
+            walk(&asked(by_owner), 5, false, false);
         }
+    }
+
+    /// What could not leave keeps its yes: the person's, of the moment at which he gave it.
+    #[test]
+    fn a_yes_that_comes_back_is_the_one_that_was_given() {
+        let id = ActionId::new("1-1.a");
+        let yes = asked(false).after(&Event::Approve, "me", None, at(1)).unwrap();
+        let sent = yes.after(&Event::Send, "the machine", None, at(2)).unwrap();
+        assert_eq!(sent.answer(&id), None);
+        let back = sent.after(&Event::NotSent, "the machine", Some("no network"), at(3)).unwrap();
+        assert_eq!((back.answer(&id), back.ends_at()), (yes.answer(&id), yes.ends_at()));
+        assert_eq!(back.said.last().unwrap().reason.as_deref(), Some("no network"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! bug-bounty with the owner's accounts: private programmes, quoted rules, money, and reports that he sends.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mm_sdk::testing::{Bench, Verdict};
@@ -122,7 +123,10 @@ fn money(bench: &mut Bench, earnings: &[Value], payouts: &[Value], balance: &str
 /// One run, `hours` after the start.
 async fn run(bench: &mut Bench, hours: u32) -> (Report, Drafts) {
     bench.set_now(START.parse::<Moment>().unwrap().plus(HOUR * hours));
-    bench.run(&mut strategy()).await.unwrap()
+    let (report, drafts) = bench.run(&mut strategy()).await.unwrap();
+    let names: BTreeSet<&str> = report.sources.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names.len(), report.sources.len(), "one word on each source: {:?}", report.sources);
+    (report, drafts)
 }
 
 fn private(drafts: &Drafts) -> Vec<&Draft> {
@@ -234,6 +238,36 @@ async fn what_is_new_in_a_private_programme_is_told_once_and_what_was_not_read_r
     }
     let [gone] = &told[..] else { panic!("{told:?}") };
     assert_eq!(gone.title, "Programme gone from hackerone: a private programme");
+}
+
+/// A list that lacks half of what was known is taken for an outage: said once in each run until it is over, also
+/// in those that do not read the list again.
+#[tokio::test]
+async fn a_list_that_shrank_is_an_outage_until_it_is_whole_again() {
+    let mut bench = bench();
+    let listed = |n: u32| {
+        let programmes = (0..n).map(|nth| programme(&format!("house-{nth}"), "public_mode", ""));
+        list(programmes.collect::<Vec<_>>())
+    };
+    bench.answer(&url("programs"), 200, listed(8));
+    for (hours, programmes, wanted) in [
+        (0, 8, SourceHealth::Fresh),
+        (7, 2, SourceHealth::Broken),
+        (8, 2, SourceHealth::Broken),
+        (9, 8, SourceHealth::Broken),
+        (14, 8, SourceHealth::Fresh),
+        (15, 8, SourceHealth::Fresh),
+    ] {
+        bench.answer(&url("programs"), 200, listed(programmes));
+        let (report, _) = run(&mut bench, hours).await;
+        let (health, sentence) = sentence(&report, "hackerone-account");
+        assert_eq!(health, wanted, "after {hours} hours: {sentence}");
+        assert_eq!(
+            sentence.contains("it lacks 6 known programmes"),
+            wanted == SourceHealth::Broken,
+            "{sentence}"
+        );
+    }
 }
 
 #[tokio::test]

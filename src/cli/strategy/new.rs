@@ -47,7 +47,7 @@ const NAME_MAX: usize = 40;
         there.",
     after_long_help = examples(
         "money-machine strategy new grant-watch\n\
-         money-machine strategy new grant-watch --dir ~/work/grant-watch --source ~/src/money-machine\n\
+         money-machine strategy new grant-watch --dir ~/grant-watch --source ~/money-machine\n\
          money-machine strategy new grant-watch --git ssh://git.example/money-machine.git"
     )
 )]

@@ -79,7 +79,10 @@ fn rows(e: &Evidence, task: &Task) -> Vec<TickRow> {
 /// What was due has one row or waits for room, and nothing else has one.
 fn due(e: &Evidence, task: &Task, rows: &[TickRow], expected: &BTreeSet<i64>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let soon = if e.at_rest { 0 } else { SOON_MS };
+    // What was due while the machine was off is on record so soon after its start.
+    let up = e.boots.last().map_or(i64::MIN / 2, |boot| boot.unix_ms());
+    let late =
+        |at: i64| if e.at_rest { at < e.now.unix_ms() } else { at.max(up) < e.now.unix_ms() - SOON_MS };
     let due: BTreeSet<i64> = rows.iter().map(|row| row.due.unix_ms()).collect();
     // One row tells of a stretch of many; how many it says must be so.
     let stretches: Vec<&TickRow> = rows.iter().filter(|row| row.count > 1).collect();
@@ -93,10 +96,12 @@ fn due(e: &Evidence, task: &Task, rows: &[TickRow], expected: &BTreeSet<i64>) ->
     let lacking = |at: &&i64| !stretches.iter().any(|row| told(row).contains(at));
     let waits = waiting(e, task, expected);
     let lacking = |at: &&i64| lacking(at) && waits != Some(**at);
-    for missing in expected.difference(&due).filter(lacking).filter(|at| **at < e.now.unix_ms() - soon) {
+    for missing in expected.difference(&due).filter(lacking).filter(|at| late(**at)) {
+        let missing = Moment::from_unix_ms(*missing);
         wrong.push(format!("the tick of {missing} was due and has no row"));
     }
     for surplus in due.difference(expected) {
+        let surplus = Moment::from_unix_ms(*surplus);
         wrong.push(format!("the tick of {surplus} was not due and has a row"));
     }
     for two in rows.windows(2).filter(|two| two[1].from <= two[0].due) {

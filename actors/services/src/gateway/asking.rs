@@ -142,11 +142,19 @@ impl GatewayService {
             return Ok(Change::new());
         };
         let why = "what would be sent, or the rules that ask, changed: it is asked anew";
-        self.close_question(p, id, *version, &Event::Supersede, why, now)
+        self.move_question(p, id, *version, &Event::Supersede, why, now)
+    }
+
+    /// The yes that an intent used up stands again: nothing of it has left.
+    fn give_back(&self, p: &Proposal, id: &str, why: &str, now: Moment) -> Result<Change, Fault> {
+        let key = Key::new(&p.space, ApprovalRow::KIND, id)?;
+        let Some(version) = self.shared.store.version(&key)? else { return Ok(Change::new()) };
+        let why = format!("it could not be sent, and the yes stands: {why}");
+        self.move_question(p, id, version, &Event::NotSent, &why, now)
     }
 
     /// Moves a question on without a person.
-    pub(super) fn close_question(
+    pub(super) fn move_question(
         &self,
         p: &Proposal,
         id: &str,
@@ -238,15 +246,20 @@ impl GatewayService {
             let why = format!("{}; it would be of no use after {until}", refusal.why);
             return self.refuse(p, draft, Refusal { why, ..refusal }).await;
         }
+        let (unused, unsent) = (draft.kept().is_none(), draft.is_unsent());
+        let mut yes = Change::new();
         let standing = match &p.origin {
-            // Its intent has used the yes up: it is judged, and asked about, anew.
-            Origin::Kept(Kept { question: Some((approval, _)), .. }) if draft.kept().is_none() => {
+            Origin::Kept(Kept { question: Some((approval, _)), .. }) if unused || unsent => {
+                if unsent {
+                    yes = self.give_back(p, approval, &refusal.why, now)?;
+                }
                 Standing::Asked { approval: approval.clone(), not_before: Some(not_before) }
             }
+            // What was answered has used the yes up: it is judged, and asked about, anew.
             _ => Standing::Queued { not_before, until },
         };
         draft.waits(format!("waits until {not_before}: {}", refusal.why), now)?;
-        let change = self.held(p, &mut draft, standing, now)?;
+        let change = self.held(p, &mut draft, standing, now)?.and(yes);
         self.hold(p, change, || {
             if refusal.class == ErrorClass::Compliance {
                 let about = format!("blocked/{}/{}", p.action.platform, p.action.kind);

@@ -140,6 +140,9 @@ impl GatewayService {
             SendFailed::Transport(fault) => format!("{}: {}", p.action.request.url(), sentence(fault)),
             other => Fault::from(other).reason,
         };
+        if !may_have_left {
+            draft.not_sent();
+        }
         // Of what only reads nothing can have happened there, whatever left.
         let may_have_left = may_have_left && self.may_change(p);
         draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed })?;

@@ -33,6 +33,8 @@ pub(super) struct Draft {
     pub(super) tried: Option<serde_json::Value>,
     /// Whether its intent is on record and no answer is.
     pub(super) sending: bool,
+    /// Whether of the last try provably nothing has left.
+    unsent: bool,
     /// The messages that have carried it so far.
     way: Vec<Hop>,
     /// The mark of its change as it was when it began.
@@ -76,6 +78,7 @@ impl Draft {
             tries: 0,
             tried: None,
             sending: false,
+            unsent: false,
             way: Vec::new(),
             seen: Seen::default(),
             change: None,
@@ -120,6 +123,17 @@ impl Draft {
         self.tried = None;
         self.decision = None;
         self.sending = true;
+        self.unsent = false;
+    }
+
+    /// Of the try whose intent is on record nothing has left.
+    pub(super) fn not_sent(&mut self) {
+        self.unsent = true;
+    }
+
+    /// Whether an intent is on record of which provably nothing has left.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.unsent
     }
 
     /// Notes how a try ended that is not the last word; it is audited with the next change.

@@ -133,7 +133,7 @@ impl GatewayService {
             change = change.expect_version(key, version);
         }
         if let Some((question, version)) = kept.and_then(|kept| kept.question.as_ref()) {
-            change = change.and(self.close_question(p, question, *version, &Event::Send, "", now)?);
+            change = change.and(self.move_question(p, question, *version, &Event::Send, "", now)?);
         }
         let (request, sent_at) = (Some(request.clone()), Some(now));
         let row = match self.shared.store.get::<ChangeRow>(&p.space, id.as_str())? {
@@ -161,7 +161,7 @@ impl GatewayService {
                 if let Some((id, version)) = question {
                     let why = record.error.as_deref().unwrap_or("it is not sent");
                     let at = record.updated_at;
-                    change = change.and(self.close_question(p, id, *version, &Event::Supersede, why, at)?);
+                    change = change.and(self.move_question(p, id, *version, &Event::Supersede, why, at)?);
                 }
                 (row.value, change)
             }

@@ -441,29 +441,75 @@ fn approved_meets(machine: &Machine, first: Said) {
     });
 }
 
-/// The network is away, or the platform says "too fast", just when what was approved is sent: it provably
-/// did not happen, so it is asked about anew and not dropped.
+/// The network is away just when what was approved is sent: nothing has left, so the yes stands, and is used
+/// when the way is free.
 #[test]
-fn what_an_obstacle_kept_from_happening_is_asked_about_anew_and_sent_once() {
-    for (nth, first) in [
-        Said::fault(TransportFault::Dns),
-        Said::fault(TransportFault::Connect),
-        Said::status(429, "").header("retry-after", "120"),
-        Said::status(403, "").header("retry-after", "120"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+fn what_could_not_leave_keeps_its_yes_and_is_sent_once() {
+    for (nth, fault) in [TransportFault::Dns, TransportFault::Connect].into_iter().enumerate() {
         let (mut bench, notes) = asking(20 + nth as u64);
         bench.live(async |machine| {
-            approved_meets(machine, first.clone());
+            approved_meets(machine, Said::fault(fault));
+            let (id, row) = waiting(machine);
+            say(machine, &id, Word::Approve).await.unwrap();
+            let tried = || machine.audit_of("action.tried").len() == 1;
+            machine.until("it was tried", tried).await;
+            let item = inbox(machine)[0].1.item.clone();
+            assert_eq!((item.state, item.said.len()), (At::Approved, 3), "{fault:?}: {:?}", item.said);
+            let (_, record) = machine.rows::<ActionRecord>().remove(0);
+            assert_eq!(record.stage, Stage::Pending, "{fault:?}");
+            // Proposed meanwhile, it is the same question.
+            machine.run("asker").await;
+            assert_eq!(take(&notes), [format!("pending {}", row.action)]);
+            assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
+            let sent = (machine.world.count(), inbox(machine).len(), settled_runs(machine));
+            assert_eq!(sent, (2, 1, 1), "{fault:?}: one question, one answer");
+            assert_eq!(inbox(machine)[0].1.item.state, At::Sent);
+        });
+    }
+}
+
+/// A yes that stands again can still be taken back, and ends when the first one would have.
+#[test]
+fn a_yes_that_could_not_be_used_is_taken_back_by_its_owner_or_by_time() {
+    for by_owner in [true, false] {
+        let (mut bench, notes) = asking(24 + u64::from(by_owner));
+        bench.live(async |machine| {
+            machine.world.answer(|_| Said::fault(TransportFault::Connect));
+            let (id, _) = waiting(machine);
+            say(machine, &id, Word::Approve).await.unwrap();
+            machine.until("it was tried", || !machine.audit_of("action.tried").is_empty()).await;
+            let wanted = if by_owner {
+                say(machine, &id, Word::Reject).await.unwrap();
+                At::Rejected
+            } else {
+                machine.pass(Duration::from_secs(73 * 3600)).await;
+                At::Superseded
+            };
+            assert_eq!(inbox(machine)[0].1.item.state, wanted);
+            assert_eq!(heard(machine, &notes, 1).await.len(), 1, "its strategy hears of it");
+            machine.world.answer(|request| Said::status(201, request.path()));
+            let so_far = machine.world.count();
+            machine.pass(Duration::from_secs(3600)).await;
+            assert_eq!(machine.world.count(), so_far, "nothing is sent any more");
+        });
+    }
+}
+
+/// The platform says "too fast" just when what was approved is sent: it left and provably did not happen, so
+/// it is asked about anew and not dropped.
+#[test]
+fn what_a_platform_put_off_is_asked_about_anew_and_sent_once() {
+    for (nth, status) in [429, 403].into_iter().enumerate() {
+        let (mut bench, notes) = asking(22 + nth as u64);
+        bench.live(async |machine| {
+            approved_meets(machine, Said::status(status, "").header("retry-after", "120"));
             let (id, row) = waiting(machine);
             say(machine, &id, Word::Approve).await.unwrap();
             machine.until("it is asked anew", || inbox(machine).len() == 2).await;
-            assert_eq!(take(&notes), Vec::<String>::new(), "{first:?}: nothing is over");
+            assert_eq!(take(&notes), Vec::<String>::new(), "{status}: nothing is over");
             let (_, record) = machine.rows::<ActionRecord>().remove(0);
-            assert_eq!(record.stage, Stage::Pending, "{first:?}");
-            assert_eq!(machine.audit_of("action.tried").len(), 1, "{first:?}");
+            assert_eq!(record.stage, Stage::Pending, "{status}");
+            assert_eq!(machine.audit_of("action.tried").len(), 1, "{status}");
             let (second, again) = waiting(machine);
             assert_eq!((&again.action, &again.request), (&row.action, &row.request));
             // Proposed meanwhile, it is the same question.
@@ -471,7 +517,7 @@ fn what_an_obstacle_kept_from_happening_is_asked_about_anew_and_sent_once() {
             assert_eq!(take(&notes), [format!("pending {}", row.action)]);
             say(machine, &second, Word::Approve).await.unwrap();
             assert_eq!(heard(machine, &notes, 1).await, ["settled done 201"]);
-            assert_eq!((machine.world.count(), settled_runs(machine)), (2, 1), "{first:?}");
+            assert_eq!((machine.world.count(), settled_runs(machine)), (2, 1), "{status}");
         });
     }
 }

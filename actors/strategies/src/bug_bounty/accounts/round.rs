@@ -76,14 +76,17 @@ impl<'a> Round<'a> {
             let listed = self.list(cx, &platform, report).await?;
             let looks = self.look_round(cx, &platform, report, is_public).await?;
             let fresh = matches!(listed, Listed::Fresh(_));
-            if fresh || !looks.is_empty() {
-                self.compare(cx, source, &listed, &looks, report, is_public);
-            }
+            let compared = if fresh || !looks.is_empty() {
+                self.compare(cx, source, &listed, &looks, report, is_public)
+            } else {
+                Ok(())
+            };
             if let Listed::Kept | Listed::Fresh(_) = listed {
-                let (all, private) = (self.heads(source).len(), self.private(source));
-                let looked = looks.len();
-                let sentence = format!("{all} programmes, {private} of them private; looked at {looked}");
-                self.tell(report, source, SourceHealth::Fresh, sentence);
+                let (health, sentence) = match compared {
+                    Ok(()) => self.standing(source, cx.now(), looks.len()),
+                    Err(why) => (SourceHealth::Failed, why),
+                };
+                self.tell(report, source, health, sentence);
             }
             let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
             report.metrics.push((format!("{source}.private"), count(self.private(source))));
@@ -230,28 +233,13 @@ impl<'a> Round<'a> {
         looks: &Looks,
         report: &mut Report,
         is_public: &(dyn Fn(Source, &str) -> bool + Sync),
-    ) {
-        let Some(known) = self.known.get_mut(&source) else { return };
+    ) -> Result<(), String> {
+        let Some(known) = self.known.get_mut(&source) else { return Ok(()) };
         let private = known.private.clone();
         let feed = feed(source, known, listed, looks);
-        let observation = match known.memory.observe(&feed, cx.now()) {
-            Ok(observation) => {
-                known.forget();
-                observation
-            }
-            Err(error) => {
-                return self.tell(report, source, SourceHealth::Failed, format!("by the account: {error}"));
-            }
-        };
-        if let Standing::Broken(broken) = observation.standing {
-            let lost = broken.shrink.lost;
-            let sentence = format!(
-                "by the account it lacks {} known programmes and {} known targets, which looks like an outage; nothing \
-                 is taken as removed",
-                lost.programmes, lost.targets
-            );
-            self.tell(report, source, SourceHealth::Broken, sentence);
-        }
+        let observed = known.memory.observe(&feed, cx.now());
+        let observation = observed.map_err(|error| format!("by the account: {error}"))?;
+        known.forget();
         let mut count = 0_i64;
         // What a public file shows is told from there.
         let here = |finding: &Finding| {
@@ -265,6 +253,23 @@ impl<'a> Round<'a> {
             drafts(finding, evidence, own.as_ref()).for_each(|draft| cx.found(draft));
         }
         report.metrics.push((format!("{source}.private_told"), count));
+        Ok(())
+    }
+
+    /// How the list stands after a run that could read it, until another one says otherwise.
+    fn standing(&self, source: Source, now: Moment, looked: usize) -> (SourceHealth, String) {
+        let standing = self.known.get(&source).map(|known| known.memory.health.standing(now));
+        if let Some(Standing::Broken(broken)) = standing {
+            let lost = broken.shrink.lost;
+            let sentence = format!(
+                "by the account it lacks {} known programmes and {} known targets, which looks like an outage; nothing \
+                 is taken as removed",
+                lost.programmes, lost.targets
+            );
+            return (SourceHealth::Broken, sentence);
+        }
+        let (all, private) = (self.heads(source).len(), self.private(source));
+        (SourceHealth::Fresh, format!("{all} programmes, {private} of them private; looked at {looked}"))
     }
 
     fn heads(&self, source: Source) -> &BTreeMap<Box<str>, Head> {
