@@ -87,7 +87,7 @@ struct Amount {
 pub fn read(answer: &Answer) -> Result<Page, Unreadable> {
     let list: Vec<Box<RawValue>> = whole(answer, "a list of transactions")?;
     let (commissions, bad) = each(list, "a transaction", understood)?;
-    Ok(Page { commissions, bad, next: None })
+    Ok(Page { commissions, bad, next: None, at: answer.at })
 }
 
 fn understood(raw: Raw) -> Result<Commission, String> {

@@ -104,7 +104,7 @@ impl Cj {
             }
         };
         let (commissions, bad) = each(list.records, "a commission", |raw| self.understood(raw))?;
-        Ok(Page { commissions, bad, next })
+        Ok(Page { commissions, bad, next, at: answer.at })
     }
 
     fn understood(&self, raw: Raw) -> Result<Commission, String> {

@@ -105,7 +105,7 @@ pub fn read(answer: &Answer) -> Result<Page, Unreadable> {
         return Err(Unreadable::new("this is not a list of actions: `Actions` is missing"));
     };
     let (commissions, bad) = each(actions, "an action", understood)?;
-    Ok(Page { commissions, bad, next: list.next.filter(|next| !next.is_empty()) })
+    Ok(Page { commissions, bad, next: list.next.filter(|next| !next.is_empty()), at: answer.at })
 }
 
 fn understood(raw: Raw) -> Result<Commission, String> {

@@ -1,26 +1,22 @@
-//! What the connectors of affiliate networks share: windows of time, commissions, exact numbers, and one way
-//! to ask.
+//! What the connectors of affiliate networks share: windows of time, commissions and exact numbers.
 //!
 //! | room | what it is for |
 //! |---|---|
 //! | [`number`] | decimals as a network writes them, never by way of a float |
 //! | [`window`] | the slices of time that a network is asked for |
-//! | [`mod@ask`] | a read, and what came of it |
 //!
 //! A [`Commission`] is one line of a network's report. Several lines may be of one reference: a network that
-//! corrects by further records lists a part each. Pure but for [`ask()`], which proposes the read. What cannot be
-//! understood is a sentence and never an amount.
+//! corrects by further records lists a part each. Pure. What cannot be understood is a sentence and never an
+//! amount.
 
-pub mod ask;
 pub mod number;
 pub mod window;
 
-pub use ask::{Asked, Failed, ask};
 pub use number::Exact;
 pub use window::Window;
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{Answer, Currency, Decimal, Money, Stage, Untrusted};
+use mm_sdk::{Answer, Currency, Decimal, Moment, Money, Stage, Untrusted};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -59,6 +55,8 @@ pub struct Page {
     pub bad: Vec<String>,
     /// What the next page is asked with, in the network's own words; `None` on the last.
     pub next: Option<String>,
+    /// When it came: as of then it is so. The networks do not say when a line last changed.
+    pub at: Moment,
 }
 
 /// Reads each of a list's elements for itself, from its own text: a number keeps its digits. A list of which

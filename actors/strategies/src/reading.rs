@@ -1,6 +1,6 @@
 //! What a read of a platform without links to next pages and with a plain JSON answer gave.
 //!
-//! Pure but for [`ask`], which proposes the read. Whether a status may be tried again is the road's business:
+//! Pure but for [`ask`] and [`propose`], which propose the read. Whether a status may be tried again is the road's business:
 //! what arrives here is final for this run.
 
 use mm_sdk::json::Unreadable;
@@ -17,6 +17,24 @@ pub enum Reading<T> {
     Unchanged,
     /// Nothing is known.
     Failed(Failed),
+}
+
+impl<T> Reading<T> {
+    /// Of a read that was not conditional: nothing was known before, so nothing can be as before.
+    ///
+    /// # Errors
+    /// [`Failed`] if nothing is known.
+    pub fn into_result(self) -> Result<Fresh<T>, Failed> {
+        match self {
+            Self::Fresh(fresh) => Ok(fresh),
+            Self::Failed(failed) => Err(failed),
+            Self::Unchanged => {
+                let why =
+                    "it answered with status 304, and was not asked whether anything has changed".to_owned();
+                Err(Failed { class: ErrorClass::Transient, why })
+            }
+        }
+    }
 }
 
 /// A new answer.
@@ -66,13 +84,27 @@ pub async fn ask<T>(
     said: fn(&Answer) -> Option<Untrusted>,
     parse: impl FnOnce(&Answer) -> Result<T, Unreadable>,
 ) -> Result<Reading<T>, Interrupt> {
+    let read = propose(cx, step, action, |url, answer| understood(url, answer, said, parse)).await?;
+    Ok(read.unwrap_or_else(Reading::Failed))
+}
+
+/// Proposes a read; what `understood` makes of the URL and of the answer that has come from it, or why none came.
+///
+/// # Errors
+/// [`Interrupt`] if the run cannot go on.
+pub async fn propose<T>(
+    cx: &mut Context<'_>,
+    step: &str,
+    action: Action,
+    understood: impl FnOnce(&str, &Answer) -> T,
+) -> Result<Result<T, Failed>, Interrupt> {
     let url = action.request.url().shown();
     Ok(match cx.act(step, action).await? {
-        Act::Done(answer) => understood(&url, &answer, said, parse),
-        Act::Refused(refusal) => Reading::Failed(Failed::refused(refusal)),
+        Act::Done(answer) => Ok(understood(&url, &answer)),
+        Act::Refused(refusal) => Err(Failed::refused(refusal)),
         Act::Pending(id) => {
             let why = format!("the read waits as action {id}");
-            Reading::Failed(Failed { class: ErrorClass::RateLimit, why })
+            Err(Failed { class: ErrorClass::RateLimit, why })
         }
     })
 }

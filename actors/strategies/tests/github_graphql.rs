@@ -7,8 +7,9 @@ mod leads;
 use std::collections::BTreeMap;
 
 use leads::{answer, at, data, failed, json_file};
-use mm_sdk::{Action, Decimal, ErrorClass, Method, Reconciler};
-use mm_strategies::github_graphql::answer::read;
+use mm_sdk::json::Unreadable;
+use mm_sdk::{Action, Answer, Decimal, ErrorClass, Method, Reconciler};
+use mm_strategies::github_graphql::answer as answers;
 use mm_strategies::github_graphql::ask::{API, Query, kind};
 use mm_strategies::github_graphql::queries::Queries;
 use mm_strategies::github_graphql::shape::{self, Cents, PaidBy, Privacy, What};
@@ -20,11 +21,14 @@ fn sponsors() -> Sponsors {
     Sponsors::new("main".parse().unwrap(), at("2026-07-22T12:00:00Z"))
 }
 
-fn fresh<T: std::fmt::Debug>(
-    viewer: &Value,
-    parse: impl FnOnce(Value) -> Result<T, mm_sdk::json::Unreadable>,
-) -> T {
-    match read(API, &answer(200, json!({"data": {"viewer": viewer}}).to_string()), parse) {
+type Parse<T> = fn(Value) -> Result<T, Unreadable>;
+
+fn read<T>(answer: &Answer, parse: Parse<T>) -> Reading<T> {
+    answers::read(API, answer, parse).map_or_else(Reading::Failed, Reading::Fresh)
+}
+
+fn fresh<T: std::fmt::Debug>(viewer: &Value, parse: Parse<T>) -> T {
+    match read(&answer(200, json!({"data": {"viewer": viewer}}).to_string()), parse) {
         Reading::Fresh(fresh) => fresh.value,
         other => panic!("{other:?}"),
     }
@@ -472,13 +476,13 @@ fn errors_come_with_status_200_and_data_beside_them_is_not_believed() {
         for data in [data.clone(), Value::Null] {
             let problem = json!({"type": kind, "message": message, "path": ["viewer"], "locations": [{"line": 1, "column": 1}]});
             let body = json!({"data": data, "errors": [problem]});
-            let (is, why) = failed(read(API, &answer(200, body.to_string()), shape::sponsorships));
+            let (is, why) = failed(read(&answer(200, body.to_string()), shape::sponsorships));
             assert_eq!(is, class, "{why}");
             assert!(why.starts_with("https://api.github.com/graphql: GitHub refuses the query"), "{why}");
         }
     }
     let many = json!({"errors": [{"message": "x"}, {"type": "FORBIDDEN", "message": "no"}, {"type": "RATE_LIMITED", "message": "slow"}]});
-    let (class, why) = failed(read(API, &answer(200, many.to_string()), shape::profile));
+    let (class, why) = failed(read(&answer(200, many.to_string()), shape::profile));
     assert_eq!(class, ErrorClass::Auth);
     assert!(why.ends_with("FORBIDDEN: no (and 2 more)"), "{why}");
 }
@@ -488,7 +492,7 @@ fn what_is_no_answer_is_refused_in_one_sentence_with_its_class() {
     let whole = json!({"data": {"viewer": list("sponsorshipsAsMaintainer", &json!([sponsorship()]), None)}})
         .to_string();
     for cut in 0..whole.len() {
-        let (class, _) = failed(read(API, &answer(200, &whole.as_bytes()[..cut]), shape::sponsorships));
+        let (class, _) = failed(read(&answer(200, &whole.as_bytes()[..cut]), shape::sponsorships));
         assert_eq!(class, ErrorClass::Transient, "cut at {cut}");
     }
     for bad in [
@@ -502,9 +506,9 @@ fn what_is_no_answer_is_refused_in_one_sentence_with_its_class() {
         json!({"data": {"viewer": {"sponsorshipsAsMaintainer": null}}}),
         json!({"data": {"viewer": {"sponsorshipsAsMaintainer": {"totalCount": "1", "nodes": []}}}}),
     ] {
-        failed(read(API, &answer(200, bad.to_string()), shape::sponsorships));
+        failed(read(&answer(200, bad.to_string()), shape::sponsorships));
     }
-    failed(read(API, &answer(200, "<html>please sign in</html>"), shape::sponsorships));
+    failed(read(&answer(200, "<html>please sign in</html>"), shape::sponsorships));
     let said = json!({"message": "Bad credentials", "documentation_url": "https://docs.github.com/graphql"})
         .to_string();
     for (status, class) in [
@@ -515,7 +519,7 @@ fn what_is_no_answer_is_refused_in_one_sentence_with_its_class() {
         (502, ErrorClass::Transient),
         (304, ErrorClass::Transient),
     ] {
-        let (is, why) = failed(read(API, &answer(status, said.as_str()), shape::sponsorships));
+        let (is, why) = failed(read(&answer(status, said.as_str()), shape::sponsorships));
         assert_eq!(is, class, "{why}");
         assert!(why.contains(&status.to_string()), "{why}");
     }
@@ -541,7 +545,7 @@ fn pages_are_followed_and_never_in_a_circle() {
         let mut open = list("sponsorshipsAsMaintainer", &json!([sponsorship()]), Some("a"));
         open["sponsorshipsAsMaintainer"]["pageInfo"]["endCursor"] = cursor;
         let body = json!({"data": {"viewer": open}}).to_string();
-        let (_, why) = failed(read(API, &answer(200, body), shape::sponsorships));
+        let (_, why) = failed(read(&answer(200, body), shape::sponsorships));
         assert!(why.ends_with("there are more sponsorships, and no cursor says where"), "{why}");
     }
 }

@@ -4,13 +4,17 @@
 use std::path::Path;
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{Action, Answer, ErrorClass, Method, Moment, Reconciler, Stage, Untrusted};
+use mm_sdk::testing::Bench;
+use mm_sdk::{
+    Act, Action, Answer, ErrorClass, Method, Moment, Reconciler, Refusal, Stage, Strategy as _, Untrusted,
+};
+use mm_strategies::affiliate::Affiliate;
 use mm_strategies::awin::Awin;
 use mm_strategies::cj::Cj;
 use mm_strategies::cj::questions::Questions;
 use mm_strategies::impact::Impact;
-use mm_strategies::network::ask::understood;
-use mm_strategies::network::{Asked, Commission, Failed, Page, Window};
+use mm_strategies::network::{Commission, Page, Window};
+use mm_strategies::reading::{Failed, Fresh, understood};
 use mm_strategies::{awin, cj, impact};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -54,20 +58,17 @@ fn read(network: &str, answer: &Answer) -> Result<Page, Unreadable> {
     }
 }
 
-fn asked(network: &str, answer: &Answer) -> Asked {
+fn asked(network: &str, answer: &Answer) -> Result<Fresh<Page>, Failed> {
     let said: fn(&Answer) -> Option<Untrusted> = match network {
         "impact" => impact::said,
         "awin" => awin::said,
         _ => cj::said,
     };
-    understood("https://network.example/list", answer, said, |answer| read(network, answer))
+    understood("https://network.example/list", answer, said, |answer| read(network, answer)).into_result()
 }
 
 fn failed(network: &str, answer: &Answer) -> Failed {
-    match asked(network, answer) {
-        Asked::Failed(failed) => failed,
-        told => panic!("{network}: {told:?}"),
-    }
+    asked(network, answer).unwrap_err()
 }
 
 /// A list of one line with everything right, in each network's shape; `change` spoils it.
@@ -226,12 +227,12 @@ fn each_documented_error_has_its_class_and_one_sentence() {
         for (status, class, for_all) in [
             (400, ErrorClass::Fatal, false),
             (401, ErrorClass::Auth, true),
-            (403, ErrorClass::Compliance, true),
+            (403, ErrorClass::Auth, true),
             (404, ErrorClass::Fatal, false),
             (429, ErrorClass::RateLimit, true),
             (500, ErrorClass::Transient, false),
             (503, ErrorClass::Transient, false),
-            (304, ErrorClass::Fatal, false),
+            (304, ErrorClass::Transient, false),
         ] {
             for (header, value) in
                 [("x-ratelimit-reset", "55"), ("retry-after", "9"), ("ratelimit", "\"a\";r=0;t=5")]
@@ -248,6 +249,37 @@ fn each_documented_error_has_its_class_and_one_sentence() {
     assert!(why.contains("Impact says: Access ") && !why.contains('\u{1b}'), "{why}");
     let said = json!({"data": null, "errors": [{"message": "Not authorised"}]}).to_string();
     assert!(failed("cj", &answer(200, said)).why.ends_with("CJ says: Not authorised"));
+}
+
+/// A run of which each read is refused: the bench, what its report says of its one source, and its errors.
+fn refused(by: &[&str]) -> (Bench, String, Vec<String>) {
+    let mut strategy = Affiliate::default();
+    strategy.initialise(&json!({"impact": {"account": "main", "sid": "IR1"}, "days_back": 200})).unwrap();
+    let mut bench = Bench::at("2026-11-23T06:00:00Z");
+    let rules: Vec<String> = by.iter().map(|&rule| rule.to_owned()).collect();
+    let refusal = Refusal { class: ErrorClass::Transient, why: "impact is not asked".to_owned(), rules };
+    assert_eq!(refusal.is_by_breaker(), !by.is_empty());
+    let days = impact::WINDOW_DAYS;
+    let now: Moment = "2026-11-23T06:00:00Z".parse().unwrap();
+    for back in 0..10 {
+        let window = Window::of(Window::number_of(now, days) - back, days, now);
+        let action = own_impact().actions(&window, None).unwrap();
+        bench.act_is(action.request.url().as_str(), Act::Refused(refusal.clone()));
+    }
+    let (report, _) = bench.run_now(&mut strategy).unwrap();
+    (bench, report.sources[0].sentence.clone(), report.errors)
+}
+
+#[test]
+fn a_network_whose_breaker_is_open_is_not_asked_further() {
+    let (bench, sentence, errors) = refused(&["breaker"]);
+    assert_eq!(bench.asked().len(), 1, "{sentence}");
+    assert!(sentence.ends_with("the rest waits for the next run: impact is not asked"), "{sentence}");
+    assert_eq!(errors, ["impact: impact is not asked"]);
+    // A mistake of the moment is that of one window: the others are asked for.
+    let (bench, sentence, errors) = refused(&[]);
+    assert!((4..10).contains(&bench.asked().len()), "{}", bench.asked().len());
+    assert_eq!((errors.len(), sentence.contains("waits")), (bench.asked().len(), false), "{errors:?}");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::plan::due;
 use crate::awin::{self, Awin};
 use crate::cj::{self, Cj};
 use crate::impact::{self, Impact};
-use crate::network::{Asked, Page, Window, ask};
+use crate::network::{Page, Window};
+use crate::reading::{self, Fresh};
 use mm_sdk::json::Unreadable;
 
 /// The most pages that one run takes from a network.
@@ -127,16 +128,17 @@ impl<'a> Sync<'a> {
             let step = format!("{}-{number}-{}", self.connector.platform(), self.pages);
             self.pages += 1;
             let (connector, said) = (self.connector, self.connector.said());
-            match ask(cx, &step, action, said, |answer| connector.read(answer)).await? {
-                Asked::Told { page, evidence, at: read } => {
-                    if !self.page(&mut at, page, evidence, read) {
+            let read = reading::ask(cx, &step, action, said, |answer| connector.read(answer)).await?;
+            match read.into_result() {
+                Ok(Fresh { value: page, evidence, .. }) => {
+                    if !self.page(&mut at, page, evidence) {
                         continue;
                     }
                     (at.read_at, at.open) = (Some(cx.now()), at.open_so_far);
                     self.windows += 1;
                 }
-                Asked::Failed(failed) if failed.is_for_all() => self.stopped = Some(failed.why),
-                Asked::Failed(failed) => {
+                Err(failed) if failed.is_for_all() => self.stopped = Some(failed.why),
+                Err(failed) => {
                     // From the beginning next time: a cursor that fails once may fail for ever.
                     at.next = None;
                     self.wrong.push(failed.why);
@@ -149,12 +151,12 @@ impl<'a> Sync<'a> {
     }
 
     /// Takes a page in; whether it was the last.
-    fn page(&mut self, at: &mut WindowKnown, page: Page, evidence: Digest, read: Moment) -> bool {
+    fn page(&mut self, at: &mut WindowKnown, page: Page, evidence: Digest) -> bool {
         at.open_so_far |= !page.bad.is_empty();
         self.wrong.extend(page.bad);
         for line in page.commissions {
             let known = self.known.commissions.entry(line.reference.clone()).or_default();
-            match known.take(&line, read) {
+            match known.take(&line, page.at) {
                 Ok(()) => drop(self.touched.insert(line.reference, evidence)),
                 Err(why) => self.wrong.push(why),
             }

@@ -188,18 +188,6 @@ impl Platform {
     }
 }
 
-/// A reading as a value or a failure. These reads are not conditional, so none is unchanged.
-fn taken<T>(reading: crate::reading::Reading<T>) -> Result<crate::reading::Fresh<T>, Failed> {
-    use crate::reading::Reading;
-    match reading {
-        Reading::Fresh(fresh) => Ok(fresh),
-        Reading::Failed(failed) => Err(failed),
-        Reading::Unchanged => {
-            Err(broken("it says that nothing has changed, and was not asked that".to_owned()))
-        }
-    }
-}
-
 /// A failure of this answer alone.
 fn broken(why: String) -> Failed {
     Failed { class: mm_sdk::ErrorClass::Transient, why }

@@ -1,11 +1,11 @@
 //! What came back: data, or errors with status 200, and in which class.
 
 use mm_sdk::json::{self, Unreadable};
-use mm_sdk::{Act, Action, Answer, Context, ErrorClass, Interrupt, Untrusted};
+use mm_sdk::{Action, Answer, Context, ErrorClass, Interrupt, Untrusted};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::reading::{Failed, Reading, understood};
+use crate::reading::{Failed, Fresh, propose, understood};
 
 /// The envelope of every answer (spec.graphql.org, 7.1).
 #[derive(Deserialize)]
@@ -23,7 +23,8 @@ struct Problem {
     message: Option<Untrusted>,
 }
 
-/// Proposes a query and reads what comes back with `parse`, which gets the field `viewer`.
+/// Proposes a query, which is not conditional, and reads what comes back with `parse`, which gets the field
+/// `viewer`.
 ///
 /// # Errors
 /// [`Interrupt`] if the run cannot go on.
@@ -32,33 +33,22 @@ pub async fn ask<T>(
     step: &str,
     action: Action,
     parse: impl FnOnce(Value) -> Result<T, Unreadable>,
-) -> Result<Reading<T>, Interrupt> {
-    let url = action.request.url().shown();
-    Ok(match cx.act(step, action).await? {
-        Act::Done(answer) => read(&url, &answer, parse),
-        Act::Refused(refusal) => Reading::Failed(Failed::refused(refusal)),
-        Act::Pending(id) => {
-            let why = format!("the query waits as action {id}");
-            Reading::Failed(Failed { class: ErrorClass::RateLimit, why })
-        }
-    })
+) -> Result<Result<Fresh<T>, Failed>, Interrupt> {
+    Ok(propose(cx, step, action, |url, answer| read(url, answer, parse)).await?.flatten())
 }
 
 /// As [`ask`], of an answer that has come from `url`.
-pub fn read<T>(url: &str, answer: &Answer, parse: impl FnOnce(Value) -> Result<T, Unreadable>) -> Reading<T> {
+pub fn read<T>(
+    url: &str,
+    answer: &Answer,
+    parse: impl FnOnce(Value) -> Result<T, Unreadable>,
+) -> Result<Fresh<T>, Failed> {
     if answer.status == 200
         && let Some((class, why)) = refusal(answer)
     {
-        return Reading::Failed(Failed { class, why: format!("{url}: {why}") });
+        return Err(Failed { class, why: format!("{url}: {why}") });
     }
-    match understood(url, answer, said, |answer| parse(viewer(answer)?)) {
-        // Nothing was known before, so nothing can be as before.
-        Reading::Unchanged => {
-            let why = format!("{url} answered with status 304 to a query that was not conditional");
-            Reading::Failed(Failed { class: ErrorClass::Transient, why })
-        }
-        reading => reading,
-    }
+    understood(url, answer, said, |answer| parse(viewer(answer)?)).into_result()
 }
 
 /// The errors of an answer, the first in words and the worst by class.

@@ -20,7 +20,7 @@ use crate::github_graphql::answer::ask;
 use crate::github_graphql::ask::{PLATFORM, Query, kind};
 use crate::github_graphql::shape::{self, Cents, Profile, Sponsorship};
 use crate::github_graphql::{Page, Pages, Sponsors};
-use crate::reading::Reading;
+use crate::reading::{Failed, Fresh};
 use crate::snapshots;
 
 /// Told one by one in a run; the rest in one sentence.
@@ -284,11 +284,10 @@ impl Round {
     }
 
     /// What a query gave; a failure goes into the report.
-    fn taken<T>(&mut self, query: Query, read: Reading<T>) -> Option<T> {
+    fn taken<T>(&mut self, query: Query, read: Result<Fresh<T>, Failed>) -> Option<T> {
         match read {
-            Reading::Fresh(fresh) => Some(fresh.value),
-            Reading::Unchanged => None,
-            Reading::Failed(failed) => {
+            Ok(fresh) => Some(fresh.value),
+            Err(failed) => {
                 self.stopped |= failed.is_for_all();
                 self.source(query, SourceHealth::Failed, failed.why);
                 None

@@ -5,7 +5,7 @@ use mm_sdk::{Action, Answer, Context, Digest};
 
 use super::super::automation::{self, Automation};
 use super::super::scope::{NO_KIND, Severity, Target};
-use super::{Head, Listing, Look, Read, broken, nameless, taken};
+use super::{Head, Listing, Look, Read, broken, nameless};
 use crate::hackerone::ask::{ROWS_MAX, kind};
 use crate::hackerone::shape::{self, Programme, Scope};
 use crate::hackerone::{HackerOne, Page, Pages, pages};
@@ -34,7 +34,8 @@ pub(in crate::bug_bounty) async fn all<T>(
     let (mut pages, mut action, mut whole, mut rows) = (Pages::default(), first, None, 0);
     for n in 1_u32.. {
         let asked = action.request.url().clone();
-        let fresh = match taken(reading::ask(cx, &format!("{step}-{n}"), action, pages::said, parse).await?) {
+        let read = reading::ask(cx, &format!("{step}-{n}"), action, pages::said, parse).await?;
+        let fresh = match read.into_result() {
             Ok(fresh) => fresh,
             Err(failed) => return Ok(Err(failed)),
         };
@@ -81,7 +82,7 @@ pub(super) async fn look(
         _ => {
             let Some(action) = api.programme(key) else { return Ok(Err(nameless(super::Source::HackerOne))) };
             let step = format!("hackerone-programme-{key}");
-            match taken(reading::ask(cx, &step, action, pages::said, shape::programme).await?) {
+            match reading::ask(cx, &step, action, pages::said, shape::programme).await?.into_result() {
                 Ok(fresh) => head_of_one(&fresh.value),
                 Err(failed) => return Ok(Err(failed)),
             }

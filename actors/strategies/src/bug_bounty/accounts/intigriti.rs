@@ -4,7 +4,7 @@ use mm_sdk::Context;
 
 use super::super::automation;
 use super::super::scope::{Amount, NO_KIND, Payout, Severity, Source, Target};
-use super::{Head, Listing, Look, Read, broken, nameless, taken};
+use super::{Head, Listing, Look, Read, broken, nameless};
 use crate::intigriti::Intigriti;
 use crate::intigriti::shape::{self, Detail, Domain, Programme, Sum};
 use crate::reading;
@@ -17,7 +17,7 @@ pub(super) async fn list(api: &Intigriti, cx: &mut Context<'_>) -> Read<Listing>
     for call in 0..CALLS_MAX {
         let step = format!("intigriti-list-{call}");
         let read = reading::ask(cx, &step, api.programmes(rows), shape::said, shape::programmes).await?;
-        let fresh = match taken(read) {
+        let fresh = match read.into_result() {
             Ok(fresh) => fresh,
             Err(failed) => return Ok(Err(failed)),
         };
@@ -40,7 +40,7 @@ pub(super) async fn list(api: &Intigriti, cx: &mut Context<'_>) -> Read<Listing>
 pub(super) async fn look(api: &Intigriti, cx: &mut Context<'_>, key: &str) -> Read<Look> {
     let Some(action) = api.programme(key) else { return Ok(Err(nameless(Source::Intigriti))) };
     let step = format!("intigriti-programme-{key}");
-    let fresh = match taken(reading::ask(cx, &step, action, shape::said, shape::programme).await?) {
+    let fresh = match reading::ask(cx, &step, action, shape::said, shape::programme).await?.into_result() {
         Ok(fresh) => fresh,
         Err(failed) => return Ok(Err(failed)),
     };

@@ -4,7 +4,7 @@ use mm_sdk::Context;
 
 use super::super::automation;
 use super::super::scope::{Amount, NO_KIND, Payout, Source, Target};
-use super::{Head, Listing, Look, Read, broken, nameless, taken};
+use super::{Head, Listing, Look, Read, broken, nameless};
 use crate::reading;
 use crate::yeswehack::YesWeHack;
 use crate::yeswehack::ask::PAGES_MAX;
@@ -15,7 +15,7 @@ pub(super) async fn list(api: &YesWeHack, cx: &mut Context<'_>) -> Read<Listing>
     for page in 1..=PAGES_MAX {
         let step = format!("yeswehack-list-{page}");
         let read = reading::ask(cx, &step, api.programmes(page), shape::said, shape::programmes).await?;
-        let fresh = match taken(read) {
+        let fresh = match read.into_result() {
             Ok(fresh) => fresh,
             Err(failed) => return Ok(Err(failed)),
         };
@@ -37,7 +37,7 @@ pub(super) async fn list(api: &YesWeHack, cx: &mut Context<'_>) -> Read<Listing>
 pub(super) async fn look(api: &YesWeHack, cx: &mut Context<'_>, key: &str) -> Read<Look> {
     let Some(action) = api.programme(key) else { return Ok(Err(nameless(Source::YesWeHack))) };
     let step = format!("yeswehack-programme-{key}");
-    let fresh = match taken(reading::ask(cx, &step, action, shape::said, shape::programme).await?) {
+    let fresh = match reading::ask(cx, &step, action, shape::said, shape::programme).await?.into_result() {
         Ok(fresh) => fresh,
         Err(failed) => return Ok(Err(failed)),
     };
