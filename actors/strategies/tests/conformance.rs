@@ -4,11 +4,14 @@
 //! The documents are not part of the project: without `../shared/data` this says so aloud.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
+mod connectors;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use connectors::{answer, data, json_file};
 use expect_test::expect;
-use mm_sdk::{Action, Answer, LogicalUrl, Moment, Request, Validators};
+use mm_sdk::{Action, LogicalUrl, Request, Validators};
 use mm_strategies::github::answer::{list, one, understood};
 use mm_strategies::github::shape::{Comment, Issue, Repository, User, found};
 use mm_strategies::github::{GitHub, Seen};
@@ -19,20 +22,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 const API: &str = "https://api.github.com";
-
-fn data(folder: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    aloud(&format!("SKIPPED: nothing at {}", folder.display()));
-    None
-}
-
-/// Not `eprintln!`: the test harness would keep it to itself.
-fn aloud(line: &str) {
-    std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{line}\n")).unwrap();
-}
 
 /// The JSON files below a folder, sorted.
 fn documents(folder: &Path) -> Vec<PathBuf> {
@@ -47,14 +36,6 @@ fn documents(folder: &Path) -> Vec<PathBuf> {
     }
     all.sort();
     all
-}
-
-fn json_file(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
-
-fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
-    Answer { status, headers: Vec::new(), body: body.into(), at: Moment::default() }
 }
 
 fn asked(url: &str) -> Action {

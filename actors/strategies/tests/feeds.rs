@@ -1,9 +1,9 @@
 //! The connector for feeds: every fixture as an independent reader read it, and what no board should send.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-mod leads;
+mod connectors;
 
-use leads::{answer, at, data, failed, json_file, with_header};
+use connectors::{answer, at, data, failed, json_file, with_header};
 use mm_sdk::{ErrorClass, LogicalUrl, Untrusted, Validators};
 use mm_strategies::feeds::{self, Feed, Format, ITEMS_MAX, Item, When};
 use mm_strategies::markup;

@@ -1,9 +1,9 @@
 //! The connector for Freelancer.com: the documented shapes, and what it never sent.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-mod leads;
+mod connectors;
 
-use leads::{answer, at, data, failed, with_header};
+use connectors::{answer, at, data, failed, with_header};
 use mm_sdk::{Answer, Decimal, ErrorClass, Finding, Moment, Reconciler, Sent, Validators};
 use mm_strategies::freelancer::Freelancer;
 use mm_strategies::freelancer::ask::{Bid, PAGE, kind};

@@ -2,11 +2,11 @@
 //! that never came.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-mod leads;
+mod connectors;
 
 use std::collections::BTreeMap;
 
-use leads::{answer, at, data, failed, json_file};
+use connectors::{answer, at, data, failed, json_file};
 use mm_sdk::json::Unreadable;
 use mm_sdk::{Action, Answer, Decimal, ErrorClass, Method, Reconciler};
 use mm_strategies::github_graphql::answer as answers;

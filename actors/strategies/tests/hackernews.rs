@@ -1,8 +1,8 @@
 //! The connector for Hacker News: real items, and what the API never sent.
 
-mod leads;
+mod connectors;
 
-use leads::{answer, at, data, failed, with_header};
+use connectors::{answer, at, data, failed, with_header};
 use mm_sdk::{ErrorClass, Validators};
 use mm_strategies::hackernews::{self, Item, Topic, kind};
 use mm_strategies::reading::{Reading, no_words, understood};

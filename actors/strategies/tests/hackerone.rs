@@ -1,10 +1,9 @@
 //! The connector for HackerOne: the documented shapes, and what it never sent.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-mod leads;
+mod connectors;
 
-use leads::{answer, at, data, failed, with_header};
-use mm_sdk::json::Unreadable;
+use connectors::{Parse, answer, at, data, failed, fresh, with, with_header};
 use mm_sdk::{Answer, Decimal, ErrorClass, LogicalUrl, Method, Untrusted};
 use mm_strategies::hackerone::ask::{HackerOne, kind};
 use mm_strategies::hackerone::money::{self, Earning, Payout, Report};
@@ -19,17 +18,8 @@ fn hackerone() -> HackerOne {
     HackerOne::new("main".parse().unwrap())
 }
 
-type Parse<T> = fn(&Answer) -> Result<T, Unreadable>;
-
 fn read<T>(answer: &Answer, parse: Parse<T>) -> Reading<T> {
     understood("the list", answer, pages::said, parse)
-}
-
-fn fresh<T: std::fmt::Debug>(body: &Value, parse: Parse<T>) -> T {
-    match read(&answer(200, body.to_string()), parse) {
-        Reading::Fresh(fresh) => fresh.value,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn list(elements: Value) -> Value {
@@ -61,12 +51,6 @@ fn earning() -> Value {
 fn payout() -> Value {
     json!({ "amount": 175.0, "paid_out_at": "2026-02-02T04:05:06.000Z", "reference": "r1", "payout_provider": "PayPal",
         "status": "sent" })
-}
-
-/// The same with another value at a place.
-fn with(mut value: Value, place: &str, other: Value) -> Value {
-    *value.pointer_mut(place).unwrap() = other;
-    value
 }
 
 #[test]

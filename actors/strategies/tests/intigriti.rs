@@ -1,10 +1,8 @@
 //! The connector for Intigriti: records as they were served, and what it never sent.
-#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-mod leads;
+mod connectors;
 
-use leads::{answer, data, failed, json_file, with_header};
-use mm_sdk::json::Unreadable;
+use connectors::{Parse, answer, data, failed, fresh, json_file, with, with_header};
 use mm_sdk::{Answer, ErrorClass, Method};
 use mm_strategies::intigriti::Intigriti;
 use mm_strategies::intigriti::ask::kind;
@@ -12,17 +10,8 @@ use mm_strategies::intigriti::shape::{self, Detail, Page};
 use mm_strategies::reading::{Reading, understood};
 use serde_json::{Value, json};
 
-type Parse<T> = fn(&Answer) -> Result<T, Unreadable>;
-
 fn read<T>(answer: &Answer, parse: Parse<T>) -> Reading<T> {
     understood("programmes", answer, shape::said, parse)
-}
-
-fn fresh<T: std::fmt::Debug>(body: &Value, parse: Parse<T>) -> T {
-    match read(&answer(200, body.to_string()), parse) {
-        Reading::Fresh(fresh) => fresh.value,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn programme() -> Value {
@@ -40,11 +29,6 @@ fn detail() -> Value {
     ] });
     value["rulesOfEngagement"] = json!({ "content": { "description": "No automated scanners.", "testingRequirements": {
         "automatedTooling": 2, "userAgent": "Intigriti-NAME", "requestHeader": null, "intigritiMe": true } } });
-    value
-}
-
-fn with(mut value: Value, place: &str, other: Value) -> Value {
-    *value.pointer_mut(place).unwrap() = other;
     value
 }
 

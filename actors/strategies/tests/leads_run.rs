@@ -1,9 +1,9 @@
 //! The strategy on the bench: what it tells, what it keeps to itself, and what it proposes.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-mod leads;
+mod connectors;
 
-use leads::at;
+use connectors::at;
 use mm_sdk::testing::Bench;
 use mm_sdk::{Act, ActionId, Answer, Decided, Draft, Drafts, ErrorClass, Refusal, Report, Strategy};
 use mm_strategies::freelance_leads::FreelanceLeads;
@@ -175,7 +175,7 @@ fn a_source_that_cannot_be_read_changes_nothing() {
 fn an_item_that_crashed_runs_is_passed_over() {
     let text = "Acme | Rust | REMOTE";
     let mut bench = threads(&[(11, 10, text), (12, 10, "Bright | Rust | REMOTE")]);
-    let comment = match hackernews::read_item(11, &leads::answer(200, posting(11, 10, text))).unwrap() {
+    let comment = match hackernews::read_item(11, &connectors::answer(200, posting(11, 10, text))).unwrap() {
         hackernews::Item::Comment(comment) => comment,
         other => panic!("{other:?}"),
     };
@@ -380,7 +380,7 @@ fn a_bid_is_proposed_for_what_was_accepted_once_and_waits() {
     assert_eq!(count(&bench), 1, "while it waits it is not proposed again");
     let made =
         json!({"status": "success", "result": {"id": 5, "project_id": 7, "bidder_id": 42}}).to_string();
-    bench.settle(action_id(), Act::Done(leads::answer(200, made)));
+    bench.settle(action_id(), Act::Done(connectors::answer(200, made)));
     let (_, drafts) = run(&mut bench, &config);
     assert_eq!(only(&drafts).details.value()["bid"], json!({"state": "there", "bid": 5}));
     run(&mut bench, &config);
@@ -390,7 +390,8 @@ fn a_bid_is_proposed_for_what_was_accepted_once_and_waits() {
 #[test]
 fn a_bid_that_was_refused_is_over_and_one_that_never_arrived_is_proposed_anew() {
     let refusal = |class| Act::Refused(Refusal { class, why: "no".into(), rules: vec![] });
-    let error = Act::Done(leads::answer(200, "{\"status\":\"error\",\"message\":\"You have no bids left\"}"));
+    let error =
+        Act::Done(connectors::answer(200, "{\"status\":\"error\",\"message\":\"You have no bids left\"}"));
     for (end, again) in [
         (refusal(ErrorClass::Transient), 2),
         (refusal(ErrorClass::RateLimit), 2),

@@ -1,10 +1,10 @@
 //! The connector: real recordings, GitHub's own examples, and what GitHub never sent.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
+mod connectors;
 mod micro;
 
-use std::path::{Path, PathBuf};
-
+use connectors::{data, json_file};
 use micro::API;
 use mm_sdk::{AccountId, Action, Answer, LogicalUrl, Method, Moment, Request, Validators};
 use mm_strategies::github::answer::{list, one, understood};
@@ -13,24 +13,6 @@ use mm_strategies::github::{GitHub, IssuePlace, Missing, RepositoryName, Seen};
 use mm_strategies::micro_tasks::board::{Said, is_algora};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-fn data(folder: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    // Not `eprintln!`: the test harness would keep it to itself.
-    std::io::Write::write_fmt(
-        &mut std::io::stderr(),
-        format_args!("SKIPPED: nothing at {}\n", folder.display()),
-    )
-    .expect("stderr takes a line");
-    None
-}
-
-fn json_file(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
 
 fn github() -> GitHub {
     GitHub::new(Some("main".parse().unwrap()))

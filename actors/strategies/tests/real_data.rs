@@ -2,6 +2,9 @@
 //! beside the workspace these tests say that they were skipped.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
+mod connectors;
+
+use connectors::data;
 use mm_sdk::Moment;
 use mm_strategies::bug_bounty::feed::{Feed, parse};
 use mm_strategies::bug_bounty::finding::{Finding, Kind};
@@ -11,20 +14,6 @@ use mm_strategies::bug_bounty::observe::Turned;
 use mm_strategies::bug_bounty::scope::Source;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-fn data() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/bounty-targets-data");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    // Not `eprintln!`: the test harness would keep it to itself.
-    std::io::Write::write_fmt(
-        &mut std::io::stderr(),
-        format_args!("SKIPPED: no real scope files at {}\n", folder.display()),
-    )
-    .expect("stderr takes a line");
-    None
-}
 
 fn read(source: Source, path: &Path) -> Feed {
     let feed = parse(source, &std::fs::read(path).unwrap()).unwrap();
@@ -85,7 +74,7 @@ fn expected(diff: &serde_json::Value, before: &Feed) -> (BTreeSet<String>, Pairs
 
 #[test]
 fn additions_on_real_pairs_equal_the_reference() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = data("bounty-targets-data") else { return };
     let reference = std::fs::read(folder.join("EXPECTED_DIFF.json")).unwrap();
     let reference: serde_json::Value = serde_json::from_slice(&reference).unwrap();
     let diffs = reference["diffs"].as_array().unwrap();
@@ -117,7 +106,7 @@ fn additions_on_real_pairs_equal_the_reference() {
 
 #[test]
 fn a_real_outage_is_called_broken_and_takes_nothing_away() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = data("bounty-targets-data") else { return };
     let mut memory = Memory::new(Source::Intigriti);
     let mut turns = Vec::new();
     let mut targets = 0;
@@ -141,7 +130,7 @@ fn a_real_outage_is_called_broken_and_takes_nothing_away() {
 
 #[test]
 fn an_outage_is_no_first_reading() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = data("bounty-targets-data") else { return };
     let paths = series(&folder.join("glitch-intigriti-2024-03-02"));
     let mut memory = Memory::new(Source::Intigriti);
     let empty = memory.clone();
@@ -153,7 +142,7 @@ fn an_outage_is_no_first_reading() {
 /// Every version against a plain set of all identifiers seen so far.
 #[test]
 fn a_real_series_is_told_once_and_wholly() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = data("bounty-targets-data") else { return };
     let mut memory = Memory::new(Source::YesWeHack);
     let mut ever = Pairs::new();
     let mut programmes = BTreeSet::new();
@@ -183,7 +172,7 @@ fn a_real_series_is_told_once_and_wholly() {
 
 #[test]
 fn memory_of_all_real_sources_is_small_and_comes_back_as_it_was() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = data("bounty-targets-data") else { return };
     let mut bytes = 0;
     for source in Source::ALL {
         let day = if source == Source::HackerOne { "2023-06-10" } else { "2026-08-12" };

@@ -1,8 +1,8 @@
 //! The connector for Remote OK's feed: the recorded elements, and what it never sent.
 
-mod leads;
+mod connectors;
 
-use leads::{answer, at, data, failed, with_header};
+use connectors::{answer, at, data, failed, with_header};
 use mm_sdk::{ErrorClass, Validators};
 use mm_strategies::reading::{Reading, no_words, understood};
 use mm_strategies::remoteok::{self, JOBS_MAX, Jobs};

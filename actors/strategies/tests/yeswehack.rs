@@ -1,10 +1,8 @@
 //! The connector for YesWeHack: records as they were served, and what it never sent.
-#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
-mod leads;
+mod connectors;
 
-use leads::{answer, data, failed, json_file, with_header};
-use mm_sdk::json::Unreadable;
+use connectors::{Parse, answer, data, failed, fresh, json_file, with, with_header};
 use mm_sdk::{Answer, ErrorClass, Method};
 use mm_strategies::reading::{Reading, understood};
 use mm_strategies::yeswehack::YesWeHack;
@@ -12,17 +10,8 @@ use mm_strategies::yeswehack::ask::kind;
 use mm_strategies::yeswehack::shape::{self, Detail, Page};
 use serde_json::{Value, json};
 
-type Parse<T> = fn(&Answer) -> Result<T, Unreadable>;
-
 fn read<T>(answer: &Answer, parse: Parse<T>) -> Reading<T> {
     understood("programmes", answer, shape::said, parse)
-}
-
-fn fresh<T: std::fmt::Debug>(body: &Value, parse: Parse<T>) -> T {
-    match read(&answer(200, body.to_string()), parse) {
-        Reading::Fresh(fresh) => fresh.value,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn programme() -> Value {
@@ -37,11 +26,6 @@ fn detail() -> Value {
         "scope_type_name": "Web application", "asset_value": "HIGH" }]);
     value["rules"] = json!("# Rules\n\nNo automated scanners.");
     value["out_of_scope"] = json!(["Denial of service.", "Automated tools in production."]);
-    value
-}
-
-fn with(mut value: Value, place: &str, other: Value) -> Value {
-    *value.pointer_mut(place).unwrap() = other;
     value
 }
 

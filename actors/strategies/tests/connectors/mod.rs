@@ -1,11 +1,12 @@
-//! What the tests of the boards' connectors share.
+//! What the tests of the connectors share.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::path::{Path, PathBuf};
 
+use mm_sdk::json::Unreadable;
 use mm_sdk::{Answer, ErrorClass, Moment};
-use mm_strategies::reading::{Failed, Reading};
+use mm_strategies::reading::{Failed, Reading, no_words, understood};
 use serde_json::Value;
 
 /// A folder of the project's data; without it the test says aloud that it is skipped.
@@ -36,6 +37,23 @@ pub fn with_header(answer: Answer, name: &str, value: &str) -> Answer {
 
 pub fn at(text: &str) -> Moment {
     text.parse().unwrap()
+}
+
+/// The same with another value at a place.
+pub fn with(mut value: Value, place: &str, other: Value) -> Value {
+    *value.pointer_mut(place).unwrap() = other;
+    value
+}
+
+/// How a connector reads an answer.
+pub type Parse<T> = fn(&Answer) -> Result<T, Unreadable>;
+
+/// What a new answer of this body says.
+pub fn fresh<T: std::fmt::Debug>(body: &Value, parse: Parse<T>) -> T {
+    match understood("a list", &answer(200, body.to_string()), no_words, parse) {
+        Reading::Fresh(fresh) => fresh.value,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The class of a failure and its sentence, which must be one line and harmless.
