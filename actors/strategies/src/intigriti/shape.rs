@@ -172,6 +172,8 @@ pub struct Detail {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawDetail {
+    #[serde(flatten)]
+    programme: RawProgramme,
     domains: Option<Content<Vec<Value>>>,
     rules_of_engagement: Option<Content<RawRules>>,
 }
@@ -217,9 +219,9 @@ fn written(value: Option<Value>) -> Option<String> {
 /// [`Unreadable`] if it is none.
 pub fn programme(answer: &Answer) -> Result<Detail, Unreadable> {
     let value: Value = json::read(answer, "a programme")?;
-    let unread = |error: serde_json::Error| Unreadable::new(format!("this is not a programme: {error}"));
-    let programme: RawProgramme = serde_json::from_value(value.clone()).map_err(unread)?;
-    let raw: RawDetail = serde_json::from_value(value).map_err(unread)?;
+    let raw: RawDetail = serde_json::from_value(value)
+        .map_err(|error| Unreadable::new(format!("this is not a programme: {error}")))?;
+    let programme = Programme::try_from(raw.programme)?;
     let (domains, bad) = match raw.domains.and_then(|domains| domains.content) {
         Some(list) => {
             let (read, bad) = json::each::<RawDomain>(list, "a domain");
@@ -247,7 +249,7 @@ pub fn programme(answer: &Answer) -> Result<Detail, Unreadable> {
             named.into_iter().filter_map(|(name, value)| Some(format!("{name}: {}", written(value)?))),
         );
     }
-    Ok(Detail { programme: Programme::try_from(programme)?, domains, bad, rules, automated_tooling, demands })
+    Ok(Detail { programme, domains, bad, rules, automated_tooling, demands })
 }
 
 #[derive(Deserialize)]

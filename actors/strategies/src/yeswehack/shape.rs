@@ -142,6 +142,8 @@ pub struct Detail {
 
 #[derive(Deserialize)]
 struct RawDetail {
+    #[serde(flatten)]
+    programme: RawProgramme,
     scopes: Option<Vec<Value>>,
     rules: Option<String>,
     out_of_scope: Option<Value>,
@@ -165,9 +167,9 @@ fn prose(value: Option<Value>) -> Option<String> {
 /// [`Unreadable`] if it is none.
 pub fn programme(answer: &Answer) -> Result<Detail, Unreadable> {
     let value: Value = json::read(answer, "a programme")?;
-    let unread = |error: serde_json::Error| Unreadable::new(format!("this is not a programme: {error}"));
-    let programme: RawProgramme = serde_json::from_value(value.clone()).map_err(unread)?;
-    let raw: RawDetail = serde_json::from_value(value).map_err(unread)?;
+    let raw: RawDetail = serde_json::from_value(value)
+        .map_err(|error| Unreadable::new(format!("this is not a programme: {error}")))?;
+    let programme = Programme::try_from(raw.programme)?;
     let (scopes, bad) = match raw.scopes {
         Some(list) => {
             let (read, bad) = json::each::<RawScope>(list, "a scope");
@@ -182,7 +184,7 @@ pub fn programme(answer: &Answer) -> Result<Detail, Unreadable> {
     };
     let parts: Vec<String> = raw.rules.into_iter().chain(prose(raw.out_of_scope)).collect();
     let rules = (!parts.is_empty()).then(|| Prose::new(parts.join("\n\n")));
-    Ok(Detail { programme: Programme::try_from(programme)?, scopes, bad, rules })
+    Ok(Detail { programme, scopes, bad, rules })
 }
 
 #[derive(Deserialize)]
