@@ -23,6 +23,7 @@ use bytes::Bytes;
 use super::scatter::{scatter, sha256_hex};
 use event::{Event, LONGEST_TICKS};
 pub use feed::Feed;
+pub(super) use shapes::asset_type;
 
 /// How many programmes are always there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

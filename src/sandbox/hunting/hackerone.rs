@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::super::message::{Request, Response, logical};
-use super::super::world::{Feed, Kind, Target, World};
+use super::super::world::{Feed, Kind, Target, World, asset_type};
 use super::purse::{Bounty, Earning, Report};
 use super::{Asker, Hunting, Private, number, policy, private, public};
 
@@ -135,17 +135,11 @@ fn scopes(world: &World, handle: &str, now_ms: i64) -> Option<Vec<Value>> {
     Some(open.targets.iter().zip(1..).map(row).collect())
 }
 
+/// As the file writes it, but for an API, which is told by its URL here.
 fn kind(kind: Kind) -> &'static str {
     match kind {
-        Kind::Web | Kind::Api => "URL",
-        Kind::Wildcard => "WILDCARD",
-        Kind::Android => "GOOGLE_PLAY_APP_ID",
-        Kind::Ios => "APPLE_STORE_APP_ID",
-        Kind::Source => "SOURCE_CODE",
-        Kind::Network => "CIDR",
-        Kind::Hardware => "HARDWARE",
-        Kind::Other => "OTHER",
-        Kind::Unknown => "QUANTUM_LINK",
+        Kind::Api => "URL",
+        other => asset_type(other),
     }
 }
 

@@ -9,6 +9,8 @@ mod others;
 
 use serde::Serialize;
 
+pub(in crate::sandbox) use hackerone::asset_type;
+
 use super::{Feed, Programme, Target};
 
 /// Both lists of a programme's targets.

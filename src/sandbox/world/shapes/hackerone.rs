@@ -94,7 +94,8 @@ fn asset<'a>(programme: &Programme, target: &'a Target) -> Asset<'a> {
     }
 }
 
-fn asset_type(kind: Kind) -> &'static str {
+/// The kind of an asset in HackerOne's words.
+pub(in crate::sandbox) fn asset_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Web => "URL",
         Kind::Wildcard => "WILDCARD",
