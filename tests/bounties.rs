@@ -16,16 +16,9 @@ use serde_json::Value;
 #[expect(dead_code, reason = "the other test of the daemon uses all of it")]
 mod harness;
 
-use harness::{Daemon, Home, Outside, now_ms};
+use harness::{Daemon, Home, OWNER, Outside, now_ms};
 
 const CONFIG: &str = r#"
-[user]
-email = "me@example.org"
-location = "DE"
-[logging]
-file = false
-[limits]
-max_daily_actions = 100000
 [strategies.bug-bounty]
 enabled = true
 schedule = "at 2099-01-01T00:00:00Z"
@@ -52,7 +45,7 @@ impl Scene {
     /// A machine whose account at HackerOne has this token.
     fn new(token: &str) -> (Scene, Daemon) {
         let scene = Scene { home: Home::new(), outside: Outside::of(Sandbox::of_world(World::small(7))) };
-        scene.home.write("config.toml", CONFIG);
+        scene.home.write("config.toml", format!("{OWNER}{CONFIG}"));
         for (name, pack) in PACKS {
             let wider =
                 pack.replace("\nmax = 10\n", "\nmax = 1000\n").replace("\nmax = 60\n", "\nmax = 1000\n");

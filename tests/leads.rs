@@ -12,16 +12,9 @@ use serde_json::{Value, json};
 #[expect(dead_code, reason = "the other test of the daemon uses all of it")]
 mod harness;
 
-use harness::{Daemon, Home, Outside};
+use harness::{Daemon, Home, OWNER, Outside};
 
 const CONFIG: &str = r#"
-[user]
-email = "me@example.org"
-location = "DE"
-[logging]
-file = false
-[limits]
-max_daily_actions = 100000
 [strategies.bug-bounty]
 enabled = false
 [strategies.micro-tasks]
@@ -56,7 +49,7 @@ impl Scene {
     fn new(token: &str) -> (Scene, Daemon) {
         let outside = Outside::of(Sandbox::of_world(World::small(7)));
         let scene = Scene { home: Home::new(), outside };
-        scene.home.write("config.toml", CONFIG);
+        scene.home.write("config.toml", format!("{OWNER}{CONFIG}"));
         let daemon = scene.home.start(&format!("{} --config config.toml", scene.outside.run()));
         let line =
             "account add freelancer main --kind api-key --header freelancer-oauth-v1 --email me@example.org";

@@ -21,16 +21,9 @@ mod claim;
 #[expect(dead_code, reason = "the other test of the daemon uses all of it")]
 mod harness;
 
-use harness::{Daemon, Home, Outside, Said, now_ms};
+use harness::{Daemon, Home, OWNER, Outside, Said, now_ms};
 
 const CONFIG: &str = r#"
-[user]
-email = "me@example.org"
-location = "DE"
-[logging]
-file = false
-[limits]
-max_daily_actions = 100000
 [strategies.bug-bounty]
 enabled = false
 [strategies.micro-tasks]
@@ -83,7 +76,7 @@ impl Scene {
     /// question about it.
     fn asked() -> (Scene, Daemon, Value) {
         let scene = Scene { home: Home::new(), github: GitHub::new() };
-        scene.home.write("config.toml", CONFIG);
+        scene.home.write("config.toml", format!("{OWNER}{CONFIG}"));
         let daemon = scene.start();
         scene.add_account();
         scene.run(&daemon);

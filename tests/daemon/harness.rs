@@ -19,6 +19,17 @@ use serde_json::Value;
 /// Nothing here takes longer, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The settings of an owner who starts each run himself, before those of the strategies.
+pub const OWNER: &str = r#"
+[user]
+email = "me@example.org"
+location = "DE"
+[logging]
+file = false
+[limits]
+max_daily_actions = 100000
+"#;
+
 /// A directory of one test; the data directory is `data` in it.
 pub struct Home(tempfile::TempDir);
 
