@@ -2,7 +2,7 @@
 
 mod connectors;
 
-use connectors::{Parse, answer, data, failed, fresh, json_file, with, with_header};
+use connectors::{Parse, answer, data, each_has_its_class, failed, fresh, json_file, with};
 use mm_sdk::{Answer, ErrorClass, Method};
 use mm_strategies::intigriti::Intigriti;
 use mm_strategies::intigriti::ask::kind;
@@ -144,21 +144,16 @@ fn what_is_no_answer_is_refused_in_one_sentence() {
 
 #[test]
 fn each_error_has_its_class_and_one_sentence() {
-    for (status, class) in [
+    let refusals = [
         (400, ErrorClass::Fatal),
         (401, ErrorClass::Auth),
         (403, ErrorClass::Auth),
         (404, ErrorClass::Fatal),
         (429, ErrorClass::RateLimit),
         (500, ErrorClass::Transient),
-    ] {
-        for body in ["", "<html>", "{\"title\":\"No.\"}", "{\"detail\":\"\\u001b[31m\"}", "{\"message\":7}"] {
-            let said = with_header(answer(status, body), "retry-after", "60");
-            let (is, why) = failed(read(&said, shape::programmes));
-            assert_eq!(is, class);
-            assert!(why.starts_with(&format!("programmes answered with status {status}")), "{why}");
-        }
-    }
+    ];
+    let bodies = ["", "<html>", "{\"title\":\"No.\"}", "{\"detail\":\"\\u001b[31m\"}", "{\"message\":7}"];
+    each_has_its_class("programmes", &refusals, &bodies, |answer| read(answer, shape::programmes));
 }
 
 #[test]

@@ -67,3 +67,19 @@ pub fn failed<T: std::fmt::Debug>(reading: Reading<T>) -> (ErrorClass, String) {
         other => panic!("it was taken: {other:?}"),
     }
 }
+
+/// Holds each refusal of `of`, whatever its body, against its class and its one sentence.
+pub fn each_has_its_class<T: std::fmt::Debug>(
+    of: &str,
+    refusals: &[(u16, ErrorClass)],
+    bodies: &[&str],
+    read: impl Fn(&Answer) -> Reading<T>,
+) {
+    for (status, class) in refusals {
+        for body in bodies {
+            let (is, why) = failed(read(&with_header(answer(*status, *body), "retry-after", "60")));
+            assert_eq!(is, *class, "{body}: {why}");
+            assert!(why.starts_with(&format!("{of} answered with status {status}")), "{why}");
+        }
+    }
+}
