@@ -1,6 +1,8 @@
 //! The owner's site: what is wrong on a page, what a sitemap may name, and what a run makes of both.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
+use std::time::Duration;
+
 use mm_sdk::testing::Bench;
 use mm_sdk::{Act, Answer, Draft, ErrorClass, LogicalUrl, Moment, Refusal, Report, Strategy};
 use mm_strategies::affiliate::Affiliate;
@@ -225,6 +227,24 @@ async fn a_site_of_100_000_pages_and_a_sitemap_that_loops_are_bounded_and_told()
         "the next run goes on: {:?}",
         report.sources
     );
+}
+
+/// A sitemap that came cut off, or with a page for people in its place, says nothing of which pages there are.
+#[tokio::test]
+async fn a_sitemap_that_cannot_be_read_lets_no_page_be_forgotten() {
+    let html = "<a rel=sponsored href=https://acme.pxf.io/c/1>b</a>";
+    for spoilt in ["<urlset><url><loc>", "<html>We are back soon.</html>", ""] {
+        let mut bench = bench(&[("a", html), ("b", "fine")]);
+        let mut strategy = strategy(json!({}));
+        assert_eq!(run(&mut bench, &mut strategy).await.1.len(), 1);
+        bench.pass(Duration::from_secs(86_400));
+        bench.answer(&format!("{SITE}/sitemap.xml"), 200, spoilt);
+        bench.answer(&format!("{SITE}/a"), 200, "<p>No links.</p>");
+        let (report, mended) = run(&mut bench, &mut strategy).await;
+        assert!(report.sources[0].sentence.contains("2 of 2 pages looked at"), "{report:?}");
+        assert!(report.errors[0].contains("this is not a"), "{report:?}");
+        assert!(mended[0].title.starts_with("Mended: "), "{spoilt}: {mended:?}");
+    }
 }
 
 #[tokio::test]

@@ -119,7 +119,10 @@ impl<'a> Crawl<'a> {
                     self.known.to_read.remove(0);
                     match site::sitemap::read(&url, &answer) {
                         Ok(named) => self.listed(&next, named),
-                        Err(bad) => self.wrong.push(format!("{}: {bad}", url.shown())),
+                        Err(bad) => {
+                            self.wrong.push(format!("{}: {bad}", url.shown()));
+                            self.known.incomplete = true;
+                        }
                     }
                 }
                 Act::Done(answer) => {
