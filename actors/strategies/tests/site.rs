@@ -271,6 +271,30 @@ async fn a_login_wall_an_endless_page_and_a_robots_txt_are_told_and_nothing_is_m
     assert_eq!(bench.asked().len(), 5, "each of them was tried, and the last one too");
 }
 
+/// What a wall's entity tag answers to is the wall.
+#[tokio::test]
+async fn a_page_that_was_not_looked_at_is_not_asked_for_by_its_tag() {
+    let mut bench = bench(&[("a", "")]);
+    let page = |etag: &str, html: &str| {
+        let headers = vec![("etag".to_owned(), etag.to_owned())];
+        Act::Done(Answer { status: 200, headers, body: html.into(), at: Moment::default() })
+    };
+    let mut strategy = strategy(json!({}));
+    let asked_by = |bench: &Bench| {
+        let headers = bench.asked().last().unwrap().request.headers().to_vec();
+        headers.into_iter().find(|(name, _)| name == "if-none-match").map(|(_, value)| value)
+    };
+    let steps = [("1", "fine"), ("2", "<input type=\"password\">"), ("3", "fine"), ("4", "fine")];
+    let mut seen = Vec::new();
+    for (etag, html) in steps {
+        bench.act_is(&format!("{SITE}/a"), page(etag, html));
+        let (report, _) = run(&mut bench, &mut strategy).await;
+        seen.push((asked_by(&bench), report.errors.len()));
+    }
+    let by = |etag: &str| Some(etag.to_owned());
+    assert_eq!(seen, [(None, 0), (by("1"), 1), (by("1"), 0), (by("3"), 0)]);
+}
+
 #[tokio::test]
 async fn what_cannot_be_told_now_mends_nothing_that_was_told_before() {
     let html = "<a href=https://dead.example/x>a</a><a href=https://dead.example/y>b</a>";

@@ -247,11 +247,12 @@ impl<'a> Crawl<'a> {
         }
         let found = examine(url, &String::from_utf8_lossy(&answer.body), &self.site.own);
         cx.put_down();
-        let known = self.known.pages.get_mut(url.as_str())?;
-        (known.validators, known.evidence) = (answer.validators(), Some(answer.body_id()));
         if found.login {
             return Some("it asks for a password, so what readers see is not known".to_owned());
         }
+        let known = self.known.pages.get_mut(url.as_str())?;
+        // Of no other answer: that what was not looked at is as before must not pass for a look.
+        (known.validators, known.evidence) = (answer.validators(), Some(answer.body_id()));
         (known.defects, known.links) = (found.defects, Vec::new());
         for (target, line) in found.links {
             let target = target.as_str().to_owned();
