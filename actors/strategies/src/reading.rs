@@ -31,7 +31,7 @@ impl<T> Reading<T> {
             Self::Unchanged => {
                 let why =
                     "it answered with status 304, and was not asked whether anything has changed".to_owned();
-                Err(Failed { class: ErrorClass::Transient, why })
+                Err(Failed::of(ErrorClass::Transient, why))
             }
         }
     }
@@ -55,20 +55,33 @@ pub struct Failed {
     pub class: ErrorClass,
     /// One sentence.
     pub why: String,
+    /// What it was answered with, if it was answered.
+    pub status: Option<u16>,
 }
 
 impl Failed {
+    /// Of what has no status.
+    pub fn of(class: ErrorClass, why: impl Into<String>) -> Self {
+        Self { class, why: why.into(), status: None }
+    }
+
     /// Of an act that was not done. One that an open breaker held is as one that a limit held: other reads
     /// would only be held as well.
     pub fn refused(refusal: Refusal) -> Self {
         let class = if refusal.is_by_breaker() { ErrorClass::RateLimit } else { refusal.class };
-        Self { class, why: refusal.why }
+        Self::of(class, refusal.why)
     }
 
     /// Whether other reads at the platform would fail as well now: a limit is reached, or a rule or an
     /// account stands against it.
     pub fn is_for_all(&self) -> bool {
         !matches!(self.class, ErrorClass::Transient | ErrorClass::Fatal)
+    }
+
+    /// Whether it may be about what was asked for and about nothing else: the account may not see it, or it is
+    /// not there. Only who knows what else was asked for can say that it is.
+    pub fn is_of_its_own(&self) -> bool {
+        matches!(self.status, Some(403 | 404 | 410)) && self.class != ErrorClass::RateLimit
     }
 }
 
@@ -104,7 +117,7 @@ pub async fn propose<T>(
         Act::Refused(refusal) => Err(Failed::refused(refusal)),
         Act::Pending(id) => {
             let why = format!("the read waits as action {id}");
-            Err(Failed { class: ErrorClass::RateLimit, why })
+            Err(Failed::of(ErrorClass::RateLimit, why))
         }
     })
 }
@@ -122,7 +135,8 @@ pub fn understood<T>(
         status => {
             let words = said(answer).map(|words| format!(": {}", words.line(120))).unwrap_or_default();
             let why = format!("{url} answered with status {status}{words}");
-            return Reading::Failed(Failed { class: class(status), why });
+            let class = class(status, answer.header("retry-after").is_some());
+            return Reading::Failed(Failed { status: Some(status), ..Failed::of(class, why) });
         }
     }
     match parse(answer) {
@@ -130,15 +144,14 @@ pub fn understood<T>(
             Reading::Fresh(Fresh { value, evidence: answer.body_id(), validators: answer.validators() })
         }
         // It may be a mistake of the moment, such as a page of the operator's in place of the answer.
-        Err(error) => {
-            Reading::Failed(Failed { class: ErrorClass::Transient, why: format!("{url}: {error}") })
-        }
+        Err(error) => Reading::Failed(Failed::of(ErrorClass::Transient, format!("{url}: {error}"))),
     }
 }
 
 /// As the core's table has it, for what a strategy sees: it decides only whether to ask further.
-fn class(status: u16) -> ErrorClass {
+fn class(status: u16, wait: bool) -> ErrorClass {
     match status {
+        403 if wait => ErrorClass::RateLimit,
         401 | 403 => ErrorClass::Auth,
         429 => ErrorClass::RateLimit,
         408 | 425 | 500.. => ErrorClass::Transient,

@@ -94,7 +94,7 @@ pub struct Head {
     pub private: bool,
     /// What it says of automated tools; `None` if its rules were not read.
     pub automation: Option<Automation>,
-    /// When its scope was read last.
+    /// When it was asked for by itself last, with or without success.
     pub looked_at: Option<Moment>,
 }
 
@@ -190,11 +190,11 @@ impl Platform {
 
 /// A failure of this answer alone.
 fn broken(why: String) -> Failed {
-    Failed { class: mm_sdk::ErrorClass::Transient, why }
+    Failed::of(mm_sdk::ErrorClass::Transient, why)
 }
 
 /// A programme that cannot be asked for by its name.
 fn nameless(source: Source) -> Failed {
     let why = format!("the name of a programme at {source} is none that an address can hold");
-    Failed { class: mm_sdk::ErrorClass::Fatal, why }
+    Failed::of(mm_sdk::ErrorClass::Fatal, why)
 }

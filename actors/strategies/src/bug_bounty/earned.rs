@@ -235,7 +235,7 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
         Ok(All { items, bad, .. }) if bad.is_empty() => read.payouts = Some(items),
         Ok(All { bad, .. }) => {
             let why = bad.first().map(ToString::to_string).unwrap_or_default();
-            failed.push(Failed { class: ErrorClass::Transient, why });
+            failed.push(Failed::of(ErrorClass::Transient, why));
         }
         Err(why) => failed.push(why),
     }
@@ -247,8 +247,7 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
             let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
             report.metrics.push(("hackerone.reports".to_owned(), count));
             read.awarded = items.into_iter().flat_map(of).collect();
-            failed
-                .extend(bad.first().map(|why| Failed { class: ErrorClass::Transient, why: why.to_string() }));
+            failed.extend(bad.first().map(|why| Failed::of(ErrorClass::Transient, why.to_string())));
         }
         Err(why) => failed.push(why),
     }

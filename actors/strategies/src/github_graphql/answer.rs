@@ -46,7 +46,7 @@ pub fn read<T>(
     if answer.status == 200
         && let Some((class, why)) = refusal(answer)
     {
-        return Err(Failed { class, why: format!("{url}: {why}") });
+        return Err(Failed::of(class, format!("{url}: {why}")));
     }
     understood(url, answer, said, |answer| parse(viewer(answer)?)).into_result()
 }

@@ -59,7 +59,7 @@ pub fn fresh<T: std::fmt::Debug>(body: &Value, parse: Parse<T>) -> T {
 /// The class of a failure and its sentence, which must be one line and harmless.
 pub fn failed<T: std::fmt::Debug>(reading: Reading<T>) -> (ErrorClass, String) {
     match reading {
-        Reading::Failed(Failed { class, why }) => {
+        Reading::Failed(Failed { class, why, .. }) => {
             assert!(!why.chars().any(char::is_control), "{why:?}");
             assert!(why.chars().count() < 400, "{why}");
             (class, why)

@@ -21,8 +21,10 @@ pub(in crate::bug_bounty) struct Round<'a> {
     left: BTreeMap<Source, usize>,
     /// What was looked at in this run, with or without success.
     tried: BTreeSet<(Source, Box<str>)>,
-    /// Where a limit, a rule or the account stands against every other read as well.
-    stopped: BTreeSet<Source>,
+    /// Where the list of programmes was refused: a limit, a rule or the account stands against everything.
+    refused: BTreeSet<Source>,
+    /// Where no programme is looked at any more in this run. Money is another matter.
+    unseen: BTreeSet<Source>,
 }
 
 /// What was looked at in a run, by key.
@@ -33,7 +35,8 @@ impl<'a> Round<'a> {
     pub(in crate::bug_bounty) fn new(config: &Config, known: &'a mut BTreeMap<Source, Known>) -> Self {
         let platforms = Platform::of(config);
         let left = platforms.iter().map(|platform| (platform.source(), platform.looks_max())).collect();
-        Self { platforms, known, left, tried: BTreeSet::new(), stopped: BTreeSet::new() }
+        let (tried, refused, unseen) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { platforms, known, left, tried, refused, unseen }
     }
 
     /// Whether the owner has an account there.
@@ -41,9 +44,10 @@ impl<'a> Round<'a> {
         self.platforms.iter().any(|platform| platform.source() == source)
     }
 
-    /// Whether the platform was not found to refuse everything.
+    /// Whether the platform was not found to refuse everything. That it refuses to show a programme is no such
+    /// finding.
     pub(in crate::bug_bounty) fn answers(&self, source: Source) -> bool {
-        !self.stopped.contains(&source)
+        !self.refused.contains(&source)
     }
 
     /// What a programme says of itself, as far as it was read.
@@ -157,7 +161,7 @@ impl<'a> Round<'a> {
             }
             Err(failed) => {
                 if failed.is_for_all() {
-                    self.stopped.insert(source);
+                    self.refused.insert(source);
                 }
                 self.tell(report, source, SourceHealth::Failed, failed.why);
                 Ok(Listed::Not)
@@ -165,7 +169,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Looks at private programmes, those not looked at for longest first.
+    /// Looks at private programmes, those not asked for for longest first.
     async fn look_round(
         &mut self,
         cx: &mut Context<'_>,
@@ -208,7 +212,8 @@ impl<'a> Round<'a> {
     ) -> Result<Looked, Interrupt> {
         let source = platform.source();
         let left = self.left.entry(source).or_default();
-        if *left == 0 || self.stopped.contains(&source) || !self.tried.insert((source, key.into())) {
+        let stopped = self.refused.contains(&source) || self.unseen.contains(&source);
+        if *left == 0 || stopped || !self.tried.insert((source, key.into())) {
             return Ok(Looked::NotNow);
         }
         *left -= 1;
@@ -216,9 +221,13 @@ impl<'a> Round<'a> {
         Ok(match platform.look(cx, key, head).await? {
             Ok(look) => Looked::Done(look),
             Err(failed) => {
-                if failed.is_for_all() {
-                    self.stopped.insert(source);
+                // A programme may be closed to the account, and its neighbour is not.
+                if failed.is_for_all() && !failed.is_of_its_own() {
+                    self.unseen.insert(source);
                 }
+                // It goes to the end of the queue, so that what fails always keeps nobody waiting.
+                let head = self.known.get_mut(&source).and_then(|known| known.heads.get_mut(key));
+                head.into_iter().for_each(|head| head.looked_at = Some(cx.now()));
                 Looked::Failed(failed.why)
             }
         })

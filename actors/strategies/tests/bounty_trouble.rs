@@ -1,0 +1,69 @@
+//! bug-bounty where a platform answers otherwise than it should: what is lost, and what is not.
+
+mod bounty;
+
+use bounty::*;
+use mm_sdk::{Draft, SourceHealth, Stage};
+use serde_json::json;
+
+/// A programme that the account may not see costs itself alone: the others are looked at, money is booked, and
+/// reports are drafted.
+#[tokio::test]
+async fn a_programme_that_is_closed_to_the_account_costs_itself_alone() {
+    for status in [403, 404, 410] {
+        let mut bench = bench();
+        let programmes = ["closed", "vault"].map(|handle| programme(handle, "soft_launched", "Be kind."));
+        bench.answer(&url("programs"), 200, list(programmes));
+        bench.answer(&url("programs/closed/structured_scopes"), status, "{}");
+        let one = earning("e1", 175.0, bounty("b1", "150.00", "25.00", "USD", 1), 1);
+        money(&mut bench, &[one], &[], "175");
+        let (report, drafts) = run(&mut bench, 0).await;
+        assert_eq!(booked(&drafts), [("bounty-b1".to_owned(), Stage::Approved, "175 USD".to_owned())]);
+        assert_eq!(sentence(&report, "hackerone-money").0, SourceHealth::Fresh);
+        let told = |draft: &&Draft| draft.platform == "hackerone";
+        assert_eq!(private(&drafts).into_iter().filter(told).count(), 1, "{status}: the other is looked at");
+        assert!(report.errors.iter().any(|error| error.contains("1 private programmes")), "{report:?}");
+        let own: Vec<&Draft> = private(&drafts).into_iter().filter(told).collect();
+        accept(&mut bench, &own);
+        run(&mut bench, 1).await;
+        assert_eq!(bench.waiting().count(), 1, "{status}: a report is drafted");
+    }
+}
+
+/// More programmes that fail than a run looks at keep the others waiting for one run, and not for ever.
+#[tokio::test]
+async fn what_always_fails_keeps_nobody_waiting() {
+    let mut bench = bench();
+    let handles: Vec<String> =
+        (0..30).map(|n| format!("closed-{n:02}")).chain(["vault".to_owned()]).collect();
+    let programmes: Vec<_> =
+        handles.iter().map(|handle| programme(handle, "soft_launched", "Be kind.")).collect();
+    bench.answer(&url("programs"), 200, list(programmes));
+    for handle in handles.iter().filter(|handle| *handle != "vault") {
+        bench.answer(&url(&format!("programs/{handle}/structured_scopes")), 404, json!({}).to_string());
+    }
+    let seen = |bench: &mm_sdk::testing::Bench| {
+        bench.asked().iter().filter(|action| action.request.url().as_str().contains("/vault/")).count()
+    };
+    run(&mut bench, 0).await;
+    assert_eq!(seen(&bench), 0, "those before it are as many as a run looks at");
+    run(&mut bench, 1).await;
+    assert_eq!(seen(&bench), 1);
+}
+
+/// What stands against every look, such as a limit, ends the looks of the run, and no more than them.
+#[tokio::test]
+async fn a_limit_on_scopes_is_none_on_money() {
+    for status in [401, 429] {
+        let mut bench = bench();
+        let programmes = ["one", "vault"].map(|handle| programme(handle, "soft_launched", "Be kind."));
+        bench.answer(&url("programs"), 200, list(programmes));
+        bench.answer(&url("programs/one/structured_scopes"), status, "{}");
+        let one = earning("e1", 175.0, bounty("b1", "150.00", "25.00", "USD", 1), 1);
+        money(&mut bench, &[one], &[], "175");
+        let (_, drafts) = run(&mut bench, 0).await;
+        let scopes = |action: &&mm_sdk::Action| action.kind.as_str() == "read-scopes";
+        assert_eq!(bench.asked().iter().filter(scopes).count(), 1, "{status}: no other is tried");
+        assert_eq!(booked(&drafts).len(), 1, "{status}: money is read");
+    }
+}
