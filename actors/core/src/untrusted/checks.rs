@@ -204,16 +204,22 @@ impl Untrusted {
 
     /// A quoted cell of a CSV file in one line of at most `chars_max` characters. What a spreadsheet would
     /// take for a formula begins with an apostrophe (OWASP, "CSV Injection"); so does what would once its
-    /// blanks or a tab are taken away.
+    /// blanks or a tab are taken away, and what follows a semicolon, at which a spreadsheet may split the line
+    /// where the comma is the decimal sign.
     pub fn as_csv_cell(&self, chars_max: usize) -> CsvCell {
         const STARTS: [char; 9] = ['=', '+', '-', '@', '|', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
         let forged = self.0.starts_with(['\t', '\r', '\n']);
+        let is_formula = |cell: &str| {
+            let is_passed_over = |c: char| c.is_whitespace() || c == '\u{fffd}' || c == '"' || c == '\'';
+            cell.trim_start_matches(is_passed_over).starts_with(STARTS)
+        };
         let line = self.line(chars_max);
-        let begins =
-            line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{fffd}' || c == '"' || c == '\'');
-        let formula = forged || begins.starts_with(STARTS);
-        let shield = if formula { "'" } else { "" };
-        CsvCell(format!("\"{shield}{}\"", line.replace('"', "\"\"")))
+        let shielded = |(nth, cell): (usize, &str)| {
+            let shield = if is_formula(cell) || (nth == 0 && forged) { "'" } else { "" };
+            format!("{shield}{cell}")
+        };
+        let cells: Vec<String> = line.split(';').enumerate().map(shielded).collect();
+        CsvCell(format!("\"{}\"", cells.join(";").replace('"', "\"\"")))
     }
 
     /// A number in ASCII digits. No sign, no blanks, no other script's digits.

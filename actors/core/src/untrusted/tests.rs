@@ -25,6 +25,7 @@ fn each_check_says_what_it_makes_of_a_text() {
     assert_eq!(of("a\r\nb\x1b[m").as_plain_text(9).as_str(), "a\nb\u{fffd}[m");
     assert_eq!(of("<a href='x'>").as_html(99).as_str(), "&lt;a href=&#39;x&#39;&gt;");
     assert_eq!(of("=1+1").as_csv_cell(99).as_str(), "\"'=1+1\"");
+    assert_eq!(of("a;=1+1; @b;c").as_csv_cell(99).as_str(), "\"a;'=1+1;' @b;c\"");
     assert_eq!(of("a\"b").as_csv_cell(99).as_str(), "\"a\"\"b\"");
     assert_eq!(of("abc").as_plain_text(2).as_str(), "ab…");
     assert_eq!(of("500").as_number(), Ok(500));

@@ -54,7 +54,7 @@ impl GatewayService {
         let row = question(p, ruling, request, now);
         let approval = question_id(p, &row, now);
         draft.waits(format!("waits for its owner: {}", ruling.judgement.why()), now)?;
-        let superseded = self.supersede(p, now)?;
+        let superseded = self.supersede(p, &draft, now)?;
         let standing = Standing::Asked { approval: approval.clone(), not_before: None };
         let payload = json!({
             "approval": approval,
@@ -137,20 +137,57 @@ impl GatewayService {
     }
 
     /// The question that a kept action had is another's now.
-    fn supersede(&self, p: &Proposal, now: Moment) -> Result<Change, Fault> {
+    fn supersede(&self, p: &Proposal, draft: &Draft, now: Moment) -> Result<Change, Fault> {
         let Origin::Kept(Kept { question: Some((id, version)), .. }) = &p.origin else {
             return Ok(Change::new());
         };
         let why = "what would be sent, or the rules that ask, changed: it is asked anew";
-        self.move_question(p, id, *version, &Event::Supersede, why, now)
+        match draft.kept() {
+            None => self.move_question(p, id, *version, &Event::Supersede, why, now),
+            Some(_) => self.withdraw(p, draft, why, now),
+        }
+    }
+
+    /// The question whose yes an intent used up, of which nothing has left, is over unused.
+    pub(super) fn withdraw(
+        &self,
+        p: &Proposal,
+        draft: &Draft,
+        why: &str,
+        now: Moment,
+    ) -> Result<Change, Fault> {
+        match &p.origin {
+            Origin::Kept(Kept { question: Some((id, _)), .. }) if draft.is_unsent() => {
+                self.move_used(p, id, &[Event::NotSent, Event::Supersede], why, now)
+            }
+            _ => Ok(Change::new()),
+        }
     }
 
     /// The yes that an intent used up stands again: nothing of it has left.
     fn give_back(&self, p: &Proposal, id: &str, why: &str, now: Moment) -> Result<Change, Fault> {
-        let key = Key::new(&p.space, ApprovalRow::KIND, id)?;
-        let Some(version) = self.shared.store.version(&key)? else { return Ok(Change::new()) };
         let why = format!("it could not be sent, and the yes stands: {why}");
-        self.move_question(p, id, version, &Event::NotSent, &why, now)
+        self.move_used(p, id, &[Event::NotSent], &why, now)
+    }
+
+    /// Moves a question on as it stands since its intent.
+    fn move_used(
+        &self,
+        p: &Proposal,
+        id: &str,
+        events: &[Event],
+        why: &str,
+        now: Moment,
+    ) -> Result<Change, Fault> {
+        let Some(row) = self.shared.store.get::<ApprovalRow>(&p.space, id)? else { return Ok(Change::new()) };
+        let mut item = row.value.item.clone();
+        for event in events {
+            let Ok(after) = item.after(event, MACHINE, Some(why), now) else { return Ok(Change::new()) };
+            item = after;
+        }
+        let key = Key::new(&p.space, ApprovalRow::KIND, id)?;
+        let change = Change::new().expect_version(key, row.version);
+        Ok(change.put(&p.space, id, &ApprovalRow { item, ..row.value })?)
     }
 
     /// Moves a question on without a person.
@@ -242,24 +279,30 @@ impl GatewayService {
         if p.is_system() || !(p.is_mutating() || kept) {
             return self.refuse(p, draft, refusal).await;
         }
-        if not_before >= until {
+        let unsent = draft.is_unsent();
+        let yes = match &p.origin {
+            Origin::Kept(Kept { question: Some((yes, _)), .. }) if draft.kept().is_none() || unsent => {
+                Some(yes)
+            }
+            // What was answered has used the yes up: it is judged, and asked about, anew.
+            _ => None,
+        };
+        // A yes that is of no more use then ends with a word to its owner, which is the inbox's to say.
+        if not_before >= until && (yes.is_none() || now >= until) {
             let why = format!("{}; it would be of no use after {until}", refusal.why);
             return self.refuse(p, draft, Refusal { why, ..refusal }).await;
         }
-        let (unused, unsent) = (draft.kept().is_none(), draft.is_unsent());
-        let mut yes = Change::new();
-        let standing = match &p.origin {
-            Origin::Kept(Kept { question: Some((approval, _)), .. }) if unused || unsent => {
-                if unsent {
-                    yes = self.give_back(p, approval, &refusal.why, now)?;
-                }
-                Standing::Asked { approval: approval.clone(), not_before: Some(not_before) }
-            }
-            // What was answered has used the yes up: it is judged, and asked about, anew.
-            _ => Standing::Queued { not_before, until },
+        let not_before = not_before.min(until);
+        let given_back = match yes.filter(|_| unsent) {
+            Some(yes) => self.give_back(p, yes, &refusal.why, now)?,
+            None => Change::new(),
+        };
+        let standing = match yes.cloned() {
+            Some(approval) => Standing::Asked { approval, not_before: Some(not_before) },
+            None => Standing::Queued { not_before, until },
         };
         draft.waits(format!("waits until {not_before}: {}", refusal.why), now)?;
-        let change = self.held(p, &mut draft, standing, now)?.and(yes);
+        let change = self.held(p, &mut draft, standing, now)?.and(given_back);
         self.hold(p, change, || {
             if refusal.class == ErrorClass::Compliance {
                 let about = format!("blocked/{}/{}", p.action.platform, p.action.kind);

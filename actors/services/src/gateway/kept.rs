@@ -150,7 +150,10 @@ impl GatewayService {
             return Ok(Change::new());
         }
         let (row, mut change) = match (draft.kept(), &p.origin) {
-            (Some(row), _) => (row.clone(), Change::new()),
+            (Some(row), _) => {
+                let why = record.error.as_deref().unwrap_or("it is not sent");
+                (row.clone(), self.withdraw(p, draft, why, record.updated_at)?)
+            }
             // Refused before anything left: what waited does so no more.
             (None, Origin::Kept(Kept { version: Some(version), question, .. })) => {
                 let key = Key::new(&p.space, ChangeRow::KIND, record.id.as_str())?;

@@ -336,6 +336,10 @@ impl Host {
         state: &mut State,
         by: Option<&Trigger>,
     ) -> Result<(), Fault> {
+        // What was begun in this life was not cut off.
+        if state.current.is_some() {
+            return Ok(());
+        }
         state.parked = None;
         let Some(last) = state.row.last_run.clone() else { return Ok(()) };
         let row = match integrity::read::<RunRecord>(&self.shared.store, &self.space, last.as_str())? {
@@ -374,9 +378,17 @@ impl Host {
         } else {
             None
         };
+        let trigger = by.unwrap_or(&row.value.trigger);
+        // A person's word that came before the pause does not outweigh it.
+        let now_by_person = by.is_some_and(by_person);
+        if let Some(pause) = self.paused(state).filter(|_| why.is_none() && !now_by_person) {
+            let held = format!("it is paused {}", pause.told());
+            self.park(me, state, last, held);
+            return Ok(());
+        }
         let pass = match why {
             Some(why) => Err(why),
-            None => match self.gate.pass(self.own_hold(state, by.unwrap_or(&row.value.trigger))) {
+            None => match self.gate.pass(self.own_hold(state, trigger)) {
                 Ok(pass) => Ok(pass),
                 Err(held) => {
                     self.park(me, state, last, held);

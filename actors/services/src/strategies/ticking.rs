@@ -21,8 +21,14 @@ use super::state::{Host, State};
 use super::{Msg, NotStarted, TickOrder, breaker_policy};
 use crate::records::{Pause, ScheduleRow, StrategyRow, TickRow};
 
-/// The most rows of a strategy's tick ledger that are kept; older ones are tidied away and counted.
+/// So many rows of a strategy's tick ledger are kept, and all of the last days; older ones are tidied away and
+/// counted.
 const TICKS_KEPT: u64 = 1000;
+/// What was due in so long is kept however much it is: a clock that is set back a day, also after it was a day
+/// ahead, runs none of it again.
+const TICKS_KEPT_FOR: Duration = Duration::from_secs(49 * 3600);
+/// So many rows at most are tidied away in one change.
+const TIDIED_MAX: u64 = 64;
 /// Why a tick of another schedule than the one that holds now starts nothing.
 const CONFIGURED: &str = "the configuration changed the schedule before it could run";
 /// When the scheduler's order was overtaken, it looks again after so long.
@@ -259,9 +265,10 @@ impl Host {
         if too_many == 0 {
             return Ok(change);
         }
-        let wanted = usize::try_from(too_many).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(too_many.min(TIDIED_MAX)).unwrap_or(usize::MAX);
         let old = self.shared.store.scan::<TickRow>(space, Span::prefix(&format!("{id}/")), wanted)?;
-        for (old, _) in old.rows {
+        let young = self.shared.now().minus(TICKS_KEPT_FOR);
+        for (old, _) in old.rows.into_iter().take_while(|(_, row)| row.value.due < young) {
             change = change.delete(Key::new(space, TickRow::KIND, &old)?);
             row.ticks_pruned += 1;
         }

@@ -483,9 +483,11 @@ fn a_yes_that_could_not_be_used_is_taken_back_by_its_owner_or_by_time() {
                 At::Rejected
             } else {
                 machine.pass(Duration::from_secs(73 * 3600)).await;
-                At::Superseded
+                At::Expired
             };
             assert_eq!(inbox(machine)[0].1.item.state, wanted);
+            let told = |(_, sentence): &(String, String)| sentence.contains("could not be sent in time");
+            assert_eq!(machine.alerts().iter().any(told), !by_owner, "{:?}", machine.alerts());
             assert_eq!(heard(machine, &notes, 1).await.len(), 1, "its strategy hears of it");
             machine.world.answer(|request| Said::status(201, request.path()));
             let so_far = machine.world.count();
@@ -493,6 +495,21 @@ fn a_yes_that_could_not_be_used_is_taken_back_by_its_owner_or_by_time() {
             assert_eq!(machine.world.count(), so_far, "nothing is sent any more");
         });
     }
+}
+
+/// What can never leave used no yes up: the inbox does not say that it was sent.
+#[test]
+fn a_yes_to_what_can_never_leave_does_not_stand_as_sent() {
+    let (mut bench, notes) = asking(26);
+    bench.live(async |machine| {
+        machine.world.answer(|_| Said::fault(TransportFault::ForbiddenAddress));
+        let (id, _) = waiting(machine);
+        say(machine, &id, Word::Approve).await.unwrap();
+        assert_eq!(heard(machine, &notes, 1).await.len(), 1);
+        let item = inbox(machine)[0].1.item.clone();
+        assert_eq!(item.state, At::Superseded, "{:?}", item.said);
+        assert!(item.said.last().unwrap().reason.as_ref().unwrap().contains("no public address"));
+    });
 }
 
 /// The platform says "too fast" just when what was approved is sent: it left and provably did not happen, so

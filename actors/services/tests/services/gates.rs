@@ -10,7 +10,7 @@ use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_core::schedule::Fate;
 use mm_sdk::Report;
 use mm_services::records::TickRow;
-use mm_services::strategies::NotStarted;
+use mm_services::strategies::{NotStarted, Word};
 use mm_services::testing::{Bench, Machine, Said, Script, read};
 use mm_store::{Change, Key};
 
@@ -122,6 +122,38 @@ fn a_run_that_was_cut_off_waits_at_the_gate_over_lives_and_is_taken_up_once_it_o
         assert_eq!((run.attempt, run.outcome), (2, Some(Outcome::Succeeded)));
         assert_eq!(runs(machine).len(), 1);
     });
+}
+
+/// A pause holds what was cut off as it holds all else, but for a person's own word.
+#[test]
+fn a_run_that_was_cut_off_waits_for_the_end_of_a_pause() {
+    for by_person in [false, true] {
+        let mut bench = bench(8 + u64::from(by_person));
+        bench.install(Script::reads("reader", &["/a", "/b"]));
+        cut_off(&mut bench);
+        let look = bench.look.clone();
+        see(&look, 1, 50);
+        bench.live(async |machine| {
+            machine.pass(Duration::from_secs(60)).await;
+            let pause = Word::Pause { reason: "holidays".into(), by: "the owner".into(), until: None };
+            assert!(machine.services.strategies.say("reader", pause).await.unwrap());
+            see(&look, 1, 1000);
+            machine.pass(Duration::from_secs(60)).await;
+            assert_eq!((runs(machine)[0].attempt, runs(machine)[0].outcome), (1, None));
+        });
+        // Over a kill, too.
+        bench.live(async |machine| {
+            machine.pass(Duration::from_secs(60)).await;
+            assert_eq!((runs(machine)[0].attempt, runs(machine)[0].outcome), (1, None));
+            if by_person {
+                machine.services.strategies.start("reader", Trigger::Operator).await.unwrap().unwrap();
+            } else {
+                assert!(machine.services.strategies.say("reader", Word::Resume(None)).await.unwrap());
+            }
+            let run = machine.idle("reader").await.unwrap();
+            assert_eq!((run.attempt, run.outcome, runs(machine).len()), (2, Some(Outcome::Succeeded), 1));
+        });
+    }
 }
 
 /// What its hold was for is gone: nothing waits for it any more.

@@ -2,14 +2,16 @@
 //! make them anew.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use mm_core::error::ErrorClass;
 use mm_core::id::{OpportunityId, Space};
 use mm_core::opportunity::{Decision, Opportunity, State};
 use mm_core::run::{Outcome, RunRecord, Trigger};
-use mm_sdk::{Draft, Report};
+use mm_sdk::{Draft, Fault, Report};
 use mm_services::integrity;
-use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
+use mm_services::records::{RetryRow, ScheduleRow, StrategyRow, TickRow};
 use mm_services::strategies::{NotSaid, NotStarted, Word};
 use mm_services::testing::{Bench, Machine, Said, Script, draft};
 use mm_store::{Change, Kind, Record};
@@ -124,6 +126,43 @@ fn a_row_that_does_not_open_puts_its_strategy_aside_alone_until_it_is_mended() {
             assert_eq!(status(machine, "bad").await, "active", "{what}");
         });
     }
+}
+
+/// What an earlier life was to try again is begun when its strategy is mended, and not at a later start.
+#[test]
+fn a_retry_that_waited_is_begun_when_its_strategy_is_mended() {
+    let mut bench = Bench::new(30);
+    bench.settings.scheduling = true;
+    let begun = Arc::new(AtomicU32::new(0));
+    let count = begun.clone();
+    let script = Script::new("bad", move |_| {
+        let fails = count.fetch_add(1, Ordering::SeqCst) == 0;
+        Box::pin(async move {
+            match fails {
+                true => Err(Fault { class: ErrorClass::Transient, sentence: "the line is down".to_owned() }),
+                false => Ok(Report::default()),
+            }
+        })
+    });
+    bench.install_on(script, "every 6h");
+    bench.installed("bad").retries = 3;
+    bench.live(async |machine| {
+        machine.until("the retry is on record", || machine.rows::<RetryRow>().len() == 1).await;
+    });
+    let (tick, _) = mm_services::testing::rows::<TickRow>(&bench.look()).remove(0);
+    spoil::<2>(&bench, &Space::default_owner(), &tick);
+    bench.live(async |machine| {
+        machine.pass(MINUTE * 5).await;
+        assert_eq!((status(machine, "bad").await, begun.load(Ordering::SeqCst)), ("error", 1));
+        assert_eq!(machine.rows::<RetryRow>().len(), 1, "it waits");
+        assert!(machine.services.strategies.say("bad", Word::Resume(None)).await.unwrap());
+
+        machine.until("it is tried again", || begun.load(Ordering::SeqCst) == 2).await;
+        machine.idle("bad").await;
+        assert_eq!(machine.rows::<RetryRow>().len(), 0);
+        let runs = machine.rows::<RunRecord>();
+        assert_eq!(runs[1].1.trigger, Trigger::Retry(runs[0].1.id.clone()));
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use mm_core::moment::Moment;
 use mm_core::run::RunRecord;
 use mm_core::schedule::{Fate, Hours, Missed, Overlap, Ruled, Schedule, Task};
 use mm_core::seams::SplitMix64;
+use mm_sdk::Report;
 use mm_services::integrity;
 use mm_services::records::{ScheduleRow, TaskRow, TickRow};
 use mm_services::strategies::{NotPlanned, Plan, Word};
@@ -350,6 +351,24 @@ fn a_jump_of_a_day_in_either_direction_runs_nothing_twice() {
             whole(machine);
         });
     }
+}
+
+/// However many ticks there were: what was due lately is on record for as long as a clock may be set back.
+#[test]
+fn a_jump_back_runs_nothing_twice_of_a_task_that_is_due_each_minute() {
+    let mut bench = Bench::new(57);
+    bench.settings.scheduling = true;
+    bench.install_on(Script::new("dense", |_| Box::pin(async { Ok(Report::default()) })), "every 1m");
+    bench.live(async |machine| {
+        machine.pass(MINUTE * 60 * 19).await;
+        machine.idle("dense").await;
+        let rows = ticks(machine);
+        assert!(rows.len() > 1100, "{}", rows.len());
+        machine.world.jump(-18 * 3_600_000);
+        machine.pass(MINUTE * 90).await;
+        assert!(ticks(machine).iter().all(|row| rows.contains(row)), "nothing was due again");
+        whole(machine);
+    });
 }
 
 #[test]

@@ -197,3 +197,19 @@ fn a_life_without_a_schedule_tries_nothing_again_and_leaves_it_on_record() {
     bench.settings.scheduling = true;
     bench.live(async |machine| over(machine, Outcome::Succeeded).await);
 }
+
+/// Killed with a retry on record, and up again when it is due: it is begun once, and not taken up besides as if it
+/// had been cut off.
+#[test]
+fn a_retry_that_is_due_at_a_start_is_one_attempt() {
+    let mut bench = Bench::new(13);
+    let begun = failing(&mut bench, 1, ErrorClass::Transient);
+    bench.live(async |machine| over(machine, Outcome::Failed).await);
+    bench.now = bench.now.plus(Duration::from_secs(3600));
+    bench.live(async |machine| {
+        over(machine, Outcome::Succeeded).await;
+        let attempts: Vec<u32> = runs(machine).iter().map(|run| run.attempt).collect();
+        assert_eq!((begun.load(Ordering::SeqCst), attempts), (2, vec![1, 1]));
+        assert_eq!(machine.audit_of("run.resumed").len(), 0);
+    });
+}
