@@ -81,7 +81,7 @@ impl Failed {
     /// Whether it may be about what was asked for and about nothing else: the account may not see it, or it is
     /// not there. Only who knows what else was asked for can say that it is.
     pub fn is_of_its_own(&self) -> bool {
-        matches!(self.status, Some(403 | 404 | 410)) && self.class != ErrorClass::RateLimit
+        matches!(self.status, Some(403 | 404 | 410))
     }
 }
 
@@ -135,8 +135,7 @@ pub fn understood<T>(
         status => {
             let words = said(answer).map(|words| format!(": {}", words.line(120))).unwrap_or_default();
             let why = format!("{url} answered with status {status}{words}");
-            let class = class(status, answer.header("retry-after").is_some());
-            return Reading::Failed(Failed { status: Some(status), ..Failed::of(class, why) });
+            return Reading::Failed(Failed { status: Some(status), ..Failed::of(class(status), why) });
         }
     }
     match parse(answer) {
@@ -149,9 +148,8 @@ pub fn understood<T>(
 }
 
 /// As the core's table has it, for what a strategy sees: it decides only whether to ask further.
-fn class(status: u16, wait: bool) -> ErrorClass {
+fn class(status: u16) -> ErrorClass {
     match status {
-        403 if wait => ErrorClass::RateLimit,
         401 | 403 => ErrorClass::Auth,
         429 => ErrorClass::RateLimit,
         408 | 425 | 500.. => ErrorClass::Transient,

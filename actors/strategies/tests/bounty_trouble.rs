@@ -67,3 +67,33 @@ async fn a_limit_on_scopes_is_none_on_money() {
         assert_eq!(booked(&drafts).len(), 1, "{status}: money is read");
     }
 }
+
+/// Handles as platforms have them: with letters that no name of a step has, and of any length.
+#[tokio::test]
+async fn a_programme_is_read_whatever_its_platform_calls_it() {
+    let handles = ["under_score", "Big.Name", &"long-".repeat(16)];
+    let mut bench = bench();
+    let programmes = handles.map(|handle| {
+        let mut programme = programme(handle, "soft_launched", "Be kind.");
+        programme["attributes"].as_object_mut().unwrap().remove("policy");
+        programme
+    });
+    bench.answer(&url("programs"), 200, list(programmes));
+    let slugs = handles.map(|handle| json!({ "slug": handle, "title": handle, "public": false }));
+    let items = json!({ "items": slugs, "pagination": { "nb_pages": 1 } });
+    bench.answer(&format!("{YWH}/programs?page=1&resultsPerPage=50"), 200, items.to_string());
+    for (n, handle) in (1..).zip(handles) {
+        let alone = programme(handle, "soft_launched", "Be kind.");
+        bench.answer(&format!("{H1}/programs/{handle}"), 200, alone.to_string());
+        let scopes = list([scope(n, &format!("{n}.example"))]);
+        bench.answer(&url(&format!("programs/{handle}/structured_scopes")), 200, scopes);
+        let detail = json!({ "slug": handle, "public": false, "rules": "Be kind.",
+            "scopes": [{ "scope": "a.example", "scope_type": "api" }] });
+        bench.answer(&format!("{YWH}/programs/{handle}"), 200, detail.to_string());
+    }
+    let (report, drafts) = run(&mut bench, 0).await;
+    assert_eq!(report.errors, Vec::<String>::new());
+    for platform in ["hackerone", "yeswehack"] {
+        assert_eq!(private(&drafts).iter().filter(|draft| draft.platform == platform).count(), 3);
+    }
+}

@@ -188,6 +188,11 @@ impl Platform {
     }
 }
 
+/// A key as it may stand in the name of a step, which is short and has few letters: handles have others.
+fn named(key: &str) -> String {
+    Digest::of(key.as_bytes()).short(16)
+}
+
 /// A failure of this answer alone.
 fn broken(why: String) -> Failed {
     Failed::of(mm_sdk::ErrorClass::Transient, why)

@@ -123,6 +123,10 @@ pub fn money(bench: &mut Bench, earnings: &[Value], payouts: &[Value], balance: 
 pub async fn run(bench: &mut Bench, hours: u32) -> (Report, Drafts) {
     bench.set_now(START.parse::<Moment>().unwrap().plus(HOUR * hours));
     let (report, drafts) = bench.run(&mut strategy()).await.unwrap();
+    for step in bench.ruled().iter().map(|ruled| &ruled.step) {
+        let sound = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        assert!(step.len() <= 64 && step.bytes().all(sound), "the road takes no step of this name: {step}");
+    }
     let names: BTreeSet<&str> = report.sources.iter().map(|source| source.name.as_str()).collect();
     assert_eq!(names.len(), report.sources.len(), "one word on each source: {:?}", report.sources);
     (report, drafts)

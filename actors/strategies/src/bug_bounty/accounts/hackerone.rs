@@ -5,7 +5,7 @@ use mm_sdk::{Action, Answer, Context, Digest};
 
 use super::super::automation::{self, Automation};
 use super::super::scope::{NO_KIND, Severity, Target};
-use super::{Head, Listing, Look, Read, broken, nameless};
+use super::{Head, Listing, Look, Read, broken, named, nameless};
 use crate::hackerone::ask::{ROWS_MAX, kind};
 use crate::hackerone::shape::{self, Programme, Scope};
 use crate::hackerone::{HackerOne, Page, Pages, pages};
@@ -81,7 +81,7 @@ pub(super) async fn look(
         Some(head) if head.automation.is_some() => head.clone(),
         _ => {
             let Some(action) = api.programme(key) else { return Ok(Err(nameless(super::Source::HackerOne))) };
-            let step = format!("hackerone-programme-{key}");
+            let step = format!("hackerone-programme-{}", named(key));
             match reading::ask(cx, &step, action, pages::said, shape::programme).await?.into_result() {
                 Ok(fresh) => head_of_one(&fresh.value),
                 Err(failed) => return Ok(Err(failed)),
@@ -93,7 +93,7 @@ pub(super) async fn look(
     for round in 0..5 {
         let Some(action) = api.scopes(key, after) else { return Ok(Err(nameless(super::Source::HackerOne))) };
         debug_assert_eq!(action.kind.as_str(), kind::SCOPES);
-        let step = format!("hackerone-scopes-{key}-{round}");
+        let step = format!("hackerone-scopes-{}-{round}", named(key));
         let all = match all(api, cx, &step, action, shape::scopes).await? {
             Ok(all) => all,
             Err(failed) => return Ok(Err(failed)),

@@ -4,7 +4,7 @@ use mm_sdk::Context;
 
 use super::super::automation;
 use super::super::scope::{Amount, NO_KIND, Payout, Severity, Source, Target};
-use super::{Head, Listing, Look, Read, broken, nameless};
+use super::{Head, Listing, Look, Read, broken, named, nameless};
 use crate::intigriti::Intigriti;
 use crate::intigriti::shape::{self, Detail, Domain, Programme, Sum};
 use crate::reading;
@@ -39,7 +39,7 @@ pub(super) async fn list(api: &Intigriti, cx: &mut Context<'_>) -> Read<Listing>
 
 pub(super) async fn look(api: &Intigriti, cx: &mut Context<'_>, key: &str) -> Read<Look> {
     let Some(action) = api.programme(key) else { return Ok(Err(nameless(Source::Intigriti))) };
-    let step = format!("intigriti-programme-{key}");
+    let step = format!("intigriti-programme-{}", named(key));
     let fresh = match reading::ask(cx, &step, action, shape::said, shape::programme).await?.into_result() {
         Ok(fresh) => fresh,
         Err(failed) => return Ok(Err(failed)),

@@ -4,7 +4,7 @@ use mm_sdk::Context;
 
 use super::super::automation;
 use super::super::scope::{Amount, NO_KIND, Payout, Source, Target};
-use super::{Head, Listing, Look, Read, broken, nameless};
+use super::{Head, Listing, Look, Read, broken, named, nameless};
 use crate::reading;
 use crate::yeswehack::YesWeHack;
 use crate::yeswehack::ask::PAGES_MAX;
@@ -36,7 +36,7 @@ pub(super) async fn list(api: &YesWeHack, cx: &mut Context<'_>) -> Read<Listing>
 
 pub(super) async fn look(api: &YesWeHack, cx: &mut Context<'_>, key: &str) -> Read<Look> {
     let Some(action) = api.programme(key) else { return Ok(Err(nameless(Source::YesWeHack))) };
-    let step = format!("yeswehack-programme-{key}");
+    let step = format!("yeswehack-programme-{}", named(key));
     let fresh = match reading::ask(cx, &step, action, shape::said, shape::programme).await?.into_result() {
         Ok(fresh) => fresh,
         Err(failed) => return Ok(Err(failed)),
