@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`mod@sitemap`] | the pages that the site names (sitemaps.org, protocol 0.9) |
 //! | [`mod@page`] | what is wrong on a page |
+//! | `instead` | what answers in a page's place |
 //! | [`hosts`] | which hosts are a shop's, a network's, a shortener's |
 //!
 //! Every request is an act of the kind `fetch-page`, so the road looks at the host's robots.txt first, whatever is
@@ -16,6 +17,7 @@
 //! click is counted twice by following it. A shop's page is never read.
 
 pub mod hosts;
+mod instead;
 pub mod page;
 pub mod sitemap;
 

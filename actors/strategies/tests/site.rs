@@ -64,7 +64,27 @@ fn each_defect_is_found_in_its_line_and_a_good_page_has_none() {
         [],
         "that is no shop of Amazon's"
     );
-    assert!(examine(&url(SITE), "<input type=password>", &own()).login);
+}
+
+#[test]
+fn what_stands_in_a_pages_place_is_not_the_page() {
+    let instead = |html: &str| examine(&url(SITE), html, &own()).instead;
+    for (html, why) in [
+        ("<input type=password>", "it asks for a password"),
+        ("<title>Just a moment...</title><p>Checking your browser</p>", "it asks for proof"),
+        ("<h1>Are you a robot?</h1><a href=/>Home</a>", "it asks for proof"),
+        ("<h1>We will be back soon</h1>", "the site is closed"),
+        ("<p>Down for Maintenance.</p>", "the site is closed"),
+    ] {
+        assert!(instead(html).unwrap().contains(why), "{html}");
+    }
+    // Its own pages have captchas beside their comments, and write of robots.
+    let long = format!("<p>{}</p><p>Are you a robot? Be back soon.</p>", "word ".repeat(500));
+    let earns =
+        "<a rel=sponsored href=https://acme.pxf.io/c/1>b</a><script src=/cdn-cgi/challenge-platform/x>";
+    for own in ["<p>Fine.</p>", &long, earns, "<p hidden>be back soon</p>"] {
+        assert_eq!(instead(own), None, "{own}");
+    }
 }
 
 #[test]
@@ -269,6 +289,23 @@ async fn a_login_wall_an_endless_page_and_a_robots_txt_are_told_and_nothing_is_m
         assert!(told.contains(why), "{told}");
     }
     assert_eq!(bench.asked().len(), 5, "each of them was tried, and the last one too");
+}
+
+#[tokio::test]
+async fn a_wall_with_status_200_mends_nothing() {
+    let html = "<a rel=sponsored href=https://acme.pxf.io/c/1>b</a><a href=https://shop.example/x>c</a>";
+    let mut bench = bench(&[("a", html)]);
+    bench.answer("https://shop.example/x", 200, "");
+    let mut strategy = strategy(json!({}));
+    assert_eq!(run(&mut bench, &mut strategy).await.1.len(), 1);
+    for wall in ["<title>Just a moment...</title>", "<h1>Down for maintenance</h1>"] {
+        bench.answer(&format!("{SITE}/a"), 200, wall);
+        let (report, drafts) = run(&mut bench, &mut strategy).await;
+        assert_eq!(drafts, [], "{wall}");
+        assert!(report.errors[0].ends_with("is not known"), "{report:?}");
+    }
+    bench.answer(&format!("{SITE}/a"), 200, "<p>No links.</p>");
+    assert!(run(&mut bench, &mut strategy).await.1[0].title.starts_with("Mended: "));
 }
 
 /// What a wall's entity tag answers to is the wall.

@@ -68,6 +68,12 @@ pub fn wall(status: u16, accept: Option<&str>, headers: &[(String, String)], bod
     })
 }
 
+/// Whether a page wants proof that a person is asking. Where pages are what was asked for, only who asked can tell
+/// a wall from a page that has such a proof beside its own text.
+pub fn has_marks_of_a_wall(body: &[u8]) -> bool {
+    asks_for_a_person(&page(body))
+}
+
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
 }

@@ -247,8 +247,8 @@ impl<'a> Crawl<'a> {
         }
         let found = examine(url, &String::from_utf8_lossy(&answer.body), &self.site.own);
         cx.put_down();
-        if found.login {
-            return Some("it asks for a password, so what readers see is not known".to_owned());
+        if let Some(why) = found.instead {
+            return Some(why.to_owned());
         }
         let known = self.known.pages.get_mut(url.as_str())?;
         // Of no other answer: that what was not looked at is as before must not pass for a look.

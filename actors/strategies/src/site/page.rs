@@ -7,7 +7,7 @@ use mm_sdk::{LogicalUrl, NEAR_CHARS, Shown, ShownLink, names_money};
 use serde::{Deserialize, Serialize};
 
 use super::hosts::{AMAZON_SENTENCE, DISCLOSURES, SHORTENERS, is_amazon, is_earning, is_of};
-use super::without_fragment;
+use super::{instead, without_fragment};
 
 /// A sum of money this near to a link to Amazon, in characters, is taken for its price.
 const PRICE_CHARS: usize = 80;
@@ -97,8 +97,8 @@ pub struct Found {
     pub defects: Vec<Defect>,
     /// Where its links lead that can be asked for, each with its line.
     pub links: Vec<(LogicalUrl, u32)>,
-    /// Whether it asks for a password: then it is no page but the way to one.
-    pub login: bool,
+    /// Why it is not the page that readers see, if so: then nothing else of it counts.
+    pub instead: Option<&'static str>,
 }
 
 /// What is the owner's own.
@@ -113,22 +113,19 @@ pub struct Own {
 /// Looks at a page that lies at `url`.
 pub fn examine(url: &LogicalUrl, html: &str, own: &Own) -> Found {
     let shown = Shown::of_html(html);
-    let folded = html.to_ascii_lowercase();
-    let login =
-        ["type=\"password\"", "type='password'", "type=password"].iter().any(|field| folded.contains(field));
     let mut look = Look { html, shown: &shown, own, defects: BTreeSet::new() };
-    let mut links = Vec::new();
+    let (mut links, mut earns) = (Vec::new(), false);
     let mut seen = BTreeSet::new();
     for link in &shown.links {
         let Ok(target) = url.join(without_fragment(&link.href)) else { continue };
         let line = look.line(&link.href);
-        look.judge(link, &target, line);
+        earns |= look.judge(link, &target, line);
         if links.len() < LINKS_MAX && target != *url && seen.insert(target.as_str().to_owned()) {
             links.push((target, line));
         }
     }
     let defects = look.defects.into_iter().take(DEFECTS_MAX).collect();
-    Found { defects, links, login }
+    Found { defects, links, instead: instead::of_the_page(html, &shown, earns) }
 }
 
 struct Look<'a> {
@@ -139,7 +136,8 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn judge(&mut self, link: &ShownLink, target: &LogicalUrl, line: u32) {
+    /// Judges a link; whether it is one that earns, or hides whether it does.
+    fn judge(&mut self, link: &ShownLink, target: &LogicalUrl, line: u32) -> bool {
         let (host, amazon) = (target.host(), is_amazon(target.host()));
         let shortened = is_of(host, &SHORTENERS);
         let mut wrong = Vec::new();
@@ -147,7 +145,7 @@ impl Look<'_> {
             wrong.push(Kind::Shortened);
         }
         if !is_earning(host) && !shortened {
-            return;
+            return false;
         }
         wrong.extend(self.tag(target));
         let rel = link.rel.as_deref().unwrap_or_default();
@@ -163,6 +161,7 @@ impl Look<'_> {
         }
         let href: String = link.href.chars().take(300).collect();
         self.defects.extend(wrong.into_iter().map(|kind| Defect { line, kind, link: href.clone() }));
+        true
     }
 
     /// What is wrong with the tag by which a sale is the owner's.
