@@ -209,6 +209,36 @@ async fn a_dead_link_is_told_with_its_line_and_what_cannot_be_told_is_not_dead()
     assert_eq!(run(&mut bench, &mut strategy).await.1, []);
 }
 
+/// What robots.txt says of one page it says of no other, of the site's own as of a shop's.
+#[tokio::test]
+async fn what_robots_txt_forbids_closes_nothing_else() {
+    let links = ["a", "b"].map(|name| format!("<a href=https://shop.example/{name}>a</a>")).concat();
+    let closed: Vec<String> = (0..6).map(|n| format!("closed-{n}")).collect();
+    let mut pages: Vec<(&str, &str)> = closed.iter().map(|name| (name.as_str(), "fine")).collect();
+    pages.push(("open", &links));
+    let mut bench = bench(&pages);
+    let robots = || {
+        let rules = vec!["law/robots-disallow".to_owned()];
+        Act::Refused(Refusal { rules, ..Refusal::new(ErrorClass::Compliance, "robots.txt asks not") })
+    };
+    let index = ["0", "1"].map(|name| format!("<loc>{SITE}/{name}.xml</loc>")).concat();
+    bench.answer(&format!("{SITE}/sitemap.xml"), 200, format!("<sitemapindex>{index}</sitemapindex>"));
+    bench.act_is(&format!("{SITE}/0.xml"), robots());
+    bench.answer(&format!("{SITE}/1.xml"), 200, map(pages.iter().map(|(name, _)| format!("{SITE}/{name}"))));
+    closed.iter().for_each(|name| bench.act_is(&format!("{SITE}/{name}"), robots()));
+    bench.act_is("https://shop.example/a", robots());
+    bench.answer("https://shop.example/b", 404, "");
+    let (report, drafts) = run(&mut bench, &mut strategy(json!({}))).await;
+    assert!(report.sources[0].sentence.contains("1 of 7 pages looked at"), "{report:?}");
+    let details = drafts[0].details.value();
+    let link = |of: &str| details[of][0]["link"].clone();
+    assert_eq!(link("defects"), "https://shop.example/b");
+    assert_eq!(
+        (link("open"), details["open"][0]["is"].clone()),
+        (json!("https://shop.example/a"), json!("not checked"))
+    );
+}
+
 /// A click that no reader made is fraud to a network, and Amazon lets no program read its pages.
 #[tokio::test]
 async fn what_counts_visits_is_never_asked_for() {

@@ -29,6 +29,8 @@ const PAGES_MAX: usize = 3_000;
 const LINKS_MAX: usize = 10_000;
 /// So many pages that a rule stood against, and none read, end a run's crawl.
 const DENIED_MAX: usize = 5;
+/// The rule by which robots.txt forbids an address.
+const ROBOTS_DISALLOW: &str = "law/robots-disallow";
 /// The most sentences of a run.
 const SENTENCES_MAX: usize = 8;
 
@@ -140,7 +142,7 @@ impl<'a> Crawl<'a> {
                     self.known.incomplete = true;
                     // It may be this one alone, or all: the others have their turn, and a rule stops them all.
                     self.known.to_read.remove(0);
-                    if refusal.class == ErrorClass::Compliance {
+                    if refusal.class == ErrorClass::Compliance && !is_by_robots(&refusal) {
                         self.stopped = Some(why);
                         break;
                     }
@@ -216,9 +218,10 @@ impl<'a> Crawl<'a> {
             }
             Act::Refused(refusal) => {
                 let why = refused(&refusal);
-                // One page may lead to another host, or robots.txt be against it; several, and none that could be
-                // read: then no rule speaks of the site.
-                self.denied += usize::from(refusal.class == ErrorClass::Compliance);
+                // One page may lead to another host; several, and none that could be read: then no rule speaks of
+                // the site.
+                self.denied +=
+                    usize::from(refusal.class == ErrorClass::Compliance && !is_by_robots(&refusal));
                 if self.denied >= DENIED_MAX && self.denied == self.asked {
                     self.stopped = Some(why.clone());
                 }
@@ -358,6 +361,11 @@ impl<'a> Crawl<'a> {
         metrics.extend(kinds.into_iter().map(|(kind, n)| (format!("site.defect.{kind}"), n)));
         Told { source: SourceReport { name: "site".to_owned(), health, sentence }, errors, metrics }
     }
+}
+
+/// Whether it was robots.txt that stood against this one address.
+fn is_by_robots(refusal: &Refusal) -> bool {
+    refusal.rules.iter().any(|rule| rule == ROBOTS_DISALLOW)
 }
 
 /// Why something was not read, with what helps where no rule speaks of it.

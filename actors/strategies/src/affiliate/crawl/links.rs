@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mm_sdk::{Act, Context, ErrorClass, Interrupt, LogicalUrl};
 
 use super::super::site_memory::{Leading, LinkKnown};
-use super::{Crawl, refused};
+use super::{Crawl, is_by_robots, refused};
 use crate::site::{self, Leads, leads};
 
 impl Crawl<'_> {
@@ -78,7 +78,10 @@ impl Crawl<'_> {
             }
             Act::Refused(refusal) if refusal.class == ErrorClass::Compliance => {
                 let why = refused(&refusal);
-                self.closed.insert(host.to_owned(), why.clone());
+                // What robots.txt says of one page it says of no other.
+                if !is_by_robots(&refusal) {
+                    self.closed.insert(host.to_owned(), why.clone());
+                }
                 Leading::NotChecked(why)
             }
             Act::Refused(refusal) => Leading::CannotTell(refused(&refusal)),
