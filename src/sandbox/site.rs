@@ -139,7 +139,7 @@ fn content(path: &str, now_ms: i64) -> Option<String> {
             "word ".repeat(300),
             link("https://acme.pxf.io/c/1", "sponsored")
         ),
-        "unmarked" => format!("{SENTENCE}\n{}", link(&format!("{AMAZON}?tag=acme-20"), "nofollow")),
+        "unmarked" => format!("{SENTENCE}\n{}", link(&format!("{AMAZON}?tag=acme-20"), "noopener")),
         "no-sentence" => format!("These are affiliate links: an affiliate link pays me.\n{}", good()),
         "price" => format!("{SENTENCE}\n{} for $9.99", good()),
         "mended" if now_ms < MENDED_MS => link("https://acme.pxf.io/c/9", "sponsored"),

@@ -39,7 +39,7 @@ fn each_defect_is_found_in_its_line_and_a_good_page_has_none() {
         (with("?tag=acme-20&amp;x=1", ""), Kind::TagMissing),
         (with("acme-20", "other-21"), Kind::TagForeign),
         (with("acme-20", ""), Kind::TagMissing),
-        (with("sponsored ", ""), Kind::RelMissing),
+        (with("sponsored nofollow", "noopener"), Kind::RelMissing),
         (with("rel=\"sponsored nofollow\"", ""), Kind::RelMissing),
         (with("</a>", "</a> only $9.99"), Kind::PriceCopied),
         (with("As an Amazon", "As An Amazon"), Kind::SentenceMissing),
@@ -53,6 +53,7 @@ fn each_defect_is_found_in_its_line_and_a_good_page_has_none() {
     ] {
         assert_eq!(kinds(&html), [(2, kind)], "{html}");
     }
+    assert_eq!([kinds(&with("sponsored ", "")), kinds(&with(" nofollow", ""))], [[], []], "either is enough");
     let hidden = with("<p>", "<p hidden>");
     assert_eq!(
         kinds(&hidden),
@@ -104,6 +105,7 @@ fn the_lists_are_those_of_the_rules() {
     for host in SHORTENERS.iter().filter(|host| !["amzn.to", "a.co"].contains(host)) {
         assert!(amazon.contains(&format!("\"{host}\"")), "{host}");
     }
+    assert!(paid.contains("rel_any = [\"sponsored\", \"nofollow\"]"));
     assert!(amazon.contains(&format!("disclosure = [\"{AMAZON_SENTENCE}\"]")));
 }
 

@@ -11,6 +11,9 @@ use super::{instead, without_fragment};
 
 /// A sum of money this near to a link to Amazon, in characters, is taken for its price.
 const PRICE_CHARS: usize = 80;
+/// Of these `rel` has one on a link that is paid for; both are accepted, the first is what is asked for
+/// (developers.google.com/search, "Qualify your outbound links to Google"; rule `law/paid-link-rel`).
+const REL: [&str; 2] = ["sponsored", "nofollow"];
 /// The most defects of a page that are told.
 const DEFECTS_MAX: usize = 40;
 /// The most links of a page that are looked at.
@@ -149,7 +152,7 @@ impl Look<'_> {
         }
         wrong.extend(self.tag(target));
         let rel = link.rel.as_deref().unwrap_or_default();
-        if !rel.iter().any(|value| value == "sponsored") {
+        if !rel.iter().any(|value| REL.contains(&value.as_str())) {
             wrong.push(Kind::RelMissing);
         }
         wrong.extend(self.disclosed(link, &DISCLOSURES, false, Kind::NoDisclosure));
