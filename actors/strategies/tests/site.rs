@@ -256,6 +256,43 @@ async fn what_counts_visits_is_never_asked_for() {
     assert!(bench.asked().iter().all(|action| action.request.url().host() == "blog.example.org"));
 }
 
+/// Old pages have many of them, and readers follow them all the same.
+#[tokio::test]
+async fn a_link_for_plain_http_is_judged_as_any_other_and_never_asked_for() {
+    let amazon = "http://www.amazon.com/dp/B000000000";
+    let html = format!(
+        "{AMAZON_SENTENCE}\n<a rel=sponsored href=\"{amazon}?tag=other-20\">a</a>\n<a rel=sponsored href=\"HTTP://amzn.to/x\">b</a>\n\
+         <a href=\"{amazon}?tag=acme-20\">c</a> $9.99\n<a href=http://shop.example/x>d</a> <a href=mailto:me@x.example>e</a>"
+    );
+    assert_eq!(
+        kinds(&html),
+        [
+            (2, Kind::TagForeign),
+            (2, Kind::PriceCopied),
+            (3, Kind::Shortened),
+            (4, Kind::RelMissing),
+            (4, Kind::PriceCopied),
+        ]
+    );
+    let mut bench = bench(&[("a", &html)]);
+    let mut strategy = strategy(json!({"links_max": 1}));
+    let (report, drafts) = run(&mut bench, &mut strategy).await;
+    let details = drafts[0].details.value();
+    let open = details["open"].as_array().unwrap();
+    assert_eq!(open.len(), 4, "{details}");
+    assert!(
+        open.iter()
+            .all(|one| one["is"] == "not checked" && one["link"].as_str().unwrap().starts_with("http:"))
+    );
+    let counted = report.metrics.iter().find(|(name, _)| name == "site.not-checked").unwrap();
+    assert_eq!(counted.1, 4);
+    assert!(bench.asked().iter().all(|action| action.request.url().host() == "blog.example.org"));
+    // They take no other link's turn.
+    bench.answer(&format!("{SITE}/a"), 200, format!("{html}<a href=https://shop.example/y>f</a>"));
+    run(&mut bench, &mut strategy).await;
+    assert_eq!(bench.asked().last().unwrap().request.url().as_str(), "https://shop.example/y");
+}
+
 #[tokio::test]
 async fn a_site_of_100_000_pages_and_a_sitemap_that_loops_are_bounded_and_told() {
     let mut bench = Bench::at("2026-11-23T06:00:00Z");

@@ -14,7 +14,7 @@ use mm_sdk::{
 
 use super::config::Site;
 use super::report::{draft, whole};
-use super::site_memory::SiteKnown;
+use super::site_memory::{Leading, LinkKnown, SiteKnown};
 use crate::site;
 use crate::site::page::examine;
 
@@ -257,11 +257,11 @@ impl<'a> Crawl<'a> {
         // Of no other answer: that what was not looked at is as before must not pass for a look.
         (known.validators, known.evidence) = (answer.validators(), Some(answer.body_id()));
         (known.defects, known.links) = (found.defects, Vec::new());
-        for (target, line) in found.links {
-            let target = target.as_str().to_owned();
+        for link in found.links {
+            let target = link.address();
             if self.known.links.contains_key(&target) || self.known.links.len() < LINKS_MAX {
-                self.known.links.entry(target.clone()).or_default();
-                known.links.push((target, line));
+                self.known.links.entry(target.clone()).or_insert_with(|| LinkKnown::of(&link));
+                known.links.push((target, link.line));
             }
         }
         None
@@ -327,6 +327,8 @@ impl<'a> Crawl<'a> {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let pages = || known.pages.values();
         let never = pages().filter(|page| page.looked_at.is_none()).count();
+        let is_not_checked = |link: &&LinkKnown| matches!(link.leading, Leading::NotChecked(_));
+        let not_checked = known.links.values().filter(is_not_checked).count();
         let mut sentence =
             format!("{} of {} pages looked at, {never} were never", self.read, known.pages.len());
         if known.unlisted > 0 {
@@ -351,6 +353,7 @@ impl<'a> Crawl<'a> {
             ("site.looked".to_owned(), count(self.read)),
             ("site.drafted".to_owned(), self.drafted),
             ("site.never".to_owned(), count(never)),
+            ("site.not-checked".to_owned(), count(not_checked)),
         ];
         let mut kinds: BTreeMap<&'static str, i64> = BTreeMap::new();
         for page in pages() {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mm_sdk::{Digest, Moment, Validators};
+use mm_sdk::{Digest, LogicalUrl, Moment, Validators};
 use serde::{Deserialize, Serialize};
 
-use crate::site::page::Defect;
+use crate::site::page::{Defect, Link};
 
 /// What is known of the site.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -88,6 +88,17 @@ impl Leading {
     }
 }
 
+impl LinkKnown {
+    /// What is known of a link at first.
+    pub fn of(link: &Link) -> Self {
+        let leading = match link.plain {
+            true => Leading::NotChecked("it is written for plain http, which is never asked".to_owned()),
+            false => Leading::Unasked,
+        };
+        Self { leading, looked_at: None }
+    }
+}
+
 impl SiteKnown {
     /// Begins a new look at what the site names.
     pub fn begin_listing(&mut self, root: &str) {
@@ -113,9 +124,10 @@ impl SiteKnown {
         in_turn(self.pages.iter().map(|(url, page)| (page.tried_at, url)), max)
     }
 
-    /// Links to be asked for, those that wait for longest first.
+    /// Links to be asked for (those written for plain HTTP are none), those that wait for longest first.
     pub fn links_due(&self, max: usize) -> Vec<String> {
-        in_turn(self.links.iter().map(|(url, link)| (link.looked_at, url)), max)
+        let asked = self.links.iter().filter(|(url, _)| LogicalUrl::parse(url).is_ok());
+        in_turn(asked.map(|(url, link)| (link.looked_at, url)), max)
     }
 }
 

@@ -98,10 +98,41 @@ pub struct Defect {
 pub struct Found {
     /// What is wrong, by line.
     pub defects: Vec<Defect>,
-    /// Where its links lead that can be asked for, each with its line.
-    pub links: Vec<(LogicalUrl, u32)>,
+    /// Where its links lead.
+    pub links: Vec<Link>,
     /// Why it is not the page that readers see, if so: then nothing else of it counts.
     pub instead: Option<&'static str>,
+}
+
+/// Where a link of a page leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where; for plain HTTP, the same place by HTTPS.
+    pub url: LogicalUrl,
+    /// Whether the link is written for plain HTTP, which is never asked.
+    pub plain: bool,
+    /// In which line of the page's source; 0 where that is not known.
+    pub line: u32,
+}
+
+impl Link {
+    /// What `href` on the page at `page` leads to; `None` for what is no place on the web, such as `mailto:`.
+    fn of(page: &LogicalUrl, href: &str, line: u32) -> Option<Self> {
+        let href = without_fragment(href);
+        if let Ok(url) = page.join(href) {
+            return Some(Self { url, plain: false, line });
+        }
+        let (scheme, rest) =
+            href.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("http"))?;
+        let url = page.join(&format!("{scheme}s://{rest}")).ok()?;
+        Some(Self { url, plain: true, line })
+    }
+
+    /// The address as it is written.
+    pub fn address(&self) -> String {
+        let https = self.url.as_str();
+        if self.plain { https.replacen("https", "http", 1) } else { https.to_owned() }
+    }
 }
 
 /// What is the owner's own.
@@ -120,11 +151,11 @@ pub fn examine(url: &LogicalUrl, html: &str, own: &Own) -> Found {
     let (mut links, mut earns) = (Vec::new(), false);
     let mut seen = BTreeSet::new();
     for link in &shown.links {
-        let Ok(target) = url.join(without_fragment(&link.href)) else { continue };
-        let line = look.line(&link.href);
-        earns |= look.judge(link, &target, line);
-        if links.len() < LINKS_MAX && target != *url && seen.insert(target.as_str().to_owned()) {
-            links.push((target, line));
+        let Some(target) = Link::of(url, &link.href, look.line(&link.href)) else { continue };
+        earns |= look.judge(link, &target.url, target.line);
+        let is_other = target.plain || target.url != *url;
+        if links.len() < LINKS_MAX && is_other && seen.insert(target.address()) {
+            links.push(target);
         }
     }
     let defects = look.defects.into_iter().take(DEFECTS_MAX).collect();
