@@ -3,8 +3,10 @@
 mod bounty;
 
 use bounty::*;
-use mm_sdk::{Draft, SourceHealth, Stage};
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use mm_sdk::{Act, Answer, Decided, Draft, OpportunityId, SourceHealth, Stage};
+use serde_json::{Value, json};
 
 /// A programme that the account may not see costs itself alone: the others are looked at, money is booked, and
 /// reports are drafted.
@@ -95,5 +97,47 @@ async fn a_programme_is_read_whatever_its_platform_calls_it() {
     assert_eq!(report.errors, Vec::<String>::new());
     for platform in ["hackerone", "yeswehack"] {
         assert_eq!(private(&drafts).iter().filter(|draft| draft.platform == platform).count(), 3);
+    }
+}
+
+/// What the owner has accepted, with these details.
+fn accepted(id: &str, kind: &str, details: &Value) -> Decided {
+    let (id, at) = (OpportunityId::new(id.to_owned()), mm_sdk::Moment::default());
+    Decided { id, kind: kind.to_owned(), details: details.to_string(), at }
+}
+
+/// The skeletons of two opportunities may be the same bytes: of two programmes where none is named in them, or of
+/// one that changed its rewards twice. The machine makes the same change once, so each must be one of its own.
+#[tokio::test]
+async fn two_opportunities_have_two_reports_though_their_bytes_are_the_same() {
+    let page = "https://app.intigriti.com/researcher/programs/hidden/hidden/detail";
+    let hidden = json!({ "programme": UUID, "programme_url": page, "targets": [] });
+    let other = "1183a5bf-e54f-4f79-a972-12a795272c8b";
+    let second = json!({ "programme": other, "programme_url": page, "targets": [] });
+    for (first, second) in [(&hidden, &second), (&hidden, &hidden)] {
+        let mut bench = bench();
+        let detail = json!({ "id": other, "name": "Other", "status": { "id": 3, "value": "Open" },
+            "confidentialityLevel": { "id": 1, "value": "Invite only" } });
+        bench.answer(&format!("{INTIGRITI}/programs/{other}"), 200, detail.to_string());
+        bench.decide(vec![accepted("opp-1", "reward_changed", first)]);
+        run(&mut bench, 0).await;
+        let (sent, _) = bench.waiting().map(|(id, action)| (id.clone(), action.clone())).next().unwrap();
+        let body = Act::Done(Answer {
+            status: Answer::UNSEEN,
+            headers: vec![],
+            body: vec![],
+            at: mm_sdk::Moment::default(),
+        });
+        bench.settle(sent, body);
+        bench.decide(vec![
+            accepted("opp-1", "reward_changed", first),
+            accepted("opp-2", "reward_changed", second),
+        ]);
+        run(&mut bench, 1).await;
+        let reports: Vec<_> =
+            bench.asked().iter().filter(|action| action.kind.as_str() == "submit-report").collect();
+        let bytes: BTreeSet<_> = reports.iter().map(|action| action.request.hash()).collect();
+        let changes: BTreeSet<_> = reports.iter().map(|action| action.hash()).collect();
+        assert_eq!((reports.len(), bytes.len(), changes.len()), (2, 1, 2));
     }
 }

@@ -175,6 +175,8 @@ fn action(platform: &Platform, wanted: &Wanted, head: &Head, now: Moment) -> Opt
             api.report(&wanted.programme, &title, &format!("{text}\n## Impact\n\n{impact}\n"), &purpose)?
         }
     };
+    // Blanks are the same for two programmes, or for one twice: each opportunity has a report of its own.
+    action.occasion = Some(wanted.id.clone());
     action.until = Some(now.plus(GOOD_FOR));
     action.notes = notes(wanted, head);
     Some(action)
