@@ -251,7 +251,9 @@ async fn each_sponsor_is_thanked_once_by_a_draft_and_a_private_one_is_said_to_be
         ["monalisa", "quiet"]
     );
     assert!(notes[0]["body"].as_str().unwrap().contains("Drafted by money-machine, a program"));
-    let quiet = hub.asked.iter().find(|(_, action)| action.purpose.contains("quiet")).unwrap();
+    let to_quiet = |action: &Action| String::from_utf8_lossy(action.request.body()).contains("quiet");
+    let quiet = hub.asked.iter().find(|(_, action)| to_quiet(action)).unwrap();
+    assert!(!quiet.1.purpose.contains("quiet"), "a purpose stands in notices: {}", quiet.1.purpose);
     assert!(quiet.1.notes.iter().any(|note| note.contains("private")));
     assert_eq!(quiet.1.request.url().as_str(), "https://github.com/sponsors/me/dashboard");
 
@@ -260,6 +262,29 @@ async fn each_sponsor_is_thanked_once_by_a_draft_and_a_private_one_is_said_to_be
     hub.sponsor("MonaLisa", "2026-07-22T20:00:00Z");
     hub.run().await;
     assert_eq!(hub.notes(), Vec::<Value>::new());
+}
+
+/// What is told leaves the machine. GitHub gives no privacy of what is over, so that is no leave to name anybody.
+#[tokio::test]
+async fn who_is_not_known_to_be_public_is_named_in_no_alert_and_no_error() {
+    let mut hub = Hub::new();
+    hub.run().await;
+    let at = "2026-07-22T12:00:00Z";
+    for (n, privacy) in [json!(null), json!("PRIVATE"), json!("SECRET")].into_iter().enumerate() {
+        for action in ["NEW_SPONSORSHIP", "CANCELLED_SPONSORSHIP", "TIER_CHANGE", "REFUND", "SOMETHING"] {
+            hub.happens(&format!("A_{n}_{action}"), action, "quiet", at);
+            hub.lists.get_mut("activities").unwrap()[0]["currentPrivacyLevel"] = privacy.clone();
+        }
+    }
+    hub.happens("A_open", "NEW_SPONSORSHIP", "monalisa", at);
+    hub.sponsor("quiet", at);
+    hub.lists.get_mut("sponsorships").unwrap()[0]["privacyLevel"] = json!("PRIVATE");
+    let refusal = Refusal { class: ErrorClass::Compliance, why: "no".to_owned(), rules: Vec::new() };
+    hub.notes = Some(Act::Refused(refusal));
+    let (report, drafts) = hub.run().await;
+    let told = format!("{:?} {:?}", drafts.alerts, report.errors);
+    assert_eq!((drafts.alerts.len(), report.errors.len()), (16, 1), "{told}");
+    assert!(told.contains("monalisa sponsors you") && !told.contains("quiet"), "{told}");
 }
 
 #[tokio::test]

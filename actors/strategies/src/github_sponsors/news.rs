@@ -1,5 +1,5 @@
-//! In what words something that happened is told. A name is one harmless line, and a private sponsor is said to be
-//! one, so that nobody names him in public by mistake.
+//! In what words something that happened is told. A name is one harmless line, and who is not known to
+//! sponsor in public is not named.
 
 use mm_sdk::Untrusted;
 
@@ -7,7 +7,8 @@ use crate::github_graphql::shape::{Activity, Entity, PaidBy, Tier, What};
 
 /// One sentence of an activity.
 pub fn sentence(activity: &Activity) -> String {
-    let is_private = activity.privacy.as_ref().is_some_and(|privacy| privacy.is_private());
+    // GitHub says nothing of what is over, and may have said before that it is private.
+    let is_private = activity.privacy.as_ref().is_none_or(|privacy| privacy.is_private());
     let who = who(activity.sponsor.as_ref(), is_private);
     let (before, after) = (activity.before.as_ref().map(price), activity.tier.as_ref().map(price));
     let of = |tier: &Option<String>| tier.as_ref().map(|tier| format!(" ({tier})")).unwrap_or_default();
@@ -43,12 +44,13 @@ pub fn sentence(activity: &Activity) -> String {
     }
 }
 
-/// Who somebody is, in one harmless line.
+/// Who somebody is, in one harmless line; a notice may leave the machine, so one that is not known to be public
+/// is not named.
 pub fn who(sponsor: Option<&Entity>, is_private: bool) -> String {
     let login = sponsor.and_then(|sponsor| sponsor.login.as_ref()).map(|login| login.line(60));
     match (login, is_private) {
         (Some(login), false) => login,
-        (Some(login), true) => format!("{login} (private: not to be named in public)"),
+        (Some(_), true) => "a sponsor who is not public (your dashboard shows who)".to_owned(),
         (None, _) => "a sponsor whom GitHub does not show".to_owned(),
     }
 }

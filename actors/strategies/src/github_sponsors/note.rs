@@ -23,7 +23,9 @@ pub fn draft(
     now: Moment,
 ) -> Option<Action> {
     let login = sponsorship.sponsor.as_ref().and_then(|sponsor| sponsor.login.as_ref()).and_then(plain)?;
-    let purpose = format!("thank {login} for the sponsorship; you send it yourself");
+    // The purpose stands in notices, which may leave the machine; the note itself does not.
+    let who = if sponsorship.privacy.is_private() { "a private sponsor" } else { &login };
+    let purpose = format!("thank {who} for the sponsorship; you send it yourself");
     let mut action = sponsors.thank(dashboard.clone(), &login, &text(&login), &purpose);
     action.until = Some(now.plus(GOOD_FOR));
     action.notes = notes(sponsorship);

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::config::Config;
 use super::guide::GUIDE;
 use super::memory::{KnownSponsor, SNAPSHOT_VERSION, Snapshot, digest};
-use super::news::{plain, sentence};
+use super::news::{plain, sentence, who};
 use super::note;
 use crate::github_graphql::answer::ask;
 use crate::github_graphql::ask::{PLATFORM, Query, kind};
@@ -221,7 +221,8 @@ impl Round {
                 Act::Refused(Refusal { class: ErrorClass::Transient | ErrorClass::RateLimit, .. }) => break,
                 Act::Refused(Refusal { why, .. }) => {
                     let why = Untrusted::new(why).line(200);
-                    self.report.errors.push(format!("the note to {} was not taken: {why}", login.line(60)));
+                    let who = who(one.sponsor.as_ref(), one.privacy.is_private());
+                    self.report.errors.push(format!("the note to {who} was not taken: {why}"));
                 }
             }
             self.snapshot.thanked.insert(key, cx.now());
