@@ -72,6 +72,14 @@ impl Failed {
         Self::of(class, refusal.why)
     }
 
+    /// What it was, without what was asked for: that may name what is confidential.
+    pub fn in_short(&self) -> String {
+        match self.status {
+            Some(status) => format!("status {status}"),
+            None => self.class.as_str().to_owned(),
+        }
+    }
+
     /// Whether other reads at the platform would fail as well now: a limit is reached, or a rule or an
     /// account stands against it.
     pub fn is_for_all(&self) -> bool {

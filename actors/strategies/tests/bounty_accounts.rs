@@ -24,6 +24,7 @@ async fn private_programmes_are_listed_with_their_rules_quoted_and_named_in_no_t
             "what was there is no news: {draft:?}"
         );
         assert!(draft.title.contains("a private programme") && draft.evidence.is_some(), "{draft:?}");
+        assert_eq!(draft.payer, None, "a late payment would name it");
         for name in ["vault", "Hidden", "Secret"] {
             assert!(!draft.title.contains(name) && !draft.reason.contains(name), "{draft:?}");
         }

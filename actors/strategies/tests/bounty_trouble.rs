@@ -141,3 +141,31 @@ async fn two_opportunities_have_two_reports_though_their_bytes_are_the_same() {
         assert_eq!((reports.len(), bytes.len(), changes.len()), (2, 1, 2));
     }
 }
+
+/// What goes wrong with a private programme is told by count and status: errors and alerts are told further.
+#[tokio::test]
+async fn trouble_with_a_private_programme_names_it_nowhere() {
+    for status in [403, 404, 500] {
+        let mut bench = bench();
+        let (_, first) = run(&mut bench, 0).await;
+        accept(&mut bench, &private(&first));
+        let mut vault = programme("vault", "soft_launched", "");
+        vault["attributes"].as_object_mut().unwrap().remove("policy");
+        bench.answer(&url("programs"), 200, list([vault]));
+        bench.set_snapshot(None);
+        for at in [url("programs/vault/structured_scopes"), format!("{H1}/programs/vault")]
+            .into_iter()
+            .chain([format!("{INTIGRITI}/programs/{UUID}"), format!("{YWH}/programs/secret")])
+        {
+            bench.answer(&at, status, "vault, secret");
+        }
+        for hours in 1..3 {
+            let (report, drafts) = run(&mut bench, hours).await;
+            let told = format!("{report:?} {:?}", drafts.alerts);
+            assert!(report.errors.iter().any(|error| error.contains(&format!("status {status}"))), "{told}");
+            for name in ["vault", "secret", UUID] {
+                assert!(!told.contains(name), "{status}: {told}");
+            }
+        }
+    }
+}

@@ -3,7 +3,8 @@
 //! All text of a feed passes [`Untrusted`] on its way into a title (one harmless line, bounded),
 //! and a link is offered only if it is an https page of the platform it claims to be. In `details`,
 //! which is data and not for reading aloud, identifiers stand exactly as they came. The title of what
-//! is private names nobody: titles are what notices are made of, and those may leave the machine.
+//! is private names nobody, and neither does its payer, whom a late payment is told by: notices are made of
+//! these, and may leave the machine.
 
 use crate::bug_bounty::automation::{self, Automation};
 use crate::bug_bounty::finding::{Finding, Kind};
@@ -33,11 +34,12 @@ pub fn drafts(finding: Finding, evidence: Option<Digest>, own: Option<&Own>) -> 
 
 fn draft(finding: &Finding, evidence: Option<Digest>, own: Option<&Own>) -> Draft {
     let rank = rank(finding);
+    let private = own.is_some_and(|own| own.private);
     Draft {
         platform: finding.source.name().to_owned(),
         kind: finding.kind.word().to_owned(),
         about: finding.about(),
-        title: title(finding, own.is_some_and(|own| own.private)),
+        title: title(finding, private),
         url: page(finding),
         reward: finding.payout.as_ref().and_then(reward),
         score: rank.score,
@@ -46,7 +48,7 @@ fn draft(finding: &Finding, evidence: Option<Digest>, own: Option<&Own>) -> Draf
         details: Value::Object(details(finding, own)).into(),
         tell: finding.tell,
         deadline: None,
-        payer: Some(Untrusted::new(finding.programme.as_ref()).line(NAME_CHARS_MAX)),
+        payer: (!private).then(|| Untrusted::new(finding.programme.as_ref()).line(NAME_CHARS_MAX)),
         facts: Facts { against: against(finding), ..Facts::default() },
     }
 }

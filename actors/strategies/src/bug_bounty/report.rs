@@ -136,12 +136,14 @@ pub(super) async fn draft(
             continue;
         }
         let Some(head) = round.head(wanted.source, &wanted.programme) else { continue };
+        let private = head.private;
         let Some(action) = action(platform, &wanted, head, cx.now()) else { continue };
         let (action, stage) = match cx.act(&format!("report-{}", wanted.id), action).await? {
             Act::Pending(action) => (Some(action), Stage::Waiting),
             Act::Done(_) => (None, Stage::Sent),
             Act::Refused(Refusal { why, class, .. }) => {
-                let why = Untrusted::new(why).line(200);
+                // A refusal may show where the report would go, which names the programme.
+                let why = if private { class.as_str().to_owned() } else { Untrusted::new(why).line(200) };
                 errors.push(format!("the draft of a report for {} was not taken: {why}", wanted.id));
                 if matches!(class, ErrorClass::Transient | ErrorClass::RateLimit) {
                     continue;

@@ -12,6 +12,7 @@ use super::super::finding::Finding;
 use super::super::health::Standing;
 use super::super::scope::{Programme, Source};
 use super::{Head, Known, LISTED_FOR, Listing, Look, Platform};
+use crate::reading::Failed;
 
 /// One run.
 pub(in crate::bug_bounty) struct Round<'a> {
@@ -98,7 +99,8 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Reads the rules of a programme, if they were not and one more read is affordable.
+    /// Reads the rules of a programme, if they were not and one more read is affordable. Gives why they are not
+    /// known, in words that name nobody.
     pub(in crate::bug_bounty) async fn know(
         &mut self,
         cx: &mut Context<'_>,
@@ -117,7 +119,7 @@ impl<'a> Round<'a> {
                 }
                 Ok(None)
             }
-            Looked::Failed(why) => Ok(Some(why)),
+            Looked::Failed(failed) => Ok(Some(failed.in_short())),
             Looked::NotNow => Ok(Some("it is read in a later run".to_owned())),
         }
     }
@@ -181,7 +183,7 @@ impl<'a> Round<'a> {
         let private = self.heads(source).iter().filter(|(key, head)| head.private && !is_public(source, key));
         let mut order: Vec<_> = private.map(|(key, head)| (head.looked_at, key.clone())).collect();
         order.sort();
-        let (mut looks, mut failed) = (Looks::new(), Vec::new());
+        let (mut looks, mut failed) = (Looks::new(), BTreeMap::<String, usize>::new());
         for (_, key) in order {
             match self.look(cx, platform, &key).await? {
                 Looked::Done(look) => {
@@ -190,15 +192,13 @@ impl<'a> Round<'a> {
                     }
                     looks.insert(key, look);
                 }
-                Looked::Failed(why) => failed.push(why),
+                Looked::Failed(failure) => *failed.entry(failure.in_short()).or_default() += 1,
                 Looked::NotNow => break,
             }
         }
-        if let Some(first) = failed.first() {
-            let n = failed.len();
-            report
-                .errors
-                .push(format!("{n} private programmes of {source} could not be read, the first: {first}"));
+        // How many and why, and not which: a run's errors are told further.
+        for (why, n) in failed {
+            report.errors.push(format!("{n} private programmes of {source} could not be read: {why}"));
         }
         Ok(looks)
     }
@@ -228,7 +228,7 @@ impl<'a> Round<'a> {
                 // It goes to the end of the queue, so that what fails always keeps nobody waiting.
                 let head = self.known.get_mut(&source).and_then(|known| known.heads.get_mut(key));
                 head.into_iter().for_each(|head| head.looked_at = Some(cx.now()));
-                Looked::Failed(failed.why)
+                Looked::Failed(failed)
             }
         })
     }
@@ -317,7 +317,7 @@ impl Listed {
 /// What became of a look.
 enum Looked {
     Done(Look),
-    Failed(String),
+    Failed(Failed),
     NotNow,
 }
 
