@@ -122,6 +122,7 @@ fn wrong(refused: &NotRecorded) -> Problem {
     match refused {
         NotRecorded::Reference | NotRecorded::AsOf(_) | NotRecorded::NotTaken(_) => Problem::Bad(sentence),
         NotRecorded::NoEvidence(_)
+        | NotRecorded::Older { .. }
         | NotRecorded::Others { .. }
         | NotRecorded::Damaged(..)
         | NotRecorded::Torn(_) => Problem::Refused(sentence),

@@ -42,10 +42,10 @@ pub enum Verb {
         long_about = "Puts into the books what a document of yours says of a payment: a statement, an invoice, a \
             mail. The document is kept for ever, as evidence. REFERENCE is the platform's own name of the payment; \
             the same again is the same payment, and told twice it counts once. What is told as of an earlier day \
-            than what the books know changes nothing.",
+            than what the books know is refused.",
         after_long_help = examples(
             "money-machine earnings record hackerone 2811734 --strategy bug-bounty --stage paid \\\n\
-             --amount 500.00 --currency USD --fee 12.50 --evidence statement.pdf\n\
+             --amount 500.00 --currency USD --fee 12.50 --as-of 2026-10-30 --evidence statement.pdf\n\
              money-machine earnings record hackerone 2811734 --strategy bug-bounty --stage cleared \\\n\
              --amount 500.00 --currency USD --fee 12.50 --arrived 448.20 --arrived-currency EUR \\\n\
              --as-of 2026-11-03 --evidence bank.csv"

@@ -266,7 +266,15 @@ impl BooksService {
                 Err(refused) => return Ok(Err(refused)),
             };
             if entry.is_none() {
-                return Ok(Ok(Recorded { earning, entry }));
+                // Told before, it is no mistake; what is news to nobody but its owner is.
+                let (known, stage) = (earning.newer_than(&told.report), earning.stage());
+                return Ok(match known.zip(stage) {
+                    Some((known, stage)) => {
+                        let (reference, stage) = (told.reference, stage.as_str());
+                        Err(NotRecorded::Older { reference, stage, known })
+                    }
+                    None => Ok(Recorded { earning, entry }),
+                });
             }
             let by = Who::Owner(by.to_owned());
             let mut merged = Merged::default();

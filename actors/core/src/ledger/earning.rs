@@ -273,6 +273,14 @@ impl Earning {
         Ok(Some((after, entry)))
     }
 
+    /// As of when more is known than `report` says, if that stands in the way of what was not told before.
+    pub fn newer_than(&self, report: &Report) -> Option<Moment> {
+        let last = self.last.as_ref()?;
+        let told = |step: &Step| step.stage == report.stage && step.as_of == report.as_of;
+        let older = report.as_of < last.as_of && report.stage != last.stage;
+        (older && !self.steps.iter().any(told)).then_some(last.as_of)
+    }
+
     /// What it puts on each account as it stands.
     ///
     /// # Errors

@@ -56,6 +56,19 @@ pub enum NotRecorded {
     /// It contradicts itself.
     #[error(transparent)]
     NotTaken(NotTaken),
+    /// The owner tells of a time before what is known.
+    #[error(
+        "`{reference}` is known as {stage} as of {known}, and a document of an earlier time does not change that: say as \
+         of when this one holds, or leave it out for now"
+    )]
+    Older {
+        /// The platform's own name of the payment.
+        reference: String,
+        /// How far it is known to be.
+        stage: &'static str,
+        /// As of when.
+        known: Moment,
+    },
     /// It rests on nothing.
     #[error("there is no recorded answer {0}; what is earned is put into the books with its evidence alone")]
     NoEvidence(Digest),

@@ -3,6 +3,7 @@
 //!
 //! Whatever is removed is on the audit chain, and the owner is told.
 
+use mm_core::moment::Moment;
 use mm_core::run::RunRecord;
 use mm_sdk::About;
 use mm_store::{Change, Key, NewEntry, Span};
@@ -109,7 +110,11 @@ impl Host {
         }
         if schedule.is_some() {
             about.push(format!("schedule/{id}"));
-            change = change.delete(Key::of::<ScheduleRow>(space, id)?);
+            let newest = ticks.rows.last().map(|(_, row)| row.value.due);
+            change = match newest.map(|newest| self.schedule_since(newest)).transpose()?.flatten() {
+                Some(row) => change.put(space, id, &row)?,
+                None => change.delete(Key::of::<ScheduleRow>(space, id)?),
+            };
         }
         if task.is_some() {
             about.push(format!("task/{id}"));
@@ -133,6 +138,20 @@ impl Host {
         self.ask(state, None).await;
         self.recall(me, state).await?;
         self.take_up(me, state, None).await
+    }
+
+    /// The row of its schedule as the newest tick on record tells it, so that what was due since has its rows too.
+    /// `None` of a task that is cancelled.
+    fn schedule_since(&self, newest: Moment) -> Result<Option<ScheduleRow>, Fault> {
+        let installed = self.installed();
+        let set = integrity::read::<TaskRow>(&self.shared.store, &self.space, self.id.as_str())?;
+        let (task, text) = match set.ok().flatten().map(|row| row.value.task) {
+            Some(None) => return Ok(None),
+            Some(Some(task)) => (task.clone(), task.schedule.expression().to_owned()),
+            None => (installed.task, installed.schedule_text),
+        };
+        let (clock, next) = (task.schedule.clock(), task.schedule.next_after(newest));
+        Ok(Some(ScheduleRow { text, clock, next, last: Some(newest), owed: None }))
     }
 
     /// The strategy's row as its runs tell it. The owner's words on it are gone with the old one.

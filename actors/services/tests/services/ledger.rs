@@ -134,8 +134,14 @@ fn what_cannot_be_in_the_books_is_refused_with_a_sentence() {
             refused((others, slip)).await,
             "`ref 1` of demo is an earning of strategy `payee` already"
         );
+        record(machine, told("ref 2", Stage::Approved, "1", 20)).await.unwrap();
+        let older = refused(told("ref 2", Stage::Paid, "1", 15)).await;
+        assert!(older.starts_with("`ref 2` is known as approved as of 2026-11-21T00:00:00Z"), "{older}");
+        // Told before, it is no mistake.
+        record(machine, told("ref 2", Stage::Paid, "1", 21)).await.unwrap();
+        assert_eq!(record(machine, told("ref 2", Stage::Approved, "1", 20)).await.unwrap().entry, None);
         books(&machine.store, "refused");
-        assert_eq!(machine.rows::<Entry>().len(), 1);
+        assert_eq!(machine.rows::<Entry>().len(), 3);
     });
 }
 
@@ -364,7 +370,9 @@ proptest! {
                 prop_assert_eq!(kept.map(|(_, kept)| kept), Some(entry), "acknowledged, so it is there");
             }
             drop(store);
-            bench.live(async |machine| record(machine, word.told()).await).unwrap();
+            let again = bench.live(async |machine| record(machine, word.told()).await);
+            let is_older = matches!(again, Err(NotRecorded::Older { .. }));
+            prop_assert!(again.is_ok() || is_older, "{again:?}");
         }
         let store = bench.look();
         books(&store, "at the end");

@@ -128,6 +128,31 @@ fn a_row_that_does_not_open_puts_its_strategy_aside_alone_until_it_is_mended() {
     }
 }
 
+/// What was due while the schedule did not open has its rows when it is mended, and one run makes up for it.
+#[test]
+fn what_was_due_while_a_schedule_did_not_open_is_told_when_it_is_mended() {
+    let mut bench = Bench::new(31);
+    bench.settings.scheduling = true;
+    bench.install_on(Script::reads("bad", &["/bad"]), "every 10m");
+    bench.live(async |machine| machine.pass(MINUTE * 35).await);
+    spoil::<1>(&bench, &Space::default_owner(), "bad");
+    bench.live(async |machine| {
+        let (before, began) = (machine.rows::<TickRow>().len(), machine.now());
+        machine.pass(MINUTE * 60).await;
+        assert_eq!(machine.rows::<TickRow>().len(), before);
+        assert!(machine.services.strategies.say("bad", Word::Resume(None)).await.unwrap());
+        machine.services.scheduler.wake();
+        machine.pass(MINUTE * 3).await;
+        machine.idle("bad").await;
+        let rows = machine.rows::<TickRow>();
+        let due: u64 = rows.iter().map(|(_, row)| row.count).sum();
+        let tens = |at: mm_core::moment::Moment| at.unix_ms().div_euclid(600_000);
+        assert_eq!(due as i64, before as i64 + tens(machine.now()) - tens(began), "{rows:?}");
+        let begun = machine.rows::<RunRecord>().iter().filter(|(_, run)| began <= run.started).count();
+        assert_eq!(begun, 1, "{rows:?}");
+    });
+}
+
 /// What an earlier life was to try again is begun when its strategy is mended, and not at a later start.
 #[test]
 fn a_retry_that_waited_is_begun_when_its_strategy_is_mended() {
