@@ -195,6 +195,8 @@ pub struct Drafts {
     pub snapshot: Option<(u16, Vec<u8>)>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// What earlier alerts were about that is over.
+    pub over: Vec<String>,
     /// What platforms say of payments, in the order told.
     pub earnings: Vec<Earned>,
 }
@@ -304,6 +306,11 @@ impl<'a> Context<'a> {
     /// Tells the owner something that is no opportunity.
     pub fn alert(&mut self, about: impl Into<String>, sentence: impl Into<String>) {
         self.drafts.alerts.push(Alert { about: about.into(), sentence: sentence.into() });
+    }
+
+    /// Says that what an earlier alert was about is over. An alert about the same in this run is told anew.
+    pub fn over(&mut self, about: impl Into<String>) {
+        self.drafts.over.push(about.into());
     }
 
     /// What was drafted. The machine calls this when the run has ended.

@@ -218,7 +218,32 @@ async fn a_text_that_changed_while_its_claim_waits_is_told() {
     world.pulls(&[(31, "owner-me", "Fixes #7. Now with a test.")]);
     let (_, drafts) = world.run().await;
     assert!(drafts.alerts[0].sentence.contains("reject that claim"), "{drafts:?}");
+    // That it waits was told before: what changes the sentence of a told alert is not told again.
+    assert_eq!((drafts.alerts[0].about.as_str(), &drafts.over[..]), ("claim-text/1007", &[][..]));
     assert_eq!(proposed(&world).len(), 1);
+    world.pulls(&[(31, "owner-me", "Fixes #7.")]);
+    let (_, drafts) = world.run().await;
+    assert_eq!((drafts.alerts, drafts.over), (Vec::new(), vec!["claim-text/1007".to_owned()]));
+}
+
+#[tokio::test]
+async fn what_was_told_of_a_claim_that_waits_is_over_with_the_waiting() {
+    let refused = |class| Act::Refused(Refusal::new(class, "no"));
+    let ends = [answered(200), refused(ErrorClass::Compliance), refused(ErrorClass::Transient)];
+    for end in ends {
+        let mut world = bounty().await;
+        world.pulls(&[(31, "owner-me", "Fixes #7.")]);
+        let claim = waits(&mut world, PULL);
+        let (_, drafts) = world.run().await;
+        assert_eq!(drafts.alerts[0].about, "claim/1007");
+        world.bench.settle(claim, end.clone());
+        let (_, drafts) = world.run().await;
+        for about in ["claim/1007", "claim-text/1007"] {
+            assert!(drafts.over.iter().any(|over| over == about), "{end:?}: {about}: {:?}", drafts.over);
+        }
+        // A no is told, and so is that it waits again; a claim that is there is not.
+        assert_eq!(drafts.alerts.is_empty(), matches!(end, Act::Done(_)), "{end:?}: {drafts:?}");
+    }
 }
 
 #[tokio::test]

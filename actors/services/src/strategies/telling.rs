@@ -23,6 +23,8 @@ const FAILED_FOR: Duration = Duration::from_secs(24 * 3600);
 const RUNS_LOOKED_AT: usize = 200;
 /// Alerts of its own that one run may raise.
 const ALERTS_MAX: usize = 32;
+/// Alerts of its own of which one run may say that they are over.
+const OVER_MAX: usize = 128;
 
 /// Says aloud what was committed.
 pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
@@ -35,10 +37,14 @@ pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
     outcome(host, run, ended);
     breaker(host, prepared);
     quarantined(host, prepared.set_aside.as_ref());
+    // A strategy builds names and sentences from what it read.
+    let name = |about: &str| format!("strategy/{}/{}", host.id, Untrusted::new(about).line(120));
+    // First what is over: what is told of it in the same run is news.
+    for about in ended.drafts.over.iter().take(OVER_MAX) {
+        host.alerts.clear(&host.space, name(about));
+    }
     for alert in ended.drafts.alerts.iter().take(ALERTS_MAX) {
-        // A strategy builds both from what it read.
-        let about = format!("strategy/{}/{}", host.id, Untrusted::new(&alert.about).line(120));
-        host.alerts.raise(&host.space, about, Untrusted::new(&alert.sentence).line(300));
+        host.alerts.raise(&host.space, name(&alert.about), Untrusted::new(&alert.sentence).line(300));
     }
     for source in &run.sources {
         tell_source(host, run, source);

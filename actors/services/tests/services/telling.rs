@@ -19,6 +19,7 @@ struct Next {
     finds: Vec<String>,
     source: Option<SourceHealth>,
     tells: bool,
+    is_over: bool,
 }
 
 fn told(next: &Arc<Mutex<Next>>) -> Script {
@@ -31,6 +32,9 @@ fn told(next: &Arc<Mutex<Next>>) -> Script {
             }
             if next.tells {
                 cx.alert("source-broken/x\u{0}\u{202e}", "it\nbroke");
+            }
+            if next.is_over {
+                cx.over("source-broken/x\u{0}\u{202e}");
             }
             if next.fails {
                 return Err(Fault::transient("as told"));
@@ -115,6 +119,23 @@ fn what_a_strategy_tells_stands_under_its_own_name_and_ends() {
         assert!(!about.contains(['\u{0}', '\u{202e}']) && !sentence.contains('\n'), "{about:?} {sentence:?}");
         machine.pass(Duration::from_secs(16 * 86_400)).await;
         assert_eq!(machine.alerts(), vec![]);
+    });
+}
+
+#[test]
+fn what_a_strategy_says_is_over_is_and_what_it_tells_with_it_is_told() {
+    let next = Arc::new(Mutex::new(Next { tells: true, ..Next::default() }));
+    let mut bench = Bench::new(4);
+    bench.install(told(&next));
+    bench.live(async |machine| {
+        machine.run("teller").await;
+        machine.until("it is told", || !machine.alerts().is_empty()).await;
+        *next.lock().unwrap() = Next { is_over: true, ..Next::default() };
+        machine.run("teller").await;
+        machine.until("it is over", || machine.alerts().is_empty()).await;
+        *next.lock().unwrap() = Next { is_over: true, tells: true, ..Next::default() };
+        machine.run("teller").await;
+        machine.until("the newer word holds", || !machine.alerts().is_empty()).await;
     });
 }
 

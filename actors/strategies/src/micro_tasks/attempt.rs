@@ -60,6 +60,7 @@ impl Round<'_> {
             Act::Refused(Refusal { class: ErrorClass::Transient | ErrorClass::RateLimit, .. }) => {
                 self.snapshot.attempts.remove(&id);
                 self.redraw.insert(id);
+                cx.over(key(id));
                 return;
             }
             Act::Done(answer) => {
@@ -70,12 +71,11 @@ impl Round<'_> {
         if stage == attempt.stage {
             return;
         }
+        // It waits no longer, whatever came of it.
+        cx.over(key(id));
         if let Stage::Over(why) = &stage {
             let why = Untrusted::new(why.as_str()).line(200);
-            cx.alert(
-                format!("attempt/{id}"),
-                format!("the comment on {} was not made: {why}", attempt.place),
-            );
+            cx.alert(key(id), format!("the comment on {} was not made: {why}", attempt.place));
         }
         attempt.stage = stage;
         self.redraw.insert(id);
@@ -91,7 +91,7 @@ impl Round<'_> {
         let place = known.place.clone();
         if let Some(first) = facts.against().first() {
             let sentence = format!("no comment on {place} is proposed: {}", first.why);
-            cx.alert(format!("attempt/{id}"), sentence);
+            cx.alert(key(id), sentence);
             return Ok(());
         }
         let Some(board) = facts.board() else { return Ok(()) };
@@ -126,12 +126,14 @@ impl Round<'_> {
     }
 
     fn note_attempt(&mut self, cx: &mut Context<'_>, id: u64, attempt: Attempt) {
+        // What stood in its way does not any more.
+        cx.over(key(id));
         if attempt.stage == Stage::Waiting {
             let sentence = format!(
                 "a comment on {} waits for your plan and your approval (see `approvals list`)",
                 attempt.place
             );
-            cx.alert(format!("attempt/{id}"), sentence);
+            cx.alert(key(id), sentence);
         }
         self.snapshot.attempts.insert(id, attempt);
         self.redraw.insert(id);
@@ -156,6 +158,11 @@ impl Round<'_> {
         }
         action
     }
+}
+
+/// What alerts about the comment on an issue are about.
+fn key(id: u64) -> String {
+    format!("attempt/{id}")
 }
 
 /// The draft. The board's bot reads the first line, people read the plan, which only the owner knows.

@@ -101,11 +101,13 @@ impl Round<'_> {
                     // Nobody said no, and nothing was changed: it is proposed anew, from fresh reads.
                     self.snapshot.claims.remove(&id);
                     self.redraw.insert(id);
+                    nothing_waits(cx, id);
                     continue;
                 }
                 Act::Done(answer) => stage_of(&answer, &claim.pull),
                 Act::Refused(Refusal { why, .. }) => Stage::Over(Untrusted::new(why).line(200)),
             };
+            nothing_waits(cx, id);
             if let Stage::Over(why) = &stage {
                 cx.alert(key(id), format!("the claim in {} was not made: {why}", claim.pull));
             }
@@ -177,6 +179,8 @@ impl Round<'_> {
     }
 
     fn note_claim(&mut self, cx: &mut Context<'_>, id: u64, claim: Claim) {
+        // What stood in its way does not any more.
+        cx.over(key(id));
         if claim.stage == Stage::Waiting {
             let sentence =
                 format!("the claim in {} waits for your approval (see `approvals list`)", claim.pull);
@@ -299,9 +303,9 @@ impl Round<'_> {
                     "the text of {pull} is not what its claim would replace any more: reject that claim, and write \
                      the line into the text yourself"
                 );
-                cx.alert(key(id), sentence);
+                cx.alert(text_key(id), sentence);
             }
-            Seen::Fresh(_) => {}
+            Seen::Fresh(_) => cx.over(text_key(id)),
             seen => _ = self.unread_pulls(&pull, seen),
         }
         Ok(())
@@ -325,6 +329,18 @@ impl Round<'_> {
 /// What alerts about the claim of an issue are about.
 fn key(id: u64) -> String {
     format!("claim/{id}")
+}
+
+/// What the alert is about that the text changed which a waiting claim would replace. It is told beside the one that
+/// the claim waits.
+fn text_key(id: u64) -> String {
+    format!("claim-text/{id}")
+}
+
+/// The claim of an issue waits no longer, whatever came of it.
+fn nothing_waits(cx: &mut Context<'_>, id: u64) {
+    cx.over(key(id));
+    cx.over(text_key(id));
 }
 
 /// Whether a pull request is open, the owner's own, in the issue's repository, and names the issue.
