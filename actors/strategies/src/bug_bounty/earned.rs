@@ -51,8 +51,8 @@ struct Line {
     evidence: Digest,
 }
 
-/// What is to be booked of everything that was read. `now` stands where HackerOne says no time.
-pub fn book(read: &Read, now: Moment) -> Booked {
+/// What is to be booked of everything that was read.
+pub fn book(read: &Read) -> Booked {
     let mut booked = Booked::default();
     let mut rows: Vec<&(Earning, Digest)> = read.earnings.iter().collect();
     rows.sort_by(|(a, _), (b, _)| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -84,12 +84,15 @@ pub fn book(read: &Read, now: Moment) -> Booked {
         booked.earned.push(of_line(line, payout.and_then(|n| read.payouts.as_ref()?.get(n)), &of));
     }
     for (bounty, evidence) in &read.awarded {
+        // Without a time it is not booked: with that of the reading it would be younger than the earning that it
+        // becomes, which the books would pass over as old.
+        let Some(as_of) = bounty.at else { continue };
         if !lines.contains_key(bounty.id.as_str()) && bounty.awarded.amount() > Decimal::ZERO && !read.torn {
             booked.earned.push(Earned {
                 platform: of.clone(),
                 reference: reference(&bounty.id),
                 opportunity: None,
-                as_of: bounty.at.unwrap_or(now),
+                as_of,
                 stage: Stage::Expected,
                 amount: bounty.awarded,
                 fee: None,
@@ -252,7 +255,7 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
         Err(why) => failed.push(why),
     }
     let balance = reading::ask(cx, "hackerone-balance", api.balance(), pages::said, money::balance).await?;
-    let booked = book(&read, cx.now());
+    let booked = book(&read);
     let mut sentence = counted(&read, report, balance, &mut failed);
     booked.earned.into_iter().for_each(|earned| cx.earned(earned));
     booked.told.into_iter().for_each(|(about, told)| cx.alert(about, told));

@@ -1,0 +1,48 @@
+//! bug-bounty's books, where HackerOne's answers are not what they should be.
+
+mod bounty;
+
+use bounty::*;
+use mm_sdk::{SourceHealth, Stage};
+use serde_json::{Value, json};
+
+/// A page of a list, with another after it.
+fn page(elements: impl IntoIterator<Item = Value>, next: &str) -> String {
+    json!({ "data": elements.into_iter().collect::<Vec<_>>(), "links": { "next": next } }).to_string()
+}
+
+/// The second page of a list.
+fn second(path: &str) -> String {
+    format!("{}&page%5Bnumber%5D=2", url(path))
+}
+
+fn usd(id: &str, amount: &str, day: u32) -> Value {
+    earning(&format!("e{id}"), amount.parse().unwrap(), bounty(id, amount, "0", "USD", day), day)
+}
+
+fn of(reference: &str, stage: Stage, amount: &str) -> (String, Stage, String) {
+    (reference.to_owned(), stage, amount.to_owned())
+}
+
+/// The books take what is younger. An award of which nobody says when would be as young as its reading, and the
+/// earning that it becomes, which is older, would never come into the books.
+#[tokio::test]
+async fn an_award_without_a_time_waits_until_it_is_an_earning() {
+    let mut bench = bench();
+    let mut timeless = bounty("b1", "150.00", "0", "USD", 1);
+    timeless["attributes"].as_object_mut().unwrap().remove("created_at");
+    let dated = bounty("b2", "20", "0", "USD", 2);
+    let report = json!({ "id": "7", "attributes": { "state": "resolved" },
+        "relationships": { "bounties": { "data": [timeless.clone(), dated] } } });
+    bench.answer(&url("me/reports"), 200, list([report]));
+    let (_, awarded) = run(&mut bench, 0).await;
+    money(&mut bench, &[earning("e1", 150.0, timeless, 1), usd("b2", "20", 2)], &[], "170");
+    let (_, earned) = run(&mut bench, 1).await;
+    assert_eq!(booked(&awarded), [of("bounty-b2", Stage::Expected, "20 USD")]);
+    let both = [of("bounty-b1", Stage::Approved, "150 USD"), of("bounty-b2", Stage::Approved, "20 USD")];
+    assert_eq!(booked(&earned), both);
+    for before in &awarded.earnings {
+        let after = earned.earnings.iter().find(|after| after.reference == before.reference).unwrap();
+        assert!(after.as_of >= before.as_of, "what comes later is no older: {before:?} {after:?}");
+    }
+}
