@@ -46,3 +46,35 @@ async fn an_award_without_a_time_waits_until_it_is_an_earning() {
         assert!(after.as_of >= before.as_of, "what comes later is no older: {before:?} {after:?}");
     }
 }
+
+/// A list that grows while it is read pushes rows from one page to the next, where they stand again.
+#[tokio::test]
+async fn what_stands_on_two_pages_counts_once() {
+    let mut bench = bench();
+    let twice = |bench: &mut mm_sdk::testing::Bench, path: &str, rows: [Value; 3]| {
+        let [a, b, c] = rows;
+        bench.answer(&url(path), 200, page([a, b.clone()], &second(path)));
+        bench.answer(&second(path), 200, list([b, c]));
+    };
+    money(&mut bench, &[], &[], "7");
+    twice(&mut bench, "payments/earnings", [usd("1", "100", 1), usd("2", "60", 2), usd("3", "7", 9)]);
+    twice(&mut bench, "payments/payouts", [payout(100.0, 1), payout(60.0, 3), payout(0.0, 3)]);
+    let report = |id: &str| {
+        json!({ "id": id, "attributes": { "state": "triaged" },
+        "relationships": { "bounties": { "data": [bounty(&format!("b{id}"), "5", "0", "USD", 9)] } } })
+    };
+    twice(&mut bench, "me/reports", ["7", "8", "9"].map(report));
+    let (report, drafts) = run(&mut bench, 0).await;
+    let stages = [
+        of("bounty-1", Stage::Paid, "100 USD"),
+        of("bounty-2", Stage::Paid, "60 USD"),
+        of("bounty-3", Stage::Approved, "7 USD"),
+        of("bounty-b7", Stage::Expected, "5 USD"),
+        of("bounty-b8", Stage::Expected, "5 USD"),
+        of("bounty-b9", Stage::Expected, "5 USD"),
+    ];
+    assert_eq!(booked(&drafts), stages);
+    assert_eq!(drafts.alerts, []);
+    let sums = "3 earnings, 3 payouts of 3 sent; HackerOne holds 7 for you".to_owned();
+    assert_eq!(sentence(&report, "hackerone-money"), (SourceHealth::Fresh, sums));
+}

@@ -6,7 +6,7 @@
 //! exactly its sum; where none do, nothing is called paid, and the owner is told. What names no currency is never
 //! booked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mm_sdk::{Context, Decimal, Digest, Earned, Interrupt, Moment, Money, PlatformId, Report, SourceHealth};
 use mm_sdk::{ErrorClass, SourceReport, Stage, Untrusted};
@@ -220,7 +220,7 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
     match all(api, cx, "hackerone-earnings", api.earnings(), money::earnings).await? {
         Ok(All { items, bad, .. }) => {
             read.torn = !bad.is_empty();
-            read.earnings = items;
+            read.earnings = once(items, |one| (one.kind.clone(), one.id.clone()));
             if let Some(first) = bad.first() {
                 let n = bad.len();
                 report
@@ -235,7 +235,9 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
         }
     }
     match all(api, cx, "hackerone-payouts", api.payouts(), money::payouts).await? {
-        Ok(All { items, bad, .. }) if bad.is_empty() => read.payouts = Some(items),
+        Ok(All { items, bad, .. }) if bad.is_empty() => {
+            read.payouts = Some(once(items, |one| (one.reference.clone(), one.at, one.amount)));
+        }
         Ok(All { bad, .. }) => {
             let why = bad.first().map(ToString::to_string).unwrap_or_default();
             failed.push(Failed::of(ErrorClass::Transient, why));
@@ -247,6 +249,7 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
             let of = |(report, evidence): (money::Report, Digest)| {
                 report.bounties.into_iter().map(move |bounty| (bounty, evidence))
             };
+            let items = once(items, |one| one.id.clone());
             let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
             report.metrics.push(("hackerone.reports".to_owned(), count));
             read.awarded = items.into_iter().flat_map(of).collect();
@@ -265,6 +268,13 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
     }
     sum_up(report, health, sentence);
     Ok(())
+}
+
+/// Each row once: a list that grows while it is read shows one on two pages.
+fn once<T, K: Ord>(mut rows: Vec<(T, Digest)>, key: impl Fn(&T) -> K) -> Vec<(T, Digest)> {
+    let mut seen = BTreeSet::new();
+    rows.retain(|(row, _)| seen.insert(key(row)));
+    rows
 }
 
 /// What was read, in figures.
