@@ -19,6 +19,15 @@ pub(crate) fn each<R: DeserializeOwned, T>(
     what: &str,
     take: impl Fn(R) -> Result<T, Unreadable>,
 ) -> Result<Elements<T>, Unreadable> {
+    readable(tried(list, what, take))
+}
+
+/// As [`each`], of a part of a list: that none of it can be read may be the part's bad luck.
+pub(crate) fn tried<R: DeserializeOwned, T>(
+    list: Vec<Value>,
+    what: &str,
+    take: impl Fn(R) -> Result<T, Unreadable>,
+) -> Elements<T> {
     let (raw, mut bad) = json::each::<R>(list, what);
     let mut good = Vec::with_capacity(raw.len());
     for raw in raw {
@@ -27,7 +36,7 @@ pub(crate) fn each<R: DeserializeOwned, T>(
             Err(error) => bad.push(error),
         }
     }
-    readable((good, bad))
+    (good, bad)
 }
 
 /// The elements, if any could be read or there are none.

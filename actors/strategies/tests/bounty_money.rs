@@ -78,3 +78,38 @@ async fn what_stands_on_two_pages_counts_once() {
     let sums = "3 earnings, 3 payouts of 3 sent; HackerOne holds 7 for you".to_owned();
     assert_eq!(sentence(&report, "hackerone-money"), (SourceHealth::Fresh, sums));
 }
+
+/// A row that cannot be read costs itself, also where it stands alone on a page. A list of nothing else has changed
+/// its shape, and is no empty list.
+#[tokio::test]
+async fn a_bad_row_alone_on_its_page_costs_itself_alone() {
+    let mut bench = bench();
+    money(&mut bench, &[], &[], "100");
+    let bad = json!({ "id": "e7", "type": "earning-bounty-earned", "attributes": { "amount": "?" } });
+    bench.answer(&url("payments/earnings"), 200, page([usd("1", "100", 1)], &second("payments/earnings")));
+    bench.answer(&second("payments/earnings"), 200, list([bad.clone()]));
+    let (report, drafts) = run(&mut bench, 0).await;
+    assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
+    assert!(report.errors.iter().any(|error| error.starts_with("1 earnings of HackerOne")), "{report:?}");
+    for path in ["payments/earnings", "payments/payouts", "me/reports", "programs"] {
+        let mut bench = bounty::bench();
+        bench.answer(&url(path), 200, list([bad.clone(), bad.clone()]));
+        let (report, drafts) = run(&mut bench, 0).await;
+        let name = if path == "programs" { "hackerone-account" } else { "hackerone-money" };
+        assert_eq!(sentence(&report, name).0, SourceHealth::Failed, "{path}");
+        assert_eq!(booked(&drafts), []);
+    }
+}
+
+/// What stands against one read of money and would against all is met once.
+#[tokio::test]
+async fn a_refusal_for_all_ends_the_reading_of_money() {
+    let mut bench = bench();
+    money(&mut bench, &[usd("1", "100", 1)], &[], "100");
+    bench.answer(&url("payments/payouts"), 429, "{}");
+    let (report, drafts) = run(&mut bench, 0).await;
+    assert_eq!(sentence(&report, "hackerone-money").0, SourceHealth::Failed);
+    assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
+    let last = bench.asked().iter().rfind(|action| action.platform.as_str() == "hackerone").unwrap();
+    assert!(last.request.url().as_str().contains("/payouts"), "{}", last.request.url());
+}

@@ -213,10 +213,10 @@ fn dollars(earning: &Earning) -> Option<Decimal> {
     }
 }
 
-/// Reads the money, and puts it into the books.
+/// Reads the money, and puts it into the books. Where a read is refused for a reason that stands against all of
+/// them, no other is tried.
 pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Report) -> Result<(), Interrupt> {
     let mut read = Read::default();
-    let mut failed: Vec<Failed> = Vec::new();
     match all(api, cx, "hackerone-earnings", api.earnings(), money::earnings).await? {
         Ok(All { items, bad, .. }) => {
             read.torn = !bad.is_empty();
@@ -234,16 +234,54 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
             return Ok(());
         }
     }
+    let mut failed: Vec<Failed> = Vec::new();
+    let goes_on = |failed: &[Failed]| !failed.iter().any(Failed::is_for_all);
+    payouts(cx, api, &mut read, &mut failed).await?;
+    if goes_on(&failed) {
+        awarded(cx, api, report, &mut read, &mut failed).await?;
+    }
+    let balance = if goes_on(&failed) {
+        reading::ask(cx, "hackerone-balance", api.balance(), pages::said, money::balance).await?
+    } else {
+        Reading::Unchanged
+    };
+    let booked = book(&read);
+    let mut sentence = counted(&read, report, balance, &mut failed);
+    booked.earned.into_iter().for_each(|earned| cx.earned(earned));
+    booked.told.into_iter().for_each(|(about, told)| cx.alert(about, told));
+    let health = if failed.is_empty() { SourceHealth::Fresh } else { SourceHealth::Failed };
+    if let Some(first) = failed.first() {
+        sentence.push_str(&format!("; not all could be read: {}", first.why));
+    }
+    sum_up(report, health, sentence);
+    Ok(())
+}
+
+/// Reads what was paid out: whole, or not at all.
+async fn payouts(
+    cx: &mut Context<'_>,
+    api: &HackerOne,
+    read: &mut Read,
+    failed: &mut Vec<Failed>,
+) -> Result<(), Interrupt> {
     match all(api, cx, "hackerone-payouts", api.payouts(), money::payouts).await? {
-        Ok(All { items, bad, .. }) if bad.is_empty() => {
-            read.payouts = Some(once(items, |one| (one.reference.clone(), one.at, one.amount)));
-        }
-        Ok(All { bad, .. }) => {
-            let why = bad.first().map(ToString::to_string).unwrap_or_default();
-            failed.push(Failed::of(ErrorClass::Transient, why));
-        }
+        Ok(All { items, bad, .. }) => match bad.first() {
+            None => read.payouts = Some(once(items, |one| (one.reference.clone(), one.at, one.amount))),
+            Some(first) => failed.push(Failed::of(ErrorClass::Transient, first.to_string())),
+        },
         Err(why) => failed.push(why),
     }
+    Ok(())
+}
+
+/// Reads what was awarded for own reports.
+async fn awarded(
+    cx: &mut Context<'_>,
+    api: &HackerOne,
+    report: &mut Report,
+    read: &mut Read,
+    failed: &mut Vec<Failed>,
+) -> Result<(), Interrupt> {
     match all(api, cx, "hackerone-reports", api.reports(), money::reports).await? {
         Ok(All { items, bad, .. }) => {
             let of = |(report, evidence): (money::Report, Digest)| {
@@ -257,16 +295,6 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
         }
         Err(why) => failed.push(why),
     }
-    let balance = reading::ask(cx, "hackerone-balance", api.balance(), pages::said, money::balance).await?;
-    let booked = book(&read);
-    let mut sentence = counted(&read, report, balance, &mut failed);
-    booked.earned.into_iter().for_each(|earned| cx.earned(earned));
-    booked.told.into_iter().for_each(|(about, told)| cx.alert(about, told));
-    let health = if failed.is_empty() { SourceHealth::Fresh } else { SourceHealth::Failed };
-    if let Some(first) = failed.first() {
-        sentence.push_str(&format!("; not all could be read: {}", first.why));
-    }
-    sum_up(report, health, sentence);
     Ok(())
 }
 

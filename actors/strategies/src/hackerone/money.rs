@@ -169,7 +169,7 @@ impl TryFrom<RawEarning> for Earning {
 /// The earnings of a page.
 ///
 /// # Errors
-/// [`Unreadable`] if it is no such page, or none of them can be read.
+/// [`Unreadable`] if it is no such page.
 pub fn earnings(answer: &Answer) -> Result<Page<Earning>, Unreadable> {
     pages::page::<RawEarning, Earning>(answer, "an earning")
 }
@@ -221,7 +221,7 @@ impl TryFrom<RawReport> for Report {
 /// The own reports of a page.
 ///
 /// # Errors
-/// [`Unreadable`] if it is no such page, or none of them can be read.
+/// [`Unreadable`] if it is no such page.
 pub fn reports(answer: &Answer) -> Result<Page<Report>, Unreadable> {
     pages::page::<RawReport, Report>(answer, "a report")
 }
@@ -281,7 +281,7 @@ impl TryFrom<RawPayout> for Payout {
 /// The payouts of a page.
 ///
 /// # Errors
-/// [`Unreadable`] if it is no such page, or none of them can be read.
+/// [`Unreadable`] if it is no such page.
 pub fn payouts(answer: &Answer) -> Result<Page<Payout>, Unreadable> {
     pages::page::<RawPayout, Payout>(answer, "a payout")
 }

@@ -42,10 +42,11 @@ struct Links {
     next: Option<String>,
 }
 
-/// Reads a page of which each element is `what`.
+/// Reads a page of which each element is `what`. It may be that none of them can be read: whether the list has
+/// changed its shape is seen in all of its pages, and the last may have a single element.
 ///
 /// # Errors
-/// [`Unreadable`] if it is no such list, or has elements and none can be read: then its shape has changed.
+/// [`Unreadable`] if it is no such list.
 pub fn page<R, T>(answer: &Answer, what: &str) -> Result<Page<T>, Unreadable>
 where
     R: DeserializeOwned,
@@ -53,7 +54,7 @@ where
 {
     let document: Document = json::read(answer, &format!("a list, each element {what}"))?;
     let rows = document.data.len();
-    let (items, bad) = elements::each(document.data, what, T::try_from)?;
+    let (items, bad) = elements::tried(document.data, what, T::try_from);
     let next = document.links.and_then(|links| links.next).filter(|next| !next.is_empty());
     Ok(Page { items, bad, rows, next: next.map(Untrusted::new) })
 }

@@ -69,7 +69,7 @@ impl TryFrom<RawProgramme> for Programme {
 /// The programmes of a page.
 ///
 /// # Errors
-/// [`Unreadable`] if it is no such page, or none of them can be read.
+/// [`Unreadable`] if it is no such page.
 pub fn programmes(answer: &Answer) -> Result<Page<Programme>, Unreadable> {
     pages::page::<RawProgramme, Programme>(answer, "a programme")
 }
@@ -144,7 +144,7 @@ impl TryFrom<RawScope> for Scope {
 /// The assets of a page.
 ///
 /// # Errors
-/// [`Unreadable`] if it is no such page, or none of them can be read.
+/// [`Unreadable`] if it is no such page.
 pub fn scopes(answer: &Answer) -> Result<Page<Scope>, Unreadable> {
     pages::page::<RawScope, Scope>(answer, "an asset")
 }

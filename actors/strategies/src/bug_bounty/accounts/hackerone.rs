@@ -22,7 +22,8 @@ pub(in crate::bug_bounty) struct All<T> {
     evidence: Digest,
 }
 
-/// Reads a list from its first page on. `step` begins the names of the steps.
+/// Reads a list from its first page on. `step` begins the names of the steps. A list with elements of which none
+/// can be read has changed its shape: that is a failure, and no empty list.
 pub(in crate::bug_bounty) async fn all<T>(
     api: &HackerOne,
     cx: &mut Context<'_>,
@@ -31,6 +32,7 @@ pub(in crate::bug_bounty) async fn all<T>(
     parse: fn(&Answer) -> Result<Page<T>, Unreadable>,
 ) -> Read<All<T>> {
     let kind = first.kind.clone();
+    let at = first.request.url().shown();
     let (mut pages, mut action, mut whole, mut rows) = (Pages::default(), first, None, 0);
     for n in 1_u32.. {
         let asked = action.request.url().clone();
@@ -54,7 +56,14 @@ pub(in crate::bug_bounty) async fn all<T>(
             Err(error) => return Ok(Err(broken(format!("{}: {error}", asked.shown())))),
         }
     }
-    Ok(whole.ok_or_else(|| broken("there was no page to read".to_owned())))
+    let whole: Option<All<T>> = whole;
+    Ok(match whole {
+        None => Err(broken("there was no page to read".to_owned())),
+        Some(All { items, bad, .. }) if items.is_empty() && !bad.is_empty() => {
+            Err(broken(bad.first().map(|first| format!("{at}: {first}")).unwrap_or_default()))
+        }
+        Some(all) => Ok(all),
+    })
 }
 
 pub(super) async fn list(api: &HackerOne, cx: &mut Context<'_>) -> Read<Listing> {
