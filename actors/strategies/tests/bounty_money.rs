@@ -1,4 +1,5 @@
 //! bug-bounty's books, where HackerOne's answers are not what they should be.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
 
 mod bounty;
 
@@ -112,4 +113,23 @@ async fn a_refusal_for_all_ends_the_reading_of_money() {
     assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
     let last = bench.asked().iter().rfind(|action| action.platform.as_str() == "hackerone").unwrap();
     assert!(last.request.url().as_str().contains("/payouts"), "{}", last.request.url());
+}
+
+/// An earning's own figure is in dollars: beside a bounty in euros it does not show whether that was shared.
+#[tokio::test]
+async fn a_bounty_that_may_have_been_shared_is_said_to_be_booked_whole() {
+    let mut bench = bench();
+    let euro = earning("e2", 54.0, bounty("2", "100", "0", "EUR", 1), 1);
+    money(&mut bench, &[euro, usd("1", "100", 2)], &[], "154");
+    let (report, drafts) = run(&mut bench, 0).await;
+    let what = |reference: &str| {
+        drafts.earnings.iter().find(|one| one.reference == reference).map(|one| one.what.clone()).unwrap()
+    };
+    assert_eq!(what("bounty-1"), "HackerOne's list of your earnings");
+    assert_eq!(
+        what("bounty-2"),
+        "HackerOne's list of your earnings; whether the bounty was shared is not said"
+    );
+    let (_, said) = sentence(&report, "hackerone-money");
+    assert!(said.contains("1 of bounties in other currencies than dollars, booked whole"), "{said}");
 }

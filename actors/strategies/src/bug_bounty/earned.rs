@@ -20,6 +20,9 @@ use crate::reading::{self, Failed, Reading};
 /// The kind of an earning that is known here.
 const BOUNTY: &str = "earning-bounty-earned";
 
+/// Stands beside a booking whose figures cannot be compared.
+const UNSHARED: &str = "; whether the bounty was shared is not said";
+
 /// Everything that was read, each with the answer that it stands in.
 #[derive(Debug, Clone, Default)]
 pub struct Read {
@@ -49,6 +52,8 @@ struct Line {
     money: Money,
     at: Moment,
     evidence: Digest,
+    /// It may be a part of the bounty, and is booked whole.
+    whole: bool,
 }
 
 /// What is to be booked of everything that was read.
@@ -124,7 +129,7 @@ fn of_line(line: &Line, payout: Option<&(Payout, Digest)>, of: &PlatformId) -> E
         amount: line.money,
         fee: None,
         evidence,
-        what: what.to_owned(),
+        what: format!("{what}{}", if line.whole { UNSHARED } else { "" }),
     }
 }
 
@@ -148,7 +153,8 @@ fn line(earning: &Earning, evidence: Digest) -> Result<Line, String> {
     if money.amount() <= Decimal::ZERO {
         return Err(not("it is nothing, or less: what is taken back you book as reversed"));
     }
-    Ok(Line { reference: reference(&bounty.id), money, at: earning.at, evidence })
+    let whole = !earning.shows_sharing();
+    Ok(Line { reference: reference(&bounty.id), money, at: earning.at, evidence, whole })
 }
 
 fn reference(bounty: &str) -> String {
@@ -315,6 +321,13 @@ fn counted(read: &Read, report: &mut Report, balance: Reading<Decimal>, failed: 
         sent.clone().count(),
         payouts.len()
     );
+    let whole = read.earnings.iter().filter(|(earning, _)| !earning.shows_sharing()).count();
+    if whole > 0 {
+        sentence.push_str(&format!(
+            "; {whole} of bounties in other currencies than dollars, booked whole: whether one was shared HackerOne \
+             does not say"
+        ));
+    }
     match balance {
         Reading::Fresh(fresh) => {
             let balance = fresh.value;

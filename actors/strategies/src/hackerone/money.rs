@@ -53,6 +53,11 @@ impl Earning {
             && self.amount != plain.amount().normalize();
         if shared { Money::new(self.amount, whole.currency()).ok() } else { Some(whole) }
     }
+
+    /// Whether it can be told that its bounty was shared: the figure that would show it is in dollars.
+    pub fn shows_sharing(&self) -> bool {
+        self.bounty.as_ref().is_none_or(|bounty| bounty.awarded.currency().code() == DOLLARS)
+    }
 }
 
 /// The currency of figures that name none. Assumed: see the module's text.
