@@ -9,6 +9,7 @@
 mod evidence;
 mod ledger;
 mod limits;
+mod noted;
 pub mod order;
 mod quota;
 mod scope;

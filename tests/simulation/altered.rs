@@ -9,7 +9,7 @@ use mm_core::opportunity::{Opportunity, State, Step};
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::{Change, Key, Record};
-use money_machine::simulation::check::{Evidence, check};
+use money_machine::simulation::check::{Evidence, Quota, check};
 use money_machine::simulation::{Plan, Simulation, paused};
 use serde_json::{Value, json};
 
@@ -303,4 +303,19 @@ fn an_exchange_without_a_permit_of_its_own_is_noticed() {
         let wrong = check(&e);
         assert!(wrong.iter().any(|line| line.contains(words)), "{what}: no `{words}` in {wrong:?}");
     }
+}
+
+/// A limit of one kind counts acts of that kind, reads too: five files are read at once.
+#[test]
+fn a_limit_of_one_kind_of_reads_that_is_passed_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(56, paused::runtime));
+    simulation.run_for(HOUR * 2).unwrap();
+    let noticed = |kind: &str| {
+        let mut e = Evidence::of_busy(&simulation);
+        let all = e.quotas.iter().find(|quota| quota.platform == "bounty-targets-data").unwrap().clone();
+        e.quotas.push(Quota { kinds: vec![kind.to_owned()], max: 4, per_ms: 60_000, ..all });
+        check(&e).iter().filter(|line| line.contains("4 allowed")).count()
+    };
+    // As requests and as permits.
+    assert_eq!((noticed("read"), noticed("search"), noticed("comment")), (2, 0, 0));
 }

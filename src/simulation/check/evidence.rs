@@ -13,6 +13,7 @@ use mm_services::records::TickRow;
 use mm_store::{Record, Span, Store};
 use serde_json::Value;
 
+use super::noted::Noted;
 use super::quota::{self, Quota};
 use super::shown::Shown;
 use crate::sandbox::oracle::Received;
@@ -137,6 +138,8 @@ pub struct Evidence {
     pub(super) hosts: Vec<String>,
     /// What the made world showed to each of the requests received.
     pub(super) shown: Shown,
+    /// What rows said that may be gone by now.
+    pub(super) noted: Noted,
     /// Only what happened from then on is judged; `None`: all of it.
     since: Option<Moment>,
     /// How many lines of the trace were read.
@@ -171,6 +174,7 @@ impl Evidence {
             told: BTreeMap::new(),
             hosts: quota::hosts(&simulation.plan().rules),
             shown: Shown::default(),
+            noted: Noted::default(),
             since: None,
             lines: 0,
             opportunities: OnceLock::new(),
@@ -220,9 +224,11 @@ impl Evidence {
     fn read(&mut self, simulation: &Simulation) {
         let trace = simulation.trace_from(self.lines);
         self.lines += trace.len();
+        let known = self.audit.len();
         for line in trace {
             self.read_line(line);
         }
+        self.noted.take(&self.store, self.audit.get(known..).unwrap_or_default());
         let sandbox = simulation.sandbox();
         let before = self.received_total;
         self.received_total = sandbox.received_total();

@@ -40,21 +40,31 @@ pub struct Sent<'a> {
     pub account: bool,
     /// Whose rules permitted it.
     pub platform: &'a str,
+    /// What kind of act its action is on record as; `None` where there is no record of it.
+    pub kind: Option<&'a str>,
 }
 
 impl<'a> Sent<'a> {
     /// What the sandbox received, of what is judged. Several packs may speak of one host: it is on the account of the one
-    /// whose rules permitted that URL.
+    /// whose rules permitted that URL last before it came, and is of the kind that was permitted then.
     pub fn received(e: &'a Evidence) -> Vec<Self> {
-        let permits = Self::permits(e);
-        let platforms: BTreeMap<(&str, &str), &str> =
-            permits.iter().map(|permit| ((permit.method, permit.url), permit.platform)).collect();
-        let received = e.recent_requests().iter().map(|one| Self {
-            at_ms: one.at_ms,
-            method: &one.method,
-            url: &one.url,
-            account: one.header("authorization").is_some(),
-            platform: platforms.get(&(one.method.as_str(), shown(&one.url).as_str())).copied().unwrap_or(""),
+        let mut permits: BTreeMap<(&str, &str), Vec<Self>> = BTreeMap::new();
+        for permit in Self::permits(e) {
+            permits.entry((permit.method, permit.url)).or_default().push(permit);
+        }
+        let received = e.recent_requests().iter().map(|one| {
+            let url = shown(&one.url);
+            let of_it = permits.get(&(one.method.as_str(), url.as_str()));
+            let before = |permits: &Vec<Self>| permits.partition_point(|permit| permit.at_ms <= one.at_ms);
+            let permit = of_it.and_then(|permits| permits.get(before(permits).saturating_sub(1)));
+            Self {
+                at_ms: one.at_ms,
+                method: &one.method,
+                url: &one.url,
+                account: one.header("authorization").is_some(),
+                platform: permit.map_or("", |permit| permit.platform),
+                kind: permit.and_then(|permit| permit.kind),
+            }
         });
         received.collect()
     }
@@ -67,14 +77,20 @@ impl<'a> Sent<'a> {
             url: entry.text("url"),
             account: entry.payload["credentials"].as_array().is_some_and(|slots| !slots.is_empty()),
             platform: platform(&entry.payload["rules"]),
+            kind: e.noted.kind(entry.text("action")),
         });
         permits.collect()
     }
 
-    /// Whether it is a search.
-    fn is_search(&self) -> bool {
-        let path = self.url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
-        path.is_some_and(|(_, path)| path.starts_with("search/"))
+    /// Whether it is of a kind of acts. Where none is on record it is guessed: a search by its path, and what makes
+    /// content by its method.
+    fn is_of(&self, kind: &str) -> bool {
+        let path = || self.url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
+        match (self.kind, kind) {
+            (Some(own), kind) => own == kind,
+            (None, "search") => path().is_some_and(|(_, path)| path.starts_with("search/")),
+            (None, _) => self.method == "POST",
+        }
     }
 }
 
@@ -93,14 +109,9 @@ fn platform(rules: &serde_json::Value) -> &str {
 impl Quota {
     /// Whether it counts this one.
     pub fn counts(&self, sent: &Sent<'_>) -> bool {
-        let kind = |kind: &str| match kind {
-            "search" => sent.is_search(),
-            // What makes content is sent by POST.
-            _ => sent.method == "POST",
-        };
         (self.platform == OWNER || self.platform == sent.platform)
             && self.account.is_none_or(|account| account == sent.account)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|name| kind(name)))
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| sent.is_of(kind)))
     }
 
     /// When it was used, oldest first.
