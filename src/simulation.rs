@@ -305,7 +305,7 @@ impl Simulation {
     pub fn ask(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
         let boot = self.boot.as_ref().expect("the machine is up");
         let said = boot.runtime.block_on(answer(&boot.ops, method, target, body));
-        self.recorder.catch_up();
+        self.recorder.line(format!("asked {} {method} {target}", said.0));
         said
     }
 

@@ -206,6 +206,25 @@ fn a_planted_bug_ends_the_rehearsal() {
     assert!(report.checks < 24, "{} checks", report.checks);
 }
 
+/// The report of one that ended early tells of all of it, and not of what happened lately alone: of each file that
+/// is asked for each hour every two-hundredth request is sent twice.
+#[test]
+fn a_rehearsal_that_ends_early_is_told_whole() {
+    let plan = Plan::new(24, paused::runtime);
+    let twice = plants::sends_twice(plan.sandbox.clone(), 200);
+    let rehearsed = rehearse(plan.wrapped(twice), HOUR * 72, Weather::Fair, &mut |_| {});
+    let e = &rehearsed.evidence;
+    assert!(
+        rehearsed.findings.iter().any(|line| line.contains("without an intent")),
+        "{:?}",
+        rehearsed.findings
+    );
+    assert!(e.now.since(rehearsed.began) > HOUR * 36 && rehearsed.checks_whole < rehearsed.checks);
+    let permitted = e.audit.iter().filter(|entry| entry.kind == "action.permitted").count();
+    let report = Report::of(&rehearsed, 3, Weather::Fair, &rehearsed.trace());
+    assert_eq!(report.actions.permitted, permitted);
+}
+
 /// The recorded history of scope files, unpacked; `None`, and aloud, where it is not there.
 fn history(into: &Path) -> Option<()> {
     let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/scope-history.tar.xz");

@@ -19,7 +19,10 @@ mod sometimes;
 
 use std::time::Duration;
 
+use mm_core::id::Space;
+use mm_core::run::RunRecord;
 use mm_core::seams::SplitMix64;
+use mm_store::{Change, Key};
 use money_machine::machine::Seams;
 use money_machine::sandbox::faults::{Fault, FaultMix};
 use money_machine::simulation::check::{Evidence, check, order};
@@ -180,7 +183,7 @@ fn assert_noticed(simulation: &Simulation, words: &str) {
 #[test]
 fn a_request_sent_twice_is_noticed() {
     let plan = Plan::new(21, paused::runtime);
-    let wrap = plants::sends_twice(plan.sandbox.clone());
+    let wrap = plants::sends_twice(plan.sandbox.clone(), 50);
     let mut simulation = Simulation::new(plan.wrapped(wrap));
     simulation.run_for(HOUR * 12).unwrap();
     assert_noticed(&simulation, "was asked for without an intent");
@@ -260,4 +263,21 @@ fn the_machine_stays_right_where_its_surroundings_are_wrong() {
 fn assert_right_but(e: &Evidence, room: &str) {
     let wrong: Vec<_> = check(e).into_iter().filter(|line| !line.starts_with(room)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// More than half a year on: runs that ended so long ago are tidied away, and only they may be gone.
+#[test]
+fn what_was_tidied_away_is_not_missed_and_what_was_not_is() {
+    let mut simulation = quiet(57, HOUR * 6);
+    simulation.restart(End::Killed, HOUR * 24 * 185);
+    simulation.run_for(HOUR * 3 + 5 * MINUTE).unwrap();
+    let e = Evidence::of(&simulation);
+    let tidied = |kind: &str| e.audit_of("tidy.done").filter(|entry| entry.text("kind") == kind).count();
+    assert!(tidied("run") > 0 && tidied("action") > 0, "nothing was old enough");
+    assert_right(&e);
+    let (id, _) = e.rows::<RunRecord>().pop_last().unwrap();
+    let key = Key::of::<RunRecord>(&Space::default_owner(), &id).unwrap();
+    e.store.commit_blocking(Change::new().delete(key)).unwrap();
+    let wrong = check(&e);
+    assert!(wrong.iter().any(|line| line.contains("are on record")), "{wrong:?}");
 }

@@ -243,7 +243,15 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
             "survived",
             format!("{} kills, {} power losses, {} stops", ends.killed, ends.power_losses, ends.stopped),
         ),
-        ("checked", format!("{} times: {} findings", report.checks, report.findings.len())),
+        (
+            "checked",
+            format!(
+                "{} times, {} of them whole: {} findings",
+                report.checks,
+                report.checks_whole,
+                report.findings.len()
+            ),
+        ),
     ]
 }
 

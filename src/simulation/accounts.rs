@@ -10,6 +10,15 @@ use crate::config::Config;
 
 /// The token that the sandbox's platforms take.
 const PLAYED_TOKEN: &str = "sandbox-octo.1";
+/// The same as RFC 7617 sends a password, in base64: wherever it begins in a group of three bytes, less what is
+/// shared with its neighbours.
+const IN_BASE64: [&str; 3] = ["c2FuZGJveC1vY3RvLj", "NhbmRib3gtb2N0by4x", "zYW5kYm94LW9jdG8uM"];
+
+/// Whether the token is to be read in a text, plainly or as a password is sent.
+pub(super) fn shows_token(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.contains(PLAYED_TOKEN) || IN_BASE64.iter().any(|coded| text.contains(coded))
+}
 
 /// What the settings say of one account.
 struct Named<'a> {
@@ -72,4 +81,22 @@ fn named<'a>(strategy: &str, setting: &'a str, value: &'a Value) -> Option<Named
         _ => return None,
     };
     Some(Named { platform, name, credential })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_found_as_it_is_and_as_a_password() {
+        for text in [
+            "Bearer sandbox-octo.1",
+            "Basic bWU6c2FuZGJveC1vY3RvLjE=",
+            "Basic SVJzaWQxOnNhbmRib3gtb2N0by4x",
+            "Basic SVJzaWQxMjpzYW5kYm94LW9jdG8uMQ==",
+        ] {
+            assert!(shows_token(text.as_bytes()), "{text}");
+        }
+        assert!(!shows_token(b"sandbox-octo"));
+    }
 }

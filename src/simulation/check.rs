@@ -6,6 +6,8 @@
 //!
 //! A finding is one line. It touches nothing and changes nothing.
 
+mod answers;
+mod changes;
 mod evidence;
 mod ledger;
 mod limits;
@@ -16,7 +18,10 @@ mod scope;
 mod shown;
 mod steps;
 mod ticks;
+mod tokens;
 
+pub use answers::answers;
+pub use changes::changes;
 pub use evidence::{Audit, Evidence};
 pub use ledger::ledger;
 pub use limits::limits;
@@ -24,6 +29,7 @@ pub use quota::{Quota, Sent};
 pub use scope::scope;
 pub use steps::steps;
 pub use ticks::ticks;
+pub use tokens::tokens;
 
 /// The pack of the platform that the scope watch asks.
 pub const SCOPE_PACK: &str = "bounty-targets-data.toml";
@@ -32,7 +38,7 @@ pub const SCOPE_PACK: &str = "bounty-targets-data.toml";
 type Room = fn(&Evidence) -> Vec<String>;
 
 /// Its parts, by name.
-const ROOMS: [(&str, Room); 9] = [
+const ROOMS: [(&str, Room); 12] = [
     ("rows", order::rows),
     ("chain", order::chain),
     ("requests", order::requests),
@@ -42,6 +48,9 @@ const ROOMS: [(&str, Room); 9] = [
     ("steps", steps),
     ("ledger", ledger),
     ("scope", scope),
+    ("changes", changes),
+    ("tokens", tokens),
+    ("answers", answers),
 ];
 
 /// Everything that is wrong, each line behind the name of the part that found it.

@@ -3,7 +3,8 @@
 //! Once an hour he accepts some of what was found and answers what waits, by a stated habit; one who answers
 //! also renews a credential that a platform did not take, and tells of payments, where the world is a made one. All
 //! chance in it comes from a seed. He speaks to the machine through its admin, as the real one does, and touches
-//! nothing else. What the machine answers him is not looked at: the checker sees what came of it.
+//! nothing else. What the machine answers him he does not look at: the checker sees that it answered, and what came
+//! of it.
 
 use std::collections::BTreeMap;
 

@@ -44,8 +44,10 @@ pub struct Rehearsed {
     pub evidence: Evidence,
     /// What is wrong, a line each; nothing is wrong if there is none.
     pub findings: Vec<String>,
-    /// How often everything was checked.
+    /// How often it was checked, whole or what happened lately.
     pub checks: u32,
+    /// How often all of it was.
+    pub checks_whole: u32,
     /// When it began.
     pub began: Moment,
 }
@@ -77,7 +79,7 @@ pub fn rehearse(plan: Plan, time: Duration, weather: Weather, tell: &mut dyn FnM
     simulation.sandbox().set_mix(weather.mix(seed));
     let evidence = Evidence::of_busy(&simulation);
     let mut rehearsal = Rehearsal {
-        of: Rehearsed { simulation, evidence, findings: Vec::new(), checks: 0, began },
+        of: Rehearsed { simulation, evidence, findings: Vec::new(), checks: 0, checks_whole: 0, began },
         blows: Blows::new(weather, seed),
         desk: Desk::of(owner, seed, accounts),
         days: 0,
@@ -185,6 +187,7 @@ impl Rehearsal<'_> {
     /// All there is, on a copy of the disk as it would be found after a kill.
     fn check_all(&mut self) {
         self.of.evidence.look(&self.of.simulation);
+        self.of.checks_whole += 1;
         self.judge(check);
     }
 
@@ -206,10 +209,11 @@ impl Rehearsal<'_> {
         }
     }
 
-    /// Waits until nothing is under way, and looks at it all once more, strictly.
+    /// Waits until nothing is under way, and looks at it all once more, strictly. Where something is wrong it looks
+    /// alone: what is told of the rehearsal is told of all of it.
     fn rest(&mut self) {
         if self.is_over() {
-            return;
+            return self.of.evidence.look(&self.of.simulation);
         }
         let late = self.now().plus(REST_WITHIN);
         while !self.is_quiet() && self.now() < late {

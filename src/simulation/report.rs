@@ -5,12 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mm_core::activity::{ActionRecord, Check, Stage};
+use mm_core::activity::{ActionRecord, Stage};
 use mm_core::id::Space;
 use mm_core::ledger::{Earning, Entry};
 use mm_core::moment::Moment;
-use mm_core::opportunity::{Opportunity, Reward};
-use mm_core::run::{Outcome, RunRecord};
+use mm_core::opportunity::{Opportunity, Reward, State};
 use mm_core::schedule::Fate;
 use mm_services::alerts::sort;
 use mm_services::records::{AlertRow, Sort, TickRow};
@@ -37,7 +36,7 @@ pub struct Report {
     pub until: String,
     /// What was found.
     pub opportunities: Vec<Found>,
-    /// What that offers, for each currency. Offered is not earned.
+    /// What is still to be had of that, for each currency. Offered is not earned.
     pub expected: Vec<Expected>,
     /// How many runs of each strategy ended well.
     pub runs: BTreeMap<String, usize>,
@@ -58,8 +57,10 @@ pub struct Report {
     pub safe_mode_s: u64,
     /// How it ended, and how often.
     pub ends: Ends,
-    /// How often all invariants were checked.
+    /// How often the invariants were checked: of all that happened, or of what happened in the last 30 hours.
     pub checks: u32,
+    /// How often of all that happened.
+    pub checks_whole: u32,
     /// What was wrong.
     pub findings: Vec<String>,
     /// Where recordings were replayed: how the scope watch did on them.
@@ -107,7 +108,7 @@ pub struct Actions {
     /// The rules said no.
     pub forbidden: usize,
     /// What the rules allow and something else kept back for good, before anything left: by its word, a
-    /// `breaker`, a `limit`, the `clock`; or `other`, as where an account is missing.
+    /// `breaker`, a `limit`, the `clock`, the platform's `hours`; or `other`, as where an account is missing.
     pub held_back: BTreeMap<String, usize>,
     /// Wait still.
     pub waiting: usize,
@@ -168,7 +169,7 @@ impl Report {
             until: e.now.to_string(),
             opportunities: found(e),
             expected: expected(e),
-            runs: runs(e),
+            runs: e.ran_well(),
             actions: actions(e),
             earnings: earnings(e),
             entries: e.rows::<Entry>().len(),
@@ -178,6 +179,7 @@ impl Report {
             safe_mode_s: safe_mode_s(e),
             ends: Ends { stopped: ends("Stopped"), killed: ends("Killed"), power_losses: ends("PowerLoss") },
             checks: rehearsed.checks,
+            checks_whole: rehearsed.checks_whole,
             findings: rehearsed.findings.clone(),
             scope: super::history::scores(&rehearsed.simulation, e),
             trace_lines: trace.lines().count(),
@@ -198,14 +200,17 @@ fn found(e: &Evidence) -> Vec<Found> {
 }
 
 /// What is gone offers nothing, what was there from the beginning is no news, and what was told of twice
-/// pays once: the newest word on it counts.
+/// pays once: the newest word on it counts. A trap pays nobody, and what is over pays nothing any more.
 fn expected(e: &Evidence) -> Vec<Expected> {
     let mut rows: Vec<Opportunity> = e.rows().into_values().collect();
     rows.sort_by_key(|row| row.found_at);
     let told = rows.into_iter().filter(|row| row.tell && !row.kind.ends_with("_gone"));
-    let newest: BTreeMap<(String, String), Reward> =
-        told.filter_map(|row| Some(((row.platform, row.url), row.reward?))).collect();
-    let offers: Vec<Reward> = newest.into_values().collect();
+    let offers = told.filter(|row| row.reward.is_some());
+    let newest: BTreeMap<(String, String), Opportunity> =
+        offers.map(|row| ((row.platform.clone(), row.url.clone()), row)).collect();
+    let is_over = |row: &Opportunity| matches!(row.state, State::Dismissed | State::Expired | State::Lost);
+    let open = newest.into_values().filter(|row| !row.is_trap() && !is_over(row));
+    let offers: Vec<Reward> = open.filter_map(|row| row.reward).collect();
     let currencies: BTreeSet<&str> = offers.iter().map(|offer| offer.currency.as_str()).collect();
     let sum_up = |currency: &str| {
         let of_it: Vec<_> = offers.iter().filter(|offer| offer.currency == currency).collect();
@@ -225,20 +230,11 @@ fn expected(e: &Evidence) -> Vec<Expected> {
     currencies.into_iter().map(sum_up).collect()
 }
 
-fn runs(e: &Evidence) -> BTreeMap<String, usize> {
-    let mut runs = BTreeMap::new();
-    for run in e.rows::<RunRecord>().into_values().filter(|run| run.outcome == Some(Outcome::Succeeded)) {
-        *runs.entry(run.strategy.to_string()).or_default() += 1;
-    }
-    runs
-}
-
 fn actions(e: &Evidence) -> Actions {
     let rows = e.rows::<ActionRecord>();
-    let at = |stage: Stage| rows.values().filter(move |row| row.stage == stage);
     let (mut forbidden, mut held_back) = (0, BTreeMap::new());
-    for row in at(Stage::Blocked) {
-        match kept_back_by(row) {
+    for said_no in e.blocked().values() {
+        match kept_back_by(said_no.as_deref()) {
             None => forbidden += 1,
             Some(by) => *held_back.entry(by.to_owned()).or_default() += 1,
         }
@@ -248,7 +244,7 @@ fn actions(e: &Evidence) -> Actions {
         asked: e.audit_of("approval.asked").count(),
         forbidden,
         held_back,
-        waiting: at(Stage::Pending).count(),
+        waiting: rows.values().filter(|row| row.stage == Stage::Pending).count(),
     }
 }
 
@@ -261,10 +257,9 @@ fn earnings(e: &Evidence) -> BTreeMap<&'static str, usize> {
 }
 
 /// What kept an act back, if not the rules: theirs have a slash in their ids, or are the whole pack's.
-fn kept_back_by(row: &ActionRecord) -> Option<&str> {
-    let said_no = |check: &&Check| check.verdict == "forbid";
-    let Some(last) = row.checks.iter().rfind(said_no) else { return Some("other") };
-    ["breaker", "limit", "clock"].into_iter().find(|word| last.rule == *word)
+fn kept_back_by(said_no: Option<&str>) -> Option<&'static str> {
+    let Some(last) = said_no else { return Some("other") };
+    ["breaker", "limit", "clock", "hours"].into_iter().find(|word| last == *word)
 }
 
 fn alerts(e: &Evidence) -> BTreeMap<&'static str, usize> {
@@ -292,11 +287,9 @@ fn quotas(e: &Evidence) -> Vec<Used> {
 }
 
 fn ticks(e: &Evidence) -> Ticks {
-    let rows = e.rows::<TickRow>();
-    let on = |id: &str| e.tasks.iter().any(|task| id.split('/').next() == Some(task.strategy.as_str()));
-    let rows: Vec<&TickRow> = rows.iter().filter(|(id, _)| on(id)).map(|(_, row)| row).collect();
-    let unseen = |row: &&&TickRow| matches!(row.fate, Fate::Merged { .. } | Fate::Missed { .. });
-    let sum = |rows: &mut dyn Iterator<Item = &&TickRow>| {
+    let rows: Vec<TickRow> = e.ticks().into_values().collect();
+    let unseen = |row: &&TickRow| matches!(row.fate, Fate::Merged { .. } | Fate::Missed { .. });
+    let sum = |rows: &mut dyn Iterator<Item = &TickRow>| {
         usize::try_from(rows.map(|row| row.count).sum::<u64>()).unwrap_or(usize::MAX)
     };
     let due = sum(&mut rows.iter());

@@ -9,8 +9,8 @@ use mm_core::opportunity::{Opportunity, State, Step};
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::{Change, Key, Record};
-use money_machine::simulation::check::{Evidence, Quota, check};
-use money_machine::simulation::{Plan, Simulation, paused};
+use money_machine::simulation::check::{Evidence, Quota, changes, check};
+use money_machine::simulation::{End, Plan, Simulation, paused};
 use serde_json::{Value, json};
 
 use crate::HOUR;
@@ -318,4 +318,102 @@ fn a_limit_of_one_kind_of_reads_that_is_passed_is_noticed() {
     };
     // As requests and as permits.
     assert_eq!((noticed("read"), noticed("search"), noticed("comment")), (2, 0, 0));
+}
+
+/// The last permit, as one of a change, again and again.
+fn tried_again(e: &mut Evidence, tries: usize) {
+    let at = e.audit.iter().rposition(|entry| entry.kind == "action.permitted").unwrap();
+    let mut permit = e.audit[at].clone();
+    permit.payload["action"] = json!("planted");
+    permit.payload["method"] = json!("POST");
+    e.audit.extend(vec![permit; tries]);
+}
+
+/// What became of the last of them.
+fn told_of_it(e: &mut Evidence, kind: &str, said: Value) {
+    let mut entry = e.audit.last().unwrap().clone();
+    kind.clone_into(&mut entry.kind);
+    entry.payload = said;
+    entry.payload["action"] = json!("planted");
+    e.audit.push(entry);
+}
+
+/// A second try is right only where it is on record that the first did not happen.
+#[test]
+fn a_change_that_is_tried_again_and_may_have_happened_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(58, paused::runtime));
+    simulation.run_for(HOUR).unwrap();
+    let noticed = |kind: &str, said: Value| {
+        let mut e = Evidence::of_busy(&simulation);
+        tried_again(&mut e, 1);
+        told_of_it(&mut e, kind, said);
+        tried_again(&mut e, 1);
+        changes(&e).iter().any(|line| line.contains("the first may count"))
+    };
+    for (kind, said) in [
+        ("action.tried", json!({ "status": 429 })),
+        ("action.tried", json!({ "status": null, "what": "nothing was sent" })),
+        ("action.settled", json!({ "stage": "failed" })),
+    ] {
+        assert!(!noticed(kind, said), "{kind}");
+    }
+    for (kind, said) in [
+        ("action.tried", json!({ "status": 502 })),
+        ("action.tried", json!({ "status": 408 })),
+        ("action.ambiguous", json!({ "status": null })),
+        ("action.settled", json!({ "stage": "confirmed" })),
+        ("action.confirmed", json!({ "status": 201 })),
+    ] {
+        assert!(noticed(kind, said), "{kind}");
+    }
+    let mut e = Evidence::of_busy(&simulation);
+    tried_again(&mut e, 2);
+    assert!(check(&e).iter().any(|line| line.contains("the first may count")));
+}
+
+fn token_in_a_row(e: &Evidence) -> Change {
+    let (id, row) = last::<Opportunity>(e);
+    put(&id, &Opportunity { title: TOKEN.to_owned(), ..row })
+}
+
+fn token_in_an_answer(e: &Evidence) -> Change {
+    let echo = br#"{"authorization":"Basic bWU6c2FuZGJveC1vY3RvLjE="}"#;
+    e.store.put_answer_blocking(echo, e.now).unwrap();
+    Change::new()
+}
+
+/// What the platforms of the sandbox take.
+const TOKEN: &str = "sandbox-octo.1";
+
+#[test]
+fn a_token_that_leaks_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(59, paused::runtime));
+    simulation.run_for(HOUR).unwrap();
+    let account = json!({ "kind": { "Basic": { "user": "me" } }, "email": "me@example.org", "secrets": { "password": TOKEN } });
+    let (status, said) = simulation.ask("POST", "/accounts/hackerone/main/add", &account);
+    assert_eq!(status, 200, "{said}");
+    let plants: [Plant; 2] = [
+        ("a row shows the token", token_in_a_row, "shows the token"),
+        ("an answer shows the token", token_in_an_answer, "the answer "),
+    ];
+    assert_all_noticed(&simulation, &plants);
+    // A line of the trace, of somebody who asks for it by its name.
+    simulation.ask("GET", &format!("/opportunities/{TOKEN}"), &Value::Null);
+    let wrong = check(&Evidence::of_busy(&simulation));
+    assert!(wrong.iter().any(|line| line.contains("of the trace shows the token")), "{wrong:?}");
+}
+
+/// The disk fails while the owner speaks: the machine cannot do what he asks, and that is an error of its own.
+#[test]
+fn an_admin_that_fails_its_owner_is_noticed() {
+    let mut simulation = Simulation::new(Plan::new(60, paused::runtime));
+    simulation.run_for(HOUR).unwrap();
+    let (id, _) = last::<Opportunity>(&Evidence::of_busy(&simulation));
+    simulation.let_disk_fail_after(1);
+    let (status, said) = simulation.ask("POST", &format!("/opportunities/{id}/dismiss"), &Value::Null);
+    assert!(status >= 500, "{status} {said}");
+    simulation.memory().heal();
+    simulation.restart(End::Killed, HOUR / 60);
+    let wrong = check(&Evidence::of_busy(&simulation));
+    assert!(wrong.iter().any(|line| line.contains("the admin failed its owner")), "{wrong:?}");
 }

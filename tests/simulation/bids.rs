@@ -49,3 +49,12 @@ fn a_bid_whose_answer_is_lost_is_found_and_not_made_again() {
         assert!(confirmed.iter().any(|id| id.ends_with(&format!("bid-{project}"))), "{project}");
     }
 }
+
+/// The planted bug: what has arrived is said not to have been sent, so that it is on record as such, and sent again.
+#[test]
+fn a_bid_that_is_said_to_be_unsent_and_was_made_is_noticed() {
+    let plan = bidder(82).wrapped(lost::denies_sending);
+    let rehearsed = rehearse(plan, HOUR * 40, Weather::Fair, &mut |_| {});
+    let wrong = &rehearsed.findings;
+    assert!(wrong.iter().any(|line| line.contains("is on record as not sent, and arrived")), "{wrong:?}");
+}

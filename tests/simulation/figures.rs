@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::id::Space;
-use mm_store::Change;
+use mm_core::opportunity::{Opportunity, Reward, State};
+use mm_core::run::RunRecord;
+use mm_services::records::TickRow;
+use mm_store::{Change, Key, Record};
 use money_machine::simulation::check::Evidence;
 use money_machine::simulation::report::{Report, Ticks};
 use money_machine::simulation::{End, Plan, Rehearsed, Simulation, Weather, paused};
@@ -25,7 +28,8 @@ fn report(simulation: Simulation, alter: impl Fn(&Evidence) -> Change) -> Report
     let evidence = Evidence::of_busy(&simulation);
     evidence.store.commit_blocking(alter(&evidence)).unwrap();
     let began = simulation.plan().began;
-    let rehearsed = Rehearsed { simulation, evidence, findings: Vec::new(), checks: 0, began };
+    let rehearsed =
+        Rehearsed { simulation, evidence, findings: Vec::new(), checks: 0, checks_whole: 0, began };
     Report::of(&rehearsed, 1, Weather::Fair, &rehearsed.trace())
 }
 
@@ -52,6 +56,7 @@ fn what_is_held_back_is_told_apart_from_what_is_forbidden() {
         (Stage::Blocked, said_no("limit")),
         (Stage::Blocked, said_no("limit")),
         (Stage::Blocked, said_no("clock")),
+        (Stage::Blocked, said_no("hours")),
         (Stage::Blocked, said_no("github/no-automated-comments")),
         (Stage::Blocked, Vec::new()),
         (Stage::Pending, Vec::new()),
@@ -65,7 +70,7 @@ fn what_is_held_back_is_told_apart_from_what_is_forbidden() {
     });
     let held: Vec<(&str, usize)> =
         report.actions.held_back.iter().map(|(by, times)| (by.as_str(), *times)).collect();
-    assert_eq!(held, [("breaker", 1), ("clock", 1), ("limit", 2), ("other", 1)]);
+    assert_eq!(held, [("breaker", 1), ("clock", 1), ("hours", 1), ("limit", 2), ("other", 1)]);
     assert_eq!((report.actions.forbidden, report.actions.waiting, report.actions.permitted), (1, 1, 10));
 }
 
@@ -115,4 +120,40 @@ fn a_full_disk_is_one_alert_and_the_tick_in_it_waits() {
     let report = report(simulation, |_| Change::new());
     assert_eq!(report.ticks, Ticks { due: 3, ran: 3, missed: 0, skipped: 0 });
     assert_eq!(report.alerts.values().sum::<usize>(), raised.len());
+}
+
+/// The first row of a kind is taken away, as what is old is tidied away.
+fn tidied<R: Record>(e: &Evidence) -> Key {
+    let (id, _) = e.rows::<R>().pop_first().unwrap();
+    Key::of::<R>(&Space::default_owner(), &id).unwrap()
+}
+
+#[test]
+fn ticks_and_runs_that_were_seen_count_when_their_rows_are_gone() {
+    let report = report(machine(65, HOUR * 3), |e| {
+        Change::new().delete(tidied::<TickRow>(e)).delete(tidied::<RunRecord>(e))
+    });
+    assert_eq!(report.ticks, Ticks { due: 4, ran: 4, missed: 0, skipped: 0 });
+    assert_eq!(report.runs["bug-bounty"], 4);
+}
+
+/// Each offers 10 to 20 US dollars: one is new, one accepted, one a trap, and the others are over.
+#[test]
+fn what_is_over_and_what_is_a_trap_is_not_expected() {
+    let states =
+        [State::New, State::Accepted, State::New, State::Dismissed, State::Expired, State::Lost].into_iter();
+    let report = report(machine(66, HOUR), |e| {
+        let (_, row) = e.rows::<Opportunity>().pop_first().unwrap();
+        states.clone().enumerate().fold(Change::new(), |change, (n, state)| {
+            let reward = Reward { min: Some(10.into()), max: Some(20.into()), currency: "USD".to_owned() };
+            let url = format!("https://example.org/{n}");
+            let mut row =
+                Opportunity { state, url, tell: true, settled: false, reward: Some(reward), ..row.clone() };
+            row.facts.bait = if n == 2 { vec!["it is bait".to_owned()] } else { Vec::new() };
+            change.put(&Space::default_owner(), &format!("planted-{n}"), &row).unwrap()
+        })
+    });
+    let [expected] = &report.expected[..] else { panic!("{:?}", report.expected) };
+    assert_eq!(expected.opportunities, 2);
+    assert_eq!((expected.least.as_str(), expected.most.as_str()), ("20", "40"));
 }

@@ -37,11 +37,11 @@ impl Transport for Twice {
     }
 }
 
-pub fn sends_twice(sandbox: Arc<Sandbox>) -> impl Fn(Seams) -> Seams {
+pub fn sends_twice(sandbox: Arc<Sandbox>, every: u64) -> impl Fn(Seams) -> Seams {
     move |seams| {
         let (inner, clock) = (seams.transport.clone(), seams.clock.clone());
         let (sandbox, sent) = (sandbox.clone(), AtomicU64::new(0));
-        Seams { transport: Arc::new(Twice { inner, sandbox, clock, every: 50, sent }), ..seams }
+        Seams { transport: Arc::new(Twice { inner, sandbox, clock, every, sent }), ..seams }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use mm_core::activity::{ActionRecord, Stage};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
@@ -13,12 +14,12 @@ use mm_services::records::TickRow;
 use mm_store::{Record, Span, Store};
 use serde_json::Value;
 
-use super::noted::Noted;
+use super::noted::{self, Noted};
 use super::quota::{self, Quota};
 use super::shown::Shown;
 use crate::sandbox::oracle::Received;
 use crate::sandbox::world::World;
-use crate::simulation::Simulation;
+use crate::simulation::{Simulation, accounts};
 
 /// An audit entry, as the trace tells it.
 #[derive(Debug, Clone)]
@@ -47,6 +48,9 @@ impl Audit {
 /// What happened in so long is recent: more than the longest window of a limit, a day.
 const RECENT: Duration = Duration::from_secs(30 * 3600);
 
+/// A run is kept so long after its end, and may be tidied away then.
+const RUNS_KEPT: Duration = Duration::from_secs(180 * 24 * 3600);
+
 /// What the audit entries say of one run.
 #[derive(Debug, Clone, Default)]
 pub struct RunTold {
@@ -62,8 +66,12 @@ pub struct RunTold {
     pub began: Option<Moment>,
     /// When it was started or taken up the last time.
     pub taken_up: Option<Moment>,
+    /// When it ended.
+    pub over: Option<Moment>,
     /// When it ended well.
     pub succeeded: Option<Moment>,
+    /// How much it found.
+    pub found: u64,
 }
 
 impl RunTold {
@@ -81,6 +89,8 @@ impl RunTold {
             }
             "run.succeeded" | "run.failed" | "run.interrupted" | "run.stuck" | "run.cancelled" => {
                 self.ended += 1;
+                self.over = Some(entry.at);
+                self.found = entry.payload["found"].as_u64().unwrap_or_default();
                 if entry.kind == "run.succeeded" {
                     self.succeeded = Some(entry.at);
                 }
@@ -140,6 +150,10 @@ pub struct Evidence {
     pub(super) shown: Shown,
     /// What rows said that may be gone by now.
     pub(super) noted: Noted,
+    /// The lines of the trace that show the token of a played account, each by its first words.
+    pub(super) leaks: Vec<String>,
+    /// The questions to the admin that it failed at.
+    pub(super) failed: Vec<String>,
     /// Only what happened from then on is judged; `None`: all of it.
     since: Option<Moment>,
     /// How many lines of the trace were read.
@@ -175,6 +189,8 @@ impl Evidence {
             hosts: quota::hosts(&simulation.plan().rules),
             shown: Shown::default(),
             noted: Noted::default(),
+            leaks: Vec::new(),
+            failed: Vec::new(),
             since: None,
             lines: 0,
             opportunities: OnceLock::new(),
@@ -229,6 +245,9 @@ impl Evidence {
             self.read_line(line);
         }
         self.noted.take(&self.store, self.audit.get(known..).unwrap_or_default());
+        for task in &self.tasks {
+            self.noted.take_ticks(&self.store, &task.strategy, self.now);
+        }
         let sandbox = simulation.sandbox();
         let before = self.received_total;
         self.received_total = sandbox.received_total();
@@ -241,6 +260,9 @@ impl Evidence {
     }
 
     fn read_line(&mut self, line: String) {
+        if accounts::shows_token(line.as_bytes()) {
+            self.leaks.push(line.split(' ').take(3).collect::<Vec<_>>().join(" "));
+        }
         let mut words = line.split(' ');
         match (words.next(), words.next(), words.next()) {
             (Some("audit"), ..) => {
@@ -257,6 +279,7 @@ impl Evidence {
             (Some("full"), Some(from), Some(until)) => {
                 self.full.extend(from.parse().and_then(|from| Ok((from, until.parse()?))));
             }
+            (Some("asked"), Some(status), _) if status.starts_with('5') => self.failed.push(line.clone()),
             _ => {}
         }
         self.events.push(line);
@@ -295,6 +318,51 @@ impl Evidence {
         let space = Space::default_owner();
         let run = |id: &String| Some((id.clone(), self.store.get::<RunRecord>(&space, id).ok()??.value));
         recent.filter_map(run).collect()
+    }
+
+    /// How many runs were tidied away, as the trail says.
+    pub(super) fn tidied_runs(&self) -> u64 {
+        let tidied =
+            self.audit.iter().filter(|entry| entry.kind == "tidy.done" && entry.text("kind") == "run");
+        tidied.map(|entry| entry.payload["rows"].as_u64().unwrap_or_default()).sum()
+    }
+
+    /// The runs that are not on record any more and need not be: they ended longer ago than runs are kept, and
+    /// the trail says that some were tidied away. Of what happened lately there is none.
+    pub(super) fn gone(&self) -> BTreeMap<&str, &RunTold> {
+        if self.since.is_some() || self.tidied_runs() == 0 {
+            return BTreeMap::new();
+        }
+        let (there, kept_from) = (self.runs(), self.now.minus(RUNS_KEPT));
+        let told = self.told.iter().map(|(id, told)| (id.as_str(), told));
+        let past = |told: &RunTold| told.over.is_some_and(|over| over < kept_from);
+        told.filter(|(id, told)| past(told) && !there.contains_key(*id)).collect()
+    }
+
+    /// How many runs of each strategy ended well, by the trail: it keeps all.
+    pub fn ran_well(&self) -> BTreeMap<String, usize> {
+        let mut runs = BTreeMap::new();
+        for told in self.told.values().filter(|told| told.succeeded.is_some()) {
+            *runs.entry(told.strategy.clone()).or_default() += 1;
+        }
+        runs
+    }
+
+    /// Every tick that was seen of the strategies that are switched on, by its row's id.
+    pub fn ticks(&self) -> BTreeMap<String, TickRow> {
+        let on =
+            |id: &str| self.tasks.iter().any(|task| id.split('/').next() == Some(task.strategy.as_str()));
+        let mut ticks = self.noted.ticks().clone();
+        ticks.extend(self.rows::<TickRow>().into_iter().filter(|(id, _)| on(id)));
+        ticks
+    }
+
+    /// What said no to each action that was ever blocked, by the action's id; `None` where no check did.
+    pub fn blocked(&self) -> BTreeMap<String, Option<String>> {
+        let mut blocked = self.noted.blocked().clone();
+        let rows = self.rows::<ActionRecord>().into_iter().filter(|(_, row)| row.stage == Stage::Blocked);
+        blocked.extend(rows.map(|(id, row)| (id, noted::said_no(&row))));
+        blocked
     }
 
     /// The audit entries that are judged.

@@ -135,13 +135,19 @@ pub fn runs(e: &Evidence) -> Vec<String> {
             wrong.push(format!("run {id} was taken up {} times and resumed {resumed}", run.attempt));
         }
     }
-    let started = e.audit_of("run.started").count();
-    if started != runs.len() {
+    let (started, gone) = (e.audit_of("run.started").count(), e.gone());
+    if started != runs.len() + gone.len() {
         wrong.push(format!("{started} runs were started and {} are on record", runs.len()));
     }
     if e.since().is_none() {
-        let (found, there) = (runs.values().map(|run| run.found).sum::<u32>(), e.opportunities().len());
-        if found as usize != there {
+        let tidied = e.tidied_runs();
+        if gone.len() as u64 != tidied {
+            wrong.push(format!("{} runs are gone and {tidied} were tidied away", gone.len()));
+        }
+        let found = runs.values().map(|run| u64::from(run.found)).sum::<u64>()
+            + gone.values().map(|told| told.found).sum::<u64>();
+        let there = e.opportunities().len();
+        if found != there as u64 {
             wrong.push(format!("runs found {found} opportunities, {there} are there"));
         }
         wrong.extend(ticks::books(e));

@@ -10,7 +10,7 @@ use mm_core::schedule::{Hours, Schedule, parse_span};
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::Span;
 
-use super::evidence::{Evidence, Task};
+use super::evidence::{Evidence, RunTold, Task};
 
 /// So soon a tick that is due is on record while a machine is up.
 const SOON_MS: i64 = 60_000;
@@ -19,7 +19,7 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Every strategy that is switched on; others have ticks too, each skipped.
 pub fn ticks(e: &Evidence) -> Vec<String> {
-    of_each(e, |task, rows, runs| {
+    of_each(e, |task, rows, runs, gone| {
         let Some(first) = rows.first() else {
             return if e.at_rest { vec!["no tick at all is on record".to_owned()] } else { Vec::new() };
         };
@@ -30,8 +30,8 @@ pub fn ticks(e: &Evidence) -> Vec<String> {
         if !earlier && !e.boots.contains(&first.due) {
             wrong.push(format!("the first tick, {}, is at no start", first.due));
         }
-        wrong.extend(started(rows, runs));
-        wrong.extend(explained(rows, runs, earlier));
+        wrong.extend(started(rows, runs, gone));
+        wrong.extend(explained(rows, runs, gone, earlier));
         wrong.extend(in_time(task, runs, &expected));
         wrong
     })
@@ -39,15 +39,20 @@ pub fn ticks(e: &Evidence) -> Vec<String> {
 
 /// What is remembered of each strategy adds up with the rows.
 pub(super) fn books(e: &Evidence) -> Vec<String> {
-    of_each(e, |task, rows, runs| remembered(e, task, rows, runs))
+    of_each(e, |task, rows, runs, gone| remembered(e, task, rows, runs, gone))
 }
 
 type Runs<'a> = BTreeMap<&'a str, &'a RunRecord>;
+/// Runs that were tidied away.
+type Gone<'a> = BTreeMap<&'a str, &'a RunTold>;
 
 /// Looks at each strategy with its own ticks and runs.
-fn of_each(e: &Evidence, look: impl Fn(&Task, &[TickRow], &Runs<'_>) -> Vec<String>) -> Vec<String> {
+fn of_each(
+    e: &Evidence,
+    look: impl Fn(&Task, &[TickRow], &Runs<'_>, &Gone<'_>) -> Vec<String>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
-    let all_runs = e.runs();
+    let (all_runs, all_gone) = (e.runs(), e.gone());
     for task in &e.tasks {
         let rows = rows(e, task);
         let own = |(_, run): &(&String, &RunRecord)| run.strategy.as_str() == task.strategy;
@@ -61,7 +66,9 @@ fn of_each(e: &Evidence, look: impl Fn(&Task, &[TickRow], &Runs<'_>) -> Vec<Stri
             .collect();
         runs.extend(begun.iter().map(|run| (run.id.as_str(), run)));
         let say = |line: String| if e.tasks.len() == 1 { line } else { format!("{}: {line}", task.strategy) };
-        wrong.extend(look(task, &rows, &runs).into_iter().map(say));
+        let own = |(_, told): &(&&str, &&RunTold)| told.strategy == task.strategy;
+        let gone: Gone<'_> = all_gone.iter().filter(own).map(|(id, told)| (*id, *told)).collect();
+        wrong.extend(look(task, &rows, &runs, &gone).into_iter().map(say));
     }
     wrong
 }
@@ -143,10 +150,11 @@ fn expected(task: &Task, first: i64, now: i64) -> BTreeSet<i64> {
 }
 
 /// A tick that started a run and the run it started know each other.
-fn started(rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
+fn started(rows: &[TickRow], runs: &Runs<'_>, gone: &Gone<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for row in rows {
         match (&row.run, row.fate.started()) {
+            (Some(run), true) if gone.contains_key(run.as_str()) => {}
             (Some(run), true) => match runs.get(run.as_str()).map(|run| &run.trigger) {
                 Some(Trigger::Tick(at)) if *at == row.due => {}
                 other => wrong.push(format!("the tick of {} started run {run}, found {other:?}", row.due)),
@@ -159,7 +167,7 @@ fn started(rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
 }
 
 /// Every run has what started it. `earlier`: there were ticks and runs before those that are judged.
-fn explained(rows: &[TickRow], runs: &Runs<'_>, earlier: bool) -> Vec<String> {
+fn explained(rows: &[TickRow], runs: &Runs<'_>, gone: &Gone<'_>, earlier: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let started: BTreeSet<&str> =
         rows.iter().filter_map(|row| row.run.as_ref()).map(|run| run.as_str()).collect();
@@ -171,14 +179,16 @@ fn explained(rows: &[TickRow], runs: &Runs<'_>, earlier: bool) -> Vec<String> {
         (*all, *cut) = (*all + 1, *cut + usize::from(cut_off(run)));
     }
     let first = rows.first().map(|row| row.from);
+    let is_gone = |row: &TickRow| row.run.as_ref().is_some_and(|run| gone.contains_key(run.as_str()));
+    let began_one_that_is_gone = |at: Moment| rows.iter().any(|row| row.due == at && is_gone(row));
     for (id, run) in runs.iter().filter(|(id, _)| !started.contains(*id)) {
         let cut = of_one_cause.get(&format!("{:?}", run.trigger)).is_some_and(|(_, cut)| *cut > 0);
         let known = match &run.trigger {
-            Trigger::Tick(at) => (earlier && Some(*at) < first) || cut,
+            Trigger::Tick(at) => (earlier && Some(*at) < first) || cut || began_one_that_is_gone(*at),
             // One that is tried again names the run that failed.
             Trigger::Retry(of) => match runs.get(of.as_str()) {
                 Some(of) => of.outcome == Some(Outcome::Failed),
-                None => earlier,
+                None => earlier || gone.contains_key(of.as_str()),
             },
             // What a person or the platform decides starts a run too.
             Trigger::Operator | Trigger::Once | Trigger::Settled(_) => true,
@@ -219,7 +229,7 @@ fn in_time(task: &Task, runs: &Runs<'_>, expected: &BTreeSet<i64>) -> Vec<String
     wrong
 }
 
-fn remembered(e: &Evidence, task: &Task, rows: &[TickRow], runs: &Runs<'_>) -> Vec<String> {
+fn remembered(e: &Evidence, task: &Task, rows: &[TickRow], runs: &Runs<'_>, gone: &Gone<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     let strategies = e.rows::<StrategyRow>();
     let Some(row) = strategies.get(&task.strategy) else {
@@ -230,8 +240,9 @@ fn remembered(e: &Evidence, task: &Task, rows: &[TickRow], runs: &Runs<'_>) -> V
             wrong.push(format!("the strategy's row says {said} {what}, there are {is}"));
         }
     };
-    same("runs", row.runs, runs.len());
-    same("ended runs", row.ended, runs.values().filter(|run| run.outcome.is_some()).count());
+    let ended = runs.values().filter(|run| run.outcome.is_some()).count();
+    same("runs", row.runs, runs.len() + gone.len());
+    same("ended runs", row.ended, ended + gone.len());
     same("ticks", row.ticks - row.ticks_pruned, rows.len());
     let last = e.rows::<ScheduleRow>().get(&task.strategy).and_then(|row| row.last);
     if last != rows.iter().map(|row| row.due).max() {
