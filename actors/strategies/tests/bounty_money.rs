@@ -133,3 +133,27 @@ async fn a_bounty_that_may_have_been_shared_is_said_to_be_booked_whole() {
     let (_, said) = sentence(&report, "hackerone-money");
     assert!(said.contains("1 of bounties in other currencies than dollars, booked whole"), "{said}");
 }
+
+/// What is not booked is told once, also when a read between fails; told again it would be noise in each hour.
+#[tokio::test]
+async fn what_is_not_in_the_books_is_told_once() {
+    let mut bench = bench();
+    let told =
+        |drafts: &mm_sdk::Drafts| drafts.alerts.iter().map(|alert| alert.about.clone()).collect::<Vec<_>>();
+    let rows = [usd("1", "100", 1), usd("2", "-10", 2)];
+    money(&mut bench, &rows, &[payout(99.0, 3)], "0");
+    let (_, drafts) = run(&mut bench, 0).await;
+    assert_eq!(told(&drafts).len(), 2, "{:?}", drafts.alerts);
+    for hours in [1, 2] {
+        let (report, drafts) = run(&mut bench, hours).await;
+        assert_eq!(told(&drafts), Vec::<String>::new());
+        let (_, said) = sentence(&report, "hackerone-money");
+        assert!(said.contains("2 not in the books"), "{said}");
+        // A list that could not be read takes nothing back.
+        bench.answer(&url("payments/payouts"), 500, "");
+        run(&mut bench, hours).await;
+        money(&mut bench, &rows, &[payout(99.0, 3)], "0");
+    }
+    money(&mut bench, &[rows[0].clone(), rows[1].clone(), usd("3", "-5", 4)], &[payout(99.0, 3)], "0");
+    assert_eq!(told(&run(&mut bench, 3).await.1), ["earning/e3"], "what is new is told");
+}

@@ -169,3 +169,55 @@ async fn trouble_with_a_private_programme_names_it_nowhere() {
         }
     }
 }
+
+/// A programme that was accepted and is gone is asked for once a day, and after three days its report is over.
+#[tokio::test]
+async fn a_report_on_a_programme_that_is_not_shown_is_over_after_three_days() {
+    for status in [403, 404, 410] {
+        let mut bench = bench();
+        let page = "https://yeswehack.com/programs/lost_one";
+        let details = json!({ "programme": "lost_one", "programme_url": page, "targets": [] });
+        bench.decide(vec![accepted("opp-1", "programme_added", &details)]);
+        bench.answer(&format!("{YWH}/programs/lost_one"), status, "{}");
+        let (mut errors, mut alerts) = (0, Vec::new());
+        for hours in 0..120 {
+            let (report, drafts) = run(&mut bench, hours).await;
+            errors += report.errors.len();
+            alerts.extend(drafts.alerts.into_iter().map(|alert| (hours, alert.about)));
+        }
+        let asked = bench.asked().iter().filter(|action| action.request.url().as_str().contains("lost_one"));
+        assert_eq!((asked.count(), errors), (4, 4), "{status}");
+        assert_eq!(alerts, [(72, "report/opp-1".to_owned())], "{status}: said once");
+        assert_eq!(bench.waiting().count(), 0);
+    }
+    // One that is shown again is drafted, and nothing is remembered of it.
+    let mut bench = bench();
+    let details =
+        json!({ "programme": "lost_one", "programme_url": "https://yeswehack.com/programs/lost_one" });
+    bench.decide(vec![accepted("opp-1", "programme_added", &details)]);
+    bench.answer(&format!("{YWH}/programs/lost_one"), 404, "{}");
+    run(&mut bench, 0).await;
+    let detail = json!({ "slug": "lost_one", "public": true, "scopes": [], "rules": "Be kind." });
+    bench.answer(&format!("{YWH}/programs/lost_one"), 200, detail.to_string());
+    run(&mut bench, 1).await;
+    assert_eq!(bench.waiting().count(), 0, "once a day");
+    run(&mut bench, 24).await;
+    assert_eq!(bench.waiting().count(), 1);
+    let kept = mm_strategies::bug_bounty::Snapshot::open(bench.snapshot().unwrap()).unwrap();
+    assert!(kept.unseen.is_empty());
+}
+
+/// However many private programmes there are to look at, one that was accepted gets its turn.
+#[tokio::test]
+async fn private_programmes_leave_a_look_for_what_was_accepted() {
+    let mut bench = bench();
+    let items: Vec<Value> = (0..12).map(|n| json!({ "slug": format!("s{n}"), "public": false })).collect();
+    let items = json!({ "items": items, "pagination": { "nb_pages": 1 } });
+    bench.answer(&format!("{YWH}/programs?page=1&resultsPerPage=50"), 200, items.to_string());
+    let detail = json!({ "slug": "open", "public": true, "scopes": [], "rules": "Be kind." });
+    bench.answer(&format!("{YWH}/programs/open"), 200, detail.to_string());
+    let details = json!({ "programme": "open", "programme_url": "https://yeswehack.com/programs/open" });
+    bench.decide(vec![accepted("opp-1", "programme_added", &details)]);
+    run(&mut bench, 0).await;
+    assert_eq!(bench.waiting().count(), 1);
+}

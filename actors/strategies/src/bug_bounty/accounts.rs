@@ -31,7 +31,7 @@ use crate::reading::Failed;
 use crate::yeswehack::YesWeHack;
 
 pub(super) use hackerone::{All, all};
-pub(super) use round::Round;
+pub(super) use round::{Round, Rules};
 
 /// The list of programmes is read again after so long: it holds every policy, some megabytes at HackerOne.
 const LISTED_FOR: Duration = Duration::from_secs(6 * 3600);

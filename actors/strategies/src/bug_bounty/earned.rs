@@ -221,7 +221,12 @@ fn dollars(earning: &Earning) -> Option<Decimal> {
 
 /// Reads the money, and puts it into the books. Where a read is refused for a reason that stands against all of
 /// them, no other is tried.
-pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Report) -> Result<(), Interrupt> {
+pub(super) async fn run(
+    cx: &mut Context<'_>,
+    api: &HackerOne,
+    told: &mut BTreeSet<String>,
+    report: &mut Report,
+) -> Result<(), Interrupt> {
     let mut read = Read::default();
     match all(api, cx, "hackerone-earnings", api.earnings(), money::earnings).await? {
         Ok(All { items, bad, .. }) => {
@@ -254,13 +259,30 @@ pub(super) async fn run(cx: &mut Context<'_>, api: &HackerOne, report: &mut Repo
     let booked = book(&read);
     let mut sentence = counted(&read, report, balance, &mut failed);
     booked.earned.into_iter().for_each(|earned| cx.earned(earned));
-    booked.told.into_iter().for_each(|(about, told)| cx.alert(about, told));
+    if !booked.told.is_empty() {
+        sentence.push_str(&format!("; {} not in the books, as was told", booked.told.len()));
+    }
+    tell(cx, booked.told, told, !read.torn && read.payouts.is_some());
     let health = if failed.is_empty() { SourceHealth::Fresh } else { SourceHealth::Failed };
     if let Some(first) = failed.first() {
         sentence.push_str(&format!("; not all could be read: {}", first.why));
     }
     sum_up(report, health, sentence);
     Ok(())
+}
+
+/// Tells what was not told before. Of what was, that is forgotten which does not stand any more, once all was read.
+fn tell(cx: &mut Context<'_>, news: Vec<(String, String)>, told: &mut BTreeSet<String>, all: bool) {
+    let before = std::mem::take(told);
+    for (about, sentence) in news {
+        if !before.contains(&about) {
+            cx.alert(about.clone(), sentence);
+        }
+        told.insert(about);
+    }
+    if !all {
+        told.extend(before);
+    }
 }
 
 /// Reads what was paid out: whole, or not at all.

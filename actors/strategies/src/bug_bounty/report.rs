@@ -11,7 +11,7 @@ use mm_sdk::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::accounts::{Head, Platform, Round};
+use super::accounts::{Head, Platform, Round, Rules};
 use super::finding::Kind;
 use super::scope::Source;
 
@@ -20,6 +20,12 @@ const GOOD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What became of a skeleton is asked for so long.
 const ASKED_FOR: Duration = Duration::from_secs(60 * 24 * 3600);
+
+/// A programme that is not shown to the account is asked for again after so long,
+const ASKED_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// and no report on it is drafted any more once it was not for so long.
+const SHOWN_WITHIN: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// Skeletons of one run; the others wait for the next.
 const DRAFTS_MAX: usize = 5;
@@ -50,6 +56,15 @@ pub enum Stage {
     Sent,
     /// He did not, or it could not be drafted; why.
     Over(String),
+}
+
+/// That the programme of an opportunity is not shown to the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// Since when.
+    pub since: Moment,
+    /// When it was asked for last.
+    pub asked_at: Moment,
 }
 
 /// By the opportunity that each is for.
@@ -118,10 +133,11 @@ pub(super) async fn draft(
     cx: &mut Context<'_>,
     round: &mut Round<'_>,
     platforms: &[Platform],
-    skeletons: &mut Skeletons,
+    (skeletons, unseen): (&mut Skeletons, &mut BTreeMap<String, Unseen>),
     errors: &mut Vec<String>,
 ) -> Result<(), Interrupt> {
-    let decided = cx.decisions().await?;
+    let (decided, now) = (cx.decisions().await?, cx.now());
+    unseen.retain(|id, _| decided.iter().any(|decided| decided.id.as_str() == id));
     let mut drafted = 0;
     for wanted in decided.iter().filter_map(Wanted::of) {
         let platform = platforms.iter().find(|platform| platform.source() == wanted.source);
@@ -129,11 +145,24 @@ pub(super) async fn draft(
         if skeletons.contains_key(&wanted.id) || drafted == DRAFTS_MAX || !round.answers(wanted.source) {
             continue;
         }
-        // Nobody is sent to test before the programme's own rules were read.
-        if let Some(why) = round.know(cx, wanted.source, &wanted.programme).await? {
-            errors
-                .push(format!("no report is drafted for {} yet, its rules were not read: {why}", wanted.id));
+        let asked = unseen.get(&wanted.id).is_some_and(|one| now.since(one.asked_at) < ASKED_AGAIN);
+        if asked && !round.knows(wanted.source, &wanted.programme) {
             continue;
+        }
+        // Nobody is sent to test before the programme's own rules were read.
+        match round.know(cx, wanted.source, &wanted.programme).await? {
+            Rules::Known => drop(unseen.remove(&wanted.id)),
+            Rules::NotNow => continue,
+            Rules::Failed(failed) => {
+                let (id, why) = (&wanted.id, failed.in_short());
+                errors.push(format!("no report is drafted for {id} yet, its rules were not read: {why}"));
+                if failed.is_of_its_own() {
+                    let since = unseen.get(id).map_or(now, |one| one.since);
+                    unseen.insert(id.clone(), Unseen { since, asked_at: now });
+                    give_up(cx, id, unseen, skeletons);
+                }
+                continue;
+            }
         }
         let Some(head) = round.head(wanted.source, &wanted.programme) else { continue };
         let private = head.private;
@@ -156,6 +185,22 @@ pub(super) async fn draft(
     }
     forget(skeletons);
     Ok(())
+}
+
+/// Ends what was not shown to the account for too long, and says so once.
+fn give_up(cx: &mut Context<'_>, id: &str, unseen: &mut BTreeMap<String, Unseen>, skeletons: &mut Skeletons) {
+    let Some(since) = unseen.get(id).map(|one| one.since) else { return };
+    if cx.now().since(since) < SHOWN_WITHIN {
+        return;
+    }
+    let sentence = format!(
+        "no report is drafted for {id}: its programme is not shown to your account since {since}; if you will not \
+         report there: money-machine opportunities dismiss {id}"
+    );
+    cx.alert(format!("report/{id}"), sentence);
+    unseen.remove(id);
+    let stage = Stage::Over("its programme is not shown to the account".to_owned());
+    skeletons.insert(id.to_owned(), Skeleton { action: None, stage, at: cx.now() });
 }
 
 /// The draft, with what the owner should read before he writes.

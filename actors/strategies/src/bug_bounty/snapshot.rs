@@ -1,18 +1,18 @@
 //! What outlives a run, and how an older shape of it opens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mm_sdk::{BadSnapshot, Context, Fault, Validators, decode};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::Known;
 use super::memory::Memory;
-use super::report::Skeletons;
+use super::report::{Skeletons, Unseen};
 use super::scope::Source;
 use crate::snapshots;
 
 /// The schema of [`Snapshot`], raised when its shape changes.
-pub const SNAPSHOT_VERSION: u16 = 2;
+pub const SNAPSHOT_VERSION: u16 = 3;
 
 /// What outlives a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,10 @@ pub struct Snapshot {
     pub accounts: BTreeMap<Source, Known>,
     /// Reports that were drafted, by their opportunity.
     pub reports: Skeletons,
+    /// Opportunities whose programme is not shown to the account.
+    pub unseen: BTreeMap<String, Unseen>,
+    /// What was told of money, by what it is about, for as long as it stands.
+    pub told: BTreeSet<String>,
 }
 
 /// What outlives a run, of one source.
@@ -40,6 +44,20 @@ struct First {
     sources: Vec<Watched>,
 }
 
+/// The second: without what is told and asked for over days.
+#[derive(Deserialize)]
+struct Second {
+    sources: Vec<Watched>,
+    accounts: BTreeMap<Source, Known>,
+    reports: Skeletons,
+}
+
+impl From<Second> for Snapshot {
+    fn from(Second { sources, accounts, reports }: Second) -> Snapshot {
+        Snapshot { accounts, reports, ..Snapshot::of(sources) }
+    }
+}
+
 impl Snapshot {
     /// Nothing known yet.
     pub fn new() -> Snapshot {
@@ -48,19 +66,26 @@ impl Snapshot {
     }
 
     fn of(sources: Vec<Watched>) -> Snapshot {
-        Snapshot { sources, accounts: BTreeMap::new(), reports: Skeletons::new() }
+        Snapshot {
+            sources,
+            accounts: BTreeMap::new(),
+            reports: Skeletons::new(),
+            unseen: BTreeMap::new(),
+            told: BTreeSet::new(),
+        }
     }
 
-    /// Opens what was kept, in any schema that ever was. The bytes of one are never those of another: the first
-    /// ends where the second goes on.
+    /// Opens what was kept, in any schema that ever was. The bytes of one are never those of another: each
+    /// ends where the next goes on.
     ///
     /// # Errors
     /// [`BadSnapshot`] if it is of none.
     pub fn open(bytes: &[u8]) -> Result<Snapshot, BadSnapshot> {
-        match decode::<Snapshot>(bytes) {
-            Ok(snapshot) => Ok(snapshot),
-            Err(error) => decode::<First>(bytes).map(|first| Snapshot::of(first.sources)).map_err(|_| error),
-        }
+        decode::<Snapshot>(bytes).or_else(|error| {
+            let second = decode::<Second>(bytes).map(Snapshot::from);
+            let older = second.or_else(|_| decode::<First>(bytes).map(|first| Snapshot::of(first.sources)));
+            older.map_err(|_| error)
+        })
     }
 
     /// What the last good run kept; nothing known if none has.

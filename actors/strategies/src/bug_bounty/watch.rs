@@ -36,7 +36,7 @@ impl Strategy for BugBounty {
         About {
             name: "bug-bounty",
             description: "Watches bug-bounty scopes, tells what is new, drafts reports that you send, and books what was earned.",
-            code_version: 2,
+            code_version: 3,
             required_accounts: &[],
             time_to_first_dollar: "weeks to months, if at all: what is found must still be tested and reported by you",
             automation_level: 0.3,
@@ -66,7 +66,7 @@ impl Strategy for BugBounty {
         let mut snapshot = Snapshot::of_run(cx)?;
         let mut report = Report::default();
         report::settle(cx, &mut snapshot.reports).await?;
-        let Snapshot { sources, accounts, reports } = &mut snapshot;
+        let Snapshot { sources, accounts, reports, unseen, told } = &mut snapshot;
         let mut round = Round::new(&self.config, accounts);
         round.run(cx, &mut report, &|source, key| Snapshot::shows(sources, source, key)).await?;
         for watched in sources {
@@ -77,11 +77,11 @@ impl Strategy for BugBounty {
             if let Platform::HackerOne(api) = platform
                 && round.answers(Source::HackerOne)
             {
-                earned::run(cx, api, &mut report).await?;
+                earned::run(cx, api, told, &mut report).await?;
             }
         }
         if self.config.report {
-            report::draft(cx, &mut round, &platforms, reports, &mut report.errors).await?;
+            report::draft(cx, &mut round, &platforms, (reports, unseen), &mut report.errors).await?;
         }
         snapshots::write(cx, SNAPSHOT_VERSION, &snapshot)?;
         Ok(report)

@@ -14,6 +14,10 @@ use super::super::scope::{Programme, Source};
 use super::{Head, Known, LISTED_FOR, Listing, Look, Platform};
 use crate::reading::Failed;
 
+/// Looks that are kept for programmes that something is to be told or drafted of; the rounds of private ones would
+/// use up all.
+const KEPT: usize = 1;
+
 /// One run.
 pub(in crate::bug_bounty) struct Round<'a> {
     platforms: Vec<Platform>,
@@ -99,29 +103,30 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Reads the rules of a programme, if they were not and one more read is affordable. Gives why they are not
-    /// known, in words that name nobody.
+    /// Whether the rules of a programme were read.
+    pub(in crate::bug_bounty) fn knows(&self, source: Source, key: &str) -> bool {
+        self.head(source, key).is_some_and(|head| head.automation.is_some())
+    }
+
+    /// Reads the rules of a programme, if they were not and one more read is affordable.
     pub(in crate::bug_bounty) async fn know(
         &mut self,
         cx: &mut Context<'_>,
         source: Source,
         key: &str,
-    ) -> Result<Option<String>, Interrupt> {
-        if self.head(source, key).is_some_and(|head| head.automation.is_some()) {
-            return Ok(None);
-        }
+    ) -> Result<Rules, Interrupt> {
         let platform = self.platforms.iter().find(|platform| platform.source() == source).cloned();
-        let Some(platform) = platform else { return Ok(None) };
-        match self.look(cx, &platform, key).await? {
+        let Some(platform) = platform.filter(|_| !self.knows(source, key)) else { return Ok(Rules::Known) };
+        Ok(match self.look(cx, &platform, key).await? {
             Looked::Done(look) => {
                 if let Some(known) = self.known.get_mut(&source) {
                     known.keep(key, look.head);
                 }
-                Ok(None)
+                Rules::Known
             }
-            Looked::Failed(failed) => Ok(Some(failed.in_short())),
-            Looked::NotNow => Ok(Some("it is read in a later run".to_owned())),
-        }
+            Looked::Failed(failed) => Rules::Failed(failed),
+            Looked::NotNow => Rules::NotNow,
+        })
     }
 
     async fn list(
@@ -185,6 +190,9 @@ impl<'a> Round<'a> {
         order.sort();
         let (mut looks, mut failed) = (Looks::new(), BTreeMap::<String, usize>::new());
         for (_, key) in order {
+            if self.left.get(&source).is_none_or(|left| *left <= KEPT) {
+                break;
+            }
             match self.look(cx, platform, &key).await? {
                 Looked::Done(look) => {
                     if let Some(known) = self.known.get_mut(&source) {
@@ -294,6 +302,16 @@ impl<'a> Round<'a> {
     fn tell(&self, report: &mut Report, source: Source, health: SourceHealth, sentence: String) {
         report.sources.push(SourceReport { name: format!("{source}-account"), health, sentence });
     }
+}
+
+/// Whether the rules of a programme are known.
+pub(in crate::bug_bounty) enum Rules {
+    /// They were read, or nobody can read them.
+    Known,
+    /// They could not be read.
+    Failed(Failed),
+    /// They are read in a later run.
+    NotNow,
 }
 
 /// What became of the list of programmes.
