@@ -26,8 +26,9 @@ use crate::network::{Commission, Exact, Page, Window, each, money, name, whole};
 pub const PLATFORM: &str = "impact";
 /// The widest window in days.
 pub const WINDOW_DAYS: u32 = 45;
-/// Nothing older is told, in days: three years.
-pub const DAYS_BACK_MAX: u32 = 1_095;
+/// Nothing older is asked for, in days. What is over three years old is refused, and a day is left for clocks that
+/// differ and for pages that are asked for later.
+pub const DAYS_BACK_MAX: u32 = 3 * 365 - 1;
 
 /// Where the API is.
 const API: &str = "https://api.impact.com";

@@ -13,6 +13,7 @@ use mm_strategies::awin::Awin;
 use mm_strategies::cj::Cj;
 use mm_strategies::cj::questions::Questions;
 use mm_strategies::impact::Impact;
+use mm_strategies::network::window::DAY;
 use mm_strategies::network::{Commission, Page, Window};
 use mm_strategies::reading::{Failed, Fresh, understood};
 use mm_strategies::{awin, cj, impact};
@@ -280,6 +281,56 @@ fn a_network_whose_breaker_is_open_is_not_asked_further() {
     let (bench, sentence, errors) = refused(&[]);
     assert!((4..10).contains(&bench.asked().len()), "{}", bench.asked().len());
     assert_eq!((errors.len(), sentence.contains("waits")), (bench.asked().len(), false), "{errors:?}");
+}
+
+/// Impact refuses what begins over three years ago, and the grid of windows knows of no years.
+#[test]
+fn nothing_of_impacts_is_asked_for_that_is_over_three_years_old() {
+    for days_back in [1_040, 1_060, 1_080, 1_095] {
+        let mut strategy = Affiliate::default();
+        let settings = json!({"impact": {"account": "main", "sid": "IR1"}, "days_back": days_back});
+        strategy.initialise(&settings).unwrap();
+        let mut bench = Bench::at("2026-11-23T06:00:00Z");
+        let mut now: Moment = "2026-11-23T06:00:00Z".parse().unwrap();
+        for _ in 0..90 {
+            let asked = bench.asked().len();
+            bench.run_now(&mut strategy).unwrap();
+            for action in &bench.asked()[asked..] {
+                let query = action.request.url().path_and_query();
+                let from = query.split_once("ActionDateStart=").unwrap().1.split('&').next().unwrap();
+                let (from, until) =
+                    (from, query.split_once("ActionDateEnd=").unwrap().1.split('&').next().unwrap());
+                let (from, until): (Moment, Moment) = (from.parse().unwrap(), until.parse().unwrap());
+                assert!(from < until && now.since(from) < DAY * 1_095, "{days_back}: {from}");
+            }
+            bench.pass(DAY);
+            now = now.plus(DAY);
+        }
+    }
+}
+
+/// Where the reading of a window goes on is kept over a run that the breaker ended.
+#[test]
+fn a_breaker_that_opens_within_a_window_costs_no_page_of_it() {
+    let mut strategy = Affiliate::default();
+    strategy.initialise(&json!({"impact": {"account": "main", "sid": "IR1"}, "days_back": 1})).unwrap();
+    let mut bench = Bench::at("2026-11-23T06:00:00Z");
+    let now: Moment = "2026-11-23T06:00:00Z".parse().unwrap();
+    let window = Window::of(Window::number_of(now, impact::WINDOW_DAYS), impact::WINDOW_DAYS, now);
+    let first = own_impact().actions(&window, None).unwrap();
+    let next = "/Mediapartners/IR1/Actions?Page=2";
+    let second = own_impact().actions(&window, Some(next)).unwrap();
+    let body = json!({"@nextpageuri": next, "Actions": []}).to_string();
+    bench.answer(first.request.url().as_str(), 200, body);
+    let rules = vec!["breaker".to_owned()];
+    let refusal = Refusal { class: ErrorClass::Transient, why: "impact is not asked".to_owned(), rules };
+    bench.act_is(second.request.url().as_str(), Act::Refused(refusal));
+    for _ in 0..3 {
+        bench.run_now(&mut strategy).unwrap();
+    }
+    let asked: Vec<&str> = bench.asked().iter().map(|action| action.request.url().as_str()).collect();
+    let (first, second) = (first.request.url().as_str(), second.request.url().as_str());
+    assert_eq!(asked, [first, second, second, second]);
 }
 
 #[test]

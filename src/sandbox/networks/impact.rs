@@ -66,7 +66,7 @@ fn actions(seed: u64, sid: &str, request: &Request, now_ms: i64) -> Response {
     if until_ms - from_ms > 45 * DAY_MS || until_ms < from_ms {
         return invalid(request, "ActionDateEnd", "The range is at most 45 days");
     }
-    if from_ms < now_ms - 3 * 365 * DAY_MS - 45 * DAY_MS {
+    if from_ms < now_ms - 3 * 365 * DAY_MS {
         return invalid(request, "ActionDateStart", "Not more than 3 years ago");
     }
     let number = |name: &str, usual: usize| date(name).map_or(Some(usual), |text| text.parse().ok());

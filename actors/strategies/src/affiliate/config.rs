@@ -5,12 +5,14 @@ use serde_json::{Map, Value};
 
 use crate::awin::Awin;
 use crate::cj::Cj;
-use crate::impact::{self, Impact};
+use crate::impact::Impact;
 use crate::settings::Settings;
 use crate::site::page::Own;
 
 /// How far back commissions are looked for where the owner does not say: a year and a month.
 const DAYS_BACK: u32 = 400;
+/// The farthest back that the owner may say: three years.
+const DAYS_BACK_MAX: u64 = 1_095;
 
 const OWN: Settings = Settings("affiliate");
 
@@ -67,9 +69,7 @@ impl Config {
                     let table = Table::of(key, value, &["account", "publisher", "currency"])?;
                     config.cj = Some(Cj::new(table.account()?, table.publisher()?, table.currency()?));
                 }
-                "days_back" => {
-                    config.days_back = small(OWN.number(key, value, 1, impact::DAYS_BACK_MAX.into())?)
-                }
+                "days_back" => config.days_back = small(OWN.number(key, value, 1, DAYS_BACK_MAX)?),
                 other => return Err(unknown("affiliate", other, "impact, awin, cj, days_back and site")),
             }
         }

@@ -11,6 +11,7 @@ use super::plan::due;
 use crate::awin::{self, Awin};
 use crate::cj::{self, Cj};
 use crate::impact::{self, Impact};
+use crate::network::window::DAY;
 use crate::network::{Page, Window};
 use crate::reading::{self, Fresh};
 use mm_sdk::json::Unreadable;
@@ -44,6 +45,22 @@ impl Connector {
             Self::Impact(_) => impact::WINDOW_DAYS,
             Self::Awin(_) => awin::WINDOW_DAYS,
             Self::Cj(_) => cj::WINDOW_DAYS,
+        }
+    }
+
+    /// How many days back it is asked for, of those that the owner wants.
+    pub(super) fn back(&self, wanted: u32) -> u32 {
+        match self {
+            Self::Impact(_) => wanted.min(impact::DAYS_BACK_MAX),
+            Self::Awin(_) | Self::Cj(_) => wanted,
+        }
+    }
+
+    /// The first moment that it may be asked for: the first window may begin before.
+    fn oldest(&self, now: Moment) -> Moment {
+        match self {
+            Self::Impact(_) => now.minus(DAY * impact::DAYS_BACK_MAX),
+            Self::Awin(_) | Self::Cj(_) => Moment::default(),
         }
     }
 
@@ -101,6 +118,7 @@ impl<'a> Sync<'a> {
 
     /// Reads what is due, and reports what it says.
     pub(super) async fn run(mut self, cx: &mut Context<'_>, back: u32) -> Result<Told, Interrupt> {
+        let back = self.connector.back(back);
         for number in due(self.known, cx.now(), self.connector.days(), back) {
             self.window(cx, number).await?;
             if self.stopped.is_some() || self.pages >= self.connector.pages_max() {
@@ -114,6 +132,7 @@ impl<'a> Sync<'a> {
     /// Reads a window, from where its reading was left.
     async fn window(&mut self, cx: &mut Context<'_>, number: u32) -> Result<(), Interrupt> {
         let window = Window::of(number, self.connector.days(), cx.now());
+        let window = Window { from: window.from.max(self.connector.oldest(cx.now())), ..window };
         let mut at = self.known.windows.get(&number).cloned().unwrap_or_default();
         at.tried_at = Some(cx.now());
         if at.next.is_none() {

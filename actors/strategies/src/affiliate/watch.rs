@@ -64,7 +64,7 @@ impl Strategy for Affiliate {
             report.sources.push(told.source);
             report.errors.extend(told.errors);
             report.metrics.extend(told.metrics);
-            let first = plan::first(cx.now(), connector.days(), self.config.days_back);
+            let first = plan::first(cx.now(), connector.days(), connector.back(self.config.days_back));
             let forgotten = snapshot.forget(platform, first);
             if forgotten > 0 {
                 report.errors.push(format!(
