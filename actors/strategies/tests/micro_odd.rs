@@ -2,7 +2,8 @@
 
 mod micro;
 
-use micro::{Issue, World, details};
+use micro::{API, Issue, World, details};
+use mm_sdk::{Act, Answer, Moment};
 use mm_strategies::micro_tasks::draft::REFUSED;
 use serde_json::json;
 
@@ -36,6 +37,36 @@ async fn odd_sums_are_told_exactly_or_told_to_be_unreadable_and_never_made_up() 
         }
         assert_eq!(drafts.earnings, [], "a bounty is a promise and no income");
     }
+}
+
+/// An issue on which thousands speak costs its pages once, and again when somebody has spoken.
+#[tokio::test]
+async fn an_issue_with_more_comments_than_are_read_is_set_aside_until_it_changes() {
+    let comments = format!("{API}/repos/acme/widget/issues/1/comments?per_page=100");
+    let page = |n: usize| if n == 1 { comments.clone() } else { format!("{comments}&page={n}") };
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    for n in 1..=12 {
+        let headers = vec![("link".to_owned(), format!("<{}>; rel=\"next\"", page(n + 1)))];
+        let answer = Answer { status: 200, headers, body: b"[]".to_vec(), at: Moment::default() };
+        world.bench.act_is(&page(n), Act::Done(answer));
+    }
+    let asked = |world: &World| {
+        let urls = world.bench.asked().iter().map(|action| action.request.url().as_str());
+        urls.filter(|url| url.contains("/comments")).count()
+    };
+    let (report, drafts) = world.run().await;
+    assert_eq!((asked(&world), drafts.opportunities), (10, Vec::new()));
+    assert!(report.errors[0].contains("acme/widget#1: it has over a thousand comments"), "{report:?}");
+    for _ in 0..3 {
+        let (report, _) = world.run().await;
+        assert_eq!((asked(&world), report.errors), (10, Vec::new()));
+    }
+    world.put(Issue::new(1).with(|issue| issue["updated_at"] = json!("2026-07-23T12:00:00Z")).by_bot("$500"));
+    world.later(24);
+    let (report, drafts) = world.run().await;
+    let told = drafts.opportunities.first().is_some_and(|draft| draft.tell);
+    assert_eq!((asked(&world), told), (11, true), "{report:?}");
 }
 
 /// Everything of an issue that its author, or the bot's sponsor, writes and that is shown.

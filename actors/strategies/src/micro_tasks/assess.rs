@@ -130,7 +130,9 @@ impl Known<'_> {
         if comments.said.awarded {
             against.push(Trap::new(Kind::Awarded, "the bot says that it was awarded"));
         }
-        if bounties.is_empty() && self.issue.board != Some(Board::Opire) {
+        // What the bot says may stand where nobody read.
+        let crowded = against.iter().any(|trap| trap.kind == Kind::Crowded);
+        if bounties.is_empty() && !crowded && self.issue.board != Some(Board::Opire) {
             against.push(Trap::new(
                 Kind::Unvouched,
                 match (comments.said.unread.first(), self.issue.hints.first()) {

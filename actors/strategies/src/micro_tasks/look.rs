@@ -9,6 +9,7 @@ use super::assess::Known;
 use super::facts::{CommentFacts, IssueFacts, RepositoryFacts};
 use super::memory::{Kept, KnownIssue};
 use super::round::Round;
+use super::trap::{Kind, Trap};
 use crate::github::answer::{Failed, Fresh, ask, list, one};
 use crate::github::shape::{Comment, Issue, Repository};
 use crate::github::{RepositoryName, Seen};
@@ -64,6 +65,7 @@ impl Round<'_> {
         if let Some(ended) = self.look_at_issue(cx, id, known).await? {
             return Ok(ended);
         }
+        look_again_if_changed(known);
         if self.is_refused(cx, known) {
             return Ok(Looked::Whole);
         }
@@ -154,7 +156,9 @@ impl Round<'_> {
             }
         }
         if next.is_some() {
-            return Ok(Some(Looked::Failed(format!("{} has over a thousand comments", known.place))));
+            let why = "it has over a thousand comments, which are not read";
+            self.report.errors.push(format!("{}: {why}; it is set aside until it changes", known.place));
+            facts.traps.insert(0, Trap::new(Kind::Crowded, why));
         }
         let (validators, evidence) = first.unwrap_or_default();
         let by_app = &mut self.snapshot.by_app;
@@ -206,6 +210,16 @@ impl Round<'_> {
             Seen::Failed(failed) => return Ok(Some(failed.into())),
         }
         Ok(None)
+    }
+}
+
+/// What was set aside because more is written on it than is read has its turn when it changed: a comment more, or one
+/// less, changes the issue.
+fn look_again_if_changed(known: &mut KnownIssue) {
+    let (Some(issue), Some(comments)) = (&known.issue, &known.comments) else { return };
+    let crowded = comments.value.traps.iter().any(|trap| trap.kind == Kind::Crowded);
+    if crowded && issue.value.updated_at > comments.at {
+        known.comments = None;
     }
 }
 

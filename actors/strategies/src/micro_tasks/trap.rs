@@ -33,6 +33,8 @@ pub enum Kind {
     Awarded,
     /// The repository does not take such work.
     Policy,
+    /// More is written on it than is read.
+    Crowded,
 }
 
 impl Kind {
@@ -50,12 +52,14 @@ impl Kind {
             Kind::Taken => "taken",
             Kind::Awarded => "awarded",
             Kind::Policy => "policy",
+            Kind::Crowded => "crowded",
         }
     }
 
     /// Whether somebody meant harm, or may have; the others are ordinary ends.
     pub fn is_bait(self) -> bool {
-        !matches!(self, Kind::Closed | Kind::Taken | Kind::Awarded | Kind::Policy | Kind::Own)
+        let ends = [Kind::Closed, Kind::Taken, Kind::Awarded, Kind::Policy, Kind::Own, Kind::Crowded];
+        !ends.contains(&self)
     }
 }
 
