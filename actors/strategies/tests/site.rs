@@ -336,6 +336,24 @@ async fn a_sitemap_that_cannot_be_read_lets_no_page_be_forgotten() {
     }
 }
 
+/// What was told of a page that the site does not name any more has an end, and it is not told to be mended.
+#[tokio::test]
+async fn a_page_that_is_not_named_any_more_is_told_to_be_gone() {
+    let html = "<a rel=sponsored href=https://acme.pxf.io/c/1>b</a>";
+    let mut bench = bench(&[("a", html), ("b", "fine"), ("c", html), ("d", "fine")]);
+    let mut strategy = strategy(json!({}));
+    assert_eq!(run(&mut bench, &mut strategy).await.1.len(), 2);
+    bench.answer(&format!("{SITE}/c"), 200, "<p>No links.</p>");
+    assert_eq!(run(&mut bench, &mut strategy).await.1.len(), 1);
+    bench.pass(Duration::from_secs(86_400));
+    bench.answer(&format!("{SITE}/sitemap.xml"), 200, map([format!("{SITE}/d")].into_iter()));
+    let (_, drafts) = run(&mut bench, &mut strategy).await;
+    assert_eq!(drafts.len(), 1, "neither the one that was fine nor the one that was mended: {drafts:?}");
+    assert_eq!((drafts[0].url.clone(), drafts[0].tell, drafts[0].score), (format!("{SITE}/a"), false, 0));
+    assert!(drafts[0].title.starts_with("No longer looked at: "), "{drafts:?}");
+    assert_eq!(run(&mut bench, &mut strategy).await.1, []);
+}
+
 #[tokio::test]
 async fn a_login_wall_an_endless_page_and_a_robots_txt_are_told_and_nothing_is_made_of_them() {
     let mut bench =

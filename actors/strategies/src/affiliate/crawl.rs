@@ -13,10 +13,10 @@ use mm_sdk::{
 };
 
 use super::config::Site;
-use super::report::{draft, whole};
+use super::report::{draft, gone, whole};
 use super::site_memory::{Leading, LinkKnown, SiteKnown};
 use crate::site;
-use crate::site::page::examine;
+use crate::site::page::{Defect, examine};
 
 /// The sitemap is read again after a day.
 const SITEMAP_AGE: Duration = Duration::from_secs(20 * 3_600);
@@ -154,7 +154,12 @@ impl<'a> Crawl<'a> {
             }
         }
         if self.known.to_read.is_empty() {
-            self.known.end_listing(now);
+            for (name, page) in self.known.end_listing(now) {
+                // What was told of it, and not ended, would stand for ever.
+                if page.told.is_some_and(|told| told != what_is_told(&[])) {
+                    cx.found(gone(&name, &page));
+                }
+            }
         }
         Ok(())
     }
@@ -309,9 +314,7 @@ impl<'a> Crawl<'a> {
         if defects.is_empty() && page.told.is_none() {
             return;
         }
-        let lines: Vec<String> =
-            defects.iter().map(|one| format!("{} {:?} {}", one.line, one.kind, one.link)).collect();
-        let digest = Digest::of_fields("affiliate-page-1", lines.iter().map(String::as_bytes));
+        let digest = what_is_told(&defects);
         if page.told == Some(digest) {
             return;
         }
@@ -364,6 +367,13 @@ impl<'a> Crawl<'a> {
         metrics.extend(kinds.into_iter().map(|(kind, n)| (format!("site.defect.{kind}"), n)));
         Told { source: SourceReport { name: "site".to_owned(), health, sentence }, errors, metrics }
     }
+}
+
+/// The digest of what is told of a page.
+fn what_is_told(defects: &[Defect]) -> Digest {
+    let lines: Vec<String> =
+        defects.iter().map(|one| format!("{} {:?} {}", one.line, one.kind, one.link)).collect();
+    Digest::of_fields("affiliate-page-1", lines.iter().map(String::as_bytes))
 }
 
 /// Whether it was robots.txt that stood against this one address.

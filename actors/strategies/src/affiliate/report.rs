@@ -65,6 +65,17 @@ pub(super) fn draft(
     }
 }
 
+/// The draft that ends a page's: the site does not name it any more, so nobody looks at it.
+pub(super) fn gone(url: &str, page: &PageKnown) -> Draft {
+    let shown = Untrusted::new(url).line(100);
+    Draft {
+        title: format!("No longer looked at: {shown}"),
+        reason: "your sitemap does not name it any more; whether it is mended is not known".to_owned(),
+        details: json!({ "defects": [], "open": [] }).into(),
+        ..draft(url, page, &[], &BTreeMap::new())
+    }
+}
+
 fn details(page: &PageKnown, defects: &[Defect], links: &BTreeMap<String, LinkKnown>) -> Value {
     let told = defects.iter().map(|one| {
         json!({ "line": one.line, "what": one.kind.word(), "link": Untrusted::new(one.link.as_str()).line(300),

@@ -107,16 +107,20 @@ impl SiteKnown {
         self.pages.values_mut().for_each(|page| page.listed = false);
     }
 
-    /// Ends it: pages that are not named any more are forgotten, and links that no page has.
-    pub fn end_listing(&mut self, now: Moment) {
+    /// Ends it: pages that are not named any more are forgotten, and links that no page has. The pages that were
+    /// forgotten, by their address.
+    pub fn end_listing(&mut self, now: Moment) -> BTreeMap<String, PageKnown> {
         // Of a site of which nothing is known it is tried again in the next run.
         self.listed_at = (!self.incomplete || !self.pages.is_empty()).then_some(now);
+        let mut gone = BTreeMap::new();
         if !self.incomplete {
-            self.pages.retain(|_, page| page.listed);
+            gone = std::mem::take(&mut self.pages);
+            self.pages = gone.extract_if(.., |_, page| page.listed).collect();
         }
         let linked: BTreeSet<&String> =
             self.pages.values().flat_map(|page| page.links.iter().map(|(target, _)| target)).collect();
         self.links.retain(|target, _| linked.contains(target));
+        gone
     }
 
     /// Pages to be looked at, those not asked for for longest first.
