@@ -29,6 +29,18 @@ async fn a_programme_that_is_closed_to_the_account_costs_itself_alone() {
         accept(&mut bench, &own);
         run(&mut bench, 1).await;
         assert_eq!(bench.waiting().count(), 1, "{status}: a report is drafted");
+        for hours in 2..24 {
+            run(&mut bench, hours).await;
+        }
+        let of = |handle: &str| {
+            let scopes = url(&format!("programs/{handle}/structured_scopes"));
+            bench.asked().iter().filter(|action| action.request.url().as_str() == scopes).count()
+        };
+        assert_eq!((of("closed"), of("vault")), (1, 24), "{status}: it is left alone for a day");
+        run(&mut bench, 24).await;
+        let scopes = url("programs/closed/structured_scopes");
+        let asked = bench.asked().iter().filter(|action| action.request.url().as_str() == scopes);
+        assert_eq!(asked.count(), 2, "{status}: and no longer");
     }
 }
 

@@ -94,7 +94,8 @@ pub struct Head {
     pub private: bool,
     /// What it says of automated tools; `None` if its rules were not read.
     pub automation: Option<Automation>,
-    /// When it was asked for by itself last, with or without success.
+    /// When it was asked for by itself last, with or without success. What is not shown to the account has a time
+    /// ahead, and is left alone until then.
     pub looked_at: Option<Moment>,
 }
 

@@ -136,7 +136,7 @@ pub(super) async fn draft(
     (skeletons, unseen): (&mut Skeletons, &mut BTreeMap<String, Unseen>),
     errors: &mut Vec<String>,
 ) -> Result<(), Interrupt> {
-    let (decided, now) = (cx.decisions().await?, cx.now());
+    let decided = cx.decisions().await?;
     unseen.retain(|id, _| decided.iter().any(|decided| decided.id.as_str() == id));
     let mut drafted = 0;
     for wanted in decided.iter().filter_map(Wanted::of) {
@@ -145,24 +145,8 @@ pub(super) async fn draft(
         if skeletons.contains_key(&wanted.id) || drafted == DRAFTS_MAX || !round.answers(wanted.source) {
             continue;
         }
-        let asked = unseen.get(&wanted.id).is_some_and(|one| now.since(one.asked_at) < ASKED_AGAIN);
-        if asked && !round.knows(wanted.source, &wanted.programme) {
+        if !is_read(cx, round, &wanted, (&mut *skeletons, &mut *unseen), errors).await? {
             continue;
-        }
-        // Nobody is sent to test before the programme's own rules were read.
-        match round.know(cx, wanted.source, &wanted.programme).await? {
-            Rules::Known => drop(unseen.remove(&wanted.id)),
-            Rules::NotNow => continue,
-            Rules::Failed(failed) => {
-                let (id, why) = (&wanted.id, failed.in_short());
-                errors.push(format!("no report is drafted for {id} yet, its rules were not read: {why}"));
-                if failed.is_of_its_own() {
-                    let since = unseen.get(id).map_or(now, |one| one.since);
-                    unseen.insert(id.clone(), Unseen { since, asked_at: now });
-                    give_up(cx, id, unseen, skeletons);
-                }
-                continue;
-            }
         }
         let Some(head) = round.head(wanted.source, &wanted.programme) else { continue };
         let private = head.private;
@@ -185,6 +169,39 @@ pub(super) async fn draft(
     }
     forget(skeletons);
     Ok(())
+}
+
+/// Whether the rules of its programme were read, which nobody is sent to test before. A programme that is not shown to
+/// the account is asked for now and then, and given up in the end.
+async fn is_read(
+    cx: &mut Context<'_>,
+    round: &mut Round<'_>,
+    wanted: &Wanted,
+    (skeletons, unseen): (&mut Skeletons, &mut BTreeMap<String, Unseen>),
+    errors: &mut Vec<String>,
+) -> Result<bool, Interrupt> {
+    let (id, now) = (&wanted.id, cx.now());
+    let asked = unseen.get(id).is_some_and(|one| now.since(one.asked_at) < ASKED_AGAIN);
+    if asked && !round.knows(wanted.source, &wanted.programme) {
+        return Ok(false);
+    }
+    match round.know(cx, wanted.source, &wanted.programme).await? {
+        Rules::Known => {
+            unseen.remove(id);
+            return Ok(true);
+        }
+        Rules::NotNow => {}
+        Rules::Failed(failed) => {
+            let why = failed.in_short();
+            errors.push(format!("no report is drafted for {id} yet, its rules were not read: {why}"));
+            if failed.is_of_its_own() {
+                let since = unseen.get(id).map_or(now, |one| one.since);
+                unseen.insert(id.clone(), Unseen { since, asked_at: now });
+                give_up(cx, id, unseen, skeletons);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Ends what was not shown to the account for too long, and says so once.

@@ -1,6 +1,7 @@
 //! The reads of one run by the owner's accounts, and what they tell of private programmes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use mm_sdk::{Context, Digest, Interrupt, Moment, Report, SourceHealth, SourceReport};
 
@@ -17,6 +18,10 @@ use crate::reading::Failed;
 /// Looks that are kept for programmes that something is to be told or drafted of; the rounds of private ones would
 /// use up all.
 const KEPT: usize = 1;
+
+/// A programme that is not shown to the account is left alone for so long: a 403 may shut the platform to every other
+/// read for hours.
+const LEFT_ALONE: Duration = Duration::from_secs(24 * 3600);
 
 /// One run.
 pub(in crate::bug_bounty) struct Round<'a> {
@@ -185,7 +190,9 @@ impl<'a> Round<'a> {
         is_public: &(dyn Fn(Source, &str) -> bool + Sync),
     ) -> Result<Looks, Interrupt> {
         let source = platform.source();
-        let private = self.heads(source).iter().filter(|(key, head)| head.private && !is_public(source, key));
+        let now = cx.now();
+        let due = |head: &Head| head.private && head.looked_at.is_none_or(|at| at <= now);
+        let private = self.heads(source).iter().filter(|(key, head)| due(head) && !is_public(source, key));
         let mut order: Vec<_> = private.map(|(key, head)| (head.looked_at, key.clone())).collect();
         order.sort();
         let (mut looks, mut failed) = (Looks::new(), BTreeMap::<String, usize>::new());
@@ -234,8 +241,9 @@ impl<'a> Round<'a> {
                     self.unseen.insert(source);
                 }
                 // It goes to the end of the queue, so that what fails always keeps nobody waiting.
+                let rest = if failed.is_of_its_own() { LEFT_ALONE } else { Duration::ZERO };
                 let head = self.known.get_mut(&source).and_then(|known| known.heads.get_mut(key));
-                head.into_iter().for_each(|head| head.looked_at = Some(cx.now()));
+                head.into_iter().for_each(|head| head.looked_at = Some(cx.now().plus(rest)));
                 Looked::Failed(failed)
             }
         })
