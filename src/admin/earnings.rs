@@ -76,8 +76,8 @@ fn document(hex: &str) -> Result<Vec<u8>, Problem> {
 
 async fn told(ops: &Ops, given: Given, digest: Digest) -> Result<Told, Problem> {
     let bad = |error: &dyn std::fmt::Display| Problem::Bad(error.to_string());
-    let money = |money: &MoneyView| Money::read(&money.amount, &money.currency).map_err(|error| bad(&error));
-    let fee = given.fee.as_ref().map(|fee| Money::read(fee, &given.amount.currency));
+    let money = |money: &MoneyView| Money::typed(&money.amount, &money.currency).map_err(|error| bad(&error));
+    let fee = given.fee.as_ref().map(|fee| Money::typed(fee, &given.amount.currency));
     let as_of = given.as_of.as_ref().map(|text| text.parse::<Moment>()).transpose();
     let as_of = as_of.map_err(|_| Problem::Bad("`as_of` is a time like 2026-11-03T09:30:00Z".to_owned()))?;
     let report = Report {

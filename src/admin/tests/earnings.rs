@@ -39,6 +39,9 @@ async fn a_payment_told_twice_counts_once_and_every_mistake_is_a_sentence() {
     for change in [
         json!({ "amount": { "amount": "12,50", "currency": "EUR" } }),
         json!({ "amount": { "amount": "12.50", "currency": "EURO" } }),
+        json!({ "amount": { "amount": "12.345", "currency": "EUR" } }),
+        json!({ "amount": { "amount": "12.345", "currency": "JPY" } }),
+        json!({ "stage": "paid", "fee": "1.234" }),
         json!({ "amount": { "amount": "-1", "currency": "EUR" } }),
         json!({ "amount": 12.5 }),
         json!({ "stage": "sent" }),
@@ -59,6 +62,9 @@ async fn a_payment_told_twice_counts_once_and_every_mistake_is_a_sentence() {
     expect![[r#"
         400 `12,50` is no amount; write digits and a point, such as 12.50
         400 `EURO` is no currency of ISO 4217; write three letters such as EUR or USD
+        400 EUR has two decimals: did you mean 12345 or 12.35?
+        400 JPY has no decimals: did you mean 12345 or 12?
+        400 EUR has two decimals: did you mean 1234 or 1.23?
         400 an earning of -1 EUR is none; write what was earned, and `reversed` for what was taken back
         400 what is told of an earning is not understood: invalid type: floating point `12.5`, expected struct MoneyView
         400 `stage` is one of expected, claimed, approved, paid, cleared, reversed

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
 /// The largest amount of one posting, either way: a million million, with 8 places 20 of a decimal's 28 digits.
@@ -23,6 +23,16 @@ pub enum BadMoney {
     /// More than the books hold in one posting, or more exact.
     #[error("{0} is too large or too exact for the books: less than 10^12, and at most 8 places")]
     Range(String),
+    /// A person wrote more places than the currency has.
+    #[error("{currency} has {has}: did you mean {meant}?")]
+    Places {
+        /// The currency.
+        currency: Currency,
+        /// How many places it has, in words.
+        has: &'static str,
+        /// What the person may have meant.
+        meant: String,
+    },
     /// Two currencies were to be added.
     #[error("{0} and {1} are two currencies; they are never added")]
     Mixed(Currency, Currency),
@@ -37,6 +47,12 @@ impl Currency {
     /// Its three letters.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).expect("three ASCII letters, checked when it was made")
+    }
+
+    /// The places behind the point that ISO 4217 gives it (its minor unit); `None` where there are none to
+    /// give, as for gold.
+    pub fn places(&self) -> Option<u32> {
+        iso_currency::Currency::from_code(self.code())?.exponent().map(u32::from)
     }
 }
 
@@ -131,6 +147,39 @@ impl Money {
             return Err(bad());
         }
         Self::new(Decimal::from_str_exact(amount).map_err(|_| bad())?, currency)
+    }
+
+    /// Reads what a person wrote. To some `12.345` is twelve thousand: with more places than the currency
+    /// has it is not guessed at. What a platform reports is read exactly, by [`Money::read`].
+    ///
+    /// # Errors
+    /// [`BadMoney`], a sentence.
+    ///
+    /// ```
+    /// use mm_core::ledger::Money;
+    /// assert_eq!(Money::typed("12.50", "EUR").unwrap().to_string(), "12.50 EUR");
+    /// let refused = Money::typed("12.345", "EUR").unwrap_err().to_string();
+    /// assert_eq!(refused, "EUR has two decimals: did you mean 12345 or 12.35?");
+    /// ```
+    pub fn typed(amount: &str, currency: &str) -> Result<Self, BadMoney> {
+        let money = Self::read(amount, currency)?;
+        let Some(places) = money.currency.places().filter(|places| money.amount.scale() > *places) else {
+            return Ok(money);
+        };
+        let rounded = money.amount.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
+        let has = match places {
+            0 => "no decimals",
+            1 => "one decimal",
+            2 => "two decimals",
+            3 => "three decimals",
+            _ => "four decimals",
+        };
+        // Three digits behind a point may be thousands, unless nothing stands before it.
+        let meant = match money.amount.scale() {
+            3 if money.amount.abs() >= Decimal::ONE => format!("{} or {rounded}", amount.replace('.', "")),
+            _ => rounded.to_string(),
+        };
+        Err(BadMoney::Places { currency: money.currency, has, meant })
     }
 
     /// None of it, in that currency.

@@ -189,6 +189,28 @@ fn what_is_no_money_is_refused() {
 }
 
 #[test]
+fn what_a_person_writes_has_no_more_places_than_the_currency_and_a_report_may() {
+    let typed = |amount, currency| Money::typed(amount, currency).map_err(|error| error.to_string());
+    for (amount, currency, sentence) in [
+        ("12.345", "EUR", "EUR has two decimals: did you mean 12345 or 12.35?"),
+        ("12.500", "EUR", "EUR has two decimals: did you mean 12500 or 12.50?"),
+        ("12.3456", "EUR", "EUR has two decimals: did you mean 12.35?"),
+        ("12.345", "JPY", "JPY has no decimals: did you mean 12345 or 12?"),
+        ("12.5", "JPY", "JPY has no decimals: did you mean 13?"),
+        ("12.3456", "KWD", "KWD has three decimals: did you mean 12.346?"),
+        ("0.125", "USD", "USD has two decimals: did you mean 0.13?"),
+    ] {
+        assert_eq!(typed(amount, currency), Err(sentence.to_owned()));
+        assert_eq!(Money::read(amount, currency).unwrap().to_string(), format!("{amount} {currency}"));
+    }
+    for (amount, currency) in
+        [("12.50", "EUR"), ("12", "JPY"), ("12.345", "KWD"), ("12.3456", "CLF"), ("1", "XAU")]
+    {
+        assert_eq!(typed(amount, currency), Ok(money(&format!("{amount} {currency}"))));
+    }
+}
+
+#[test]
 fn no_two_names_are_one_account_in_beancount() {
     let name = |text: &str| Account::Transit(text.parse().unwrap()).in_beancount();
     let all: std::collections::BTreeSet<String> =
