@@ -85,6 +85,11 @@ impl SourceHealth {
         !matches!(self, SourceHealth::Failed)
     }
 
+    /// Whether a person should know: it was not read, is not believed, or is too old.
+    pub fn is_trouble(self) -> bool {
+        !matches!(self, SourceHealth::Fresh | SourceHealth::Unchanged)
+    }
+
     /// The health in a word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -188,6 +193,9 @@ pub enum StepOutcome {
 /// What a refusal names as its rule if the breaker of the platform is open.
 pub const BREAKER: &str = "breaker";
 
+/// What a refusal names as its rule if the action names an account that does not exist.
+pub const NO_ACCOUNT: &str = "no-account";
+
 /// Why an action was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -208,6 +216,11 @@ impl Refusal {
     /// Whether the breaker of the platform held it: the next act of its sort would be held as well.
     pub fn is_by_breaker(&self) -> bool {
         self.rules.iter().any(|rule| rule == BREAKER)
+    }
+
+    /// Whether the account that the action names does not exist: only a person can end that.
+    pub fn is_of_no_account(&self) -> bool {
+        self.rules.iter().any(|rule| rule == NO_ACCOUNT)
     }
 }
 

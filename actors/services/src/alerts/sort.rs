@@ -23,6 +23,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("look-up/", Sort::Person, "actions show {}"),
     ("blocked/", Sort::Person, "actions list --status blocked"),
     ("account/", Sort::Person, "account list"),
+    ("no-account/", Sort::Person, "account list"),
     ("account-ends/", Sort::Person, "account list"),
     ("rules/", Sort::Person, "compliance rules lint"),
     ("platform/", Sort::Person, "actions list --status failure"),

@@ -6,7 +6,7 @@ use mm_core::action::{Action, Request};
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
 use mm_core::id::AccountId;
-use mm_core::run::Refusal;
+use mm_core::run::{NO_ACCOUNT, Refusal};
 use mm_core::secret::Secret;
 use mm_core::vault::Slot;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::halt::Halt;
 use super::{GatewayService, Proposal, SystemAction, Walked};
 use crate::accounts::oauth::TOKEN_REFRESH;
-use crate::accounts::{Presented, Which, has_slot};
+use crate::accounts::{NotSealed, Presented, Which, has_slot};
 use crate::compliance::Ruling;
 
 /// Stands in a header where the change's own key belongs; a rule pack or a strategy writes it:
@@ -61,10 +61,7 @@ impl GatewayService {
             let why = "the request has a slot of another account than its own; nothing was sent";
             return Err(Halt::Refused(Refusal::new(ErrorClass::Auth, why)));
         }
-        self.accounts.secrets(&p.space, slots).await?.map_err(|missing| {
-            let why = missing.to_string();
-            self.hindered(p, Refusal::new(ErrorClass::Auth, why))
-        })
+        self.accounts.secrets(&p.space, slots).await?.map_err(|missing| self.hindered(p, unsealed(&missing)))
     }
 
     /// With an account that its platform does not take, nothing is tried but whether it does again.
@@ -82,7 +79,7 @@ impl GatewayService {
         for refreshed in [false, true] {
             let presented = self.accounts.present(&p.space, platform, account).await?;
             let missing = |why: String| self.hindered(p, Refusal::new(ErrorClass::Auth, why));
-            match presented.map_err(|none| missing(none.to_string()))? {
+            match presented.map_err(|none| self.hindered(p, unsealed(&none)))? {
                 Presented::Headers(headers) => return Ok(headers),
                 Presented::NeedsRefresh { .. } if refreshed => {
                     return Err(missing(format!(
@@ -128,6 +125,15 @@ impl GatewayService {
         let why = format!("the token of `{account}` could not be refreshed: {why}");
         Err(self.hindered(p, Refusal::new(ErrorClass::Auth, why)))
     }
+}
+
+/// Why the account's headers cannot be had, in a form that tells an account that does not exist from others.
+fn unsealed(not: &NotSealed) -> Refusal {
+    let rules = match not {
+        NotSealed::NoAccount { .. } => vec![NO_ACCOUNT.to_owned()],
+        NotSealed::NoCredential(_) | NotSealed::NoToken { .. } | NotSealed::Vault(_) => Vec::new(),
+    };
+    Refusal { rules, ..Refusal::new(ErrorClass::Auth, not.to_string()) }
 }
 
 /// The request with what the rules oblige us to send.

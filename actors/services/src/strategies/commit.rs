@@ -2,7 +2,7 @@
 
 use mm_core::error::ErrorClass;
 use mm_core::opportunity::Who;
-use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
+use mm_core::run::{Outcome, RunRecord, SourceReport, StepOutcome, StepRecord, Trigger};
 use mm_core::untrusted::Untrusted;
 use mm_sdk::{Drafts, Report};
 use mm_store::{Change, ChangeError, Key, NewEntry, ReadError, Record, Span, Unreadable};
@@ -191,6 +191,8 @@ pub(super) struct Prepared {
     pub(super) set_aside: Option<(String, QuarantineRow)>,
     /// What begins after it at a time of its own, if something does.
     pub(super) retry: Option<RetryRow>,
+    /// The first sentence about an account that the run named and that does not exist.
+    pub(super) no_account: Option<String>,
 }
 
 /// New snapshot, opportunities, ledger entries, run record, and the journal's end, in one change.
@@ -249,6 +251,10 @@ pub(super) fn end(
         change = change.put_snapshot(space, host.id.as_str(), row.snapshot_generation, *schema, bytes)?;
     }
     let steps = store.scan::<StepRecord>(space, Span::prefix(&format!("{}/", run.id)), usize::MAX)?;
+    let no_account = steps.rows.iter().find_map(|(_, row)| match &row.value.outcome {
+        StepOutcome::Refused(refusal) if refusal.is_of_no_account() => Some(refusal.why.clone()),
+        _ => None,
+    });
     let damaged = steps.damaged.into_iter().map(|row| row.id);
     for id in steps.rows.into_iter().map(|(id, _)| id).chain(damaged) {
         change = change.delete(Key::new(space, StepRecord::KIND, &id).map_err(ChangeError::from)?);
@@ -266,7 +272,7 @@ pub(super) fn end(
         let payload = json!({ "strategy": host.id.as_str(), "reason": why, "by": ITSELF });
         change = change.audit(NewEntry::new(now, space, "strategy.paused", &payload)?);
     }
-    Ok(Prepared { change, row, run, merged, set_aside, retry })
+    Ok(Prepared { change, row, run, merged, set_aside, retry, no_account })
 }
 
 /// What a run's crash adds to the change: the flight recorder's row, and the count of what it had in hand.
@@ -295,10 +301,18 @@ fn after(row: &StrategyRow, run: &RunRecord, ended: &Ended) -> StrategyRow {
         actions: row.actions + u64::from(run.actions),
         last_run: Some(run.id.clone()),
         last_outcome: Some(ended.outcome),
-        errors: run.errors.clone(),
+        errors: run.errors.iter().cloned().chain(run.sources.iter().filter_map(in_trouble)).collect(),
         metrics: ended.report.metrics.clone(),
         ..row.clone()
     }
+}
+
+/// What a source that was not read, or not believed, adds to the troubles of the last run.
+fn in_trouble(source: &SourceReport) -> Option<String> {
+    let line = |text: &str, max| Untrusted::new(text).line(max);
+    let sentence =
+        || format!("source {}: {}", line(&source.name, 64), line(&source.sentence, ERROR_CHARS_MAX));
+    source.health.is_trouble().then(sentence)
 }
 
 #[cfg(test)]

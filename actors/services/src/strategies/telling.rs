@@ -36,6 +36,7 @@ pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
     }
     outcome(host, run, ended);
     breaker(host, prepared);
+    no_account(host, prepared);
     quarantined(host, prepared.set_aside.as_ref());
     // A strategy builds names and sentences from what it read.
     let name = |about: &str| format!("strategy/{}/{}", host.id, Untrusted::new(about).line(120));
@@ -111,6 +112,18 @@ fn breaker(host: &Host, prepared: &Prepared) {
         }
         (BreakerState::Closed { .. }, Some(Outcome::Succeeded)) => host.alerts.clear(&host.space, about),
         _ => {}
+    }
+}
+
+/// An account that does not exist is not waited for: the next run would meet the same.
+fn no_account(host: &Host, prepared: &Prepared) {
+    let about = format!("no-account/{}", host.id);
+    match &prepared.no_account {
+        Some(why) => {
+            host.alerts.raise(&host.space, about, format!("`{}` reads nothing with it: {why}", host.id))
+        }
+        None if prepared.run.outcome == Some(Outcome::Succeeded) => host.alerts.clear(&host.space, about),
+        None => {}
     }
 }
 

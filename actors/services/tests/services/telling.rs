@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mm_core::run::{Outcome, SourceHealth, SourceReport, Trigger};
-use mm_sdk::{Fault, Report};
-use mm_services::testing::{Bench, Machine, Script, draft};
+use mm_sdk::{Act, Fault, Report};
+use mm_services::records::AccountKind;
+use mm_services::testing::{Bench, Machine, Script, add_account, draft, get};
 
 fn alert(machine: &Machine, about: &str) -> Option<String> {
     machine.alerts().into_iter().find(|(own, _)| own == about).map(|(_, sentence)| sentence)
@@ -165,5 +166,39 @@ fn a_run_whose_host_died_holds_no_slot() {
         let over = || machine.strategy("hangs-once").last_outcome == Some(Outcome::Succeeded);
         machine.until("it is taken up", over).await;
         assert!(machine.now().since(since) < Duration::from_secs(60), "long before its deadline");
+    });
+}
+
+/// A run that names an account which does not exist got nothing: it is told of at once, and until a run finds
+/// its account; and what a source says of its failing stands among the troubles of the strategy.
+#[test]
+fn an_account_that_does_not_exist_is_told_at_once_and_until_it_is_there() {
+    let mut bench = Bench::new(6);
+    bench.install(Script::new("reader", |cx| {
+        Box::pin(async move {
+            let read = cx.act("s1", get("/a").with_account("mian".parse().unwrap())).await?;
+            let (health, sentence) = match read {
+                Act::Done(_) => (SourceHealth::Fresh, "read".to_owned()),
+                other => (SourceHealth::Failed, format!("not read: {other:?}")),
+            };
+            let sources = vec![SourceReport { name: "feed".into(), health, sentence }];
+            Ok(Report { sources, ..Report::default() })
+        })
+    }));
+    const ABOUT: &str = "no-account/reader";
+    bench.live(async |machine| {
+        assert_eq!(machine.run("reader").await.outcome, Some(Outcome::Succeeded));
+        machine.until("it is told", || alert(machine, ABOUT).is_some()).await;
+        let sentence = alert(machine, ABOUT).unwrap();
+        assert!(
+            sentence.contains("there is no account `mian` for sim; `account add sim mian`"),
+            "{sentence}"
+        );
+        let errors = machine.strategy("reader").errors;
+        assert!(errors.len() == 1 && errors[0].starts_with("source feed: not read: "), "{errors:?}");
+        add_account(machine, "mian", AccountKind::Bearer, &[("token", "CANARY-mian")]).await;
+        machine.run("reader").await;
+        machine.until("it is there", || alert(machine, ABOUT).is_none()).await;
+        assert_eq!(machine.strategy("reader").errors, [""; 0]);
     });
 }
