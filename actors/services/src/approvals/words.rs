@@ -268,6 +268,7 @@ impl ApprovalsService {
         let Some(record) = store.get::<ActionRecord>(space, id.as_str())? else { return Ok(()) };
         let key = Key::new(space, ChangeRow::KIND, id.as_str())?;
         let mut change = Change::new().expect_version(key, row.version);
+        let mut question = None;
         let why = match &row.value.standing {
             Standing::Asked { approval, .. } => {
                 let Some(asked) = store.get::<ApprovalRow>(space, approval)? else { return Ok(()) };
@@ -279,8 +280,9 @@ impl ApprovalsService {
                 let payload = json!({ "approval": approval, "action": id.as_str(), "by": "the machine" });
                 change = change
                     .expect_version(key, asked.version)
-                    .put(space, approval, &ApprovalRow { item, ..asked.value })?
+                    .put(space, approval, &ApprovalRow { item, ..asked.value.clone() })?
                     .audit(NewEntry::new(now, space, "approval.expired", &payload)?);
+                question = Some(asked.value);
                 match waited {
                     true => format!("nobody decided on it in time (approval {approval}); it was not done"),
                     false => format!("it was approved and could not be sent in time (approval {approval})"),
@@ -304,6 +306,9 @@ impl ApprovalsService {
         match store.commit(change.and(ended)).await {
             Ok(_) => {
                 self.alerts.raise(space, about, sentence);
+                if let Some(question) = question {
+                    self.told(space, &question);
+                }
                 self.shared.inbox.notify_one();
                 Ok(())
             }
@@ -313,7 +318,7 @@ impl ApprovalsService {
         }
     }
 
-    /// The owner has decided: while no other question of the kind is open, he is not asked any more.
+    /// The owner has decided, or time has: while no other question of the kind is open, he is not asked any more.
     fn told(&self, space: &Space, row: &ApprovalRow) {
         let others = self.shared.store.scan::<ApprovalRow>(space, mm_store::Span::all(), usize::MAX);
         let same = |other: &ApprovalRow| {

@@ -215,6 +215,8 @@ fn what_nobody_decides_on_ends_and_its_strategy_hears_of_it() {
         assert!(heard[0].contains("nobody decided on it in time"), "{heard:?}");
         assert_eq!(inbox(machine)[0].1.item.state, At::Expired);
         assert!(machine.alerts().iter().any(|(about, _)| about.starts_with("expired/")));
+        let nothing_waits = || !machine.alerts().iter().any(|(about, _)| about == "ask/sim/ask");
+        machine.until("nobody is asked any more", nothing_waits).await;
         assert!(matches!(say(machine, &id, Word::Approve).await, Err(Undecided::NotTaken(..))));
         // Nothing has happened, so it may be asked about again.
         machine.run("asker").await;

@@ -96,11 +96,8 @@ impl Round<'_> {
         }
         let Some(board) = facts.board() else { return Ok(()) };
         if let Some(comment) = facts.comments.and_then(|comments| comments.own) {
-            self.note_attempt(
-                cx,
-                id,
-                Attempt { place, board, action: None, stage: Stage::There(comment), at: cx.now() },
-            );
+            let stage = Stage::There(comment);
+            self.note_attempt(cx, id, Attempt { place, board, action: None, stage, at: cx.now() });
             return Ok(());
         }
         // Without the rules of the repository, or the owner's own name, nothing is proposed.
@@ -121,6 +118,7 @@ impl Round<'_> {
                 (None, Stage::Over(why))
             }
         };
+        // That it waits is told by the inbox, for as long as it does.
         self.note_attempt(cx, id, Attempt { place, board, action, stage, at: cx.now() });
         Ok(())
     }
@@ -128,13 +126,6 @@ impl Round<'_> {
     fn note_attempt(&mut self, cx: &mut Context<'_>, id: u64, attempt: Attempt) {
         // What stood in its way does not any more.
         cx.over(key(id));
-        if attempt.stage == Stage::Waiting {
-            let sentence = format!(
-                "a comment on {} waits for your plan and your approval (see `approvals list`)",
-                attempt.place
-            );
-            cx.alert(key(id), sentence);
-        }
         self.snapshot.attempts.insert(id, attempt);
         self.redraw.insert(id);
     }
