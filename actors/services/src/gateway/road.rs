@@ -38,6 +38,7 @@ use mm_supervision::Fault;
 use super::draft::Draft;
 use super::halt::Halt;
 use super::leads::derive;
+use super::robots;
 use super::{GatewayService, Origin, Proposal, Walked};
 use crate::compliance::{NoPermit, Ruling};
 use crate::limiter::{Ask, Charge};
@@ -192,7 +193,10 @@ impl GatewayService {
         let ruling = self.compliance.judge(&p.action, &p.space).await?;
         draft.judged(&ruling);
         match ruling.judgement.verdict {
-            Verdict::Permit | Verdict::Ask => Ok(ruling),
+            Verdict::Permit | Verdict::Ask => match robots::unread(&p.action) {
+                Some(refusal) => Err(Halt::Refused(refusal)),
+                None => Ok(ruling),
+            },
             Verdict::Forbid => Err(self.forbidden(p, &ruling)),
         }
     }

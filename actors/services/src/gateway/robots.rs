@@ -3,8 +3,8 @@
 //! An act of the kind `fetch-page` reads a page that no API covers. Before it is judged its fact
 //! `robots` is set to `allow` or `disallow`, whatever its proposer claimed, and the rules decide by it
 //! (`law-robots.toml`). The file is fetched as an act of the machine's own, of the kind `robots-txt` at
-//! the same platform, whose rule pack must permit that; it is kept for a day. A file that cannot be had,
-//! for whatever reason, says `disallow`.
+//! the same platform, whose rule pack must permit that; it is kept for a day. Of a file that cannot be had,
+//! for whatever reason, the fact says `unread`, and the page is not read whatever the rules say of that.
 
 use std::time::Duration;
 
@@ -13,8 +13,10 @@ use super::road::HOURS;
 use super::{GatewayService, Proposal, SystemAction, Walked};
 use crate::records::RobotsRow;
 use mm_core::action::{Action, ActionKind, Request};
+use mm_core::error::ErrorClass;
 use mm_core::id::Space;
 use mm_core::robots::Standing;
+use mm_core::run::Refusal;
 use mm_core::url::LogicalUrl;
 use mm_store::Change;
 
@@ -29,12 +31,22 @@ const PAGE: &str = "fetch-page";
 const FILE: &str = "robots-txt";
 /// The fact.
 const FACT: &str = "robots";
+/// What it says where the file could not be had.
+const UNREAD: &str = "unread";
 /// Who we are in a robots.txt.
 const AGENT: &str = "money-machine";
 /// The longest file that is taken, twice what RFC 9309 (2.5) asks for; a longer one closes its site.
 const FILE_BYTES_MAX: u64 = 1_000_000;
 /// A robots.txt is waited for no longer.
 const WITHIN: Duration = Duration::from_secs(60);
+
+/// Why a page is not read whose site's robots.txt could not be had; no rule can permit that.
+pub(super) fn unread(action: &Action) -> Option<Refusal> {
+    let is_unread = action.kind.as_str().eq_ignore_ascii_case(PAGE)
+        && action.facts.get(FACT).is_some_and(|says| says == UNREAD);
+    let why = "robots.txt could not be read, so the page is not";
+    is_unread.then(|| Refusal { rules: vec![FACT.to_owned()], ..Refusal::new(ErrorClass::Compliance, why) })
+}
 
 impl GatewayService {
     /// The proposal, with what its site's robots.txt says, if it is to read a page.
@@ -43,10 +55,10 @@ impl GatewayService {
             return Ok(p);
         }
         let standing = self.standing_of_site(&p).await?;
-        let says = if standing.allows(AGENT, p.action.request.url().path_and_query()) {
-            "allow"
-        } else {
-            "disallow"
+        let says = match &standing {
+            standing if standing.allows(AGENT, p.action.request.url().path_and_query()) => "allow",
+            Standing::Closed => UNREAD,
+            Standing::Open | Standing::Rules(_) => "disallow",
         };
         p.action.facts.insert(FACT.to_owned(), says.to_owned());
         Ok(p)

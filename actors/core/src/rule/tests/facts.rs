@@ -84,7 +84,7 @@ const TABLE: &[Row<'static>] = &[
     ("rakuten", "read", &["rakuten/read"], "rakuten", ("read", Get, "https://api.linksynergy.com/events/1.0/transactions", true, &[], None)),
     ("any", "publish", &["law/affiliate-disclosure", "law/endorsement-disclosure"], "amazon-associates", ("publish-link", Get, LINK, false, WEB, Some(PAGE))),
     ("any", "affiliate link", &["law/paid-link-rel"], "amazon-associates", ("publish-link", Get, LINK, false, WEB, Some(PAGE))),
-    ("any", "fetch", &["law/robots", "law/robots-disallow"], "a-site", ("fetch-page", Get, "https://site.example.com/page", false, &[("robots", "allow")], None)),
+    ("any", "fetch", &["law/robots", "law/robots-disallow", "law/robots-unread"], "a-site", ("fetch-page", Get, "https://site.example.com/page", false, &[("robots", "allow")], None)),
 ];
 
 /// A site that lets its pages be fetched, for the law that speaks of them.
