@@ -44,23 +44,27 @@ pub fn ledger(e: &Evidence) -> Vec<String> {
             wrong.push(format!("entry {id} is of no earning"));
         }
     }
+    let mut of_each: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for entry in entries.values() {
+        of_each.entry(entry.earning.as_str()).or_default().push(entry);
+    }
     let mut known = BTreeSet::new();
     for (id, earning) in &earnings {
         if !known.insert((earning.platform.as_str(), earning.reference.as_str())) {
             wrong.push(format!("earning {id} is counted twice"));
         }
-        wrong.extend(explained(id, earning, &entries));
+        let own = of_each.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+        wrong.extend(explained(id, earning, own, &entries));
     }
     wrong.extend(told(e, &entries));
     wrong
 }
 
 /// Whether each step has the entry of its number, and their sum is what the earning stands at.
-fn explained(id: &str, earning: &Earning, entries: &BTreeMap<String, Entry>) -> Vec<String> {
+fn explained(id: &str, earning: &Earning, own: &[&Entry], entries: &BTreeMap<String, Entry>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let own = entries.values().filter(|entry| entry.earning.as_str() == id);
-    let lines: Vec<Line> = own.clone().flat_map(posted).collect();
-    let (steps, count) = (earning.steps.len(), own.count());
+    let lines: Vec<Line> = own.iter().flat_map(|entry| posted(entry)).collect();
+    let (steps, count) = (earning.steps.len(), own.len());
     if steps != count {
         wrong.push(format!("earning {id} has {steps} steps and {count} entries"));
     }
