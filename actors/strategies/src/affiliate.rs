@@ -11,6 +11,7 @@
 //! | `plan` | which slices of time a run asks for |
 //! | `sync` | the reads of one network |
 //! | `crawl` | the owner's site in one run |
+//! | `room` | how much of the site is remembered |
 //! | [`report`] | in what words a page is told |
 //! | `watch` | the run |
 //!
@@ -26,9 +27,11 @@ pub mod known;
 pub mod memory;
 mod plan;
 pub mod report;
+mod room;
 pub mod site_memory;
 mod sync;
 mod watch;
 
 pub use memory::{SNAPSHOT_VERSION, Snapshot};
+pub use room::SITE_BYTES_MAX;
 pub use watch::Affiliate;

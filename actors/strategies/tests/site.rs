@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use mm_sdk::testing::Bench;
-use mm_sdk::{Act, Answer, Draft, ErrorClass, LogicalUrl, Moment, Refusal, Report, Strategy};
-use mm_strategies::affiliate::Affiliate;
+use mm_sdk::{
+    Act, Answer, Draft, ErrorClass, LogicalUrl, Moment, Money, Refusal, Report, Stage, Strategy, decode,
+    encode,
+};
+use mm_strategies::affiliate::{Affiliate, SITE_BYTES_MAX, Snapshot};
+use mm_strategies::network::Commission;
 use mm_strategies::site::hosts::{AMAZON_SENTENCE, DISCLOSURES, EARNING, SHORTENERS};
 use mm_strategies::site::page::{Kind, Own, examine};
 use mm_strategies::site::sitemap;
@@ -334,6 +338,72 @@ async fn a_sitemap_that_cannot_be_read_lets_no_page_be_forgotten() {
         assert!(report.errors[0].contains("this is not a"), "{report:?}");
         assert!(mended[0].title.starts_with("Mended: "), "{spoilt}: {mended:?}");
     }
+}
+
+/// The way to the site's own pages stands on each of them, and first: what is sold stands behind it.
+#[tokio::test]
+async fn of_many_links_those_to_others_are_looked_at_and_the_rest_is_counted() {
+    let menu: String = (0..60).map(|n| format!("<a href=/menu/{n}>m</a>")).collect();
+    let html = format!("{menu}<a href=https://shop.example/x>a</a>");
+    let mut bench = bench(&[("a", &html)]);
+    bench.answer("https://shop.example/x", 404, "");
+    let (report, drafts) = run(&mut bench, &mut strategy(json!({"links_max": 60}))).await;
+    assert_eq!(drafts[0].details.value()["defects"][0]["link"], "https://shop.example/x");
+    assert_eq!(
+        report.errors,
+        ["https://blog.example.org/a: 21 of its links and defects are more than are remembered"]
+    );
+    assert!(report.metrics.contains(&("site.left-out".to_owned(), 21)), "{report:?}");
+    let bad: String = (0..50).map(|n| format!("<a rel=sponsored href=https://bit.ly/{n}>b</a>\n")).collect();
+    let found = examine(&url(SITE), &bad, &own());
+    assert_eq!((found.defects.len(), found.links.len(), found.left_out), (40, 40, 100 - 40 + 10));
+}
+
+/// A snapshot over the codec's limit would stop the strategy and lose what the run learnt.
+#[tokio::test]
+async fn what_is_remembered_at_most_fits_into_a_snapshot_and_what_is_cut_is_told() {
+    let page = |n: usize| -> String {
+        let link = |m: usize| format!("<a href=\"https://bit.ly/{n}/{m}/{}\">b</a>\n", "x".repeat(1_900));
+        (0..45).map(link).collect()
+    };
+    let pages: Vec<(String, String)> = (0..50).map(|n| (format!("p{n:02}"), page(n))).collect();
+    let named: Vec<(&str, &str)> = pages.iter().map(|(name, html)| (name.as_str(), html.as_str())).collect();
+    let mut bench = bench(&named);
+    let long = |n: usize| format!("{SITE}/z{n}{}", "y".repeat(1_900));
+    let all = named.iter().map(|(name, _)| format!("{SITE}/{name}")).chain((0..1_000).map(long));
+    bench.answer(&format!("{SITE}/sitemap.xml"), 200, map(all));
+    let mut strategy = strategy(json!({"pages_max": 50}));
+    let mut cut = 0;
+    for _ in 0..2 {
+        let (report, _) = run(&mut bench, &mut strategy).await;
+        cut += report.metrics.iter().find(|(name, _)| name == "site.left-out").unwrap().1;
+    }
+    let mut snapshot: Snapshot = decode(bench.snapshot().unwrap()).unwrap();
+    let held = encode(&snapshot.site).unwrap().len();
+    assert!(cut > 0 && held > SITE_BYTES_MAX / 2 && held <= SITE_BYTES_MAX, "{cut} {held}");
+    // And three networks with all that one may say.
+    for platform in ["impact", "awin", "cj"] {
+        let network = snapshot.networks.entry(platform.to_owned()).or_default();
+        for n in 0..12_000 {
+            let mut line = commission(format!("{n:0>64}"));
+            let known = network.commissions.entry(line.reference.clone()).or_default();
+            for part in 0..4 {
+                (line.part, line.original) = (format!("{part:0>64}"), part == 0);
+                known.take(&line, Moment::default()).unwrap();
+            }
+        }
+    }
+    assert!(encode(&snapshot).is_err(), "there is something to be cut");
+    let forgotten: usize = ["impact", "awin", "cj"].iter().map(|platform| snapshot.forget(platform, 0)).sum();
+    let left: usize = snapshot.networks.values().map(|network| network.commissions.len()).sum();
+    assert_eq!(forgotten + left, 3 * 12_000);
+    assert!(encode(&snapshot).unwrap().len() < 15 << 20 && left > 15_000, "{left}");
+}
+
+fn commission(reference: String) -> Commission {
+    let money = Money::new("1234.56".parse().unwrap(), "EUR".parse().unwrap()).unwrap();
+    let (part, stage) = (String::new(), Stage::Claimed);
+    Commission { reference, part, original: true, stage, money, meant: None, open: true }
 }
 
 /// What was told of a page that the site does not name any more has an end, and it is not told to be mended.

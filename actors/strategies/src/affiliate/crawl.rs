@@ -3,30 +3,26 @@
 //! Everything is bounded in a run, and the next run goes on where this one left off: what was never looked at
 //! first, then what was not looked at for longest. What cannot be read is told and never taken for dead.
 
+mod intake;
 mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mm_sdk::{
-    Act, Answer, Context, Digest, ErrorClass, Interrupt, LogicalUrl, Refusal, SourceHealth, SourceReport,
-};
+use mm_sdk::{Act, Context, Digest, ErrorClass, Interrupt, LogicalUrl, Refusal, SourceHealth, SourceReport};
 
 use super::config::Site;
 use super::report::{draft, gone, whole};
+use super::room::{Room, short};
 use super::site_memory::{Leading, LinkKnown, SiteKnown};
 use crate::site;
-use crate::site::page::{Defect, examine};
+use crate::site::page::Defect;
+use intake::PAGES_MAX;
 
 /// The sitemap is read again after a day.
 const SITEMAP_AGE: Duration = Duration::from_secs(20 * 3_600);
-/// The most sitemaps that one run reads, and that one look at the site follows: a loop ends there at the latest.
+/// The most sitemaps that one run reads.
 const SITEMAPS_A_RUN: usize = 4;
-const SITEMAPS_MAX: usize = 100;
-/// The most pages that are remembered; of the others their number is told.
-const PAGES_MAX: usize = 3_000;
-/// The most links that are remembered.
-const LINKS_MAX: usize = 10_000;
 /// So many pages that a rule stood against, and none read, end a run's crawl.
 const DENIED_MAX: usize = 5;
 /// The rule by which robots.txt forbids an address.
@@ -51,6 +47,10 @@ pub(super) struct Crawl<'a> {
     /// Platforms that gave an answer in this run.
     heard: BTreeSet<&'static str>,
     stopped: Option<String>,
+    /// How much more may be remembered.
+    room: Room,
+    /// Links and defects of the pages of this run that are not.
+    left_out: usize,
 }
 
 /// What a run says of the site.
@@ -64,6 +64,7 @@ impl<'a> Crawl<'a> {
     pub(super) fn new(site: &'a Site, known: &'a mut SiteKnown) -> Self {
         let (wrong, closed) = (Vec::new(), BTreeMap::new());
         let (busy, heard) = (BTreeSet::new(), BTreeSet::new());
+        let room = Room::beside(known);
         Self {
             site,
             known,
@@ -76,6 +77,8 @@ impl<'a> Crawl<'a> {
             busy,
             heard,
             stopped: None,
+            room,
+            left_out: 0,
         }
     }
 
@@ -164,35 +167,6 @@ impl<'a> Crawl<'a> {
         Ok(())
     }
 
-    /// Takes in what a sitemap names.
-    fn listed(&mut self, from: &str, named: site::sitemap::Named) {
-        if named.refused > 0 {
-            self.wrong.push(format!(
-                "{} addresses of the sitemap lead to another host, and are not read",
-                named.refused
-            ));
-        }
-        for sitemap in named.sitemaps {
-            let name = sitemap.as_str().to_owned();
-            if name == from || self.known.read.contains(&name) {
-                self.known.loops += 1;
-            } else if self.known.read.len() >= SITEMAPS_MAX {
-                self.known.unlisted += 1;
-            } else {
-                self.known.read.insert(name.clone());
-                self.known.to_read.push(name);
-            }
-        }
-        for page in named.pages {
-            let name = page.as_str().to_owned();
-            if self.known.pages.contains_key(&name) || self.known.pages.len() < PAGES_MAX {
-                self.known.pages.entry(name).or_default().listed = true;
-            } else {
-                self.known.unlisted += 1;
-            }
-        }
-    }
-
     /// Reads a page, if it changed, and looks at what stands on it.
     async fn page(
         &mut self,
@@ -243,33 +217,9 @@ impl<'a> Crawl<'a> {
                 known.looked_at = Some(now);
                 self.read += 1;
             }
-            known.trouble = trouble;
+            known.trouble = trouble.map(short);
         }
         Ok(())
-    }
-
-    /// Looks at what stands on a page; why it cannot be told, if so.
-    fn take_in(&mut self, cx: &mut Context<'_>, url: &LogicalUrl, answer: &Answer) -> Option<String> {
-        if !cx.take_up(&format!("page {}", url.as_str()), answer.body_id()) {
-            return Some("looking at it crashed before; it is passed over until it changes".to_owned());
-        }
-        let found = examine(url, &String::from_utf8_lossy(&answer.body), &self.site.own);
-        cx.put_down();
-        if let Some(why) = found.instead {
-            return Some(why.to_owned());
-        }
-        let known = self.known.pages.get_mut(url.as_str())?;
-        // Of no other answer: that what was not looked at is as before must not pass for a look.
-        (known.validators, known.evidence) = (answer.validators(), Some(answer.body_id()));
-        (known.defects, known.links) = (found.defects, Vec::new());
-        for link in found.links {
-            let target = link.address();
-            if self.known.links.contains_key(&target) || self.known.links.len() < LINKS_MAX {
-                self.known.links.entry(target.clone()).or_insert_with(|| LinkKnown::of(&link));
-                known.links.push((target, link.line));
-            }
-        }
-        None
     }
 
     /// What was refused first the last time lets the next of its platform pass.
@@ -338,6 +288,9 @@ impl<'a> Crawl<'a> {
             sentence
                 .push_str(&format!("; {} more are named than are remembered ({PAGES_MAX})", known.unlisted));
         }
+        if self.left_out > 0 {
+            sentence.push_str(&format!("; {} of their links and defects are not remembered", self.left_out));
+        }
         if known.loops > 0 {
             sentence.push_str(&format!("; the sitemap names itself again {} times", known.loops));
         }
@@ -356,6 +309,7 @@ impl<'a> Crawl<'a> {
             ("site.looked".to_owned(), count(self.read)),
             ("site.drafted".to_owned(), self.drafted),
             ("site.never".to_owned(), count(never)),
+            ("site.left-out".to_owned(), count(self.left_out)),
             ("site.not-checked".to_owned(), count(not_checked)),
         ];
         let mut kinds: BTreeMap<&'static str, i64> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mm_sdk::Moment;
+use mm_sdk::{Moment, encode};
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
@@ -11,9 +11,11 @@ use super::site_memory::SiteKnown;
 /// The schema of [`Snapshot`], raised when its shape changes.
 pub const SNAPSHOT_VERSION: u16 = 1;
 
-/// The most commissions of a network that are remembered: some 8 MiB. Those not read for longest are forgotten
-/// first; told again they are known again.
+/// The most commissions of a network that are remembered. Those not read for longest are forgotten first; told again
+/// they are known again.
 const COMMISSIONS_MAX: usize = 30_000;
+/// The most bytes of all networks together in a snapshot, which has 16 MiB at most; each has the same share.
+const NETWORKS_BYTES_MAX: usize = 9 << 20;
 
 /// What outlives a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,18 +53,28 @@ pub struct WindowKnown {
 impl Snapshot {
     /// Keeps the memory within its bounds. Windows before `first` are forgotten; how many commissions were.
     pub fn forget(&mut self, platform: &str, first: u32) -> usize {
+        let share = NETWORKS_BYTES_MAX / self.networks.len().max(1);
         let Some(network) = self.networks.get_mut(platform) else { return 0 };
         network.windows.retain(|number, _| *number >= first);
-        let over = network.commissions.len().saturating_sub(COMMISSIONS_MAX);
-        if over == 0 {
-            return 0;
-        }
-        let mut oldest: Vec<(Moment, String)> =
-            network.commissions.iter().map(|(name, known)| (known.at(), name.clone())).collect();
+        let mut oldest: Vec<(Moment, String, usize)> = (network.commissions.iter())
+            .map(|(name, known)| (known.at(), name.clone(), bytes(&(name, known))))
+            .collect();
         oldest.sort_unstable();
-        for (_, name) in oldest.into_iter().take(over) {
+        let mut left = network.commissions.len();
+        let mut held = bytes(&network.windows) + oldest.iter().map(|(.., bytes)| bytes).sum::<usize>();
+        let mut over = 0;
+        for (_, name, bytes) in oldest {
+            if left <= COMMISSIONS_MAX && held <= share {
+                break;
+            }
             network.commissions.remove(&name);
+            (left, held, over) = (left - 1, held - bytes, over + 1);
         }
         over
     }
+}
+
+/// What the codec makes of it, in bytes; of what is too large for it, more than there may be.
+fn bytes<T: Serialize>(value: &T) -> usize {
+    encode(value).map_or(NETWORKS_BYTES_MAX, |bytes| bytes.len())
 }

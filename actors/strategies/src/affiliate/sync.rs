@@ -18,6 +18,8 @@ use mm_sdk::json::Unreadable;
 
 /// The most pages that one run takes from a network.
 const PAGES_MAX: usize = 40;
+/// What the next page is asked with may have so many bytes: it is remembered.
+const NEXT_BYTES_MAX: usize = 2_048;
 /// The most sentences of a network in a run's report; of the others their number is told.
 const SENTENCES_MAX: usize = 8;
 
@@ -181,8 +183,12 @@ impl<'a> Sync<'a> {
             }
             at.open_so_far |= known.is_open();
         }
-        let ends = page.next.is_none() || page.next == at.next;
-        if page.next.is_some() && ends {
+        let is_long = page.next.as_ref().is_some_and(|next| next.len() > NEXT_BYTES_MAX);
+        let ends = page.next.is_none() || page.next == at.next || is_long;
+        if is_long {
+            self.wrong.push("where the next page is has over 2,048 bytes; the rest is not read".to_owned());
+            at.open_so_far = true;
+        } else if page.next.is_some() && ends {
             self.wrong.push("the next page is this one again; the rest is not read".to_owned());
             at.open_so_far = true;
         }

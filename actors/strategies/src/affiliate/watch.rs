@@ -64,14 +64,6 @@ impl Strategy for Affiliate {
             report.sources.push(told.source);
             report.errors.extend(told.errors);
             report.metrics.extend(told.metrics);
-            let first = plan::first(cx.now(), connector.days(), connector.back(self.config.days_back));
-            let forgotten = snapshot.forget(platform, first);
-            if forgotten > 0 {
-                report.errors.push(format!(
-                    "{platform}: there are more commissions than are remembered; {forgotten} were forgotten until \
-                     they are told again"
-                ));
-            }
         }
         if let Some(site) = &self.config.site {
             let told = Crawl::new(site, &mut snapshot.site).run(cx).await?;
@@ -79,12 +71,31 @@ impl Strategy for Affiliate {
             report.errors.extend(told.errors);
             report.metrics.extend(told.metrics);
         }
+        self.forget(cx, &mut snapshot, &mut report);
         snapshots::write(cx, SNAPSHOT_VERSION, &snapshot)?;
         Ok(report)
     }
 }
 
 impl Affiliate {
+    /// Keeps the memory within its bounds, and says what is forgotten. When all is read: each network has its share.
+    fn forget(&self, cx: &Context<'_>, snapshot: &mut Snapshot, report: &mut Report) {
+        let connectors = self.connectors();
+        // Also of a network that is not set up any more: what it holds, the others cannot.
+        for platform in snapshot.networks.keys().cloned().collect::<Vec<_>>() {
+            let connector = connectors.iter().find(|one| one.platform() == platform);
+            let first =
+                connector.map_or(0, |one| plan::first(cx.now(), one.days(), one.back(self.config.days_back)));
+            let forgotten = snapshot.forget(&platform, first);
+            if forgotten > 0 {
+                report.errors.push(format!(
+                    "{platform}: there are more commissions than are remembered; {forgotten} were forgotten until \
+                     they are told again"
+                ));
+            }
+        }
+    }
+
     fn connectors(&self) -> Vec<Connector> {
         let config = self.config.clone();
         let impact = config.impact.map(Connector::Impact);

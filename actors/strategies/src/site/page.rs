@@ -98,8 +98,10 @@ pub struct Defect {
 pub struct Found {
     /// What is wrong, by line.
     pub defects: Vec<Defect>,
-    /// Where its links lead.
+    /// Where its links lead: those to other hosts first.
     pub links: Vec<Link>,
+    /// How many defects and links more there are than are looked at.
+    pub left_out: usize,
     /// Why it is not the page that readers see, if so: then nothing else of it counts.
     pub instead: Option<&'static str>,
 }
@@ -154,12 +156,16 @@ pub fn examine(url: &LogicalUrl, html: &str, own: &Own) -> Found {
         let Some(target) = Link::of(url, &link.href, look.line(&link.href)) else { continue };
         earns |= look.judge(link, &target.url, target.line);
         let is_other = target.plain || target.url != *url;
-        if links.len() < LINKS_MAX && is_other && seen.insert(target.address()) {
+        if is_other && seen.insert(target.address()) {
             links.push(target);
         }
     }
+    // The way to the site's own pages stands on each of them, and first.
+    links.sort_by_key(|link| link.url.host() == url.host());
+    let left_out = look.defects.len().saturating_sub(DEFECTS_MAX) + links.len().saturating_sub(LINKS_MAX);
+    links.truncate(LINKS_MAX);
     let defects = look.defects.into_iter().take(DEFECTS_MAX).collect();
-    Found { defects, links, instead: instead::of_the_page(html, &shown, earns) }
+    Found { defects, links, left_out, instead: instead::of_the_page(html, &shown, earns) }
 }
 
 struct Look<'a> {

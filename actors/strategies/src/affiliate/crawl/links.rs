@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mm_sdk::{Act, Context, ErrorClass, Interrupt, LogicalUrl};
 
+use super::super::room::short;
 use super::super::site_memory::{Leading, LinkKnown};
 use super::{Crawl, is_by_robots, refused};
 use crate::site::{self, Leads, leads};
@@ -29,6 +30,11 @@ impl Crawl<'_> {
         let before = self.known.links.get(name).map(|link| link.leading.clone()).unwrap_or_default();
         let leading = if before.is_known() && !seen.is_known() { before.clone() } else { seen };
         let is_news = leading != before;
+        let leading = match leading {
+            Leading::CannotTell(why) => Leading::CannotTell(short(why)),
+            Leading::NotChecked(why) => Leading::NotChecked(short(why)),
+            known => known,
+        };
         self.known.links.insert(name.to_owned(), LinkKnown { leading, looked_at: Some(cx.now()) });
         if is_news {
             let pages = self.known.pages.iter();
