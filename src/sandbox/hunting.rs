@@ -141,8 +141,14 @@ fn private(seed: u64, platform: &str, now_ms: i64) -> Vec<Private> {
     let one = |nth: usize| {
         let salt = scatter(&[seed, of_text(platform), of_text("private"), nth as u64]);
         let word = pick(salt, &["amber", "basalt", "cedar", "dune", "ember", "fjord"]);
-        let slug = format!("hidden-{word}-{nth}");
-        let targets = (0..=age + 2).map(|n| format!("t{n}.{slug}.example")).collect();
+        // Handles as platforms have them: with an underscore, and long.
+        let slug = match nth {
+            1 => format!("hidden-{word}_{nth}"),
+            2 => format!("hidden-{word}-{nth}-{}", "of-a-house-with-a-long-name-".repeat(2)),
+            _ => format!("hidden-{word}-{nth}"),
+        };
+        let host = format!("hidden-{word}-{nth}");
+        let targets = (0..=age + 2).map(|n| format!("t{n}.{host}.example")).collect();
         Private { name: format!("Hidden {word} {nth}"), slug, salt, targets }
     };
     (0..PRIVATE).map(one).collect()
