@@ -38,10 +38,13 @@ pub fn line(text: &str, chars_max: usize) -> String {
     Untrusted::new(text).line(chars_max)
 }
 
-/// The day and minute of an RFC 3339 time in UTC, for a column.
+/// The day and minute of an RFC 3339 time in UTC, for a column; its `Z` says that it is.
 pub fn minute(time: &str) -> String {
     match (time.get(..10), time.get(11..16)) {
-        (Some(day), Some(minute)) => format!("{day} {minute}"),
+        (Some(day), Some(minute)) => {
+            let zone = if time.ends_with('Z') { "Z" } else { "" };
+            format!("{day} {minute}{zone}")
+        }
         _ => line(time, 24),
     }
 }
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn times_and_spans_are_short() {
-        assert_eq!(minute("2026-07-22T12:00:00Z"), "2026-07-22 12:00");
+        assert_eq!(minute("2026-07-22T12:00:00Z"), "2026-07-22 12:00Z");
         assert_eq!(minute("\x1b[31m"), "\u{fffd}[31m");
         let spans: Vec<String> = [0, 59, 60, 3_700, 90_000, 900_000].into_iter().map(span).collect();
         assert_eq!(spans, ["0 s", "59 s", "1 min", "1 h 1 min", "1 day 1 h", "10 days 10 h"]);

@@ -257,15 +257,15 @@ fn an_actor_has_a_page() {
         run     1-1�[2J
 
         Restarts on record: 1 panicked, 3 transient
-        WHEN              CAUSE      ATTEMPT  WHY
-        2026-07-22 11:59  transient  3        failed: no route
+        WHEN               CAUSE      ATTEMPT  WHY
+        2026-07-22 11:59Z  transient  3        failed: no route
 
         KIND   DONE  FAILED  LOST
         start  1     1       0
 
         Crashes:
-        ID            WHEN              IN HAND  CAUSE
-        00001-000001  2026-07-22 11:59  start    panicked: boom
+        ID            WHEN               IN HAND  CAUSE
+        00001-000001  2026-07-22 11:59Z  start    panicked: boom
         `money-machine crashes show ID` has the last messages and the backtrace.
     "#]]
     .assert_eq(&actors::page(&page));

@@ -61,9 +61,9 @@ fn a_page_shows_what_would_be_sent_why_a_person_is_asked_and_until_when() {
         action    00001-000002-micro-tasks.attempt-7 by micro-tasks
         platform  github, comment
         account   main
-        asked     2026-07-22 12:00
-        ends      2026-07-25 12:00
-        deadline  2026-07-24 09:30
+        asked     2026-07-22 12:00Z
+        ends      2026-07-25 12:00Z
+        deadline  2026-07-24 09:30Z
 
         Why you are asked:
           github/comment: a comment is published in your name
@@ -117,18 +117,18 @@ fn what_was_said_is_shown_with_who_and_when_in_every_state() {
     expect![[r#"
         ID            STATE  ENDS AT  PLATFORM  KIND     FOR
         5f0c8a31d2b9  sent   -        github    comment  claim the bounty of acme/shop#7
-          2026-07-22 13:00  approved by uid 1000 (ada)
-          2026-07-22 13:01  sent by uid 1000 (ada)
+          2026-07-22 13:00Z  approved by uid 1000 (ada)
+          2026-07-22 13:01Z  sent by uid 1000 (ada)
         ID            STATE     ENDS AT  PLATFORM  KIND     FOR
         5f0c8a31d2b9  rejected  -        github    comment  claim the bounty of acme/shop#7
-          2026-07-22 13:00  rejected by uid 1000 (ada): un�wanted
+          2026-07-22 13:00Z  rejected by uid 1000 (ada): un�wanted
         ID            STATE    ENDS AT  PLATFORM  KIND     FOR
         5f0c8a31d2b9  expired  -        github    comment  claim the bounty of acme/shop#7
-          2026-07-25 12:00  expired by uid 1000 (ada)
+          2026-07-25 12:00Z  expired by uid 1000 (ada)
         ID            STATE  ENDS AT  PLATFORM  KIND     FOR
         5f0c8a31d2b9  done   -        github    comment  claim the bounty of acme/shop#7
-          2026-07-22 13:00  handed by uid 1000 (ada)
-          2026-07-22 14:00  done by uid 1000 (ada): by hand
+          2026-07-22 13:00Z  handed by uid 1000 (ada)
+          2026-07-22 14:00Z  done by uid 1000 (ada): by hand
     "#]]
     .assert_eq(&text);
 }
