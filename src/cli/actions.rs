@@ -86,7 +86,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
             if json.json {
                 print::json(&told.body)?;
             } else {
-                list(&told.view::<Vec<ActivityView>>()?, limit.unwrap_or(SHOWN))?;
+                list(&asker, &told.view::<Vec<ActivityView>>()?, limit.unwrap_or(SHOWN))?;
             }
         }
         Verb::Show { id, json } => {
@@ -107,7 +107,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
     Ok(Exit::Done)
 }
 
-fn list(actions: &[ActivityView], shown: usize) -> Result<(), crate::exit::Failure> {
+fn list(asker: &Asker<'_>, actions: &[ActivityView], shown: usize) -> Result<(), crate::exit::Failure> {
     if actions.is_empty() {
         eprintln!("no outward act is on record");
         return Ok(());
@@ -116,7 +116,7 @@ fn list(actions: &[ActivityView], shown: usize) -> Result<(), crate::exit::Failu
     if actions.len() > shown {
         eprintln!("there are more: --limit N shows more of them, --json all");
     }
-    eprintln!("`money-machine actions show ID` shows one with its rules");
+    eprintln!("{}", asker.hinted("`money-machine actions show ID` shows one with its rules"));
     Ok(())
 }
 

@@ -198,7 +198,11 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::Top { every, sort, count, json } => watch(&asker, every, sort, count, json)?,
         Verb::Show { path, json } => {
             let told = asker.daemon(&Question::of(&["actors", "show"]).with("path", Some(path.path)))?;
-            if json.json { print::json(&told.body)? } else { print::out(&page(&told.view()?))? }
+            if json.json {
+                print::json(&told.body)?
+            } else {
+                print::out(&asker.hinted(&page(&told.view()?)))?
+            }
         }
         Verb::Trace(options) => trace::execute(&asker, &options)?,
         Verb::Follow { action, json } => {

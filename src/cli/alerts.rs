@@ -139,7 +139,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
                     Some(until) => format!("until {until}"),
                     None => format!("until `money-machine alerts unsilence '{}'`", line(&pattern, 200)),
                 };
-                eprintln!("{} is silenced {until}", line(&pattern, 200));
+                eprintln!("{} is silenced {}", line(&pattern, 200), asker.hinted(&until));
             }
         }
         Verb::Unsilence { pattern, json } => {
@@ -183,7 +183,7 @@ fn list(asker: &Asker<'_>, options: &ListOptions) -> Result<(), Failure> {
         return Ok(());
     }
     print::out(&rows(&alerts))?;
-    eprintln!("{}", hint(&alerts));
+    eprintln!("{}", asker.hinted(&hint(&alerts)));
     Ok(())
 }
 

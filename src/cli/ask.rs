@@ -13,7 +13,7 @@ use mm_store::{DataDir, DirError, Store};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::place::{Whereabouts, environment};
+use super::place::{Whereabouts, environment, hinted};
 use super::{Cx, refuse};
 use crate::client::{AskError, Client};
 use crate::config::{self, Env, Loaded};
@@ -61,6 +61,11 @@ impl<'a> Asker<'a> {
     pub fn new(cx: &'a Cx<'a>) -> Result<Asker<'a>, Failure> {
         let env = environment();
         Ok(Asker { place: cx.whereabouts(&env)?, cx, env, said: Cell::new(false) })
+    }
+
+    /// A sentence whose proposed commands lead to the same machine.
+    pub fn hinted(&self, sentence: &str) -> String {
+        hinted(sentence, &self.cx.here())
     }
 
     /// The configuration as a daemon started now would read it.

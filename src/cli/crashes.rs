@@ -61,7 +61,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
             if json.json {
                 print::json(&told.body)?;
             } else {
-                list(&told.view::<Vec<CrashLine>>()?, limit.unwrap_or(SHOWN))?;
+                list(&asker, &told.view::<Vec<CrashLine>>()?, limit.unwrap_or(SHOWN))?;
             }
         }
         Verb::Show { id, json } => {
@@ -72,7 +72,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
     Ok(Exit::Done)
 }
 
-fn list(crashes: &[CrashLine], shown: usize) -> Result<(), crate::exit::Failure> {
+fn list(asker: &Asker<'_>, crashes: &[CrashLine], shown: usize) -> Result<(), crate::exit::Failure> {
     if crashes.is_empty() {
         eprintln!("no crash is on record");
         return Ok(());
@@ -81,7 +81,7 @@ fn list(crashes: &[CrashLine], shown: usize) -> Result<(), crate::exit::Failure>
     if crashes.len() > shown {
         eprintln!("there are more: --limit N shows more of them, --json all");
     }
-    eprintln!("`money-machine crashes show ID` shows one");
+    eprintln!("{}", asker.hinted("`money-machine crashes show ID` shows one"));
     Ok(())
 }
 

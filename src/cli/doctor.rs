@@ -63,7 +63,11 @@ fn look(asker: &Asker<'_>) -> Result<(Option<Told>, Vec<CheckView>), Failure> {
                     "a daemon answers that does not hold the data directory's lock",
                     "stop it and start it again",
                 ),
-                (false, _) => CheckView::warn("daemon", "no daemon runs", "`money-machine run` starts one"),
+                (false, _) => CheckView::warn(
+                    "daemon",
+                    "no daemon runs",
+                    asker.hinted("`money-machine run` starts one"),
+                ),
             };
             Ok((Some(told), vec![daemon, writable(asker)]))
         }

@@ -108,7 +108,8 @@ fn summary(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
     }
     let summary: SummaryView = told.view()?;
     if summary.currencies.is_empty() {
-        eprintln!("nothing is in the books; `money-machine earnings record` puts a payment in");
+        let none = "nothing is in the books; `money-machine earnings record` puts a payment in";
+        eprintln!("{}", asker.hinted(none));
         return Ok(());
     }
     print::out(&sums(&summary))?;
@@ -125,7 +126,7 @@ fn summary(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
 }
 
 pub(super) fn sums(summary: &SummaryView) -> String {
-    let amount = |money: &MoneyView| line(&money.amount, 40);
+    let amount = |money: &MoneyView| print::amount(&money.amount, &money.currency);
     let row = |sum: &SumView| {
         let all =
             [&sum.expected, &sum.claimed, &sum.approved, &sum.paid, &sum.cleared, &sum.fees, &sum.reversed];
@@ -176,5 +177,5 @@ pub(super) fn rows(all: &[EarningView]) -> String {
 }
 
 fn money(money: &MoneyView) -> String {
-    format!("{} {}", line(&money.amount, 40), line(&money.currency, 8))
+    format!("{} {}", print::amount(&money.amount, &money.currency), line(&money.currency, 8))
 }

@@ -126,7 +126,9 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         }
         Verb::Isolate { lane, reason, json } => {
             if let Some(page) = say(&asker, &lane, "isolate", Some(reason), json)? {
-                eprintln!("nothing more is sent until `money-machine limits release {}`", lane.spelt());
+                let until =
+                    format!("nothing more is sent until `money-machine limits release {}`", lane.spelt());
+                eprintln!("{}", asker.hinted(&until));
                 eprint!("{}", held(&page));
             }
         }

@@ -166,7 +166,29 @@ fn decide(asker: &Asker<'_>, said: &Said, verb: &str) -> Result<(), Failure> {
     }
     let decided: OpportunityView = told.view()?;
     eprintln!("{}: {}", decided.state, line(&decided.title, 200));
+    if let Some(more) = to_know(verb, &decided) {
+        eprintln!("{}", asker.hinted(&more));
+    }
     Ok(())
+}
+
+/// What a person should know of what he has just said, if anything.
+pub(super) fn to_know(verb: &str, decided: &OpportunityView) -> Option<String> {
+    let id = line(&decided.id, 80);
+    match verb {
+        "accept" if decided.is_trap() => {
+            let reasons: Vec<String> = decided.payer.reasons.iter().map(|reason| line(reason, 300)).collect();
+            Some(format!(
+                "warning: it is a trap and no income: {}; `money-machine opportunities dismiss {id}` takes that back",
+                reasons.join("; ")
+            ))
+        }
+        "paid" => Some(format!(
+            "the books hold nothing of that yet, unless a platform reported it: `money-machine earnings record` puts \
+             it in, with --opportunity {id}"
+        )),
+        _ => None,
+    }
 }
 
 fn list(asker: &Asker<'_>, options: ListOptions) -> Result<(), Failure> {
@@ -195,7 +217,7 @@ fn list(asker: &Asker<'_>, options: ListOptions) -> Result<(), Failure> {
     if shown > 0 {
         print::out(&rows(listed.get(..shown).unwrap_or_default()))?;
     }
-    eprintln!("{}", more(shown, listed.len(), total - listed.len()));
+    eprintln!("{}", asker.hinted(&more(shown, listed.len(), total - listed.len())));
     Ok(())
 }
 
@@ -237,7 +259,9 @@ pub(super) fn rows(all: &[OpportunityView]) -> String {
 fn worth(o: &OpportunityView) -> String {
     match (&o.ranking.per_hour, &o.ranking.currency) {
         _ if o.is_trap() => "trap".to_owned(),
-        (Some(hour), Some(currency)) => format!("{} {}", line(hour, 30), line(currency, 8)),
+        (Some(hour), Some(currency)) => {
+            format!("{} {}", print::amount(hour, currency), line(currency, 8))
+        }
         _ => "unknown".to_owned(),
     }
 }
@@ -293,7 +317,8 @@ fn payer(payer: &PayerView) -> String {
 
 fn reward(reward: &RewardView) -> String {
     let currency = line(&reward.currency, 8);
-    match (&reward.min, &reward.max) {
+    let amount = |amount: &Option<String>| Some(print::amount(amount.as_ref()?, &currency));
+    match (amount(&reward.min), amount(&reward.max)) {
         (Some(min), Some(max)) => format!("{min} to {max} {currency}"),
         (None, Some(max)) => format!("up to {max} {currency}"),
         (Some(min), None) => format!("from {min} {currency}"),
@@ -301,7 +326,11 @@ fn reward(reward: &RewardView) -> String {
     }
 }
 
-/// Details are a strategy's own, built from what others wrote: each text becomes one harmless line.
+/// The most of a text of several lines that is shown.
+const TEXT_CHARS_MAX: usize = 20_000;
+
+/// Details are a strategy's own, built from what others wrote: each text becomes harmless, and a letter keeps its
+/// lines.
 fn detail(text: &mut String, depth: usize, name: &str, value: &Value) {
     let indent = "  ".repeat(depth);
     match value {
@@ -317,6 +346,10 @@ fn detail(text: &mut String, depth: usize, name: &str, value: &Value) {
                 detail(text, depth + 1, &line(name, 60), value);
             }
         }
+        Value::String(letter) if letter.trim().contains('\n') => {
+            text.push_str(&format!("{indent}{name}:\n"));
+            text.push_str(&print::indented(&print::lines(letter, TEXT_CHARS_MAX), 2 * (depth + 1)));
+        }
         other => text.push_str(&format!("{indent}{name}: {}\n", short(other))),
     }
 }
@@ -324,7 +357,7 @@ fn detail(text: &mut String, depth: usize, name: &str, value: &Value) {
 /// A value in one line.
 fn short(value: &Value) -> String {
     match value {
-        Value::String(text) => line(text, 300),
+        Value::String(text) => line(&text.replace(['\r', '\n'], " "), 300),
         Value::Array(items) => items.iter().map(short).collect::<Vec<_>>().join(", "),
         Value::Object(inner) => {
             let parts: Vec<String> =

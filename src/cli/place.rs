@@ -21,6 +21,11 @@ pub struct Whereabouts {
 }
 
 impl Cx<'_> {
+    /// The flags that lead another command to the same data directory, to stand behind one that is proposed.
+    pub fn here(&self) -> String {
+        here(self.common.data_dir.as_deref(), self.common.sandbox)
+    }
+
     /// The data directory and its socket.
     ///
     /// # Errors
@@ -63,8 +68,56 @@ impl Cx<'_> {
     }
 }
 
+/// The flags that lead to a data directory, each behind a blank; none for the usual one.
+pub fn here(data_dir: Option<&Path>, sandbox: bool) -> String {
+    match (data_dir.map(|dir| dir.display().to_string()), sandbox) {
+        // As a shell takes it for one word.
+        (Some(dir), _) if dir.contains(|c: char| !c.is_ascii_alphanumeric() && !"/._-+~".contains(c)) => {
+            format!(" --data-dir '{}'", dir.replace('\'', r"'\''"))
+        }
+        (Some(dir), _) => format!(" --data-dir {dir}"),
+        (None, true) => " --sandbox".to_owned(),
+        (None, false) => String::new(),
+    }
+}
+
+/// A sentence in which each command that it proposes, `money-machine …` between `` ` ``, has these flags too.
+pub fn hinted(sentence: &str, here: &str) -> String {
+    let part = |(n, part): (usize, &str)| match n % 2 == 1 && part.starts_with("money-machine ") {
+        true => format!("{part}{here}"),
+        false => part.to_owned(),
+    };
+    sentence.split('`').enumerate().map(part).collect::<Vec<_>>().join("`")
+}
+
 /// What is wrong with a schedule, as the scheduler reads it.
 pub fn check_schedule(text: &str) -> Result<(), String> {
     // Whether it is one does not depend on the zone.
     Schedule::parse(text, "UTC").map(drop).map_err(|bad| bad.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proposed_command_leads_to_the_same_machine() {
+        let said = "`money-machine run` starts one; `accept ID` and `money-machine status` do not";
+        for (here, wanted) in [
+            (here(None, false), said.to_owned()),
+            (
+                here(None, true),
+                "`money-machine run --sandbox` starts one; `accept ID` and `money-machine status --sandbox` do not"
+                    .to_owned(),
+            ),
+            (
+                here(Some(Path::new("/tmp/my data")), true),
+                "`money-machine run --data-dir '/tmp/my data'` starts one; `accept ID` and `money-machine status \
+                 --data-dir '/tmp/my data'` do not"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(hinted(said, &here), wanted);
+        }
+    }
 }

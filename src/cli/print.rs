@@ -38,6 +38,17 @@ pub fn line(text: &str, chars_max: usize) -> String {
     Untrusted::new(text).line(chars_max)
 }
 
+/// A text from outside as harmless lines: its own line ends stay, and no other character that a terminal would obey.
+pub fn lines(text: &str, chars_max: usize) -> String {
+    Untrusted::new(text).as_plain_text(chars_max).as_str().to_owned()
+}
+
+/// Lines, each so many blanks from the edge; one that is empty stays so.
+pub fn indented(text: &str, blanks: usize) -> String {
+    let line = |line: &str| format!("{}\n", format!("{:blanks$}{line}", "").trim_end());
+    text.split('\n').map(line).collect()
+}
+
 /// The day and minute of an RFC 3339 time in UTC, for a column; its `Z` says that it is.
 pub fn minute(time: &str) -> String {
     match (time.get(..10), time.get(11..16)) {
@@ -52,6 +63,29 @@ pub fn minute(time: &str) -> String {
 /// The same for a time that may not be.
 pub fn minute_or(time: Option<&String>, none: &str) -> String {
     time.map_or_else(|| none.to_owned(), |time| minute(time))
+}
+
+/// An amount with at least the decimals that its currency has, for a person; what is no amount stays as it is.
+pub fn amount(amount: &str, currency: &str) -> String {
+    let amount = line(amount, 40);
+    let digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
+    let (whole, part) = amount.split_once('.').unwrap_or((&amount, ""));
+    let unsigned = whole.strip_prefix('-').unwrap_or(whole);
+    if unsigned.is_empty() || !digits(unsigned) || !digits(part) {
+        return amount;
+    }
+    let decimals = decimals(currency);
+    if decimals == 0 && part.is_empty() { amount } else { format!("{whole}.{part:0<decimals$}") }
+}
+
+/// The decimals of a currency, by ISO 4217; of what is not in it, two.
+fn decimals(currency: &str) -> usize {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        _ => 2,
+    }
 }
 
 /// Rows under headings; columns are as wide as their widest cell, the last is not filled.
@@ -72,13 +106,15 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Named values, one a line.
+/// Named values, one a line; a value's further lines stand below its first.
 pub fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    fields
-        .iter()
-        .map(|(name, value)| format!("{}\n", format!("{name:<width$}  {value}").trim_end()))
-        .collect()
+    let field = |(name, value): &(&str, String)| {
+        let (first, more) = value.split_once('\n').map_or((value.as_str(), None), |(a, b)| (a, Some(b)));
+        let more = more.map(|more| indented(more, width + 2)).unwrap_or_default();
+        format!("{}\n{more}", format!("{name:<width$}  {first}").trim_end())
+    };
+    fields.iter().map(field).collect()
 }
 
 /// `1 day 3 h`, `5 min`, `12 s`.
@@ -107,6 +143,26 @@ mod tests {
         let rows =
             vec![vec!["1".into(), "äöü".into(), "x".into()], vec!["22".into(), "a".into(), String::new()]];
         assert_eq!(table(&["id", "n", "rest"], &rows), "ID  N    REST\n1   äöü  x\n22  a\n");
+    }
+
+    #[test]
+    fn a_letter_keeps_its_lines_and_nothing_else_that_a_terminal_obeys() {
+        let letter = lines("Hello,\r\n\n  I can\x1b[2J.\n", 100);
+        assert_eq!(letter, "Hello,\n\n  I can\u{fffd}[2J.");
+        assert_eq!(
+            fields(&[("to", "me".into()), ("text", letter)]),
+            "to    me\ntext  Hello,\n\n        I can\u{fffd}[2J.\n"
+        );
+    }
+
+    #[test]
+    fn an_amount_has_at_least_the_decimals_of_its_currency() {
+        let shown = [("339.8", "USD"), ("7", "EUR"), ("-0.5", "EUR"), ("1.2345", "USD"), ("500", "JPY")];
+        let shown = shown.map(|(text, currency)| amount(text, currency));
+        assert_eq!(shown, ["339.80", "7.00", "-0.50", "1.2345", "500"]);
+        let odd = [("1.5", "JPY"), ("2", "KWD"), ("much", "USD"), ("", "USD"), ("1,5", "EUR")];
+        let odd = odd.map(|(text, currency)| amount(text, currency));
+        assert_eq!(odd, ["1.5", "2.000", "much", "", "1,5"]);
     }
 
     #[test]

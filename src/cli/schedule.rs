@@ -224,10 +224,11 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
                 print::json(&told.body)?;
             } else {
                 let name = line(&task.task, 64);
-                eprintln!(
+                let never = format!(
                     "`{name}` is never due until you set it again; `money-machine schedule set {name} --default` takes \
                      the configured schedule"
                 );
+                eprintln!("{}", asker.hinted(&never));
             }
         }
         Verb::RunNow { task, json } => run_now(&asker, &task.task, json)?,

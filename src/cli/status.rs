@@ -33,7 +33,8 @@ pub(super) fn execute(cx: &Cx<'_>, options: Options) -> Done {
     if told.live {
         return Ok(Exit::Done);
     }
-    eprintln!("no daemon runs; this is what the store remembers. Start one with `money-machine run`.");
+    let none = "no daemon runs; this is what the store remembers. Start one with `money-machine run`.";
+    eprintln!("{}", asker.hinted(none));
     Ok(Exit::NoDaemon)
 }
 

@@ -204,7 +204,8 @@ pub(super) fn run_now(asker: &Asker<'_>, name: &str, json: Json) -> Result<(), c
     }
     let run = told.body["run"].as_str().unwrap_or_default();
     print::out(&format!("{}\n", line(run, 80)))?;
-    eprintln!("run {run} has begun; `money-machine strategy show {name}` says how it went");
+    let begun = format!("run {run} has begun; `money-machine strategy show {name}` says how it went");
+    eprintln!("{}", asker.hinted(&begun));
     Ok(())
 }
 

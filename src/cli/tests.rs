@@ -126,6 +126,46 @@ fn every_page_is_one_that_a_person_can_read() {
     expect_file!["tests/pages.txt"].assert_eq(&text);
 }
 
+#[test]
+fn a_letter_in_the_details_keeps_its_lines() {
+    let reader = reader();
+    let id = ask(&reader, "/opportunities?limit=1")[0]["id"].as_str().unwrap().to_owned();
+    let mut view: crate::views::opportunity::OpportunityView = view(&reader, &format!("/opportunities/{id}"));
+    view.details.clear();
+    view.details.insert("letter".to_owned(), "Dear all,\n\nI can \u{9b}2J.\n  Yours\n".into());
+    view.details.insert("signed".to_owned(), serde_json::json!({ "by": "me\nhere" }));
+    let page = opportunities::page(&view);
+    let (_, details) = page.split_once("\nDetails:\n").unwrap();
+    expect![[r#"
+          letter:
+            Dear all,
+
+            I can �2J.
+              Yours
+          signed:
+            by:
+              me
+              here
+    "#]]
+    .assert_eq(details);
+}
+
+#[test]
+fn who_accepts_a_trap_is_told_why_it_is_one_and_who_is_paid_where_that_is_put_on_record() {
+    let reader = reader();
+    let id = ask(&reader, "/opportunities?limit=1")[0]["id"].as_str().unwrap().to_owned();
+    let mut view: crate::views::opportunity::OpportunityView = view(&reader, &format!("/opportunities/{id}"));
+    assert_eq!(opportunities::to_know("accept", &view), None);
+    let paid = opportunities::to_know("paid", &view).unwrap();
+    assert!(paid.contains("`money-machine earnings record`") && paid.contains(&id), "{paid}");
+    view.payer.proof = "trap".to_owned();
+    view.payer.reasons = vec!["it asks for money\u{1b}[2J".to_owned(), "it wants a password".to_owned()];
+    let told = opportunities::to_know("accept", &view).unwrap();
+    let why = "warning: it is a trap and no income: it asks for money\u{fffd}[2J; it wants a password; ";
+    assert!(told.starts_with(why) && told.contains("opportunities dismiss"), "{told}");
+    assert_eq!(opportunities::to_know("dismiss", &view), None);
+}
+
 /// A tree whose host waits before its next try.
 fn actors_fixture() -> TreeView {
     let quantiles = Quantiles { p50: 0.5, p99: 12.25 };

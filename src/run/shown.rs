@@ -68,11 +68,7 @@ const FIRST_LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 /// The flags that lead other commands to the same data directory.
 pub(super) fn hint(args: &RunArgs) -> String {
-    match (&args.data_dir, args.sandbox) {
-        (Some(dir), _) => format!(" --data-dir {}", dir.display()),
-        (None, true) => " --sandbox".to_owned(),
-        (None, false) => String::new(),
-    }
+    crate::cli::place::here(args.data_dir.as_deref(), args.sandbox)
 }
 
 /// Shows what the first runs found, and how to ask for more.

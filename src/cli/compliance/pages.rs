@@ -1,9 +1,12 @@
 //! What people read of verdicts and rules. Everything from a rule file or a request is one harmless line.
 
-use super::super::print::{fields, line, table};
+use super::super::print::{fields, line, lines as lines_of, table};
 use crate::views::compliance::{
     CheckView, DutyView, ExplainView, InputsView, NoteView, ReplayView, RuleView, WordView,
 };
+
+/// The most of a text that is shown.
+const TEXT_CHARS_MAX: usize = 4000;
 
 /// The verdict, with who does it.
 fn verdict(verdict: &str, by_owner: bool) -> String {
@@ -31,7 +34,7 @@ fn duties(duty: &DutyView) -> String {
     if duty.pause_ms_min > 0 {
         lines.push(("pause", format!("at least {} ms before the next", duty.pause_ms_min)));
     }
-    lines.extend(duty.text.iter().map(|text| ("text", line(text, 600))));
+    lines.extend(duty.text.iter().map(|text| ("text", lines_of(text, TEXT_CHARS_MAX))));
     if lines.is_empty() { String::new() } else { format!("\nit obliges to\n{}", fields(&lines)) }
 }
 
@@ -49,9 +52,8 @@ fn judged(inputs: &InputsView) -> Vec<(&'static str, String)> {
         ("unknown", why) => {
             lines.push(("text", format!("not known: {}", line(why.as_deref().unwrap_or(""), 300))))
         }
-        (kind, text) => {
-            lines.push(("text", format!("{kind}: {}", line(text.as_deref().unwrap_or(""), 1000))))
-        }
+        (kind, text) => lines
+            .push(("text", format!("{kind}: {}", lines_of(text.as_deref().unwrap_or(""), TEXT_CHARS_MAX)))),
     }
     lines
 }
