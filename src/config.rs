@@ -15,6 +15,7 @@
 //! [`Env::of_process`].
 
 mod alerts;
+mod asked;
 mod audit;
 mod countries;
 mod credential;

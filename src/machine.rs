@@ -396,6 +396,7 @@ impl Running {
     }
 }
 
+mod asking;
 pub mod boots;
 mod steps;
 pub(crate) mod stopping;

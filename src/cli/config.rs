@@ -115,7 +115,10 @@ fn running(cx: &Cx<'_>, json: Json) -> Done {
 
 fn check(cx: &Cx<'_>, json: Json) -> Done {
     let (file, mistakes, warnings) = match cx.load(&environment()) {
-        Ok(loaded) => (loaded.file, Vec::new(), loaded.warnings),
+        Ok(loaded) => {
+            let asked = cx.machine.mistakes(&loaded.config);
+            (loaded.file, asked.into_iter().flat_map(|(_, own)| own).collect(), loaded.warnings)
+        }
         Err(ConfigErrors(mistakes)) => (cx.common.config.clone(), mistakes, Vec::new()),
     };
     if json.json {
@@ -130,6 +133,11 @@ fn check(cx: &Cx<'_>, json: Json) -> Done {
         return Err(Failure::new("", ConfigErrors(mistakes)));
     }
     let what = file.map_or("the defaults".to_owned(), |file| format!("`{}`", file.display()));
-    eprintln!("no mistake in {what}");
+    let odd = match warnings.len() {
+        0 => String::new(),
+        1 => ", but the warning above may name one".to_owned(),
+        n => format!(", but the {n} warnings above may name one"),
+    };
+    eprintln!("no mistake in {what}{odd}");
     Ok(Exit::Done)
 }

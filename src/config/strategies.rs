@@ -182,7 +182,8 @@ impl Draft<'_> {
         let mut paths = Vec::new();
         collect("", entries, &mut paths);
         let free = &mut self.of(id).config;
-        free.origins.entry(String::new()).or_insert_with(|| node.origin.clone());
+        // Where its owner wrote it outweighs where the program did.
+        free.origins.insert(String::new(), node.origin.clone());
         merge(&mut free.table, entries);
         for (path, origin, value) in paths {
             let full = join(key, &path);

@@ -196,7 +196,8 @@ impl Free {
     pub fn mistake(&self, path: &str, wrong: &str, right: &str) -> Mistake {
         let unknown = Origin::Default { line: 0 };
         let key = format!("strategies.{}.config.{path}", self.strategy);
-        Mistake::new(self.origin(path).unwrap_or(&unknown), &key, wrong, right)
+        let key = key.trim_end_matches('.');
+        Mistake::new(self.origin(path).unwrap_or(&unknown), key, wrong, right)
     }
 }
 
