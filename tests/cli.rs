@@ -197,6 +197,36 @@ fn every_mistake_of_a_configuration_is_told_at_once() {
     assert!(!Path::new(&home.path(".local")).exists(), "a daemon that must not start makes nothing");
 }
 
+/// What a strategy does not take is a mistake like any other, and a rehearsal without it says so first.
+#[test]
+fn what_a_strategy_does_not_take_is_told_with_its_line_and_missed_in_no_rehearsal() {
+    let home = Home::new();
+    let bad = "[strategies.freelance-leads]\nenabled = true\n[strategies.freelance-leads.config]\n\
+        skill = [\"rust\"]\nrate = \"40 bucks\"\n[strategies.bug-bounty.config]\nhackerone_acount = \"main\"\n";
+    std::fs::write(home.path("bad.toml"), bad).unwrap();
+    let said = home.run("config check --config bad.toml");
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    for told in ["has 3 mistakes", "bad.toml:4", "did you mean `skills`?", "bad.toml:5", "bad.toml:7"] {
+        assert!(said.err.contains(told), "{told}: {}", said.err);
+    }
+    let rehearsed = home.run("simulate --days 1 --config bad.toml");
+    assert_eq!(rehearsed.code, 0, "{}", rehearsed.err);
+    let head: Vec<&str> = rehearsed.out.lines().take(2).collect();
+    assert!(head[0].starts_with("bug-bounty does not run: ") && head[0].contains("bad.toml:7"), "{head:?}");
+    assert!(
+        head[1].starts_with("freelance-leads does not run: ") && head[1].contains("bad.toml:4"),
+        "{head:?}"
+    );
+    std::fs::write(home.path("odd.toml"), "[strategies.bugbounty]\nenabled = true\n").unwrap();
+    let odd = home.run("config check --config odd.toml");
+    assert_eq!(odd.code, 0);
+    assert!(
+        odd.err.contains("did you mean `bug-bounty`?") && odd.err.contains("but the warning above"),
+        "{}",
+        odd.err
+    );
+}
+
 #[test]
 fn completions_are_written_for_every_shell() {
     let home = Home::new();

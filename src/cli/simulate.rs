@@ -1,5 +1,6 @@
 //! `simulate`: the owner's own configuration, rehearsed.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -72,7 +73,7 @@ pub struct Options {
 }
 
 pub(super) fn execute(cx: &Cx<'_>, options: Options) -> Done {
-    let (plan, days) = plan(cx, &options)?;
+    let (plan, days, aside) = plan(cx, &options)?;
     let weather = Weather::of(&options.faults).unwrap_or(Weather::Fair);
     let clock = SystemClock::new(None);
     let progress = io::stderr().is_terminal();
@@ -100,7 +101,7 @@ pub(super) fn execute(cx: &Cx<'_>, options: Options) -> Done {
     if options.json.json {
         print::json(&report)?
     } else {
-        print::out(&text(&report))?
+        print::out(&(idle(&aside) + &text(&report)))?
     }
     eprintln!("{:.2} simulated days per second", lived(&rehearsed) / took.max(0.001));
     if report.findings.is_empty() {
@@ -121,14 +122,19 @@ fn write(file: &Path, trace: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("write the trace to `{}`", file.display()), error))
 }
 
-/// What is simulated, and for how many days.
-fn plan(cx: &Cx<'_>, options: &Options) -> Result<(Plan, u32), Failure> {
+/// What is simulated, for how many days, and which strategies do not run, with the reason.
+fn plan(cx: &Cx<'_>, options: &Options) -> Result<(Plan, u32, Aside), Failure> {
     let env = super::place::environment();
     let loaded = cx.load_to_run(&env).map_err(|errors| Failure::new("read the configuration", errors))?;
-    for (id, mistakes) in &loaded.put_aside {
-        eprintln!("warning: strategy `{id}` is put aside: {}", crate::reload::told(mistakes));
+    let (mut config, mut wrong) = (loaded.config, loaded.put_aside);
+    for (id, mistakes) in cx.machine.mistakes(&config) {
+        wrong.entry(id).or_default().extend(mistakes);
     }
-    let (mut config, aside) = (loaded.config, loaded.put_aside);
+    let aside: Aside =
+        wrong.iter().map(|(id, mistakes)| (id.clone(), crate::reload::told(mistakes))).collect();
+    for (id, why) in &aside {
+        eprintln!("warning: strategy `{id}` is put aside: {why}");
+    }
     for (_, own) in config.strategies.iter_mut().filter(|(id, _)| aside.contains_key(*id)) {
         own.enabled = false;
     }
@@ -139,7 +145,7 @@ fn plan(cx: &Cx<'_>, options: &Options) -> Result<(Plan, u32), Failure> {
     plan.rules =
         FixedRules::of_data_dir(&data_dir).map_err(|error| Failure::new("read your rule packs", error))?;
     plan.owner = Owner::of(&options.owner).unwrap_or(Owner::Silent);
-    let Some(file) = &options.recordings else { return Ok((plan, options.days.unwrap_or(DAYS))) };
+    let Some(file) = &options.recordings else { return Ok((plan, options.days.unwrap_or(DAYS), aside)) };
     let sandbox =
         Sandbox::with_recordings(file).map_err(|error| Failure::new("replay the recordings", error))?;
     let span = sandbox.recordings().and_then(|recordings| recordings.span_ms());
@@ -147,7 +153,17 @@ fn plan(cx: &Cx<'_>, options: &Options) -> Result<(Plan, u32), Failure> {
     let began = Moment::from_unix_ms(first);
     let whole = Moment::from_unix_ms(last).plus(AFTER_THE_LAST).since(began).as_secs() / DAY.as_secs();
     let days = options.days.unwrap_or(u32::try_from(whole).unwrap_or(u32::MAX).clamp(1, 1000));
-    Ok((plan.at(sandbox).from(began), days))
+    Ok((plan.at(sandbox).from(began), days, aside))
+}
+
+/// Strategies that are put aside, with the reason.
+type Aside = BTreeMap<String, String>;
+
+/// What stands above a report of which they are missing.
+fn idle(aside: &Aside) -> String {
+    let line = |(id, why): (&String, &String)| format!("{id} does not run: {}\n", print::line(why, 1000));
+    let lines: String = aside.iter().map(line).collect();
+    if lines.is_empty() { lines } else { lines + "\n" }
 }
 
 fn text(report: &Report) -> String {
@@ -194,8 +210,8 @@ fn found(report: &Report) -> String {
     for one in &report.expected {
         text.push_str(&format!(
             "expected, not earned: {} to {} {}, if all {} that offer it were won\n",
-            one.least,
-            one.most,
+            print::amount(&one.least, &one.currency),
+            print::amount(&one.most, &one.currency),
             print::line(&one.currency, 8),
             one.opportunities
         ));
