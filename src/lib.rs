@@ -13,6 +13,7 @@ pub mod keys;
 pub mod logs;
 pub mod machine;
 pub mod notify;
+pub mod platforms;
 pub mod reload;
 pub mod rules;
 pub mod run;

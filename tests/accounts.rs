@@ -156,6 +156,23 @@ fn no_option_takes_a_secret_and_an_unknown_platform_is_refused_before_it_is_type
     assert!(said.code == 1 && said.err.contains("did you mean `example`"), "{}", said.err);
     let said = home.run("account add example main --kind basic --email me@example.org");
     assert!(said.code == 1 && said.err.contains("--user"), "{}", said.err);
+    // What is known of the platform need not be said; what is not known is asked for by its name.
+    for (line, why) in [
+        ("account add example main --email me@example.org", "say with --kind"),
+        ("account add hackerone main --email me@example.org", "say with --user the identifier"),
+        ("account add github main", "set `email` in [user]"),
+    ] {
+        let said = home.run(line);
+        assert!(said.code == 1 && said.err.contains(why), "{line}: {}", said.err);
+    }
+    std::fs::write(home.path("mine.toml"), "[user]\nemail = \"me@example.org\"\n").unwrap();
+    for line in ["github main", "freelancer main", "impact main --user IRabc123"] {
+        let (code, _, err) =
+            pipe(&home, &format!("account add {line} --config mine.toml"), &format!("{SECRET}\n"));
+        assert_eq!(code, 0, "{line}: {err}");
+    }
+    let shown = home.json("account show freelancer main");
+    assert_eq!((&shown["kind"], &shown["email"]), (&Value::from("api-key"), &Value::from("me@example.org")));
 }
 
 /// A command at a terminal of its own; what it shows, and its code.

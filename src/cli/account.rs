@@ -13,6 +13,7 @@ use super::ask::Asker;
 use super::print::{self, fields, line, minute, minute_or, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
+use crate::platforms::Takes;
 use crate::views::Question;
 use crate::views::account::AccountView;
 
@@ -27,14 +28,17 @@ use crate::views::account::AccountView;
 pub enum Verb {
     /// Adds an account; asks for its secrets
     #[command(
-        long_about = "Adds an account and asks for its secrets. The first one makes the vault and shows its recovery \
+        long_about = "Adds an account and asks for its secrets. What GitHub, GitHub Sponsors, HackerOne, Intigriti, \
+            YesWeHack, Awin, CJ, Impact and Freelancer.com take is known; for another platform say --kind. HackerOne \
+            and Impact need --user too. The first one makes the vault and shows its recovery \
             key, once: write it down, it opens everything when the master key is lost.\n\n\
             What is asked for: bearer: the token. basic: the password. api-key: the key. oauth-client: the client's \
             secret. oauth-refresh: the client's secret (not with --public), then the refresh token.",
         after_long_help = examples(
-            "money-machine account add github main --kind bearer --email me@example.org --handle octocat\n\
-             money-machine account add hackerone main --kind basic --user my-identifier --email me@example.org\n\
-             pass show awin | money-machine account add awin main --kind bearer --email me@example.org"
+            "money-machine account add github main\n\
+             money-machine account add hackerone main --user my-identifier --email me@example.org\n\
+             pass show awin | money-machine account add awin main\n\
+             money-machine account add elsewhere main --kind api-key --header x-api-key --email me@example.org"
         )
     )]
     Add(Box<AddOptions>),
@@ -121,17 +125,28 @@ enum Kind {
     OauthRefresh,
 }
 
+impl Kind {
+    /// The kind of what a platform takes.
+    fn of(takes: Takes) -> Self {
+        match takes {
+            Takes::Basic(_) => Self::Basic,
+            Takes::Bearer => Self::Bearer,
+            Takes::Key(_) => Self::ApiKey,
+        }
+    }
+}
+
 /// What is known of a new account.
 #[derive(Debug, Args)]
 pub struct AddOptions {
     #[command(flatten)]
     which: Which,
-    /// How it shows itself
+    /// How it shows itself [default: what the platform takes, where the program knows]
     #[arg(long, value_enum)]
-    kind: Kind,
-    /// The e-mail address that it belongs to
+    kind: Option<Kind>,
+    /// The e-mail address that it belongs to [default: `email` of the section [user]]
     #[arg(long, value_name = "ADDRESS")]
-    email: String,
+    email: Option<String>,
     /// Its public name at the platform: where a second look tells a lost account from a bad token
     #[arg(long, value_name = "NAME")]
     handle: Option<String>,

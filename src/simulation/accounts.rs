@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::config::Config;
+use crate::platforms::{Takes, takes};
 
 /// The token that the sandbox's platforms take.
 const PLAYED_TOKEN: &str = "sandbox-octo.1";
@@ -19,30 +20,24 @@ pub(super) fn shows_token(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     text.contains(PLAYED_TOKEN) || IN_BASE64.iter().any(|coded| text.contains(coded))
 }
+/// The user that they take, where the settings name none.
+const PLAYED_USER: &str = "me";
 
 /// What the settings say of one account.
 struct Named<'a> {
     platform: &'a str,
     name: &'a Value,
-    credential: Credential<'a>,
+    /// As whom, where the platform asks for a user.
+    user: &'a str,
 }
 
-/// The sort of credential that a platform takes.
-enum Credential<'a> {
-    Bearer,
-    /// With this user.
-    Basic(&'a str),
-    /// A key in a header of this name.
-    Key(&'static str),
-}
-
-impl Credential<'_> {
+impl Named<'_> {
     /// Its kind and the name of its secret, as the vault calls them.
     fn kind(&self) -> (Value, &'static str) {
-        match self {
-            Self::Bearer => (json!("Bearer"), "token"),
-            Self::Basic(user) => (json!({ "Basic": { "user": user } }), "password"),
-            Self::Key(header) => (json!({ "ApiKey": { "header": header, "scheme": null } }), "key"),
+        match takes(self.platform) {
+            Some(Takes::Basic(_)) => (json!({ "Basic": { "user": self.user } }), "password"),
+            Some(Takes::Key(header)) => (json!({ "ApiKey": { "header": header, "scheme": null } }), "key"),
+            Some(Takes::Bearer) | None => (json!("Bearer"), "token"),
         }
     }
 }
@@ -55,7 +50,7 @@ pub(super) fn of(config: &Config) -> BTreeMap<String, Value> {
             let Some(named) = named(strategy, setting, value) else { continue };
             // A name that cannot be is the configuration's mistake: its strategy will say so.
             let Some(name) = named.name.as_str().filter(|name| !name.is_empty()) else { continue };
-            let (kind, secret) = named.credential.kind();
+            let (kind, secret) = named.kind();
             let account =
                 json!({ "kind": kind, "email": "me@example.org", "secrets": { secret: PLAYED_TOKEN } });
             all.insert(format!("/accounts/{}/{name}", named.platform), account);
@@ -67,20 +62,18 @@ pub(super) fn of(config: &Config) -> BTreeMap<String, Value> {
 /// What a setting of a strategy says of an account. A strategy of the owner's own that names an `account` means
 /// one at GitHub.
 fn named<'a>(strategy: &str, setting: &'a str, value: &'a Value) -> Option<Named<'a>> {
-    let (platform, name, credential) = match (strategy, setting) {
-        ("github-sponsors", "account") => ("github-sponsors", value, Credential::Bearer),
-        (_, "account") => ("github", value, Credential::Bearer),
-        ("bug-bounty", "hackerone_account") => ("hackerone", value, Credential::Basic("me")),
-        ("bug-bounty", "intigriti_account") => ("intigriti", value, Credential::Bearer),
-        ("bug-bounty", "yeswehack_account") => ("yeswehack", value, Credential::Bearer),
-        ("freelance-leads", "freelancer_account") => {
-            ("freelancer", value, Credential::Key("freelancer-oauth-v1"))
-        }
-        ("affiliate", "impact") => (setting, &value["account"], Credential::Basic(value["sid"].as_str()?)),
-        ("affiliate", "awin" | "cj") => (setting, &value["account"], Credential::Bearer),
+    let (platform, name, user) = match (strategy, setting) {
+        ("github-sponsors", "account") => ("github-sponsors", value, PLAYED_USER),
+        (_, "account") => ("github", value, PLAYED_USER),
+        ("bug-bounty", "hackerone_account") => ("hackerone", value, PLAYED_USER),
+        ("bug-bounty", "intigriti_account") => ("intigriti", value, PLAYED_USER),
+        ("bug-bounty", "yeswehack_account") => ("yeswehack", value, PLAYED_USER),
+        ("freelance-leads", "freelancer_account") => ("freelancer", value, PLAYED_USER),
+        ("affiliate", "impact") => (setting, &value["account"], value["sid"].as_str()?),
+        ("affiliate", "awin" | "cj") => (setting, &value["account"], PLAYED_USER),
         _ => return None,
     };
-    Some(Named { platform, name, credential })
+    Some(Named { platform, name, user })
 }
 
 #[cfg(test)]

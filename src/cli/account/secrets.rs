@@ -16,18 +16,20 @@ use crate::cli::ask::Asker;
 use crate::cli::print::{self, line};
 use crate::cli::{Json, refuse, secret};
 use crate::exit::Failure;
+use crate::platforms::{Takes, takes};
 use crate::seams::SystemEntropy;
 use crate::views::Question;
 use crate::views::account::{AccountView, CopyView};
 
 pub(super) fn add(asker: &Asker<'_>, options: &AddOptions) -> Result<(), Failure> {
-    let (kind, asked) = kind(options)?;
     // What would be refused is refused before anything is typed.
     asker.daemon(&Question::of(&["accounts"]).with("add", Some(&options.which.platform)))?;
+    let (kind, asked) = kind(options)?;
+    let email = email(asker, options)?;
     let secrets = secret::read(asked)?;
     let held: BTreeMap<&str, &str> =
         asked.iter().copied().zip(secrets.iter().map(|own| own.expose())).collect();
-    let mut body = json!({ "kind": kind, "email": options.email, "handle": options.handle, "secrets": held });
+    let mut body = json!({ "kind": kind, "email": email, "handle": options.handle, "secrets": held });
     let told = said(asker, &options.which, "add", &mut body)?;
     if options.which.json.json {
         return print::json(&told.body);
@@ -47,26 +49,46 @@ fn show_recovery(body: &Value) {
     );
 }
 
+/// The e-mail address that an account belongs to: its owner's own, unless he says another.
+fn email(asker: &Asker<'_>, options: &AddOptions) -> Result<String, Failure> {
+    let own = || asker.load().ok()?.config.user.email.map(|email| email.as_str().to_owned());
+    options.email.clone().or_else(own).ok_or_else(|| {
+        refuse("say with --email which e-mail address it belongs to, or set `email` in [user] of the configuration")
+    })
+}
+
 /// How the account shows itself, and which secrets are asked for.
 fn kind(options: &AddOptions) -> Result<(Value, &'static [&'static str]), Failure> {
+    let platform = line(&options.which.platform, 64);
+    let takes = takes(&options.which.platform);
     let need = |name: &str, given: &Option<String>| {
         given.clone().ok_or_else(|| refuse(format!("an account of this kind needs --{name}")))
     };
     let oauth =
         || Ok::<_, Failure>((need("token-url", &options.token_url)?, need("client-id", &options.client_id)?));
-    Ok(match options.kind {
-        Kind::Basic => (json!({ "Basic": { "user": need("user", &options.user)? } }), &["password"]),
-        Kind::Bearer => (json!("Bearer"), &["token"]),
-        Kind::ApiKey => {
-            let header = need("header", &options.header)?.to_lowercase();
+    let kind = options.kind.or(takes.map(Kind::of)).ok_or_else(|| {
+        refuse(format!(
+            "what {platform} takes is not known here: say with --kind how the account shows itself: basic, bearer, \
+             api-key, oauth-client or oauth-refresh"
+        ))
+    })?;
+    Ok(match (kind, takes) {
+        (Kind::Basic, Some(Takes::Basic(what))) if options.user.is_none() => {
+            return Err(refuse(format!("{platform} needs a user's name too: say with --user {what}")));
+        }
+        (Kind::Basic, _) => (json!({ "Basic": { "user": need("user", &options.user)? } }), &["password"]),
+        (Kind::Bearer, _) => (json!("Bearer"), &["token"]),
+        (Kind::ApiKey, takes) => {
+            let own = takes.and_then(Takes::header).map(str::to_owned);
+            let header = need("header", &options.header.clone().or(own))?.to_lowercase();
             (json!({ "ApiKey": { "header": header, "scheme": options.scheme } }), &["key"])
         }
-        Kind::OauthClient => {
+        (Kind::OauthClient, _) => {
             let ((token_url, client_id), scope) = (oauth()?, options.scope.clone().unwrap_or_default());
             let kind = json!({ "token_url": token_url, "client_id": client_id, "scope": scope });
             (json!({ "OauthClient": kind }), &["client-secret"])
         }
-        Kind::OauthRefresh => {
+        (Kind::OauthRefresh, _) => {
             let ((token_url, client_id), confidential) = (oauth()?, !options.public);
             let kind =
                 json!({ "token_url": token_url, "client_id": client_id, "confidential": confidential });
