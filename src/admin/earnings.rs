@@ -2,7 +2,7 @@
 
 use mm_core::audit::keys::unhex;
 use mm_core::digest::Digest;
-use mm_core::id::{OpportunityId, Space, StrategyId};
+use mm_core::id::{OpportunityId, PlatformId, Space, StrategyId};
 use mm_core::ledger::{Evidence, Money, Report, Source};
 use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Ops;
 use super::answer::{down, reader};
 use crate::views::earning::{EarningView, EntryView, MoneyView, RecordedView};
-use crate::views::{Problem, earning, strategy};
+use crate::views::{Problem, Reader, earning, limit, nearest, strategy};
 
 /// The largest document that is kept as evidence, bytes: a statement of some pages with a scan in it.
 pub const DOCUMENT_BYTES_MAX: usize = 4 << 20;
@@ -49,14 +49,30 @@ pub(super) async fn record(ops: &Ops, by: &str, body: &Value) -> Result<Value, P
         Problem::Bad(format!("what is told of an earning is not understood: {}", line(&error.to_string())))
     })?;
     let bytes = document(&given.bytes)?;
+    let doubt = doubt(&reader(ops).await, &given.platform);
     let told = told(ops, given, Digest::of(&bytes)).await?;
     let recorded = ops.services.books.record(&Space::default_owner(), told, bytes, by).await;
     let recorded = recorded.map_err(|error| down(ops, &error))?.map_err(|refused| wrong(&refused))?;
     let view = RecordedView {
         earning: EarningView::from(recorded.earning),
         entry: recorded.entry.map(EntryView::from),
+        doubt,
     };
     serde_json::to_value(view).map_err(|error| Problem::Failed(error.to_string()))
+}
+
+/// What there is to say of a payer that no rule file speaks of and whose name is almost that of one.
+fn doubt(reader: &Reader, platform: &str) -> Option<String> {
+    let rules = limit::rules(reader).ok()?;
+    let names = || rules.platforms().map(PlatformId::as_str);
+    if names().any(|name| name == platform) {
+        return None;
+    }
+    let near = nearest(platform, names())?;
+    Some(format!(
+        "no rule file speaks of `{}`; if `{near}` is meant, its payments do not come together with this one",
+        line(platform)
+    ))
 }
 
 /// The document's bytes.

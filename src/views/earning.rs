@@ -109,6 +109,9 @@ pub struct RecordedView {
     pub earning: EarningView,
     /// The entry that was made; null if nothing new was told.
     pub entry: Option<EntryView>,
+    /// Why its payer may be misspelt, if so. Anybody may pay, so that refuses nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// An entry of the ledger.

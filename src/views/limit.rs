@@ -156,7 +156,7 @@ pub(super) fn list(reader: &Reader) -> Result<Vec<LimitView>, Problem> {
     Ok(views)
 }
 
-fn rules(reader: &Reader) -> Result<&mm_core::rule::RuleSet, Problem> {
+pub(crate) fn rules(reader: &Reader) -> Result<&mm_core::rule::RuleSet, Problem> {
     match &reader.rules {
         Ok(rules) => Ok(rules),
         Err(why) => Err(Problem::Failed(format!("the rules could not be read: {why}"))),

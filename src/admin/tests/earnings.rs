@@ -87,5 +87,12 @@ async fn a_payment_told_twice_counts_once_and_every_mistake_is_a_sentence() {
     );
     let trail = get(&ops, "/audit/tail?n=1").await.1;
     assert_eq!(trail["entries"][0]["kind"], "ledger.entry");
+    // Anybody may pay; what is almost the name of a platform is doubted, and taken.
+    assert_eq!(first.get("doubt"), None);
+    for (payer, doubted) in [("intigritti", true), ("zzz", false)] {
+        let (status, taken) = record(json!({ "platform": payer, "reference": "r-2" })).await;
+        let doubt = taken["doubt"].as_str().unwrap_or_default();
+        assert_eq!((status, doubt.contains("`intigriti`")), (200, doubted), "{payer}: {taken}");
+    }
     running.stop(Duration::from_secs(5)).await;
 }

@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long, value_name = "STAGE", value_parser = super::stages())]
     stage: String,
     /// How much in all, before the fee, like 12.50
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", value_parser = amount, allow_hyphen_values = true)]
     amount: String,
     /// Its currency, like EUR
     #[arg(long, value_name = "CODE")]
@@ -56,6 +56,16 @@ pub struct Options {
     evidence: PathBuf,
     #[command(flatten)]
     json: Json,
+}
+
+/// An amount as it was paid: what was taken back is another stage of it, and no amount below nothing.
+fn amount(text: &str) -> Result<String, String> {
+    if text.starts_with('-') {
+        return Err(
+            "an amount has no sign; of what was taken back write the amount and --stage reversed".to_owned()
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// A day, in UTC, or a time.
@@ -87,7 +97,11 @@ pub(super) fn execute(asker: &Asker<'_>, options: &Options) -> Result<(), Failur
     if options.json.json {
         return print::json(&told.body);
     }
-    eprintln!("{}", sentence(&told.view()?));
+    let recorded: RecordedView = told.view()?;
+    eprintln!("{}", sentence(&recorded));
+    if let Some(doubt) = &recorded.doubt {
+        eprintln!("warning: {}", line(doubt, 400));
+    }
     Ok(())
 }
 
@@ -131,6 +145,12 @@ fn document(path: &Path) -> Result<Vec<u8>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_below_nothing_is_told_what_it_is_instead() {
+        assert_eq!(amount("12.50"), Ok("12.50".to_owned()));
+        assert!(amount("-5").unwrap_err().contains("--stage reversed"));
+    }
 
     #[test]
     fn a_day_is_its_beginning_and_nonsense_is_refused() {
