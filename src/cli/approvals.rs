@@ -1,16 +1,16 @@
 //! `approvals list|show|approve|edit|reject|done`.
 
-use std::fs::OpenOptions;
-use std::io::{IsTerminal as _, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+mod body;
+mod edit;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ask::Asker;
 use super::print::{self, fields, line, minute, minute_or, table};
-use super::{Cx, Done, Json, examples, refuse};
+use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
 use crate::views::Question;
 use crate::views::approval::ApprovalView;
@@ -66,10 +66,11 @@ pub enum Verb {
     /// Says yes to another body than the one shown
     #[command(
         long_about = "Says yes to another body than the one shown: from a file, from stdin (`-`), or from your \
-            $EDITOR. It is judged again as you wrote it, and refused if a rule forbids it.",
+            $EDITOR. Where the body is JSON with one text to word (a comment, a bid), the editor shows that text, and \
+            plain text takes its place. It is judged again as you wrote it, and refused if a rule forbids it.",
         after_long_help = examples(
             "money-machine approvals edit 5f0c8a31d2b9\nmoney-machine approvals edit 5f0c8a31d2b9 --body better.json\n\
-             echo '{\"body\":\"/attempt #7\"}' | money-machine approvals edit 5f0c8a31d2b9 --body -"
+             echo '/attempt #7' | money-machine approvals edit 5f0c8a31d2b9 --body -"
         )
     )]
     Edit {
@@ -135,10 +136,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
             say(&asker, &id, verb, json!({ "reason": reason }), json)?;
         }
         Verb::Edit { id, body, reason, json } => {
-            let body = match body {
-                Some(path) => read_body(&path)?,
-                None => edited(&asker, &id)?,
-            };
+            let body = edit::body(&asker, &id, body.as_deref())?;
             say(&asker, &id, "edit", json!({ "reason": reason, "body": body }), json)?;
         }
         Verb::Reject { id, reason, json } => {
@@ -163,8 +161,12 @@ fn say(asker: &Asker<'_>, id: &Id, verb: &str, body: Value, json: Json) -> Resul
         "approved" => eprintln!("approved, and sent as soon as there is a way: {purpose}"),
         "handed" => {
             eprintln!("this is for you to do yourself: {purpose}");
-            print::out(&draft(&view))?;
-            eprintln!("then say `money-machine approvals done {0}`, or `done {0} --not`", line(&id.id, 80));
+            print::out(by_hand(&view).trim_start())?;
+            let id = line(&id.id, 80);
+            let then = format!(
+                "then say `money-machine approvals done {id}`, or `money-machine approvals done {id} --not`"
+            );
+            eprintln!("{}", asker.hinted(&then));
         }
         state => eprintln!("{}: {purpose}", line(state, 40)),
     }
@@ -183,7 +185,10 @@ fn list(asker: &Asker<'_>, all: bool, json: Json) -> Result<(), Failure> {
     }
     print::out(&rows(&found))?;
     eprintln!(
-        "`money-machine approvals show ID` shows what would be sent; `approve ID`, `edit ID` and `reject ID` decide"
+        "{}",
+        asker.hinted(
+            "`money-machine approvals show ID` shows what would be sent; `approve ID`, `edit ID` and `reject ID` decide"
+        )
     );
     Ok(())
 }
@@ -244,8 +249,12 @@ pub(super) fn page(view: &ApprovalView) -> String {
             text.push_str(&format!("  - {}\n", line(note, 2000)));
         }
     }
-    text.push_str(&format!("\nWhat would be sent ({}):\n", line(&view.request.hash, 16)));
-    text.push_str(&draft(view));
+    if view.by_owner {
+        text.push_str(&by_hand(view));
+    } else {
+        text.push_str(&format!("\nWhat would be sent ({}):\n", line(&view.request.hash, 16)));
+        text.push_str(&draft(view));
+    }
     if !view.said.is_empty() {
         text.push_str("\nWhat was said:\n");
         for said in &view.said {
@@ -255,6 +264,24 @@ pub(super) fn page(view: &ApprovalView) -> String {
         }
     }
     text
+}
+
+/// What its owner does himself: where, and what was drafted for him. The machine sends nothing of it.
+fn by_hand(view: &ApprovalView) -> String {
+    let request = &view.request;
+    let (url, platform) = (line(&request.url, 8192), line(&view.platform, 64));
+    let place = match url.strip_prefix("https://") {
+        // That is where programs send it, and no page for people.
+        Some(api) if api.starts_with("api.") => format!("on the platform itself, {platform}"),
+        Some(_) => format!("at {url}"),
+        None => url,
+    };
+    let drafted = match &request.body {
+        Some(text) if text.is_empty() => String::new(),
+        Some(text) => format!("\nDraft:\n\n{}", body::draft(text)),
+        None => format!("\nThe draft is no text ({} bytes); --json shows its hash.\n", request.body_bytes),
+    };
+    format!("\nDo it yourself {place}\n{drafted}")
 }
 
 /// The request, every character that a terminal would obey made visible; the lines of the body stay lines.
@@ -281,55 +308,4 @@ fn draft(view: &ApprovalView) -> String {
 fn visible(text: &str) -> String {
     let inner = line(&format!("|{text}|"), usize::MAX);
     inner.strip_prefix('|').and_then(|rest| rest.strip_suffix('|')).unwrap_or(&inner).to_owned()
-}
-
-fn read_body(path: &Path) -> Result<String, Failure> {
-    let failed = |error| Failure::new(format!("read the body from {}", path.display()), error);
-    if path != Path::new("-") {
-        return std::fs::read_to_string(path).map_err(failed);
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
-}
-
-/// The body as the owner's editor leaves it.
-fn edited(asker: &Asker<'_>, id: &Id) -> Result<String, Failure> {
-    let told = asker.read(&Question::of(&["approvals", &id.id]))?;
-    let view: ApprovalView = told.view()?;
-    let body = view
-        .request
-        .body
-        .ok_or_else(|| refuse("the body is no text; write the new one to a file and name it with --body"))?;
-    #[expect(clippy::disallowed_methods, reason = "an editor is named by the environment alone")]
-    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).ok();
-    let editor = editor.filter(|_| std::io::stdin().is_terminal()).ok_or_else(|| {
-        refuse(
-            "there is no $EDITOR, or nobody at a terminal; name the new body with --body FILE, or --body -",
-        )
-    })?;
-    let path = std::env::temp_dir().join(format!("money-machine-{}.txt", std::process::id()));
-    let after = edit_at(&path, &editor, &body);
-    // What was written is in the store or nowhere.
-    drop(std::fs::remove_file(&path));
-    let after = after?;
-    if after == body {
-        return Err(refuse("nothing was changed; `approvals approve` says yes to it as it is"));
-    }
-    Ok(after)
-}
-
-/// Lets the editor change a file that only its owner reads.
-fn edit_at(path: &Path, editor: &str, body: &str) -> Result<String, Failure> {
-    let failed = |error| Failure::new("edit the body", error);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(body.as_bytes()).map_err(failed)?;
-    let mut words = editor.split_whitespace();
-    let program =
-        words.next().ok_or_else(|| refuse("$EDITOR is empty; name the new body with --body FILE"))?;
-    let status = std::process::Command::new(program).args(words).arg(path).status().map_err(failed)?;
-    if !status.success() {
-        return Err(refuse("the editor ended with an error; nothing was said"));
-    }
-    std::fs::read_to_string(path).map_err(failed)
 }

@@ -132,3 +132,35 @@ fn what_was_said_is_shown_with_who_and_when_in_every_state() {
     "#]]
     .assert_eq(&text);
 }
+
+#[test]
+fn what_a_person_does_himself_is_a_link_and_a_letter_and_no_request() {
+    let letter = |url: &str, body: &str| {
+        let view = asked();
+        let request = RequestView { url: url.to_owned(), body: Some(body.to_owned()), ..view.request };
+        let page = page(&ApprovalView { by_owner: true, request, ..view });
+        assert!(
+            !page.contains("POST") && !page.contains("vault") && !page.contains("would be sent"),
+            "{page}"
+        );
+        page.split_once("\nDo it yourself ").unwrap().1.to_owned()
+    };
+    let note = r#"{"to":"octo","body":"Thank you.\n\nYours"}"#;
+    expect![[r#"
+        at https://github.com/sponsors/me/dashboard
+
+        Draft:
+
+          to  octo
+
+          Thank you.
+
+          Yours
+    "#]]
+    .assert_eq(&letter("https://github.com/sponsors/me/dashboard", note));
+    // What programs call is no page for people.
+    let report = letter("https://api.hackerone.com/v1/hackers/reports", r#"{"title":"a"}"#);
+    assert_eq!(report, "on the platform itself, github\n\nDraft:\n\n  title  a\n");
+    let late = letter("to the payer, by the platform's own way", "Dear payer");
+    assert_eq!(late, "to the payer, by the platform's own way\n\nDraft:\n\n  Dear payer\n");
+}
