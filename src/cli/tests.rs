@@ -135,8 +135,9 @@ fn a_letter_in_the_details_keeps_its_lines() {
     view.details.insert("letter".to_owned(), "Dear all,\n\nI can \u{9b}2J.\n  Yours\n".into());
     view.details.insert("signed".to_owned(), serde_json::json!({ "by": "me\nhere" }));
     let page = opportunities::page(&view);
-    let (_, details) = page.split_once("\nDetails:\n").unwrap();
+    let (_, details) = page.split_once("\nDetails:").unwrap();
     expect![[r#"
+        details:
           letter:
             Dear all,
 
@@ -147,7 +148,7 @@ fn a_letter_in_the_details_keeps_its_lines() {
               me
               here
     "#]]
-    .assert_eq(details);
+    .assert_eq(&format!("details:{details}"));
 }
 
 #[test]

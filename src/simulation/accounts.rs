@@ -11,6 +11,8 @@ use crate::platforms::{Takes, takes};
 
 /// The token that the sandbox's platforms take.
 const PLAYED_TOKEN: &str = "sandbox-octo.1";
+/// The user that they take, where the settings name none.
+const PLAYED_USER: &str = "me";
 /// The same as RFC 7617 sends a password, in base64: wherever it begins in a group of three bytes, less what is
 /// shared with its neighbours.
 const IN_BASE64: [&str; 3] = ["c2FuZGJveC1vY3RvLj", "NhbmRib3gtb2N0by4x", "zYW5kYm94LW9jdG8uM"];
@@ -20,8 +22,6 @@ pub(super) fn shows_token(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     text.contains(PLAYED_TOKEN) || IN_BASE64.iter().any(|coded| text.contains(coded))
 }
-/// The user that they take, where the settings name none.
-const PLAYED_USER: &str = "me";
 
 /// What the settings say of one account.
 struct Named<'a> {

@@ -121,19 +121,24 @@ mod tests {
 
     #[test]
     fn a_draft_is_read_as_a_letter_and_obeyed_by_no_terminal() {
+        // An expectation keeps no blanks that begin every line.
+        let draft = |body: &str| format!("Draft:\n{}", draft(body));
         expect![[r#"
+            Draft:
               I can�[2J.
 
               Yours
         "#]]
         .assert_eq(&draft("{\"body\":\"I can\\u001b[2J.\\n\\nYours\\n\"}"));
         expect![[r#"
+            Draft:
               to  octo
 
               Thank you.
         "#]]
         .assert_eq(&draft(r#"{"to":"octo","body":"Thank you."}"#));
         expect![[r#"
+            Draft:
               team_handle  acme
               title        A hole
               type         report
@@ -151,6 +156,7 @@ mod tests {
             "vulnerability_information":"1. Open it.\n2. Look.","impact":"Much.\nAll of it."}}}"#,
         ));
         expect![[r#"
+            Draft:
               Dear payer,
 
               it is late.
