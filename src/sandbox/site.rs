@@ -23,7 +23,8 @@ const HUGE_PAGES: u32 = 100_000;
 const SENTENCE: &str = "As an Amazon Associate I earn from qualifying purchases.";
 const AMAZON: &str = "https://www.amazon.com/dp/B000000000";
 
-/// Pages of the site that its sitemap names.
+/// Pages of the site that its sitemap names. The one that asks to be left alone for a day comes last, here and by
+/// its name: the others are seen before it closes the site.
 const PAGES: [&str; 19] = [
     "good",
     "dead",
@@ -43,7 +44,7 @@ const PAGES: [&str; 19] = [
     "chain/0",
     "members",
     "endless",
-    "busy",
+    "wait-a-day",
 ];
 
 pub(super) fn is_at(url: &str) -> bool {
@@ -108,7 +109,9 @@ fn blog(request: &Request, path: &str, now_ms: i64) -> Response {
         }
         "members" => "<form><input name=user><input name=pass type=\"password\"></form>".to_owned(),
         "endless" => return endless(),
-        "busy" => return Response::text(429, "too many requests").with_header("retry-after", "86400"),
+        "wait-a-day" => {
+            return Response::text(429, "too many requests").with_header("retry-after", "86400");
+        }
         _ => match content(path, now_ms) {
             Some(page) => page,
             None => return Response::text(404, "not found"),

@@ -78,6 +78,7 @@ pub struct NotNow {
 impl std::fmt::Display for NotNow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.eta {
+            Some(at) if self.layer == Layer::CoolDown => write!(f, "{} until {at}", self.limit),
             Some(at) => write!(f, "{} is used up until {at}", self.limit),
             None => write!(f, "{} allows nothing", self.limit),
         }

@@ -25,7 +25,7 @@ impl State {
         let full = |layer, limit: String, at| Err(Blocked { limit, layer, at });
         let cool_down = self.rows.cool_downs.get(&cool_down_key(charge));
         if let Some(until) = cool_down.and_then(|cool_down| cool_down.until(now.quota)) {
-            let limit = format!("the patience of {}, which asked to be left alone,", charge.platform);
+            let limit = format!("{} asked to be left alone", charge.platform);
             return full(Layer::CoolDown, limit, Some(until));
         }
         if let Some(left) = self.pause_left(charge, now) {
