@@ -353,14 +353,15 @@ fn after(before: &HealthRow, found: &Found, now: Moment) -> HealthRow {
     } else {
         (AGAIN * (1 << (failures - 1).min(8))).min(EVERY)
     };
-    // What a look that led nowhere did not see is still the last that is known.
+    // What a look that led nowhere did not see is still the last that is known, and so is why it is bad.
     let seen = found.standing.is_some();
+    let sentence = if seen || !before.standing.is_bad() { &found.sentence } else { &before.sentence };
     HealthRow {
         standing,
         since: if standing == before.standing && before.checked_at.is_some() { before.since } else { now },
         checked_at: Some(now),
         next_at: now.plus(wait),
-        sentence: found.sentence.clone(),
+        sentence: sentence.clone(),
         expires_at: if seen { found.expires_at } else { before.expires_at },
         scopes: if seen { found.scopes.clone() } else { before.scopes.clone() },
         quota: if seen { found.quota } else { before.quota },
@@ -391,6 +392,12 @@ mod tests {
         let bad = Found { standing: Some(AccountStanding::Gone), ..Found::nowhere("gone") };
         let row = after(&row, &bad, at(9));
         assert_eq!((row.standing, row.since, row.failures), (AccountStanding::Gone, at(9), 0));
+        let row = after(&row, &Found::nowhere("no answer"), at(10));
+        assert_eq!(
+            (row.standing, row.sentence.as_str()),
+            (AccountStanding::Gone, "gone"),
+            "why it is bad stays"
+        );
     }
 
     #[test]

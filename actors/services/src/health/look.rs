@@ -127,8 +127,11 @@ impl HealthService {
 
     /// No answer came of it. What the accounts know already stands.
     fn not_asked(&self, which: &Which, refusal: &Refusal) -> Found {
-        let who = super::who(which);
-        match self.shared.standings.of(&who) {
+        match self.shared.standings.of(&super::who(which)) {
+            // A breaker repeats what was found before, and knows no reason of its own: that which was found stays.
+            AccountStanding::AuthFailed if refusal.is_by_breaker() => self
+                .known_bad(which)
+                .unwrap_or_else(|| Found::bad(AccountStanding::AuthFailed, refusal.why.clone())),
             // A token that cannot be refreshed any more.
             AccountStanding::AuthFailed => Found::bad(AccountStanding::AuthFailed, refusal.why.clone()),
             _ => Found::nowhere(&format!("the account could not be looked at: {}", refusal.why)),

@@ -137,6 +137,10 @@ fn a_bad_credential_and_a_lost_account_are_told_apart_and_hold_what_depends_on_t
             machine.until("it is found", || health(machine).standing == standing).await;
             machine.until("its owner is told", || alert(machine).is_some()).await;
             assert!(alert(machine).unwrap().contains(says), "{:?}", alert(machine));
+            // A look that the breaker holds knows no better reason.
+            let found = health(machine).sentence;
+            machine.services.health.look(main_account()).await.unwrap().unwrap();
+            assert_eq!((health(machine).standing, health(machine).sentence), (standing, found));
             // Nothing is tried with it any more.
             let before = machine.world.count();
             let run = machine.run("worker").await;
