@@ -1,11 +1,12 @@
 //! Limits: what is left of every quota, which platforms are left alone, and how their breakers stand.
 
 use mm_core::breaker::Breaker;
-use mm_core::id::{PlatformId, Space};
-use mm_core::limit::{CoolDown, Priority, Quota, QuotaState};
+use mm_core::id::{AccountId, PlatformId, Space};
+use mm_core::limit::{CoolDown, LimitScope, Priority, Quota, QuotaState};
 use mm_core::moment::Moment;
 use mm_core::rule::{LimitRule, Pack};
 use mm_services::platforms::Lane;
+use mm_services::records::AccountRow;
 use mm_store::Span;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ pub struct LimitView {
     pub action: Option<String>,
     /// Whom it counts for: `ip`, `platform`, `account`, `space`, `strategy` or `machine`.
     pub scope: String,
+    /// Whose it is, where each account has its own; null for all others.
+    #[serde(default)]
+    pub account: Option<String>,
     /// At most so many in any window.
     pub max: u32,
     pub per_ms: u64,
@@ -194,14 +198,40 @@ fn paused(quota: &Quota, left: u32) -> Option<String> {
 
 fn of_pack(reader: &Reader, pack: &Pack) -> Result<Vec<LimitView>, Problem> {
     let Some(platform) = &pack.platform else { return Ok(Vec::new()) };
-    let quotas = pack.limits.iter().filter_map(|limit| Some((quota(limit, platform, &reader.space)?, limit)));
-    quotas.map(|(quota, limit)| view(reader, &quota, &limit.source)).collect()
+    let accounts = accounts(reader, platform)?;
+    let mut views = Vec::new();
+    for limit in &pack.limits {
+        if limit.scope != LimitScope::Account {
+            let quota = quota(limit, platform, None, &reader.space);
+            views.extend(quota.map(|quota| view(reader, &quota, &limit.source)).transpose()?);
+            continue;
+        }
+        for account in &accounts {
+            let Some(quota) = quota(limit, platform, Some(account), &reader.space) else { continue };
+            let shown = view(reader, &quota, &limit.source)?;
+            let quota = format!("{} with {account}", shown.quota);
+            views.push(LimitView { account: Some(account.to_string()), quota, ..shown });
+        }
+    }
+    Ok(views)
+}
+
+/// The accounts at a platform.
+fn accounts(reader: &Reader, platform: &PlatformId) -> Result<Vec<AccountId>, Problem> {
+    let scanned = reader.store.scan::<AccountRow>(&reader.space, Span::all(), usize::MAX);
+    let rows = scanned.map_err(|error| unread(&error))?.into_values();
+    Ok(rows.filter(|row| row.platform == *platform).map(|row| row.account).collect())
 }
 
 /// A limit per account has no quota before there is an account.
-fn quota(limit: &LimitRule, platform: &PlatformId, space: &Space) -> Option<Quota> {
+fn quota(
+    limit: &LimitRule,
+    platform: &PlatformId,
+    account: Option<&AccountId>,
+    space: &Space,
+) -> Option<Quota> {
     let per = std::time::Duration::from_millis(limit.per_ms);
-    Quota::of_platform(limit.scope, platform, limit.kind.as_ref(), None, space, limit.max, per)
+    Quota::of_platform(limit.scope, platform, limit.kind.as_ref(), account, space, limit.max, per)
 }
 
 fn view(reader: &Reader, quota: &Quota, source: &str) -> Result<LimitView, Problem> {
@@ -213,6 +243,7 @@ fn view(reader: &Reader, quota: &Quota, source: &str) -> Result<LimitView, Probl
         platform: quota.platform.as_ref().map(ToString::to_string),
         action: quota.kind.as_ref().map(ToString::to_string),
         scope: quota.scope.as_str().to_owned(),
+        account: None,
         max: quota.max,
         per_ms: quota.per_ms,
         quota: quota.to_string(),

@@ -6,16 +6,16 @@ use expect_test::{Expect, expect, expect_file};
 use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::digest::Digest;
 use mm_core::error::ErrorClass;
-use mm_core::id::{ActionId, Epoch, RunId, StrategyId};
-use mm_core::limit::{CoolDown, Quota, QuotaState};
+use mm_core::id::{ActionId, Epoch, PlatformId, RunId, StrategyId};
+use mm_core::limit::{CoolDown, LimitScope, Quota, QuotaState};
 use mm_core::opportunity::{Opportunity, Reward, State};
 use mm_core::run::{Outcome, RunRecord, SourceHealth, SourceReport, Trigger};
 use mm_core::schedule::Schedule;
 use mm_core::seams::Entropy;
 use mm_services::RuleSource as _;
 use mm_services::records::{
-    AlertRow, CrashKind, CrashLeft, CrashRecord, CrashRow, Input, Pause, QuarantineRow, ScheduleRow,
-    SilenceRow, StrategyRow,
+    AccountKind, AccountRow, AlertRow, CrashKind, CrashLeft, CrashRecord, CrashRow, Input, Pause,
+    QuarantineRow, ScheduleRow, SilenceRow, StrategyRow,
 };
 use mm_store::{Change, NewEntry, Options, SharedMemory};
 use serde_json::{Value, json};
@@ -381,6 +381,45 @@ fn filters_leave_what_they_name() {
     check("/opportunities?kind=nothing", expect![""]);
     assert_eq!(ask(&reader, "/actions?status=blocked").as_array().unwrap().len(), 1);
     assert_eq!(ask(&reader, "/actions?run=other").as_array().unwrap().len(), 0);
+}
+
+/// What counts for each account by itself is there for each account that there is.
+#[test]
+fn limits_per_account_are_listed_for_each_account() {
+    let reader = reader();
+    let limits = || {
+        let page = ask(&reader, "/limits/github");
+        let row = |limit: &Value| format!("{}: {}, {}", limit["account"], limit["quota"], limit["used"]);
+        page["limits"].as_array().unwrap().iter().map(row).collect::<Vec<_>>().join("\n")
+    };
+    assert!(!limits().contains("per account"), "{}", limits());
+    let github: PlatformId = "github".parse().unwrap();
+    let mut change = Change::new();
+    for name in ["main", "second"] {
+        let account = AccountRow {
+            platform: github.clone(),
+            account: name.parse().unwrap(),
+            email: String::new(),
+            kind: AccountKind::Bearer,
+            handle: None,
+            fields: Vec::new(),
+            added_at: noon(),
+            updated_at: noon(),
+        };
+        change = change.put(&reader.space, &AccountRow::row_id(&github, &account.account), &account).unwrap();
+    }
+    let (main, hour) = ("main".parse().unwrap(), std::time::Duration::from_secs(3_600));
+    let scope = LimitScope::Account;
+    let quota = Quota::of_platform(scope, &github, None, Some(&main), &reader.space, 5_000, hour).unwrap();
+    let mut spent = QuotaState::default();
+    for _ in 0..150 {
+        spent.decide(&quota, minutes_before(5));
+    }
+    reader.store.commit_blocking(change.put(&quota.space, &quota.key, &spent).unwrap()).unwrap();
+    let limits = limits();
+    assert!(limits.contains("\"main\": \"5000 in 1h per account at github with main\", 150"), "{limits}");
+    assert!(limits.contains("\"second\": \"5000 in 1h per account at github with second\", 0"), "{limits}");
+    assert!(limits.contains("null: \"60 in 1h per ip at github\", 0"), "{limits}");
 }
 
 #[test]
