@@ -75,11 +75,15 @@ impl Automation {
     }
 
     /// With a field of the platform's own that speaks of it, as it is written, which goes before all sentences.
+    /// Where the field refuses what the words allow, neither is taken for the programme's will: it is unclear.
     #[must_use]
     pub fn with_field(mut self, name: &str, value: &str) -> Self {
         let refused = ["false", "no", "0"].contains(&value) || value.to_ascii_lowercase().contains("not");
-        let stance = if refused { Stance::No } else { Stance::Conditions };
-        self.stance = self.stance.max(stance);
+        self.stance = match (refused, self.stance) {
+            (true, Stance::Yes | Stance::Conditions) => Stance::Unclear,
+            (true, _) => Stance::No,
+            (false, stance) => stance.max(Stance::Conditions),
+        };
         self.quotes.insert(0, Untrusted::new(format!("{name}: {value}")).line(QUOTE_CHARS_MAX));
         self.quotes.truncate(QUOTES_MAX);
         self
@@ -250,5 +254,10 @@ mod tests {
         let none = super::read("Be kind.");
         assert_eq!(none.shown(), json!({ "allowed": "not stated", "quote": "not stated" }));
         assert_eq!(none.with_field("automatedTooling", "not_allowed").stance, Stance::No);
+        let torn = super::read("You may use automated tools.").with_field("automatedTooling", "0");
+        assert_eq!(
+            torn.note(),
+            "automated tools: unclear (“automatedTooling: 0” “You may use automated tools.”)"
+        );
     }
 }
