@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 mod body;
 
-pub use body::{Said, has_marks_of_a_wall, said, wall};
+pub use body::{Said, has_marks_of_a_wall, said, wall, words};
 
 /// What an error is, and so what may be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -11,6 +11,7 @@
 use serde_json::Value;
 
 use super::Wall;
+use crate::untrusted::Untrusted;
 
 /// No error is longer; what is longer is data and is not looked through.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -190,6 +191,25 @@ fn by_errors(errors: &[Value]) -> Option<Said> {
         worst = worst.or(Some(said)).map(|worst| if rank(said) > rank(worst) { said } else { worst });
     }
     worst
+}
+
+/// The platform's own words for what is wrong, if the body has any where they are known to stand: of several
+/// errors those of the gravest.
+pub fn words(body: &[u8]) -> Option<Untrusted> {
+    let object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if !object || body.len() > BODY_BYTES_MAX {
+        return None;
+    }
+    let envelope: Value = serde_json::from_slice(body).ok()?;
+    let errors = envelope.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let grave = |error: &&Value| by_errors(std::slice::from_ref(*error)).map(rank);
+    // The first of the gravest, as `max_by_key` takes the last.
+    let worst = errors.iter().rev().max_by_key(grave);
+    let said = [worst, Some(&envelope)].into_iter().flatten().find_map(|object| {
+        let texts = ["message", "title", "Message", "error_description", "description"];
+        texts.iter().find_map(|key| object.get(key)?.as_str().filter(|text| !text.trim().is_empty()))
+    })?;
+    Some(Untrusted::new(said))
 }
 
 /// Of several errors the one that most needs somebody to stop.

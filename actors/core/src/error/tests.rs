@@ -250,3 +250,25 @@ fn a_change_is_sent_again_only_if_nothing_can_have_arrived() {
         assert_eq!(fault.may_have_arrived(), !before, "{fault}");
     }
 }
+
+#[test]
+fn the_words_of_a_refusal_are_those_of_its_gravest_error() {
+    let said = |body: &str| words(body.as_bytes()).map(|words| words.line(100));
+    for (body, right) in [
+        (r#"{"message":"Bad credentials","documentation_url":"x"}"#, Some("Bad credentials")),
+        (
+            r#"{"data":null,"errors":[{"type":"NOT_FOUND","message":"no such user"},
+               {"type":"INSUFFICIENT_SCOPES","message":"Your token has not been granted the required scopes"},
+               {"type":"INSUFFICIENT_SCOPES","message":"nor this"}]}"#,
+            Some("Your token has not been granted the required scopes"),
+        ),
+        (r#"{"errors":[{"status":"403","title":"Forbidden"}]}"#, Some("Forbidden")),
+        (r#"{"error":"invalid_grant","error_description":"it is over"}"#, Some("it is over")),
+        (r#"{"errors":[{"message":" "}],"data":{}}"#, None),
+        (r#"{"errors":[7],"message":9}"#, None),
+        ("<p>No.</p>", None),
+        ("", None),
+    ] {
+        assert_eq!(said(body).as_deref(), right, "{body}");
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mm_core::activity::Stage;
 use mm_core::answer::Answer;
 use mm_core::backoff::Backoff;
-use mm_core::error::{Classified, ErrorClass, Signal, TransportFault, classify};
+use mm_core::error::{Classified, ErrorClass, Signal, TransportFault, classify, words};
 use mm_core::limit::hear;
 use mm_core::moment::Moment;
 use mm_core::run::Refusal;
@@ -82,7 +82,7 @@ impl GatewayService {
             }
         }
         let trouble = reached.trouble.map(|(error, _)| error);
-        self.tell(p, trouble, &format!("it answers with status {}", reached.answer.status));
+        self.tell(p, trouble, &in_words(&reached.answer));
         if let (Some(account), Some(ErrorClass::Auth)) = (&p.action.account, trouble.map(|error| error.class))
         {
             let which = Which::of(&p.space, &p.action.platform, account);
@@ -201,6 +201,16 @@ fn reached(raw: RawAnswer, now: Moment) -> Reached {
     };
     let answer = Answer { status: raw.status, headers: raw.headers, body: raw.body, at: now };
     Reached { answer, trouble }
+}
+
+/// What a platform says is wrong: its own words where it has some. Those of GraphQL come with status 200.
+fn in_words(answer: &Answer) -> String {
+    let words = words(&answer.body).map(|words| words.line(200));
+    match (answer.status, words) {
+        (200..=299, Some(words)) => format!("it says: {words}"),
+        (status, Some(words)) => format!("it answers with status {status}: {words}"),
+        (status, None) => format!("it answers with status {status}"),
+    }
 }
 
 fn answered(p: &Proposal, answer: &Answer, error: Classified) -> Refusal {

@@ -129,7 +129,7 @@ fn a_429_with_a_time_makes_everybody_wait_so_long_also_after_a_restart() {
         // Two hours are too long to wait for on the road: the answer is what came.
         assert_eq!(said(machine).await, "done 429");
         let other = machine.run("other").await;
-        assert!(other.errors[0].contains("asked to be left alone"), "{:?}", other.errors);
+        assert!(other.errors[0].contains("sim asked to be left alone until 20"), "{:?}", other.errors);
     });
     bench.live(async |machine| {
         machine.pass(Duration::from_secs(7100)).await;
@@ -294,4 +294,21 @@ fn the_classes_of_a_refusal_are_what_core_says() {
     // A guard for the texts above: they name classes by these words.
     assert_eq!(ErrorClass::Transient.as_str(), "transient");
     assert_eq!(ErrorClass::Compliance.as_str(), "compliance");
+}
+
+#[test]
+fn an_error_with_status_200_is_told_in_the_words_of_the_platform() {
+    let mut bench = bench(17);
+    let body = r#"{"errors":[{"type":"INSUFFICIENT_SCOPES","message":"Your token has not been granted\nthe required scopes"}]}"#;
+    bench.world.answer(move |_| Said::status(200, body));
+    bench.live(async |machine| {
+        said(machine).await;
+        machine.until("it is told", || !machine.alerts().is_empty()).await;
+        let (about, sentence) = machine.alerts().remove(0);
+        assert_eq!(about, "platform/sim/read");
+        assert!(
+            sentence.starts_with("sim needs you (auth): it says: Your token has not been granted"),
+            "{sentence}"
+        );
+    });
 }
