@@ -224,9 +224,10 @@ fn give_up(cx: &mut Context<'_>, id: &str, unseen: &mut BTreeMap<String, Unseen>
 fn action(platform: &Platform, wanted: &Wanted, head: &Head, now: Moment) -> Option<Action> {
     let title = blank::of("what is wrong, and where, in one line");
     let (text, impact) = (text(&wanted.targets), blank::of("what somebody could do with it, and to whom"));
-    let of = if head.private { "a private programme" } else { &wanted.programme };
+    // It is read after "asks to". A key may be a bare number of the platform's; people know the name.
+    let of = if head.private { "a private programme" } else { &head.name };
     let purpose = format!(
-        "a report to {} at {}: you test, write and send it yourself",
+        "report to {} at {} what you have tested yourself",
         Untrusted::new(of).line(60),
         wanted.source
     );
@@ -293,5 +294,36 @@ fn forget(skeletons: &mut Skeletons) {
     oldest.sort_unstable();
     for (_, id) in oldest.into_iter().take(over) {
         skeletons.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intigriti::Intigriti;
+
+    #[test]
+    fn the_purpose_names_the_programme_by_its_name_unless_it_is_private() {
+        let platform = Platform::Intigriti(Intigriti::new("main".parse().unwrap()));
+        let wanted = Wanted {
+            id: "opp-1".to_owned(),
+            source: Source::Intigriti,
+            programme: "64711737-2b41-4c5e-8a55-000000000000".to_owned(),
+            targets: Vec::new(),
+        };
+        let head = |private| Head {
+            name: "Open Sea".into(),
+            url: None,
+            closed: None,
+            offers_bounty: None,
+            payout: None,
+            private,
+            automation: None,
+            looked_at: None,
+        };
+        let purpose =
+            |private| action(&platform, &wanted, &head(private), Moment::default()).unwrap().purpose;
+        assert_eq!(purpose(false), "report to Open Sea at intigriti what you have tested yourself");
+        assert_eq!(purpose(true), "report to a private programme at intigriti what you have tested yourself");
     }
 }
