@@ -257,6 +257,29 @@ async fn what_is_not_sure_is_told_and_never_booked() {
     assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
 }
 
+/// A first read of an old account is one alert that holds the whole command, and the sentences are in the report.
+#[tokio::test]
+async fn an_old_history_is_told_in_one_sentence() {
+    let mut bench = bench();
+    let retest = |n: u32| {
+        json!({ "id": format!("e{n}"), "type": "earning-retest-completed",
+            "attributes": { "amount": 50, "created_at": format!("2026-05-{n:02}T00:00:00.000Z") } })
+    };
+    let rows: Vec<Value> = (1..=7).map(retest).collect();
+    let payouts: Vec<Value> = (10..15).map(|day| payout(33.0, day)).collect();
+    money(&mut bench, &rows, &payouts, "0");
+    let (report, drafts) = run(&mut bench, 0).await;
+    let [alert] = drafts.alerts.as_slice() else { panic!("{:?}", drafts.alerts) };
+    assert!(
+        alert.sentence.starts_with("7 earnings and 5 payouts at HackerOne are not in the books"),
+        "{alert:?}"
+    );
+    assert!(alert.sentence.contains("--evidence STATEMENT") && alert.sentence.len() <= 300, "{alert:?}");
+    assert_eq!(report.errors.len(), 12, "{:?}", report.errors);
+    let (report, drafts) = run(&mut bench, 1).await;
+    assert!(drafts.alerts.is_empty() && report.errors.is_empty(), "told once: {report:?}");
+}
+
 #[tokio::test]
 async fn a_report_is_a_skeleton_for_its_owner_and_leaves_by_nobody_else() {
     let mut bench = bench();

@@ -17,6 +17,12 @@ use crate::hackerone::money::{self, DOLLARS, Earning, Payout};
 use crate::hackerone::{HackerOne, pages};
 use crate::reading::{self, Failed, Reading};
 
+/// What is not booked is told one by one; more of it at once is told in one sentence.
+const TOLD_APART_MAX: usize = 3;
+
+/// How what is told of a payout begins its name.
+const PAYOUT: &str = "payout/";
+
 /// The kind of an earning that is known here.
 const BOUNTY: &str = "earning-bounty-earned";
 
@@ -187,7 +193,7 @@ fn covered(rows: &[&(Earning, Digest)], read: &Read, booked: &mut Booked) -> BTr
                     "a payout of {amount} by HackerOne, {at}, is not what earnings before it come to, so none is \
                      called paid by it: book what your statement says with money-machine earnings record"
                 );
-                booked.told.push((format!("payout/{at}/{amount}"), sentence));
+                booked.told.push((format!("{PAYOUT}{at}/{amount}"), sentence));
                 from = until;
             }
         }
@@ -262,7 +268,7 @@ pub(super) async fn run(
     if !booked.told.is_empty() {
         sentence.push_str(&format!("; {} not in the books, as was told", booked.told.len()));
     }
-    tell(cx, booked.told, told, !read.torn && read.payouts.is_some());
+    report.errors.extend(tell(cx, booked.told, told, !read.torn && read.payouts.is_some()));
     let health = if failed.is_empty() { SourceHealth::Fresh } else { SourceHealth::Failed };
     if let Some(first) = failed.first() {
         sentence.push_str(&format!("; not all could be read: {}", first.why));
@@ -271,18 +277,39 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Tells what was not told before. Of what was, that is forgotten which does not stand any more, once all was read.
-fn tell(cx: &mut Context<'_>, news: Vec<(String, String)>, told: &mut BTreeSet<String>, all: bool) {
+/// Tells what was not told before; what is much at once, as the history at a first read, in one sentence, and gives
+/// each of it for the report. Of what was told, that is forgotten which does not stand any more, once all was read.
+fn tell(
+    cx: &mut Context<'_>,
+    news: Vec<(String, String)>,
+    told: &mut BTreeSet<String>,
+    all: bool,
+) -> Vec<String> {
     let before = std::mem::take(told);
-    for (about, sentence) in news {
-        if !before.contains(&about) {
-            cx.alert(about.clone(), sentence);
-        }
-        told.insert(about);
+    told.extend(news.iter().map(|(about, _)| about.clone()));
+    let fresh: Vec<_> = news.into_iter().filter(|(about, _)| !before.contains(about)).collect();
+    let mut apart = Vec::new();
+    if fresh.len() > TOLD_APART_MAX {
+        cx.alert("earnings", together(&fresh));
+        apart.extend(fresh.into_iter().map(|(_, sentence)| sentence));
+    } else {
+        fresh.into_iter().for_each(|(about, sentence)| cx.alert(about, sentence));
     }
     if !all {
         told.extend(before);
     }
+    apart
+}
+
+/// The sentence for much at once.
+fn together(fresh: &[(String, String)]) -> String {
+    let payouts = fresh.iter().filter(|(about, _)| about.starts_with(PAYOUT)).count();
+    format!(
+        "{} earnings and {payouts} payouts at HackerOne are not in the books and need your statement: money-machine \
+         earnings record hackerone REFERENCE --strategy bug-bounty --stage approved --amount SUM --currency CODE \
+         --evidence STATEMENT (`strategy show bug-bounty` says why of each)",
+        fresh.len() - payouts
+    )
 }
 
 /// Reads what was paid out: whole, or not at all.
