@@ -19,10 +19,11 @@ mod shown;
 mod steps;
 mod ticks;
 mod tokens;
+mod trail;
 
 pub use answers::answers;
 pub use changes::changes;
-pub use evidence::{Audit, Evidence};
+pub use evidence::Evidence;
 pub use ledger::ledger;
 pub use limits::limits;
 pub use quota::{Quota, Sent};
@@ -30,6 +31,7 @@ pub use scope::scope;
 pub use steps::steps;
 pub use ticks::ticks;
 pub use tokens::tokens;
+pub use trail::Audit;
 
 /// The pack of the platform that the scope watch asks.
 pub const SCOPE_PACK: &str = "bounty-targets-data.toml";

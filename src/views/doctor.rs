@@ -456,7 +456,7 @@ fn strategies(reader: &Reader) -> Vec<CheckView> {
         }
     }
     if checks.is_empty() {
-        checks.push(CheckView::ok(NAME, format!("none of {} strategies is in trouble", views.len())));
+        checks.push(CheckView::ok(NAME, format!("none of {} strategies is held", views.len())));
     }
     checks
 }

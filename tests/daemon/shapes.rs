@@ -119,7 +119,7 @@ fn what_both_answer(home: &Home) {
     assert_eq!(fields(&home.json(&format!("opportunities show {id}"))), one);
 
     let limits = home.json("limits list");
-    each(&limits, "action left lowered max paused per_ms platform quota scope source used whole_at");
+    each(&limits, "account action left lowered max paused per_ms platform quota scope source used whole_at");
     let page = home.json("limits show bounty-targets-data");
     assert_eq!(fields(&page), "about breakers cool_downs limits platform stamp");
     let tail = home.json("audit tail -n 3");

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::evidence::{Audit, Evidence};
+use super::evidence::Evidence;
 use super::quota;
+use super::trail::Audit;
 
 /// Acts that only read, whatever their method: questions in a query language are sent by POST.
 const READS: [&str; 2] = ["read", "account-check"];

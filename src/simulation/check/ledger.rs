@@ -10,7 +10,8 @@ use mm_core::digest::Digest;
 use mm_core::ledger::{Earning, Entry, Money, Report, Stage, Step};
 use serde_json::Value;
 
-use super::evidence::{Audit, Evidence};
+use super::evidence::Evidence;
+use super::trail::Audit;
 
 /// The books hold no more decimal places than these.
 const PLACES: usize = 8;

@@ -12,7 +12,7 @@ use mm_core::moment::Moment;
 use mm_services::records::TickRow;
 use mm_store::{Span, Store};
 
-use super::evidence::Audit;
+use super::trail::Audit;
 
 /// Ticks that were due so lately are read again at each look: a loss of power may have taken them back.
 const UNSETTLED: Duration = Duration::from_secs(30 * 3600);

@@ -11,7 +11,8 @@ use mm_core::run::{RunRecord, StepRecord};
 use mm_services::records::{OpenRow, ScheduleRow, StrategyRow, TickRow};
 use mm_store::{Record, Span};
 
-use super::evidence::{Audit, Evidence, RunTold};
+use super::evidence::Evidence;
+use super::trail::{Audit, RunTold};
 use super::{quota, ticks};
 
 /// Where the scope files lie.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use mm_core::opportunity::{Opportunity, State, Step};
 
-use super::evidence::{Audit, Evidence};
+use super::evidence::Evidence;
+use super::trail::Audit;
 
 /// What is wrong with the steps of opportunities.
 pub fn steps(e: &Evidence) -> Vec<String> {

@@ -10,7 +10,8 @@ use mm_core::schedule::{Hours, Schedule, parse_span};
 use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::Span;
 
-use super::evidence::{Evidence, RunTold, Task};
+use super::evidence::{Evidence, Task};
+use super::trail::RunTold;
 
 /// So soon a tick that is due is on record while a machine is up.
 const SOON_MS: i64 = 60_000;
