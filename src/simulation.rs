@@ -408,6 +408,8 @@ impl Simulation {
         let running = running?;
         let ops = ops.expect("a machine that is up has asked for its admin");
         self.boot = Some(Boot { runtime, running, ops, clock, failed });
+        // What was begun in the very moment of the start belongs to it.
+        self.recorder.catch_up();
         Ok(())
     }
 
