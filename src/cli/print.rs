@@ -4,6 +4,7 @@ mod fitted;
 
 use std::io::{self, Write as _};
 
+use mm_core::ledger::Currency;
 use mm_core::untrusted::Untrusted;
 use serde::Serialize;
 
@@ -65,7 +66,8 @@ pub fn minute_or(time: Option<&String>, none: &str) -> String {
     time.map_or_else(|| none.to_owned(), |time| minute(time))
 }
 
-/// An amount with at least the decimals that its currency has, for a person; what is no amount stays as it is.
+/// An amount with at least the decimals that its currency has, two where it has none of its own, for a person; what
+/// is no amount stays as it is.
 pub fn amount(amount: &str, currency: &str) -> String {
     let amount = line(amount, 40);
     let digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
@@ -74,18 +76,9 @@ pub fn amount(amount: &str, currency: &str) -> String {
     if unsigned.is_empty() || !digits(unsigned) || !digits(part) {
         return amount;
     }
-    let decimals = decimals(currency);
+    let places = currency.parse::<Currency>().ok().and_then(|currency| currency.places());
+    let decimals = places.map_or(2, |places| places as usize);
     if decimals == 0 && part.is_empty() { amount } else { format!("{whole}.{part:0<decimals$}") }
-}
-
-/// The decimals of a currency, by ISO 4217; of what is not in it, two.
-fn decimals(currency: &str) -> usize {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    }
 }
 
 /// Rows under headings; columns are as wide as their widest cell, the last is not filled.

@@ -143,7 +143,7 @@ impl GatewayService {
         };
         let why = "what would be sent, or the rules that ask, changed: it is asked anew";
         match draft.kept() {
-            None => self.move_question(p, id, *version, &Event::Supersede, why, now),
+            None => self.move_question(p, id, *version, &[Event::Supersede], why, now),
             Some(_) => self.withdraw(p, draft, why, now),
         }
     }
@@ -179,15 +179,8 @@ impl GatewayService {
         why: &str,
         now: Moment,
     ) -> Result<Change, Fault> {
-        let Some(row) = self.shared.store.get::<ApprovalRow>(&p.space, id)? else { return Ok(Change::new()) };
-        let mut item = row.value.item.clone();
-        for event in events {
-            let Ok(after) = item.after(event, MACHINE, Some(why), now) else { return Ok(Change::new()) };
-            item = after;
-        }
-        let key = Key::new(&p.space, ApprovalRow::KIND, id)?;
-        let change = Change::new().expect_version(key, row.version);
-        Ok(change.put(&p.space, id, &ApprovalRow { item, ..row.value })?)
+        let version = self.shared.store.version(&Key::new(&p.space, ApprovalRow::KIND, id)?)?;
+        version.map_or(Ok(Change::new()), |version| self.move_question(p, id, version, events, why, now))
     }
 
     /// Moves a question on without a person.
@@ -196,16 +189,19 @@ impl GatewayService {
         p: &Proposal,
         id: &str,
         version: u64,
-        event: &Event,
+        events: &[Event],
         why: &str,
         now: Moment,
     ) -> Result<Change, Fault> {
         let key = Key::new(&p.space, ApprovalRow::KIND, id)?;
         let change = Change::new().expect_version(key, version);
         let Some(row) = self.shared.store.get::<ApprovalRow>(&p.space, id)? else { return Ok(change) };
-        let item = row.value.item.after(event, MACHINE, Some(why), now);
-        // It was moved on by somebody else: the version says so, and the change is refused.
-        let Ok(item) = item else { return Ok(change) };
+        let mut item = row.value.item.clone();
+        for event in events {
+            // It was moved on by somebody else: the version says so, and the change is refused.
+            let Ok(after) = item.after(event, MACHINE, Some(why), now) else { return Ok(change) };
+            item = after;
+        }
         Ok(change.put(&p.space, id, &ApprovalRow { item, ..row.value })?)
     }
 

@@ -133,7 +133,7 @@ impl GatewayService {
             change = change.expect_version(key, version);
         }
         if let Some((question, version)) = kept.and_then(|kept| kept.question.as_ref()) {
-            change = change.and(self.move_question(p, question, *version, &Event::Send, "", now)?);
+            change = change.and(self.move_question(p, question, *version, &[Event::Send], "", now)?);
         }
         let (request, sent_at) = (Some(request.clone()), Some(now));
         let row = match self.shared.store.get::<ChangeRow>(&p.space, id.as_str())? {
@@ -149,11 +149,9 @@ impl GatewayService {
         if record.stage == Stage::Pending {
             return Ok(Change::new());
         }
+        let (why, at) = (record.error.as_deref().unwrap_or("it is not sent"), record.updated_at);
         let (row, mut change) = match (draft.kept(), &p.origin) {
-            (Some(row), _) => {
-                let why = record.error.as_deref().unwrap_or("it is not sent");
-                (row.clone(), self.withdraw(p, draft, why, record.updated_at)?)
-            }
+            (Some(row), _) => (row.clone(), self.withdraw(p, draft, why, at)?),
             // Refused before anything left: what waited does so no more.
             (None, Origin::Kept(Kept { version: Some(version), question, .. })) => {
                 let key = Key::new(&p.space, ChangeRow::KIND, record.id.as_str())?;
@@ -162,9 +160,7 @@ impl GatewayService {
                 };
                 let mut change = Change::new().expect_version(key, *version);
                 if let Some((id, version)) = question {
-                    let why = record.error.as_deref().unwrap_or("it is not sent");
-                    let at = record.updated_at;
-                    change = change.and(self.move_question(p, id, *version, &Event::Supersede, why, at)?);
+                    change = change.and(self.move_question(p, id, *version, &[Event::Supersede], why, at)?);
                 }
                 (row.value, change)
             }
