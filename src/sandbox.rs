@@ -36,7 +36,7 @@ use faults::{Fault, FaultMix, Faults};
 use github::{Edited, Github, Issue, Limits, Posted, Repo};
 use hunting::Hunting;
 use message::{Request, Response};
-use networks::{Network, Networks, Sale};
+use networks::{Listed, Network, Networks, Sale};
 use oracle::{Oracle, OracleError, Received};
 use practice::Practice;
 use recordings::{Recordings, RecordingsError};
@@ -216,6 +216,12 @@ impl Sandbox {
         self.lock().hunting.turn(turn, now_ms);
     }
 
+    /// What is truly so at HackerOne: what a hunter was awarded. Nothing when recordings are replayed.
+    pub fn awarded(&self, login: &str, now_ms: i64) -> Vec<hunting::Awarded> {
+        let of = |world: &World| self.lock().hunting.awarded(world.seed(), login, now_ms);
+        self.world().map(of).unwrap_or_default()
+    }
+
     /// What is truly so at GitHub: every bounty that a search can show, newest first, traps and all.
     /// Nothing when recordings are replayed.
     pub fn github_bounties(&self, now_ms: i64) -> Vec<(Repo, Issue)> {
@@ -228,6 +234,11 @@ impl Sandbox {
         let from_ms = now_ms - i64::from(days) * 86_400_000;
         let sales = |world: &World| Sale::between(world.seed(), network, from_ms, now_ms, now_ms);
         self.world().map(sales).unwrap_or_default()
+    }
+
+    /// The lists of sales that the affiliate networks gave since so many of them, oldest first.
+    pub fn sales_listed(&self, since: usize) -> Vec<Listed> {
+        self.lock().networks.listed().get(since..).unwrap_or_default().to_vec()
     }
 
     /// The requests received since the start, oldest first; at most the newest

@@ -306,6 +306,9 @@ impl Simulation {
         let boot = self.boot.as_ref().expect("the machine is up");
         let said = boot.runtime.block_on(answer(&boot.ops, method, target, body));
         self.recorder.line(format!("asked {} {method} {target}", said.0));
+        if accounts::is_shown_in(&said.1) {
+            self.recorder.line(format!("leaked {method} {target}"));
+        }
         said
     }
 

@@ -555,7 +555,9 @@ fn what_is_put_aside_stays_so_over_a_restart_of_the_daemon() {
     let _daemon = Daemon::start(&home);
     assert_eq!((&page(&home)["state"], &page(&home)["held_why"]), (&"isolated".into(), &"misbehaves".into()));
     let said = home.run(&format!("actors release {HOST} --sandbox --json"));
-    assert_eq!((said.code, &said.json()["state"]), (0, &"running".into()), "{}", said.err);
+    assert_eq!(said.code, 0, "{}", said.err);
+    // It may have something in hand already.
+    assert!(["running", "busy"].contains(&said.json()["state"].as_str().unwrap()), "{}", said.out);
     let kinds: Vec<String> = recorded(&home, "operator.").into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, ["operator.asked", "operator.isolated", "operator.asked", "operator.released"]);
     let unknown = home.run("actors restart kernel/strategies/default/bug-bunty --sandbox");

@@ -12,10 +12,18 @@
 mod altered;
 #[path = "simulation/changes.rs"]
 mod changes;
+#[path = "simulation/owed.rs"]
+mod owed;
 #[path = "simulation/plants.rs"]
 mod plants;
+#[path = "simulation/plants_of_changes.rs"]
+mod plants_of_changes;
 #[path = "simulation/sometimes.rs"]
 mod sometimes;
+#[path = "simulation/tokens.rs"]
+mod tokens;
+#[path = "simulation/waits.rs"]
+mod waits;
 
 use std::time::Duration;
 

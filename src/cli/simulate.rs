@@ -31,14 +31,14 @@ const AFTER_THE_LAST: Duration = DAY.saturating_mul(5);
     long_about = "Rehearses your configuration, as `run` would read it: the whole daemon, on simulated time, against \
         the sandbox's platforms or recorded answers. It tells what would be found, what that offers, what would be \
         permitted, asked, forbidden and waiting, the alerts, how much of each limit would be used, which ticks are \
-        missed, and how long the machine is in safe mode.\n\n\
+        merged or missed, and how long the machine is in safe mode.\n\n\
         With --faults answers fail, and the machine is killed and loses its power, in the middle of its work. After \
         each simulated hour and each start a checker that sees only the trace, the sandbox's log and the store looks \
         whether an invariant is broken: if one is, it says so and ends with 1.\n\n\
         Your own rule packs are read as `run` reads them. With --owner what waits for a person is approved or \
         rejected; an owner who is silent lets it wait. Each hour he accepts one in three of the new opportunities; one \
-        who is not silent also puts made payments for some of them into the books, and renews a credential that a \
-        platform did not take.\n\n\
+        who is not silent also puts made payments for some of them into the books, renews a credential that a \
+        platform did not take, and says of what he does himself that it is done, or is not.\n\n\
         One seed gives the same trace, byte for byte. Nothing outside is touched: nothing is written to your data \
         directory, no socket is opened, no credential of yours is read; where your configuration names an account, \
         the sandbox plays one. What is offered is not what you will earn.",
@@ -234,8 +234,13 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
         (
             "actions",
             format!(
-                "{} permitted, {} asked, {} forbidden, {} waiting",
-                actions.permitted, actions.asked, actions.forbidden, actions.waiting
+                "{} permitted, {} asked, {} forbidden, {} refused by their owner, {} too late, {} waiting",
+                actions.permitted,
+                actions.asked,
+                actions.forbidden,
+                actions.refused_by_owner,
+                actions.expired,
+                actions.waiting
             ),
         ),
         ("held back", if held_back.is_empty() { "none".to_owned() } else { held_back.join(", ") }),
@@ -250,8 +255,8 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
         (
             "ticks",
             format!(
-                "{} due: {} ran, {} missed, {} skipped",
-                ticks.due, ticks.ran, ticks.missed, ticks.skipped
+                "{} due: {} ran, {} merged into a later one, {} missed, {} skipped",
+                ticks.due, ticks.ran, ticks.merged, ticks.missed, ticks.skipped
             ),
         ),
         ("safe mode", span(report.safe_mode_s)),

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::github::{self, Github};
 use super::message::{Body, Delay, Request, Response};
+use super::oracle::SECRET;
 use super::scatter::{below, of_text, scatter};
 
 /// One way in which an answer goes wrong.
@@ -229,7 +230,7 @@ impl Spell {
                 Fault::TooManyRequests { retry_after: Duration::from_secs(20 * 60) }
             }
             Self::BadCredentials => {
-                request.header("authorization")?;
+                SECRET.iter().find_map(|name| request.header(name))?;
                 if is_github { Fault::BadCredentials } else { Fault::Status(401) }
             }
             Self::Down => Fault::Status(503),
@@ -337,5 +338,21 @@ impl Faults {
         *nth += 1;
         let of_spell = mix.spell(&request.url, now_ms).and_then(|spell| spell.fault(request));
         of_spell.or_else(|| mix.pick(&request.url, *nth))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_refused_in_whatever_header_it_comes() {
+        let url = "https://www.freelancer.com/api/users/0.1/self";
+        let met = |header: &str| {
+            Spell::BadCredentials.fault(&Request::get(url).with_header(header, "sandbox-octo.1"))
+        };
+        assert_eq!(met("authorization"), Some(Fault::Status(401)));
+        assert_eq!(met("Freelancer-OAuth-V1"), Some(Fault::Status(401)));
+        assert_eq!(met("accept"), None);
     }
 }

@@ -18,7 +18,7 @@ use super::message::{Request, Response};
 use super::scatter::{of_text, pick, scatter};
 use super::world::{Feed, Programme, World};
 use purse::Purse;
-pub use purse::Turn;
+pub use purse::{Awarded, Turn};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
@@ -50,6 +50,11 @@ impl Hunting {
             Asker::Login(login) if Self::is_at(&request.url) => Some(login),
             _ => None,
         }
+    }
+
+    /// What a hunter was awarded at HackerOne.
+    pub(super) fn awarded(&self, seed: u64, login: &str, now_ms: i64) -> Vec<Awarded> {
+        self.purse.standing(seed, login, now_ms).awarded()
     }
 
     /// Something happens to every hunter at HackerOne.
@@ -105,7 +110,7 @@ impl Asker {
 }
 
 /// Base 64 with padding (RFC 4648, 4), of a text.
-fn unbase64(text: &str) -> Option<String> {
+pub(crate) fn unbase64(text: &str) -> Option<String> {
     let value = |c: u8| match c {
         b'A'..=b'Z' => Some(c - b'A'),
         b'a'..=b'z' => Some(c - b'a' + 26),

@@ -18,10 +18,24 @@ use std::collections::BTreeMap;
 use super::message::{Request, Response};
 pub use sales::{Network, Sale, Standing};
 
-/// Requests of each user, newest last; milliseconds since 1970.
+/// A list that a network gave: what of its sales was in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Which network.
+    pub network: Network,
+    /// When; milliseconds since 1970.
+    pub at_ms: i64,
+    /// The number of each sale, and which part of it: 0 is the sale itself, the others the corrections of it that
+    /// CJ lists apart, from 1.
+    pub lines: Vec<(u64, u64)>,
+}
+
+/// What was asked of the networks, and what they told.
 #[derive(Debug, Default)]
 pub(super) struct Networks {
+    /// Requests of each user, newest last; milliseconds since 1970.
     asked: BTreeMap<String, Vec<i64>>,
+    listed: Vec<Listed>,
 }
 
 impl Networks {
@@ -35,8 +49,19 @@ impl Networks {
         } else if request.url.starts_with(awin::URL) {
             awin::answer(self, seed, request, now_ms)
         } else {
-            cj::answer(seed, request, now_ms)
+            cj::answer(self, seed, request, now_ms)
         }
+    }
+
+    /// The lists that were given, oldest first, whatever became of the answers on their way.
+    pub(super) fn listed(&self) -> &[Listed] {
+        &self.listed
+    }
+
+    /// A list with whole sales is given.
+    fn list<'a>(&mut self, network: Network, at_ms: i64, sales: impl Iterator<Item = &'a Sale>) {
+        let lines = sales.map(|sale| (sale.id, 0)).collect();
+        self.listed.push(Listed { network, at_ms, lines });
     }
 
     /// Counts a request of `user`; how many he made within `span_ms` with it, and how long until the first of

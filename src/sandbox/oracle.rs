@@ -26,7 +26,7 @@ pub const KEPT_IN_MEMORY: usize = 10_000;
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Headers whose values are secrets.
-const SECRET: [&str; 5] =
+pub(super) const SECRET: [&str; 5] =
     ["authorization", "cookie", "freelancer-oauth-v1", "proxy-authorization", "x-api-key"];
 
 /// One request, as it was received.

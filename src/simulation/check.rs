@@ -7,12 +7,17 @@
 //! A finding is one line. It touches nothing and changes nothing.
 
 mod answers;
+mod approvals;
+mod awarded;
 mod changes;
+mod ends;
 mod evidence;
+mod held;
 mod ledger;
 mod limits;
 mod noted;
 pub mod order;
+mod owed;
 mod quota;
 mod scope;
 mod shown;
@@ -22,10 +27,14 @@ mod tokens;
 mod trail;
 
 pub use answers::answers;
-pub use changes::changes;
+pub use approvals::approvals;
+pub use awarded::awarded;
+pub use changes::{Made, changes};
+pub use ends::ends;
 pub use evidence::Evidence;
 pub use ledger::ledger;
 pub use limits::limits;
+pub use owed::owed;
 pub use quota::{Quota, Sent};
 pub use scope::scope;
 pub use steps::steps;
@@ -40,7 +49,7 @@ pub const SCOPE_PACK: &str = "bounty-targets-data.toml";
 type Room = fn(&Evidence) -> Vec<String>;
 
 /// Its parts, by name.
-const ROOMS: [(&str, Room); 12] = [
+const ROOMS: [(&str, Room); 16] = [
     ("rows", order::rows),
     ("chain", order::chain),
     ("requests", order::requests),
@@ -49,8 +58,12 @@ const ROOMS: [(&str, Room); 12] = [
     ("runs", order::runs),
     ("steps", steps),
     ("ledger", ledger),
+    ("owed", owed),
+    ("awarded", awarded),
     ("scope", scope),
     ("changes", changes),
+    ("approvals", approvals),
+    ("ends", ends),
     ("tokens", tokens),
     ("answers", answers),
 ];
@@ -64,7 +77,7 @@ pub fn check(e: &Evidence) -> Vec<String> {
 /// only if there is `more` of it than at the last look.
 pub fn check_recent(e: &Evidence, more: bool) -> Vec<String> {
     judge(e, |room| match room {
-        "rows" => e.since().is_none(),
+        "rows" | "ends" => e.since().is_none(),
         "scope" | "steps" => e.since().is_none() || more,
         "ledger" => e.since().is_none() || e.audit_of("ledger.entry").next().is_some(),
         _ => true,

@@ -1,10 +1,10 @@
 //! The owner of a rehearsed machine: somebody has to say yes or no to what waits for a person.
 //!
 //! Once an hour he accepts some of what was found and answers what waits, by a stated habit; one who answers
-//! also renews a credential that a platform did not take, and tells of payments, where the world is a made one. All
-//! chance in it comes from a seed. He speaks to the machine through its admin, as the real one does, and touches
-//! nothing else. What the machine answers him he does not look at: the checker sees that it answered, and what came
-//! of it.
+//! also does what software must not, and says so, renews a credential that a platform did not take, and tells of
+//! payments, where the world is a made one. All chance in it comes from a seed. He speaks to the machine through its
+//! admin, as the real one does, and touches nothing else. What the machine answers him he does not look at: the
+//! checker sees that it answered, and what came of it.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,11 @@ use super::Simulation;
 
 /// One in so many new opportunities is accepted each hour.
 const ACCEPTS_ONE_IN: u64 = 3;
+
+/// One in so many of the things that he does himself is over each hour.
+const DOES_ONE_IN: u64 = 6;
+/// Of those he gives up one in so many.
+const GIVES_UP_ONE_IN: u64 = 5;
 
 /// Of one in so many opportunities that he works on a payment is told each hour.
 const PAID_ONE_IN: u64 = 4;
@@ -88,10 +93,11 @@ impl Desk {
         }
         self.renew_credentials(simulation);
         let (_, inbox) = simulation.ask("GET", "/approvals", &Value::Null);
-        let waiting = inbox.as_array().into_iter().flatten().filter(|one| one["state"] == "waiting");
-        for one in waiting {
-            if let Some(id) = one["id"].as_str() {
-                self.answer(simulation, id, &one["request"]["body"]);
+        for one in inbox.as_array().into_iter().flatten() {
+            match (one["id"].as_str(), one["state"].as_str()) {
+                (Some(id), Some("waiting")) => self.answer(simulation, id, &one["request"]["body"]),
+                (Some(id), Some("handed")) => self.do_himself(simulation, id),
+                _ => {}
             }
         }
         if simulation.sandbox().world().is_some() {
@@ -150,6 +156,14 @@ impl Desk {
             told["arrived"] = json!({ "amount": "9.25", "currency": "EUR" });
         }
         told
+    }
+
+    /// What software must not do, and he said he would: in some hour it is done, or given up.
+    fn do_himself(&mut self, simulation: &Simulation, id: &str) {
+        if self.roll(DOES_ONE_IN) == 0 {
+            let verb = if self.roll(GIVES_UP_ONE_IN) == 0 { "not-done" } else { "done" };
+            simulation.ask("POST", &format!("/approvals/{id}/{verb}"), &Value::Null);
+        }
     }
 
     fn answer(&mut self, simulation: &Simulation, id: &str, body: &Value) {

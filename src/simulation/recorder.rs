@@ -6,6 +6,7 @@
 //! audit SEQ EPOCH TIME SPACE KIND HASH PAYLOAD  an entry is in the store
 //! send N METHOD URL                             a request reaches the sandbox
 //! asked STATUS METHOD TARGET                    the admin has answered
+//! leaked METHOD TARGET                          that answer showed a credential
 //! got N STATUS LENGTH bytes | got N fault WHY   what the carrier was given back
 //! end HOW TIME                                  the machine ends
 //! ```

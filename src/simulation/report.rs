@@ -10,6 +10,7 @@ use mm_core::id::Space;
 use mm_core::ledger::{Earning, Entry};
 use mm_core::moment::Moment;
 use mm_core::opportunity::{Opportunity, Reward, State};
+use mm_core::run::NO_ACCOUNT;
 use mm_core::schedule::Fate;
 use mm_services::alerts::sort;
 use mm_services::records::{AlertRow, Sort, TickRow};
@@ -101,14 +102,20 @@ pub struct Expected {
 /// What became of what strategies wanted to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Actions {
-    /// Left, each try counted.
+    /// Were to leave by all that judges them, each try counted. Some never did: the machine ended just then, or
+    /// the platform was not reached.
     pub permitted: usize,
     /// The owner was asked.
     pub asked: usize,
     /// The rules said no.
     pub forbidden: usize,
+    /// The owner said no, or did not do what he was to do himself.
+    pub refused_by_owner: usize,
+    /// What the owner was asked, or what waited for room, until it was too late.
+    pub expired: usize,
     /// What the rules allow and something else kept back for good, before anything left: by its word, a
-    /// `breaker`, a `limit`, the `clock`, the platform's `hours`; or `other`, as where an account is missing.
+    /// `breaker`, a `limit`, the `clock`, the platform's `hours`, an `account` that is missing, a `robots` file that
+    /// could not be read; or `other`.
     pub held_back: BTreeMap<String, usize>,
     /// Wait still.
     pub waiting: usize,
@@ -136,7 +143,9 @@ pub struct Ticks {
     pub due: usize,
     /// Started a run.
     pub ran: usize,
-    /// Came while the machine was down.
+    /// Were taken up late (the machine was down, its disk full, a run under way), and a later one stands for them.
+    pub merged: usize,
+    /// Were found as late as those, and no run was started for them.
     pub missed: usize,
     /// Started none for another reason.
     pub skipped: usize,
@@ -232,20 +241,26 @@ fn expected(e: &Evidence) -> Vec<Expected> {
 
 fn actions(e: &Evidence) -> Actions {
     let rows = e.rows::<ActionRecord>();
-    let (mut forbidden, mut held_back) = (0, BTreeMap::new());
-    for said_no in e.blocked().values() {
-        match kept_back_by(said_no.as_deref()) {
-            None => forbidden += 1,
-            Some(by) => *held_back.entry(by.to_owned()).or_default() += 1,
-        }
-    }
-    Actions {
+    let mut actions = Actions {
         permitted: e.audit_of("action.permitted").count(),
         asked: e.audit_of("approval.asked").count(),
-        forbidden,
-        held_back,
+        forbidden: 0,
+        refused_by_owner: 0,
+        expired: 0,
+        held_back: BTreeMap::new(),
         waiting: rows.values().filter(|row| row.stage == Stage::Pending).count(),
+    };
+    for said_no in e.blocked().values() {
+        match said_no.as_ref().map(|no| (no.rule.as_str(), no.verdict.as_str())) {
+            Some(("approval", "expired")) => actions.expired += 1,
+            Some(("approval", _)) => actions.refused_by_owner += 1,
+            said_no => match kept_back_by(said_no.map(|(rule, _)| rule)) {
+                None => actions.forbidden += 1,
+                Some(by) => *actions.held_back.entry(by.to_owned()).or_default() += 1,
+            },
+        }
     }
+    actions
 }
 
 fn earnings(e: &Evidence) -> BTreeMap<&'static str, usize> {
@@ -258,8 +273,16 @@ fn earnings(e: &Evidence) -> BTreeMap<&'static str, usize> {
 
 /// What kept an act back, if not the rules: theirs have a slash in their ids, or are the whole pack's.
 fn kept_back_by(said_no: Option<&str>) -> Option<&'static str> {
-    let Some(last) = said_no else { return Some("other") };
-    ["breaker", "limit", "clock", "hours"].into_iter().find(|word| last == *word)
+    Some(match said_no {
+        None => "other",
+        Some("breaker") => "breaker",
+        Some("limit") => "limit",
+        Some("clock") => "clock",
+        Some("hours") => "hours",
+        Some(NO_ACCOUNT) => "account",
+        Some("robots") => "robots",
+        Some(_) => return None,
+    })
 }
 
 fn alerts(e: &Evidence) -> BTreeMap<&'static str, usize> {
@@ -288,14 +311,14 @@ fn quotas(e: &Evidence) -> Vec<Used> {
 
 fn ticks(e: &Evidence) -> Ticks {
     let rows: Vec<TickRow> = e.ticks().into_values().collect();
-    let unseen = |row: &&TickRow| matches!(row.fate, Fate::Merged { .. } | Fate::Missed { .. });
     let sum = |rows: &mut dyn Iterator<Item = &TickRow>| {
         usize::try_from(rows.map(|row| row.count).sum::<u64>()).unwrap_or(usize::MAX)
     };
     let due = sum(&mut rows.iter());
     let ran = rows.iter().filter(|row| row.run.is_some()).count();
-    let missed = sum(&mut rows.iter().filter(unseen));
-    Ticks { due, ran, missed, skipped: due - ran - missed }
+    let merged = sum(&mut rows.iter().filter(|row| matches!(row.fate, Fate::Merged { .. })));
+    let missed = sum(&mut rows.iter().filter(|row| matches!(row.fate, Fate::Missed { .. })));
+    Ticks { due, ran, merged, missed, skipped: due - ran - merged - missed }
 }
 
 /// From the alert that says so to its end.

@@ -100,6 +100,8 @@ pub struct LaneView {
     pub platform: String,
     /// Null for acts without an account, `*` for all, with and without one.
     pub account: Option<String>,
+    /// The host of acts without an account; null for others.
+    pub host: Option<String>,
     /// The kind of acts; `*` for all.
     pub kind: String,
     /// As the command line names it: `PLATFORM --account A --kind K`.
@@ -112,7 +114,8 @@ impl LaneView {
     fn new(platform: &PlatformId, lane: &Lane, breaker: &Breaker) -> LaneView {
         LaneView {
             platform: platform.to_string(),
-            account: (!lane.account.is_empty()).then(|| lane.account.clone()),
+            account: lane.account().map(str::to_owned),
+            host: lane.host().map(str::to_owned),
             kind: lane.kind.clone(),
             lane: lane.spelt(platform.as_str()),
             breaker: breaker.into(),
@@ -128,14 +131,15 @@ impl LaneView {
     pub fn sentence(&self) -> String {
         let BreakerView { state, since, until, why, .. } = &self.breaker;
         let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let at = self.host.as_ref().map(|host| format!(" at {host}")).unwrap_or_default();
         match (state.as_str(), since, until) {
             ("isolated", Some(since), _) => {
                 format!("`{}` is isolated by a person since {since}{why}", self.lane)
             }
             (state, _, Some(until)) => {
-                format!("the breaker of `{}` is {state} until {until}{why}", self.lane)
+                format!("the breaker of `{}`{at} is {state} until {until}{why}", self.lane)
             }
-            (state, _, None) => format!("the breaker of `{}` is {state}{why}", self.lane),
+            (state, _, None) => format!("the breaker of `{}`{at} is {state}{why}", self.lane),
         }
     }
 }

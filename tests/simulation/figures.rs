@@ -44,7 +44,7 @@ fn what_is_used_of_a_limit_is_the_most_in_any_window() {
     };
     assert_eq!(most("owner", HOUR * 24), 20, "four runs in a day");
     assert_eq!(most("bounty-targets-data", MINUTE), 5, "one run in a minute");
-    assert_eq!(report.ticks, Ticks { due: 4, ran: 4, missed: 0, skipped: 0 });
+    assert_eq!(report.ticks, Ticks { due: 4, ran: 4, merged: 0, missed: 0, skipped: 0 });
 }
 
 /// An act that is kept back is counted by what kept it back, and not as forbidden.
@@ -57,7 +57,12 @@ fn what_is_held_back_is_told_apart_from_what_is_forbidden() {
         (Stage::Blocked, said_no("limit")),
         (Stage::Blocked, said_no("clock")),
         (Stage::Blocked, said_no("hours")),
+        (Stage::Blocked, said_no("no-account")),
+        (Stage::Blocked, said_no("robots")),
         (Stage::Blocked, said_no("github/no-automated-comments")),
+        (Stage::Blocked, vec![check("approval", "rejected")]),
+        (Stage::Blocked, vec![check("approval", "not done")]),
+        (Stage::Blocked, vec![check("approval", "expired")]),
         (Stage::Blocked, Vec::new()),
         (Stage::Pending, Vec::new()),
     ];
@@ -70,7 +75,9 @@ fn what_is_held_back_is_told_apart_from_what_is_forbidden() {
     });
     let held: Vec<(&str, usize)> =
         report.actions.held_back.iter().map(|(by, times)| (by.as_str(), *times)).collect();
-    assert_eq!(held, [("breaker", 1), ("clock", 1), ("hours", 1), ("limit", 2), ("other", 1)]);
+    let limits = [("breaker", 1), ("clock", 1), ("hours", 1), ("limit", 2)];
+    assert_eq!(held, [&[("account", 1)][..], &limits, &[("other", 1), ("robots", 1)]].concat());
+    assert_eq!((report.actions.refused_by_owner, report.actions.expired), (2, 1));
     assert_eq!((report.actions.forbidden, report.actions.waiting, report.actions.permitted), (1, 1, 10));
 }
 
@@ -118,7 +125,7 @@ fn a_full_disk_is_one_alert_and_the_tick_in_it_waits() {
     let raised = raised(&simulation);
     assert_eq!(raised.iter().filter(|about| *about == "disk").count(), 1, "{raised:?}");
     let report = report(simulation, |_| Change::new());
-    assert_eq!(report.ticks, Ticks { due: 3, ran: 3, missed: 0, skipped: 0 });
+    assert_eq!(report.ticks, Ticks { due: 3, ran: 3, merged: 0, missed: 0, skipped: 0 });
     assert_eq!(report.alerts.values().sum::<usize>(), raised.len());
 }
 
@@ -133,7 +140,7 @@ fn ticks_and_runs_that_were_seen_count_when_their_rows_are_gone() {
     let report = report(machine(65, HOUR * 3), |e| {
         Change::new().delete(tidied::<TickRow>(e)).delete(tidied::<RunRecord>(e))
     });
-    assert_eq!(report.ticks, Ticks { due: 4, ran: 4, missed: 0, skipped: 0 });
+    assert_eq!(report.ticks, Ticks { due: 4, ran: 4, merged: 0, missed: 0, skipped: 0 });
     assert_eq!(report.runs["bug-bounty"], 4);
 }
 

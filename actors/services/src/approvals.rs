@@ -7,14 +7,14 @@
 //!
 //! It calls the gateway, the strategies, the alerts and the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mm_core::approval::{EXPIRES_AFTER, Event};
 use mm_core::id::{ActionId, Space};
 use mm_core::moment::Moment;
-use mm_store::{ReadError, Span};
+use mm_store::{CommitError, ReadError};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
 use tokio::task::JoinSet;
 
@@ -38,6 +38,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// What is not to be looked at for longer than anything waits was put off by a clock that was wrong: it is
 /// judged again, and no more often than this.
 const PROBE_AFTER: Duration = Duration::from_secs(3600);
+/// A change that nothing is to be done about now is looked at again so much later, whatever it waits for.
+const LOOK_AFTER: Duration = Duration::from_secs(3600);
 /// A strategy that is busy is told when it should be done.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
@@ -142,7 +144,27 @@ pub struct State {
     under_way: BTreeSet<ActionId>,
     /// Those that failed in a way that may pass, and when they are looked at again.
     rests: Vec<(ActionId, Moment)>,
+    /// What there is nothing to do about for now: most of what is open, at most looks.
+    quiet: BTreeMap<String, Quiet>,
     waker: Waker,
+}
+
+/// A change as it was looked at. Whatever moves its question or its standing writes its row anew.
+struct Quiet {
+    version: u64,
+    at: Moment,
+    /// Something is to be done then, if it waits for its time.
+    until: Option<Moment>,
+}
+
+impl Quiet {
+    /// Whether another look would show the same. A clock that was set back makes it look.
+    fn holds(&self, version: u64, now: Moment) -> bool {
+        self.version == version
+            && self.at <= now
+            && now.since(self.at) < LOOK_AFTER
+            && self.until.is_none_or(|until| now < until)
+    }
 }
 
 impl Component for ApprovalsService {
@@ -150,6 +172,7 @@ impl Component for ApprovalsService {
     type State = State;
 
     async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
+        self.flag(&Space::default_owner()).await?;
         drop(me.cast(Msg::Wake));
         Ok(State::default())
     }
@@ -195,13 +218,37 @@ enum Want {
 }
 
 impl ApprovalsService {
+    /// Finds what an earlier version of this program left open, which flagged nothing.
+    async fn flag(&self, space: &Space) -> Result<(), Fault> {
+        let store = &self.shared.store;
+        loop {
+            let flags = store.flag_unfinished::<ChangeRow>(space)??;
+            match store.commit(flags).await {
+                Ok(_) => return Ok(()),
+                // Somebody moved one of them just now.
+                Err(CommitError::Refused { .. }) => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Does what is due, and says how long nothing else is; `None` if nothing waits for its time.
     async fn look(&self, me: &Handle<Msg>, state: &mut State) -> Result<Option<Duration>, Fault> {
         let (space, now) = (Space::default_owner(), self.shared.now());
         state.rests.retain(|(_, until)| *until > now && until.since(now) <= PROBE_AFTER);
         let mut waits: Option<Duration> = None;
         let mut sooner = |wait: Duration| waits = Some(waits.map_or(wait, |other| other.min(wait)));
-        let found = self.shared.store.scan::<ChangeRow>(&space, Span::all(), usize::MAX)?;
+        let mut quiet = BTreeMap::new();
+        let found = self.shared.store.unfinished::<ChangeRow>(&space, |id, version| {
+            let known = state.quiet.remove_entry(id).filter(|(_, known)| known.holds(version, now));
+            let is_known = known.is_some();
+            quiet.extend(known);
+            is_known
+        })?;
+        for until in quiet.values().filter_map(|known| known.until) {
+            sooner(until.since(now));
+        }
+        state.quiet = quiet;
         for row in found.damaged {
             self.tell_damaged(&space, &row.id, "its change");
         }
@@ -222,6 +269,7 @@ impl ApprovalsService {
                     continue;
                 }
             };
+            let seen = |until| Quiet { version: row.version, at: now, until };
             match want {
                 Want::Walk => self.walk(me, state, &space, id),
                 Want::Probe => {
@@ -232,8 +280,11 @@ impl ApprovalsService {
                 Want::Tell => {
                     sooner(self.tell(&space, &id, &row.value).await);
                 }
-                Want::Wait(until) => sooner(until.since(now)),
-                Want::Nothing => {}
+                Want::Wait(until) => {
+                    sooner(until.since(now));
+                    state.quiet.insert(id.to_string(), seen(Some(until)));
+                }
+                Want::Nothing => drop(state.quiet.insert(id.to_string(), seen(None))),
             }
         }
         Ok(waits)

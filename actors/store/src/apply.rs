@@ -8,7 +8,7 @@ use mm_core::seams::SharedEntropy;
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 
 use crate::audit;
-use crate::change::{Change, NewEntry, Put};
+use crate::change::{Change, Flag, NewEntry, Put, Value};
 use crate::error::{CommitError, ReadError, StorageFault};
 use crate::frame::{self, Head};
 use crate::key::Key;
@@ -151,16 +151,26 @@ impl Group<'_> {
 
     /// Puts or removes one row; its new version, or 0.
     fn put(&mut self, put: Put) -> Result<u64, Stop> {
+        match put.flag {
+            Some(Flag { key, value: Some(value) }) => self.insert(&key, value, 1)?,
+            Some(Flag { key, value: None }) => drop(self.rows.remove(key.as_bytes())?),
+            None => {}
+        }
         let Some(value) = put.value else {
             self.rows.remove(put.key.as_bytes())?;
             return Ok(0);
         };
         let row_version = self.version(&put.key)?.unwrap_or(0) + 1;
-        let crate::change::Value { schema, schema_version, flags, payload } = value;
-        let head = Head { schema, schema_version, row_version, flags };
-        let framed = frame::seal("rows", put.key.as_bytes(), head, &payload);
-        self.rows.insert(put.key.as_bytes(), framed.as_slice())?;
+        self.insert(&put.key, value, row_version)?;
         Ok(row_version)
+    }
+
+    fn insert(&mut self, key: &Key, value: Value, row_version: u64) -> Result<(), Stop> {
+        let Value { schema, schema_version, flags, payload } = value;
+        let head = Head { schema, schema_version, row_version, flags };
+        let framed = frame::seal("rows", key.as_bytes(), head, &payload);
+        self.rows.insert(key.as_bytes(), framed.as_slice())?;
+        Ok(())
     }
 
     fn link(&mut self, new: NewEntry, epoch: Epoch, entropy: &SharedEntropy) -> Result<(), Stop> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::codec;
 use crate::error::ChangeError;
-use crate::key::{Key, Kind};
+use crate::key::{BadKey, Key, Kind};
 use crate::record::Record;
 
 /// The most bytes of values and audit payloads in one change.
@@ -89,6 +89,26 @@ pub(crate) struct Put {
     pub key: Key,
     /// `None` removes the row.
     pub value: Option<Value>,
+    /// The flag that is put or removed with it.
+    pub flag: Option<Flag>,
+}
+
+/// What says beside a row whether it is finished.
+#[derive(Debug, Clone)]
+pub(crate) struct Flag {
+    pub key: Key,
+    /// Its value; `None` removes it.
+    pub value: Option<Value>,
+}
+
+impl Flag {
+    /// The flag of row `id` of `R`'s kind, if the kind has flags.
+    pub fn of<R: Record>(space: &Space, id: &str, finished: bool) -> Result<Option<Self>, BadKey> {
+        let Some(kind) = R::UNFINISHED else { return Ok(None) };
+        let Kind { schema, version, .. } = kind;
+        let value = Value { schema, schema_version: version, flags: 0, payload: Vec::new() };
+        Ok(Some(Self { key: Key::new(space, kind, id)?, value: (!finished).then_some(value) }))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -155,13 +175,14 @@ impl Change {
             return Err(ChangeError::TooLarge { kind, bytes: payload.len(), max: R::BYTES_MAX });
         }
         let value = Value { schema, schema_version: version, flags: 0, payload };
-        self.puts.push(Put { key, value: Some(value) });
+        let flag = Flag::of::<R>(space, id, record.is_finished())?;
+        self.puts.push(Put { key, value: Some(value), flag });
         Ok(self)
     }
 
     /// Removes row `key`; no error if there is none. A row that is made again begins at version 1.
     pub fn delete(mut self, key: Key) -> Self {
-        self.puts.push(Put { key, value: None });
+        self.puts.push(Put { key, value: None, flag: None });
         self
     }
 

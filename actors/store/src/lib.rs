@@ -55,6 +55,7 @@ mod subject;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod writer;
 
 pub use answers::Pruned;

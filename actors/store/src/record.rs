@@ -15,6 +15,15 @@ pub trait Record: Serialize + DeserializeOwned {
     /// The largest value, in bytes as encoded.
     const BYTES_MAX: usize = 1 << 20;
 
+    /// The kind of the flags that stand beside the rows of this kind that are not finished, where what is
+    /// to be done must be found without reading all that ever was: [`Store::unfinished`](crate::Store::unfinished).
+    const UNFINISHED: Option<Kind> = None;
+
+    /// Whether nothing is to be done about it any more; only asked where [`Self::UNFINISHED`] is set.
+    fn is_finished(&self) -> bool {
+        false
+    }
+
     /// Reads the bytes of an older `version` of the schema. Decode the old type with
     /// [`codec::decode`] and convert it.
     ///

@@ -87,7 +87,7 @@ impl Change {
         let key = Key::new(space, KIND, &id(name, generation)?)?;
         let value = Value { schema: KIND.schema, schema_version, flags: GZIP, payload: zip(bytes) };
         self.expects.push((key.clone(), Expect::Absent));
-        self.puts.push(Put { key, value: Some(value) });
+        self.puts.push(Put { key, value: Some(value), flag: None });
         match generation.checked_sub(SNAPSHOT_GENERATIONS) {
             Some(old) => Ok(self.delete(Key::new(space, KIND, &id(name, old)?)?)),
             None => Ok(self),

@@ -128,7 +128,7 @@ impl Change {
         let payload = if flags & GZIP != 0 { zip(bytes) } else { bytes.to_vec() };
         self.expects.push((row.key.clone(), Expect::Version(row_version)));
         let value = Value { schema, schema_version, flags, payload };
-        self.puts.push(Put { key: row.key.clone(), value: Some(value) });
+        self.puts.push(Put { key: row.key.clone(), value: Some(value), flag: None });
         self
     }
 

@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod dir;
 mod records;
+mod unfinished;
 
 use std::sync::{Arc, Mutex};
 

@@ -8,6 +8,7 @@
 //! | [`config`] | the owner's settings |
 //! | [`known`] | a commission, told in parts and in any order, as it stands |
 //! | [`memory`] | what outlives a run |
+//! | [`first`] | the first version of it |
 //! | `plan` | which slices of time a run asks for |
 //! | `sync` | the reads of one network |
 //! | `crawl` | the owner's site in one run |
@@ -22,6 +23,7 @@
 
 pub mod config;
 mod crawl;
+pub mod first;
 mod guide;
 pub mod known;
 pub mod memory;
@@ -32,6 +34,7 @@ pub mod site_memory;
 mod sync;
 mod watch;
 
+pub use first::First;
 pub use memory::{SNAPSHOT_VERSION, Snapshot};
 pub use room::SITE_BYTES_MAX;
 pub use watch::Affiliate;

@@ -15,6 +15,7 @@
 //! | [`memory`] | what outlives a run |
 //! | `draft` | in what words it is told |
 //! | `sources`, `threads` | the reads |
+//! | `closing` | when a project is called gone |
 //! | `bid` | the bid |
 //! | `round` | what the steps of a run hand on |
 //!
@@ -24,6 +25,7 @@
 //! in different currencies are never compared. A sum that nobody pays is bait, and is told as such.
 
 mod bid;
+mod closing;
 pub mod config;
 mod draft;
 mod guide;

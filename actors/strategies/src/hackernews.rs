@@ -89,10 +89,12 @@ pub struct Thread {
 /// An item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// There is none of that number.
+    /// There is none of that number now: a new one may read so for a while.
     Missing,
-    /// It was deleted by its author, or closed by moderators.
+    /// It was deleted by its author.
     Gone,
+    /// It was closed by moderators or by what readers said of it; they may open it again.
+    Dead,
     /// A story: the items directly below it.
     Story(Vec<u64>),
     /// A comment.
@@ -198,7 +200,7 @@ pub fn read_item(id: u64, answer: &Answer) -> Result<Item, Unreadable> {
         return Err(Unreadable::new(format!("item {} came for item {id}", raw.id)));
     }
     if raw.deleted || raw.dead {
-        return Ok(Item::Gone);
+        return Ok(if raw.deleted { Item::Gone } else { Item::Dead });
     }
     let kind = raw.kind.unwrap_or_default();
     if kind.is("story") {

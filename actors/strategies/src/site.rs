@@ -13,8 +13,9 @@
 //!
 //! ## Design notes
 //!
-//! A link is asked for with HEAD, whose redirect is its answer: where it leads is what is to be known, and nobody's
-//! click is counted twice by following it. A shop's page is never read.
+//! A link is asked for with HEAD, whose redirect is an answer. One to another host says where the link leads; one on the
+//! same host says nothing of what lies there, so that is asked for with a HEAD of its own. A host that counts visits is
+//! never asked, so nobody's click is counted twice. A shop's page is never read.
 
 pub mod hosts;
 mod instead;

@@ -363,6 +363,33 @@ async fn no_report_is_drafted_before_the_rules_were_read() {
     assert!(bench.asked()[before..].iter().all(|action| action.kind.as_str() != "submit-report"));
 }
 
+/// What was allowed in spring may be refused by now: the words of long ago are noted on no report.
+#[tokio::test]
+async fn the_rules_are_read_anew_before_a_report_is_drafted() {
+    let mut bench = bench();
+    let (_, first) = run(&mut bench, 0).await;
+    let of = |draft: &&Draft| draft.platform == "yeswehack" && draft.details.value()["private"] == false;
+    let public = first.opportunities.iter().find(of).unwrap();
+    let slug = public.about[0].clone();
+    let says = |bench: &mut Bench, rules: &str| {
+        let detail = json!({ "slug": slug, "public": true, "scopes": [], "rules": rules });
+        bench.answer(&format!("{YWH}/programs/{slug}"), 200, detail.to_string());
+    };
+    let notes = |bench: &Bench| {
+        let newest = bench.asked().iter().rfind(|action| action.kind.as_str() == "submit-report");
+        newest.unwrap().notes.clone()
+    };
+    says(&mut bench, "You may use automated tools.");
+    accept(&mut bench, &[public]);
+    run(&mut bench, 1).await;
+    assert!(notes(&bench)[0].contains("yes (“You may use automated tools.”)"));
+    let waiting: Vec<_> = bench.waiting().map(|(id, _)| id.clone()).collect();
+    bench.settle(waiting[0].clone(), Act::Refused(Refusal::new(ErrorClass::Transient, "its time passed")));
+    says(&mut bench, "Automated tools are forbidden.");
+    run(&mut bench, 800).await;
+    assert!(notes(&bench)[0].contains("no (“Automated tools are forbidden.”)"), "{:?}", notes(&bench));
+}
+
 #[tokio::test]
 async fn without_an_account_it_is_the_watch_of_public_files() {
     let mut bench = bench();

@@ -42,9 +42,11 @@ fn real_items_are_what_they_are() {
 }
 
 #[test]
-fn a_missing_item_is_null_and_a_dead_one_is_gone() {
+fn a_missing_item_is_null_and_a_dead_one_is_not_deleted() {
     assert_eq!(fresh(item(7, "null")), Item::Missing);
-    assert_eq!(fresh(item(7, json!({"id": 7, "type": "comment", "dead": true}).to_string())), Item::Gone);
+    assert_eq!(fresh(item(7, json!({"id": 7, "type": "comment", "dead": true}).to_string())), Item::Dead);
+    let both = json!({"id": 7, "type": "comment", "dead": true, "deleted": true});
+    assert_eq!(fresh(item(7, both.to_string())), Item::Gone);
     let Item::Other(kind) = fresh(item(7, json!({"id": 7, "type": "hologram\u{1b}[2J"}).to_string())) else {
         panic!("an unknown type is said to be one")
     };

@@ -3,13 +3,16 @@
 
 mod connectors;
 
+use std::time::Duration;
+
 use connectors::at;
 use mm_sdk::testing::Bench;
 use mm_sdk::{Act, ActionId, Answer, Decided, Draft, Drafts, ErrorClass, Refusal, Report, Strategy};
-use mm_strategies::freelance_leads::FreelanceLeads;
 use mm_strategies::freelance_leads::config::Config;
 use mm_strategies::freelance_leads::lead::Lead;
 use mm_strategies::freelance_leads::matching::judge;
+use mm_strategies::freelance_leads::memory::First;
+use mm_strategies::freelance_leads::{FreelanceLeads, Snapshot};
 use mm_strategies::{feeds, freelancer, hackernews};
 use serde_json::{Value, json};
 
@@ -131,6 +134,27 @@ fn a_posting_that_fits_is_told_once_with_one_line_of_reason() {
 }
 
 #[test]
+fn what_a_posting_pays_is_told_from_end_to_end() {
+    let mut bench = threads(&[
+        (11, 10, "Acme | Rust | REMOTE | $150k-$180k"),
+        (12, 10, "Bright | Rust | REMOTE | $120-160k"),
+        (13, 10, "Corner | Rust | REMOTE | contract | $50-80/hr"),
+    ]);
+    let mut config = hn();
+    config["rate"] = json!("70 USD");
+    let (_, drafts) = run(&mut bench, &config);
+    assert_eq!(told(&drafts).len(), 3, "{:?}", drafts.opportunities);
+    let pay = |about: &str| {
+        let draft = drafts.opportunities.iter().find(|draft| draft.about == [about]).unwrap();
+        assert!(draft.facts.bait.is_empty() && draft.reward.is_none(), "{draft:?}");
+        draft.details.value()["pay"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(pay("11"), "150000 to 180000 USD a year");
+    assert_eq!(pay("12"), "120000 to 160000 USD a year");
+    assert_eq!(pay("13"), "50 to 80 USD an hour", "the upper end is over the rate");
+}
+
+#[test]
 fn what_was_told_is_told_to_its_end() {
     let mut bench = threads(&[(11, 10, "Acme | Rust | REMOTE"), (12, 10, "Bright | Rust | REMOTE")]);
     run(&mut bench, &hn());
@@ -147,6 +171,79 @@ fn what_was_told_is_told_to_its_end() {
     assert_eq!(of("11").reason, "it is not there any more");
     assert_eq!((of("12").tell, of("12").score), (false, of("12").score));
     assert!(of("12").title.contains("filled"), "an edited posting is told as it is now");
+}
+
+/// How often an item was asked for.
+fn reads(bench: &Bench, id: u64) -> usize {
+    bench.asked().iter().filter(|action| action.request.url().as_str() == item_url(id)).count()
+}
+
+fn dead(id: u64) -> String {
+    json!({"id": id, "type": "comment", "dead": true, "parent": 10}).to_string()
+}
+
+#[test]
+fn one_read_without_a_posting_loses_it_not() {
+    for nothing in ["null".to_owned(), dead(12)] {
+        let mut bench = threads(&[(11, 10, "Acme | Rust | REMOTE"), (12, 10, "Bright | Rust | REMOTE")]);
+        bench.answer(&item_url(12), 200, nothing.clone());
+        assert_eq!(told(&run(&mut bench, &hn()).1), ["Acme | Rust | REMOTE"]);
+        bench.pass(Duration::from_secs(6 * 3600));
+        bench.answer(&item_url(12), 200, posting(12, 10, "Bright | Rust | REMOTE"));
+        assert_eq!(told(&run(&mut bench, &hn()).1), ["Bright | Rust | REMOTE"], "after {nothing}");
+        // What stays away is asked for some times, and not for ever.
+        let mut bench = threads(&[(12, 10, "x")]);
+        bench.answer(&item_url(12), 200, nothing.clone());
+        for _ in 0..30 {
+            run(&mut bench, &hn());
+            bench.pass(Duration::from_secs(3 * 3600));
+        }
+        assert_eq!(reads(&bench, 12), 5, "{nothing}");
+    }
+}
+
+#[test]
+fn what_was_told_is_gone_after_two_reads_without_it_a_day_apart() {
+    let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(24 * 3600));
+    for nothing in ["null".to_owned(), dead(11)] {
+        let mut bench = threads(&[(11, 10, "Acme | Rust | REMOTE")]);
+        assert_eq!(told(&run(&mut bench, &hn()).1).len(), 1);
+        let quiet = |bench: &mut Bench, after: Duration| {
+            bench.pass(after);
+            assert!(run(bench, &hn()).1.opportunities.is_empty(), "after {nothing}");
+        };
+        bench.answer(&item_url(11), 200, nothing.clone());
+        quiet(&mut bench, day);
+        quiet(&mut bench, hour);
+        bench.answer(&item_url(11), 200, posting(11, 10, "Acme | Rust | REMOTE"));
+        quiet(&mut bench, day);
+        bench.answer(&item_url(11), 200, nothing.clone());
+        quiet(&mut bench, day);
+        quiet(&mut bench, hour);
+        bench.pass(day);
+        assert_eq!(only(&run(&mut bench, &hn()).1).facts.open, Some(false), "{nothing}");
+    }
+}
+
+/// The first version of what is kept, as the first runs wrote it.
+fn first_version(bench: &mut Bench) {
+    let now: Snapshot = mm_sdk::decode(bench.snapshot().unwrap()).unwrap();
+    let Snapshot { sources, threads, leads, legal, settings, currencies, bids, .. } = now;
+    let first = First { sources, threads, leads, legal, settings, bidder: Some(42), currencies, bids };
+    bench.set_snapshot(Some(mm_sdk::encode(&first).unwrap()));
+}
+
+#[test]
+fn what_the_first_version_kept_is_kept() {
+    let mut bench = threads(&[(11, 10, "Acme | Rust | REMOTE")]);
+    assert_eq!(told(&run(&mut bench, &hn()).1).len(), 1);
+    let before = bench.snapshot().map(<[u8]>::to_vec);
+    first_version(&mut bench);
+    assert!(run(&mut bench, &hn()).1.opportunities.is_empty(), "nothing is told twice");
+    assert_eq!(reads(&bench, 11), 1);
+    let read = |bytes: Option<&[u8]>| mm_sdk::decode::<Snapshot>(bytes.unwrap()).unwrap();
+    let (before, after) = (read(before.as_deref()), read(bench.snapshot()));
+    assert_eq!((after.leads, after.threads, after.sources), (before.leads, before.threads, before.sources));
 }
 
 #[test]
@@ -411,6 +508,57 @@ fn a_bid_that_was_refused_is_over_and_one_that_never_arrived_is_proposed_anew() 
     }
 }
 
+const SELF: &str = "https://www.freelancer.com/api/users/0.1/self/";
+
+/// Under which numbers the bids were made, in their order.
+fn bidders(bench: &Bench) -> Vec<u64> {
+    let bids = bench.asked().iter().filter(|action| action.request.method().is_mutating());
+    let number = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["bidder_id"].as_u64().unwrap();
+    bids.map(|action| number(action.request.body())).collect()
+}
+
+fn is_number(bench: &mut Bench, id: u64) {
+    bench.answer(SELF, 200, json!({"status": "success", "result": {"id": id}}).to_string());
+}
+
+#[test]
+fn another_account_bids_under_its_own_number() {
+    let (mut bench, mut config) = board(&[project(7)]);
+    let lead = only(&run(&mut bench, &config).1).clone();
+    accept(&mut bench, &lead);
+    config["freelancer_account"] = json!("other");
+    // As long as the number is not known there is no bid.
+    bench.answer(SELF, 500, "x");
+    run(&mut bench, &config);
+    assert_eq!(bidders(&bench), [0; 0]);
+    is_number(&mut bench, 43);
+    bench.act_is(BIDS, Act::Pending(action_id()));
+    run(&mut bench, &config);
+    assert_eq!(bidders(&bench), [43]);
+    let asked = bench.asked().iter().filter(|action| action.request.url().as_str() == SELF).count();
+    run(&mut bench, &config);
+    let again = bench.asked().iter().filter(|action| action.request.url().as_str() == SELF).count();
+    assert_eq!(asked, again, "it is asked once");
+}
+
+#[test]
+fn a_bid_that_was_refused_under_a_number_of_before_is_proposed_under_todays() {
+    let forbidden = "{\"status\":\"error\",\"message\":\"You cannot bid for another user\"}";
+    for (number, made) in [(43, vec![42, 43]), (42, vec![42])] {
+        let (mut bench, config) = board(&[project(7)]);
+        let lead = only(&run(&mut bench, &config).1).clone();
+        accept(&mut bench, &lead);
+        bench.act_is(BIDS, Act::Pending(action_id()));
+        run(&mut bench, &config);
+        // The token has become another user's while the bid waited.
+        is_number(&mut bench, number);
+        bench.settle(action_id(), Act::Done(connectors::answer(403, forbidden)));
+        run(&mut bench, &config);
+        run(&mut bench, &config);
+        assert_eq!(bidders(&bench), made);
+    }
+}
+
 #[test]
 fn without_an_account_or_with_never_no_bid_is_proposed() {
     for (key, value) in [("bid", json!("never")), ("freelancer_account", json!(""))] {
@@ -423,18 +571,90 @@ fn without_an_account_or_with_never_no_bid_is_proposed() {
     }
 }
 
+/// What runs half a day apart tell, as long as nothing changes: which projects, and whether each is there.
+fn half_days(bench: &mut Bench, config: &Value, runs: usize) -> Vec<(String, Option<bool>)> {
+    let mut told = Vec::new();
+    for _ in 0..runs {
+        bench.pass(Duration::from_secs(12 * 3600));
+        let (_, drafts) = run(bench, config);
+        told.extend(drafts.opportunities.iter().map(|draft| (draft.about[0].clone(), draft.facts.open)));
+    }
+    told
+}
+
 #[test]
-fn a_project_that_is_active_no_more_is_told_as_gone_only_where_all_were_read() {
+fn a_project_is_gone_after_three_whole_lists_without_it_over_a_day() {
     let (mut bench, config) = board(&[project(7), project(8)]);
     assert_eq!(told(&run(&mut bench, &config).1).len(), 2);
     bench.answer(&projects_url("rust", 0), 200, projects(&[project(8), json!({"id": "x"})]));
-    assert!(
-        run(&mut bench, &config).1.opportunities.is_empty(),
-        "a list with a gap says of nobody that he is gone"
-    );
+    assert_eq!(half_days(&mut bench, &config, 5), [], "a list with a gap says of nobody that he is gone");
     bench.answer(&projects_url("rust", 0), 200, projects(&[project(8)]));
+    for _ in 0..5 {
+        assert!(run(&mut bench, &config).1.opportunities.is_empty(), "many lists at once are one");
+    }
+    assert_eq!(half_days(&mut bench, &config, 1), []);
+    // It was seen again: what was counted is forgotten.
+    bench.answer(&projects_url("rust", 0), 200, projects(&[project(7), project(8)]));
+    assert_eq!(half_days(&mut bench, &config, 1), []);
+    bench.answer(&projects_url("rust", 0), 200, projects(&[project(8)]));
+    assert_eq!(half_days(&mut bench, &config, 2), []);
+    assert_eq!(half_days(&mut bench, &config, 1), [("7".to_owned(), Some(false))]);
+}
+
+#[test]
+fn a_list_that_shrinks_absurdly_takes_nothing_away_unless_it_stays_so() {
+    let all: Vec<Value> = (1..=9).map(project).collect();
+    let (mut bench, config) = board(&all);
+    assert_eq!(told(&run(&mut bench, &config).1).len(), 9);
+    bench.answer(&projects_url("rust", 0), 200, projects(&[]));
+    bench.pass(Duration::from_secs(12 * 3600));
+    let (report, drafts) = run(&mut bench, &config);
+    assert!(drafts.opportunities.is_empty());
+    assert!(report.sources[0].sentence.contains("rust: 0 projects where 9 were"), "{:?}", report.sources);
+    assert_eq!(report.sources[0].health.as_str(), "broken");
+    assert_eq!(half_days(&mut bench, &config, 5), []);
+    bench.answer(&projects_url("rust", 0), 200, projects(&all));
+    assert_eq!(half_days(&mut bench, &config, 3), []);
+    bench.answer(&projects_url("rust", 0), 200, projects(&[]));
+    assert_eq!(half_days(&mut bench, &config, 8), []);
+    assert_eq!(half_days(&mut bench, &config, 2).len(), 9, "for days nothing else was there");
+}
+
+#[test]
+fn a_project_whose_skill_is_searched_for_no_more_is_not_gone_and_its_bid_is_proposed() {
+    let (mut bench, mut config) = board(&[project(7)]);
+    let lead = only(&run(&mut bench, &config).1).clone();
+    config["skills"] = json!(["go"]);
+    bench.answer(&projects_url("go", 0), 200, projects(&[]));
+    let seen = half_days(&mut bench, &config, 6);
+    assert!(seen.iter().all(|(_, open)| *open == Some(true)), "{seen:?}");
+    accept(&mut bench, &lead);
+    bench.act_is(BIDS, Act::Pending(action_id()));
+    run(&mut bench, &config);
+    let bid = bench.asked().iter().find(|action| action.request.method().is_mutating()).unwrap();
+    let body = String::from_utf8_lossy(bid.request.body());
+    assert!(!body.contains("I work with"), "{body}");
+}
+
+#[test]
+fn what_the_first_version_told_of_a_project_ends_too() {
+    let (mut bench, config) = board(&[project(7)]);
+    run(&mut bench, &config);
+    first_version(&mut bench);
+    bench.answer(&projects_url("rust", 0), 200, projects(&[]));
+    assert_eq!(half_days(&mut bench, &config, 3), [("7".to_owned(), Some(false))]);
+}
+
+#[test]
+fn that_what_was_accepted_is_gone_is_said() {
+    let (mut bench, config) = board(&[project(7)]);
+    let lead = only(&run(&mut bench, &config).1).clone();
+    bench.answer(&projects_url("rust", 0), 200, projects(&[]));
+    assert_eq!(half_days(&mut bench, &config, 3), [("7".to_owned(), Some(false))]);
+    accept(&mut bench, &lead);
     let (_, drafts) = run(&mut bench, &config);
-    assert_eq!((only(&drafts).about.clone(), only(&drafts).facts.open), (vec!["7".to_owned()], Some(false)));
+    let said: Vec<_> = drafts.alerts.iter().map(|alert| format!("{alert:?}")).collect();
+    assert!(said.iter().any(|alert| alert.contains("it is not there any more")), "{said:?}");
 }
 
 #[test]
@@ -457,6 +677,7 @@ fn a_setting_that_is_wrong_is_named() {
         ("skills", json!([""])),
         ("rate", json!(80)),
         ("rate", json!("80")),
+        ("rate", json!("50-80 EUR")),
         ("rate", json!("$999,999,999")),
         ("feeds", json!(["http://rss.boards.example/"])),
         ("feeds", json!(["https://10.0.0.1/"])),

@@ -366,6 +366,45 @@ async fn reads_are_conditional_and_as_before_is_no_news() {
     assert!(report.errors.is_empty(), "{report:?}");
 }
 
+/// Whose a comment is was told while the owner's name was not known: it is read whole once it is, or his own
+/// `/attempt` would be proposed a second time.
+#[tokio::test]
+async fn comments_are_read_anew_when_it_is_known_who_the_owner_is() {
+    let mut world = World::new();
+    world.put(Issue::new(7).by_bot("$500").said("Owner-Me", "/attempt #7\n\nmy plan"));
+    world.tag_all();
+    world.bench.answer(&format!("{API}/user"), 500, "");
+    let (_, drafts) = world.run().await;
+    world.bench.decide(accepted(&drafts.opportunities[0]));
+    world.run().await;
+    assert!(world.bench.asked().iter().all(|action| action.kind.as_str() != "comment"), "nobody knows yet");
+    world.answer("/user", json!({"login": "owner-me", "id": 1, "type": "User"}));
+    let asked = world.bench.asked().len();
+    let (_, drafts) = world.run().await;
+    let comments = format!("{API}/repos/acme/widget/issues/7/comments?per_page=100");
+    let read =
+        world.bench.asked()[asked..].iter().find(|one| one.request.url().as_str() == comments).unwrap();
+    assert!(read.request.headers().iter().all(|(name, _)| name != "if-none-match"), "{read:?}");
+    assert_eq!(details(&drafts.opportunities[0])["attempt"]["state"], "there");
+    assert!(world.bench.asked().iter().all(|action| action.kind.as_str() != "comment"));
+}
+
+/// Anybody can write comments that are too much to read.
+#[tokio::test]
+async fn an_answer_that_is_too_large_costs_its_issue_alone() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    world.put(Issue::new(2).by_bot("$600"));
+    let large = Refusal::new(ErrorClass::Fatal, "the answer is over its limit of 8 MiB");
+    world
+        .bench
+        .act_is(&format!("{API}/repos/acme/widget/issues/1/comments?per_page=100"), Act::Refused(large));
+    let (report, drafts) = world.run().await;
+    assert_eq!(drafts.opportunities.len(), 1, "the other is told");
+    let issues = report.sources.iter().find(|source| source.name == "issues").unwrap();
+    assert!(issues.sentence.contains("1 could not be looked at"), "{issues:?}");
+}
+
 #[tokio::test]
 async fn a_renamed_repository_is_asked_for_under_its_new_name() {
     let mut world = World::new();

@@ -7,8 +7,10 @@ use mm_sdk::json::Unreadable;
 use mm_sdk::testing::Bench;
 use mm_sdk::{
     Act, Action, Answer, ErrorClass, Method, Moment, Reconciler, Refusal, Stage, Strategy as _, Untrusted,
+    decode, encode,
 };
 use mm_strategies::affiliate::Affiliate;
+use mm_strategies::affiliate::first::{First, FirstWindow};
 use mm_strategies::awin::Awin;
 use mm_strategies::cj::Cj;
 use mm_strategies::cj::questions::Questions;
@@ -331,6 +333,53 @@ fn a_breaker_that_opens_within_a_window_costs_no_page_of_it() {
     let asked: Vec<&str> = bench.asked().iter().map(|action| action.request.url().as_str()).collect();
     let (first, second) = (first.request.url().as_str(), second.request.url().as_str());
     assert_eq!(asked, [first, second, second, second]);
+}
+
+/// A page that does not come costs no page before it; one that never comes does not end the reading for ever.
+#[test]
+fn a_page_that_fails_is_asked_for_once_more_and_then_its_window_from_the_beginning() {
+    let mut strategy = Affiliate::default();
+    strategy.initialise(&json!({"impact": {"account": "main", "sid": "IR1"}, "days_back": 1})).unwrap();
+    let mut bench = Bench::at("2026-11-23T06:00:00Z");
+    let now: Moment = "2026-11-23T06:00:00Z".parse().unwrap();
+    let window = Window::of(Window::number_of(now, impact::WINDOW_DAYS), impact::WINDOW_DAYS, now);
+    let page = |n: usize| format!("/Mediapartners/IR1/Actions?Page={n}");
+    let url = |next: Option<usize>| -> String {
+        let next = next.map(page);
+        own_impact().actions(&window, next.as_deref()).unwrap().request.url().as_str().to_owned()
+    };
+    let body = |n: usize| json!({"@nextpageuri": page(n), "Actions": []}).to_string();
+    bench.answer(&url(None), 200, body(2));
+    bench.answer(&url(Some(2)), 502, "");
+    bench.run_now(&mut strategy).unwrap();
+    bench.answer(&url(Some(2)), 200, body(3));
+    bench.answer(&url(Some(3)), 502, "");
+    for _ in 0..3 {
+        bench.run_now(&mut strategy).unwrap();
+    }
+    let runs = [vec![None, Some(2)], vec![Some(2), Some(3)], vec![Some(3)], vec![None, Some(2), Some(3)]];
+    let asked: Vec<&str> = bench.asked().iter().map(|action| action.request.url().as_str()).collect();
+    assert_eq!(asked, runs.concat().into_iter().map(url).collect::<Vec<_>>());
+}
+
+/// What was kept before it was noted which read had failed goes on from where it was.
+#[test]
+fn a_memory_of_the_first_version_goes_on_from_where_it_was() {
+    let mut strategy = Affiliate::default();
+    strategy.initialise(&json!({"impact": {"account": "main", "sid": "IR1"}, "days_back": 1})).unwrap();
+    let mut bench = Bench::at("2026-11-23T06:00:00Z");
+    let now: Moment = "2026-11-23T06:00:00Z".parse().unwrap();
+    let number = Window::number_of(now, impact::WINDOW_DAYS);
+    let next = "/Mediapartners/IR1/Actions?Page=2";
+    let mut first = First::default();
+    let window = FirstWindow { next: Some(next.to_owned()), tried_at: Some(now), ..FirstWindow::default() };
+    first.networks.entry("impact".to_owned()).or_default().windows.insert(number, window);
+    bench.set_snapshot(Some(encode(&first).unwrap()));
+    bench.run_now(&mut strategy).unwrap();
+    let window = Window::of(number, impact::WINDOW_DAYS, now);
+    let second = own_impact().actions(&window, Some(next)).unwrap();
+    assert_eq!(bench.asked()[0].request.url(), second.request.url());
+    assert!(decode::<First>(bench.snapshot().unwrap()).is_err(), "it is kept in the shape of today");
 }
 
 #[test]

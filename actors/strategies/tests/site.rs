@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use mm_sdk::testing::Bench;
 use mm_sdk::{
-    Act, Answer, Draft, ErrorClass, LogicalUrl, Moment, Money, Refusal, Report, Stage, Strategy, decode,
-    encode,
+    Act, Answer, Draft, ErrorClass, LogicalUrl, Method, Moment, Money, Refusal, Report, Stage, Strategy,
+    decode, encode,
 };
-use mm_strategies::affiliate::{Affiliate, SITE_BYTES_MAX, Snapshot};
+use mm_strategies::affiliate::{Affiliate, First, SITE_BYTES_MAX, Snapshot};
 use mm_strategies::network::Commission;
 use mm_strategies::site::hosts::{AMAZON_SENTENCE, DISCLOSURES, EARNING, SHORTENERS};
 use mm_strategies::site::page::{Kind, Own, examine};
@@ -69,6 +69,22 @@ fn each_defect_is_found_in_its_line_and_a_good_page_has_none() {
         [],
         "that is no shop of Amazon's"
     );
+}
+
+/// The same target, or one that another's begins with, may stand in a good link before.
+#[test]
+fn each_link_has_its_own_line() {
+    let said = format!("<p>{AMAZON_SENTENCE} <!-- {SHOP} --></p>");
+    let tagged = format!("{SHOP}?tag=acme-20");
+    let html = format!(
+        "{said}\n<a rel=sponsored href=\"{tagged}\">a</a>\n<a href=\"{tagged}\">b</a>\n<a\n href=\"{tagged}\">c</a>\r\n\
+         <a rel=sponsored href={SHOP}>d</a>\n<a rel=sponsored href=\"&#104;ttps://www.amazon.com/dp/B000000000\">e</a>"
+    );
+    let rel = [(3, Kind::RelMissing), (4, Kind::RelMissing)];
+    let tag = [(6, Kind::TagMissing), (7, Kind::TagMissing)];
+    assert_eq!(kinds(&html), [rel, tag].concat());
+    let links = examine(&url(SITE), &html, &own()).links;
+    assert_eq!(links.iter().map(|link| link.line).collect::<Vec<_>>(), [2, 6]);
 }
 
 #[test]
@@ -178,6 +194,7 @@ async fn a_dead_link_is_told_with_its_line_and_what_cannot_be_told_is_not_dead()
     bench.answer("https://busy.example/x", 429, "");
     bench.answer("https://wall.example/x", 403, "");
     bench.act_is("https://same.example/x", redirect(301, "https://www.same.example/y"));
+    bench.answer("https://www.same.example/y", 200, "");
     let no_rule = Refusal::new(ErrorClass::Compliance, "no rule speaks of it");
     bench.act_is("https://unruled.example/x", Act::Refused(no_rule));
     let mut strategy = strategy(json!({}));
@@ -213,6 +230,77 @@ async fn a_dead_link_is_told_with_its_line_and_what_cannot_be_told_is_not_dead()
     assert_eq!((mended.len(), mended[0].tell, mended[0].score), (1, false, 0));
     assert!(mended[0].title.starts_with("Mended: "));
     assert_eq!(run(&mut bench, &mut strategy).await.1, []);
+}
+
+/// A redirect on the same host says nothing of what lies there.
+#[tokio::test]
+async fn a_redirect_on_the_same_host_is_followed_and_what_lies_there_counts() {
+    let names = ["dead", "parked", "fine", "circle", "long", "shy"];
+    let html = names.map(|name| format!("<a href=https://{name}.example/x>a</a>\n")).concat();
+    let mut bench = bench(&[("a", &html)]);
+    bench.act_is("https://dead.example/x", redirect(301, "/x/"));
+    bench.answer("https://dead.example/x/", 404, "");
+    bench.act_is("https://parked.example/x", redirect(308, "https://www.parked.example/x"));
+    bench.act_is("https://www.parked.example/x", redirect(301, "https://ads.example/"));
+    bench.act_is("https://fine.example/x", redirect(302, "/y"));
+    bench.act_is("https://fine.example/y", redirect(302, "https://www.fine.example/y"));
+    bench.answer("https://www.fine.example/y", 200, "");
+    bench.act_is("https://circle.example/x", redirect(302, "/y"));
+    bench.act_is("https://circle.example/y", redirect(302, "/x"));
+    bench.act_is("https://long.example/x", redirect(302, "/0"));
+    (0..9).for_each(|n| {
+        bench.act_is(&format!("https://long.example/{n}"), redirect(302, &format!("/{}", n + 1)))
+    });
+    bench.act_is("https://shy.example/x", redirect(301, "/y"));
+    let robots = Refusal {
+        rules: vec!["law/robots-disallow".to_owned()],
+        ..Refusal::new(ErrorClass::Compliance, "no")
+    };
+    bench.act_is("https://shy.example/y", Act::Refused(robots));
+    let mut strategy = strategy(json!({}));
+    let (_, drafts) = run(&mut bench, &mut strategy).await;
+    let details = drafts[0].details.value();
+    let of = |list: &str, word: &str| -> Vec<(u64, String)> {
+        let all = details[list].as_array().unwrap().iter();
+        all.map(|one| (one["line"].as_u64().unwrap(), one[word].as_str().unwrap().to_owned())).collect()
+    };
+    assert_eq!(of("defects", "what"), [(1, "dead".to_owned()), (2, "redirected".to_owned())]);
+    let open = ["it redirects in a circle", "it redirects again and again", "not checked: no"];
+    assert_eq!(of("open", "why"), [4, 5, 6].map(|line: u64| (line, open[line as usize - 4].to_owned())));
+    let to = |host: &str| bench.asked().iter().filter(|one| one.request.url().host() == host).count();
+    assert_eq!([to("circle.example"), to("long.example"), to("ads.example")], [2, 6, 0]);
+    assert!(
+        bench
+            .asked()
+            .iter()
+            .all(|one| one.platform.as_str() == "owner-site" || one.request.method() == Method::Head)
+    );
+    // What was dead and redirects to nothing else is not mended by that.
+    bench.act_is("https://dead.example/x", redirect(301, "/z"));
+    bench.answer("https://dead.example/z", 503, "");
+    assert_eq!(run(&mut bench, &mut strategy).await.1, []);
+}
+
+/// Each redirect that is followed is one of the acts that a run may do, and no link keeps the others from their turn.
+#[tokio::test]
+async fn redirects_that_are_followed_count_and_starve_no_other_link() {
+    let html = ["a", "b", "c"].map(|name| format!("<a href=https://{name}.example/x>a</a>")).concat();
+    let mut bench = bench(&[("a", &html)]);
+    bench.act_is("https://a.example/x", redirect(301, "/y"));
+    let busy = Refusal::new(ErrorClass::RateLimit, "its patience is used up");
+    bench.act_is("https://a.example/y", Act::Refused(busy));
+    let mut strategy = strategy(json!({"links_max": 2}));
+    let asked = async |bench: &mut Bench, strategy: &mut Affiliate| -> Vec<String> {
+        let before = bench.asked().len();
+        run(bench, strategy).await;
+        bench.pass(Duration::from_secs(60));
+        let links = bench.asked()[before..].iter().filter(|one| one.request.method() == Method::Head);
+        links.map(|one| one.request.url().as_str().replace("https://", "")).collect()
+    };
+    assert_eq!(asked(&mut bench, &mut strategy).await, ["a.example/x", "a.example/y"]);
+    assert_eq!(asked(&mut bench, &mut strategy).await, ["b.example/x", "c.example/x"]);
+    bench.answer("https://a.example/y", 200, "");
+    assert_eq!(asked(&mut bench, &mut strategy).await, ["a.example/x", "a.example/y"], "and no third");
 }
 
 /// What robots.txt says of one page it says of no other, of the site's own as of a shop's.
@@ -489,6 +577,38 @@ async fn a_page_that_was_not_looked_at_is_not_asked_for_by_its_tag() {
     assert_eq!(seen, [(None, 0), (by("1"), 1), (by("1"), 0), (by("3"), 0)]);
 }
 
+/// "Not modified" speaks of what was judged; by other tags, or by what a newer program knows, it is judged anew.
+#[tokio::test]
+async fn other_settings_judge_each_page_anew_and_so_does_a_memory_that_does_not_say_by_which() {
+    let html = format!("{AMAZON_SENTENCE} <a rel=sponsored href=\"{SHOP}?tag=acme-20\">a</a>");
+    let mut bench = bench(&[("a", &html)]);
+    let headers = vec![("etag".to_owned(), "1".to_owned())];
+    let page = Answer { status: 200, headers, body: html.into(), at: Moment::default() };
+    bench.act_is(&format!("{SITE}/a"), Act::Done(page));
+    let is_whole = |bench: &Bench| {
+        let asked = bench.asked();
+        let asked = asked.iter().rfind(|one| one.request.url().as_str().ends_with("/a")).unwrap();
+        !asked.request.headers().iter().any(|(name, _)| name == "if-none-match")
+    };
+    let told = |drafts: &[Draft]| {
+        let of = |draft: &Draft| draft.details.value()["defects"][0]["what"].as_str().map(str::to_owned);
+        drafts.iter().map(of).collect::<Vec<_>>()
+    };
+    let foreign = || vec![Some("tag-foreign".to_owned())];
+    let steps = [("acme-20", true, vec![]), ("acme-20", false, vec![]), ("acme-21", true, foreign())];
+    for (tag, whole, says) in steps.into_iter().chain([("acme-20", true, vec![None])]) {
+        let (_, drafts) = run(&mut bench, &mut strategy(json!({"amazon_tags": [tag]}))).await;
+        assert_eq!((is_whole(&bench), told(&drafts)), (whole, says), "{tag}");
+    }
+    let Snapshot { site, .. } = decode(bench.snapshot().unwrap()).unwrap();
+    bench.set_snapshot(Some(encode(&First { site, ..First::default() }).unwrap()));
+    for whole in [true, false] {
+        let (report, drafts) = run(&mut bench, &mut strategy(json!({}))).await;
+        assert!(report.sources[0].sentence.contains("1 of 1 pages looked at"), "{report:?}");
+        assert_eq!((is_whole(&bench), drafts), (whole, vec![]));
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_told_now_mends_nothing_that_was_told_before() {
     let html = "<a href=https://dead.example/x>a</a><a href=https://dead.example/y>b</a>";
@@ -533,6 +653,54 @@ async fn a_site_that_asks_to_be_left_alone_is_and_the_other_pages_keep_their_tur
     let asked = asked.iter().filter_map(|one| one.request.url().as_str().strip_prefix(SITE));
     let runs = ["/sitemap.xml", "/a", "/b", "/c", "/b", "/a", "/b", "/a"];
     assert_eq!(asked.collect::<Vec<_>>(), runs);
+}
+
+/// One page that lets no program in shuts the platform for hours: what the breaker held was not looked at, and goes
+/// first when it opens.
+#[tokio::test]
+async fn what_an_open_breaker_held_has_its_turn_when_it_opens() {
+    let held = || {
+        let rules = vec!["breaker".to_owned()];
+        Act::Refused(Refusal { rules, ..Refusal::new(ErrorClass::Transient, "blog is not asked") })
+    };
+    let links = ["a", "b", "c"].map(|name| format!("<a href=https://shop.example/{name}>a</a>")).concat();
+    let mut bench = bench(&[("a", &links), ("b", "fine"), ("c", "fine"), ("d", "fine")]);
+    for name in ["b", "c", "d"] {
+        bench.act_is(&format!("{SITE}/{name}"), held());
+    }
+    bench.answer("https://shop.example/a", 403, "");
+    bench.act_is("https://shop.example/b", held());
+    bench.act_is("https://shop.example/c", held());
+    let mut strategy = strategy(json!({}));
+    let (report, _) = run(&mut bench, &mut strategy).await;
+    let said = &report.sources[0].sentence;
+    assert!(said.contains("1 of 4 pages looked at, 3 were never") && said.contains("is not asked"), "{said}");
+    let asked = |bench: &Bench, from: usize| -> Vec<String> {
+        bench.asked()[from..].iter().map(|one| one.request.url().as_str().replace(SITE, "")).collect()
+    };
+    let shop = |name: &str| format!("https://shop.example/{name}");
+    assert_eq!(asked(&bench, 0), ["/sitemap.xml", "/a", "/b", &shop("a"), &shop("b")]);
+    bench.pass(Duration::from_secs(6 * 3_600));
+    for name in ["b", "c", "d"] {
+        bench.answer(&format!("{SITE}/{name}"), 200, "fine");
+    }
+    bench.answer(&shop("b"), 404, "");
+    bench.answer(&shop("c"), 200, "");
+    let (_, drafts) = run(&mut bench, &mut strategy).await;
+    assert_eq!(
+        asked(&bench, 5),
+        ["/b", "/c", "/d", "/a", &shop("b"), &shop("c"), &shop("a")],
+        "the held ones first"
+    );
+    assert_eq!(drafts[0].details.value()["defects"][0]["link"], shop("b"));
+    // A sitemap that was held is still to be read.
+    bench.pass(Duration::from_secs(86_400));
+    bench.act_is(&format!("{SITE}/sitemap.xml"), held());
+    run(&mut bench, &mut strategy).await;
+    bench.answer(&format!("{SITE}/sitemap.xml"), 200, map([format!("{SITE}/e")].into_iter()));
+    bench.answer(&format!("{SITE}/e"), 200, "fine");
+    let (report, _) = run(&mut bench, &mut strategy).await;
+    assert!(report.sources[0].sentence.contains("1 of 1 pages looked at"), "{report:?}");
 }
 
 #[tokio::test]

@@ -92,6 +92,57 @@ pub(super) struct Standing {
     pub(super) balance: i64,
 }
 
+/// A bounty, and what became of it so far; milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awarded {
+    /// Its number.
+    pub bounty: u64,
+    /// What was awarded, its bonus with it.
+    pub cents: i64,
+    /// In which currency.
+    pub currency: &'static str,
+    /// When.
+    pub at_ms: i64,
+    /// When it became an earning, if it did.
+    pub earned_ms: Option<i64>,
+    /// When that was paid out, if it was.
+    pub paid_ms: Option<i64>,
+    /// Whether that payout pays what was awarded in another currency than its own: its sum does
+    /// not tell then what it is made of.
+    pub paid_mixed: bool,
+}
+
+impl Standing {
+    /// What was awarded.
+    pub(super) fn awarded(&self) -> Vec<Awarded> {
+        let bounties = self.reports.iter().filter_map(|report| report.bounty.as_ref());
+        let awarded = bounties.map(|bounty| {
+            let is_it = |one: &&Earning| one.bounty.as_ref().is_some_and(|own| own.id == bounty.id);
+            let earned_ms = self.earnings.iter().find(is_it).map(|one| one.at_ms);
+            let payout =
+                |from_ms: i64| self.payouts.iter().map(|(at, _)| *at).filter(move |at| *at >= from_ms);
+            let paid_ms = earned_ms.and_then(|at| payout(at).min());
+            let before =
+                paid_ms.and_then(|paid| self.payouts.iter().map(|(at, _)| *at).filter(|at| *at < paid).max());
+            let in_it = self.earnings.iter().filter(|one| {
+                before.is_none_or(|before| before < one.at_ms)
+                    && paid_ms.is_some_and(|paid| one.at_ms <= paid)
+            });
+            let mut in_it = in_it.filter_map(|one| one.bounty.as_ref());
+            Awarded {
+                bounty: bounty.id,
+                cents: bounty.cents + bounty.bonus,
+                currency: if bounty.euros { "EUR" } else { "USD" },
+                at_ms: bounty.at_ms,
+                earned_ms,
+                paid_ms,
+                paid_mixed: in_it.any(|bounty| bounty.euros),
+            }
+        });
+        awarded.collect()
+    }
+}
+
 impl Purse {
     pub(super) fn turn(&mut self, turn: Turn, now_ms: i64) {
         self.turns.push((now_ms, turn));

@@ -27,14 +27,14 @@ pub(super) fn answer(state: &mut Networks, seed: u64, request: &Request, now_ms:
     match path.split('/').collect::<Vec<_>>().as_slice() {
         ["accounts"] => Response::json(200, &json!({"userId": 1, "accounts": []})),
         ["publishers", id, "transactions"] => match id.parse() {
-            Ok(id) => transactions(seed, id, request, now_ms),
+            Ok(id) => transactions(state, seed, id, request, now_ms),
             Err(_) => error(400, "bad_request", "publisherId is no number"),
         },
         _ => error(404, "not_found", "No such resource"),
     }
 }
 
-fn transactions(seed: u64, publisher: u64, request: &Request, now_ms: i64) -> Response {
+fn transactions(state: &mut Networks, seed: u64, publisher: u64, request: &Request, now_ms: i64) -> Response {
     let date =
         |name: &str| query(&request.url, name).filter(|text| text.len() == 19).and_then(|text| time(&text));
     let (Some(from_ms), Some(until_ms)) = (date("startDate"), date("endDate")) else {
@@ -47,6 +47,7 @@ fn transactions(seed: u64, publisher: u64, request: &Request, now_ms: i64) -> Re
         return error(400, "bad_request", "the period between startDate and endDate is at most 31 days");
     }
     let sales = Sale::between(seed, Network::Awin, from_ms, until_ms, now_ms);
+    state.list(Network::Awin, now_ms, sales.iter());
     let shown: Vec<String> = sales.iter().map(|sale| transaction(publisher, sale, now_ms)).collect();
     Response::new(200, "application/json", format!("[{}]", shown.join(",")))
 }

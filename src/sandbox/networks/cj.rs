@@ -3,16 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::super::message::{Request, Response};
-use super::{Asker, Network, Sale, Standing, decimal, shown, time};
+use super::{Asker, Listed, Network, Networks, Sale, Standing, decimal, shown, time};
 
 pub(super) const URL: &str = "https://commissions.api.cj.com/";
 /// Records in one answer.
 const LIMIT: usize = 50;
+/// A record's number is that of its sale times so many, and which record of that sale it is.
+const PARTS: u64 = 10;
 const DAY_MS: i64 = 86_400_000;
 /// A correction follows its sale by no more than this.
 const LATEST_DAYS: i64 = 120;
 
-pub(super) fn answer(seed: u64, request: &Request, now_ms: i64) -> Response {
+pub(super) fn answer(state: &mut Networks, seed: u64, request: &Request, now_ms: i64) -> Response {
     if request.url != format!("{URL}query") {
         return Response::not_found(&request.url);
     }
@@ -41,6 +43,8 @@ pub(super) fn answer(seed: u64, request: &Request, now_ms: i64) -> Response {
     records.retain(|(number, _)| *number > since);
     let whole = records.len() <= LIMIT;
     records.truncate(LIMIT);
+    let lines = records.iter().map(|(number, _)| (number / PARTS, number % PARTS)).collect();
+    state.listed.push(Listed { network: Network::Cj, at_ms: now_ms, lines });
     let last = records.last().map(|(number, _)| number.to_string());
     let shown: Vec<Value> = records.iter().map(|(_, record)| chosen(question, record)).collect();
     Response::json(
@@ -59,7 +63,7 @@ fn records(seed: u64, (from_ms, until_ms): (i64, i64), now_ms: i64) -> Vec<(u64,
         parts.extend(sale.corrections(now_ms).into_iter().map(|(when, by)| (when, by, false)));
         for (nth, (posted_ms, cents, original)) in parts.into_iter().enumerate() {
             if (from_ms..until_ms).contains(&posted_ms) {
-                let number = sale.id * 10 + nth as u64;
+                let number = sale.id * PARTS + nth as u64;
                 all.push((number, record(&sale, number, posted_ms, cents, original, now_ms)));
             }
         }

@@ -20,7 +20,7 @@ pub(super) fn answer(state: &mut Networks, seed: u64, request: &Request, now_ms:
     let answer = match asked > CALLS {
         true => error(request, 429, "Rate limit exceeded", None),
         false if tail == "scopeless" => error(request, 403, "Access Denied", None),
-        false => serve(seed, &sid, request, now_ms),
+        false => serve(state, seed, &sid, request, now_ms),
     };
     // Seconds to go, and not the time at which they have gone.
     answer
@@ -37,7 +37,7 @@ fn asker(request: &Request) -> (String, Asker) {
     (sid.to_owned(), Asker::of_token(token))
 }
 
-fn serve(seed: u64, sid: &str, request: &Request, now_ms: i64) -> Response {
+fn serve(state: &mut Networks, seed: u64, sid: &str, request: &Request, now_ms: i64) -> Response {
     let path = request.url.strip_prefix(URL).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
     if request.method != "GET" {
@@ -47,13 +47,13 @@ fn serve(seed: u64, sid: &str, request: &Request, now_ms: i64) -> Response {
         Some((own, "Campaigns")) if own == sid => {
             Response::json(200, &json!({"@page": "1", "@numpages": "1", "@total": "0", "Campaigns": []}))
         }
-        Some((own, "Actions")) if own == sid => actions(seed, sid, request, now_ms),
+        Some((own, "Actions")) if own == sid => actions(state, seed, sid, request, now_ms),
         Some((own, _)) if own != sid => error(request, 403, "Access Denied", None),
         _ => error(request, 404, "The requested resource was not found", None),
     }
 }
 
-fn actions(seed: u64, sid: &str, request: &Request, now_ms: i64) -> Response {
+fn actions(state: &mut Networks, seed: u64, sid: &str, request: &Request, now_ms: i64) -> Response {
     let date = |name: &str| query(&request.url, name);
     let (from_ms, until_ms) = match (date("ActionDateStart"), date("ActionDateEnd")) {
         (None, None) => (now_ms - 7 * DAY_MS, now_ms),
@@ -76,12 +76,9 @@ fn actions(seed: u64, sid: &str, request: &Request, now_ms: i64) -> Response {
     let size = size.clamp(1, 20_000);
     let all = Sale::between(seed, Network::Impact, from_ms, until_ms, now_ms);
     let pages = all.len().div_ceil(size).max(1);
-    let shown: Vec<Value> = all
-        .iter()
-        .skip((page - 1).saturating_mul(size))
-        .take(size)
-        .map(|sale| action(sid, sale, now_ms))
-        .collect();
+    let on_page = || all.iter().skip((page - 1).saturating_mul(size)).take(size);
+    state.list(Network::Impact, now_ms, on_page());
+    let shown: Vec<Value> = on_page().map(|sale| action(sid, sale, now_ms)).collect();
     let path = format!("/Mediapartners/{sid}/Actions");
     let rest = query(&request.url, "ActionDateStart").zip(query(&request.url, "ActionDateEnd"));
     let dates = rest.map(|(from, until)| format!("&ActionDateStart={from}&ActionDateEnd={until}"));
@@ -113,7 +110,7 @@ fn action(sid: &str, sale: &Sale, now_ms: i64) -> Value {
     };
     // What was taken back pays nothing, and still says what it was meant to.
     let payout = decimal(sale.pays(now_ms));
-    let id = format!("1000.{}.{}", 4_000 + sale.id % 97, sale.id);
+    let id = sale.reference();
     let cleared = sale.decided_ms(now_ms).filter(|_| standing == Standing::Approved).map(shown);
     json!({
         "Id": id, "CampaignId": "1000", "CampaignName": "Acme Campaign", "ActionTrackerId": 2240,

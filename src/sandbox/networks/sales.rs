@@ -60,6 +60,19 @@ impl Sale {
         sales.filter(|sale| (from_ms..until_ms).contains(&sale.at_ms) && sale.at_ms <= now_ms).collect()
     }
 
+    /// The sale of this number.
+    pub fn numbered(seed: u64, network: Network, id: u64) -> Option<Self> {
+        Self::in_slot(seed, network, i64::try_from(id).ok()?)
+    }
+
+    /// What the network calls it.
+    pub fn reference(&self) -> String {
+        match self.network {
+            Network::Impact => format!("1000.{}.{}", 4_000 + self.id % 97, self.id),
+            Network::Awin | Network::Cj => self.id.to_string(),
+        }
+    }
+
     fn in_slot(seed: u64, network: Network, slot: i64) -> Option<Self> {
         let number = u64::try_from(slot).ok()?;
         let dice = |what: u64| scatter(&[seed, SALT, network as u64, number, what]);
@@ -101,7 +114,7 @@ impl Sale {
     }
 
     /// What it would pay were it not taken back.
-    pub(super) fn gross(&self, now_ms: i64) -> i64 {
+    pub fn gross(&self, now_ms: i64) -> i64 {
         let by = self.corrected.filter(|(when, _)| now_ms >= *when).map_or(0, |(_, by)| by);
         self.cents + by
     }
@@ -112,7 +125,7 @@ impl Sale {
     }
 
     /// The corrections so far, each with when it was made and by how many cents: the last may take all back.
-    pub(super) fn corrections(&self, now_ms: i64) -> Vec<(i64, i64)> {
+    pub fn corrections(&self, now_ms: i64) -> Vec<(i64, i64)> {
         let mut made: Vec<(i64, i64)> =
             self.corrected.filter(|(when, _)| now_ms >= *when).into_iter().collect();
         if let Some(when) = self.taken_back_ms.filter(|when| now_ms >= *when) {

@@ -1,20 +1,24 @@
 //! What the checker may look at: all of it, or what happened lately ([`Evidence::recent`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use mm_core::activity::{ActionRecord, Stage};
+use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::RunRecord;
-use mm_core::schedule::{Fate, Hours};
+use mm_core::schedule::{Fate, Hours, Missed, Overlap};
 use mm_services::records::TickRow;
 use mm_store::{Record, Span, Store};
 use serde_json::Value;
 
+use super::approvals;
+use super::awarded::Hunter;
+use super::changes::Made;
 use super::noted::{self, Noted};
+use super::owed::Owed;
 use super::quota::{self, Quota};
 use super::shown::Shown;
 use super::trail::{Audit, RunTold, read_audit};
@@ -39,6 +43,14 @@ pub struct Task {
     pub zone: String,
     /// The hours in which it may start, if they are bounded.
     pub hours: Option<Hours>,
+    /// Its ticks are taken up later than they are due by a part of this, which part depends on the installation.
+    pub jitter: Duration,
+    /// What becomes of missed ticks.
+    pub missed: Missed,
+    /// Where each of them runs, the time between the starts of two.
+    pub spread: Duration,
+    /// What becomes of a tick during a run.
+    pub overlap: Overlap,
 }
 
 /// All there is to judge by. It can grow with the machine ([`Evidence::look`]), so that nothing is read
@@ -58,6 +70,8 @@ pub struct Evidence {
     pub received: Vec<Received>,
     /// How long that must be.
     pub received_total: u64,
+    /// What the platforms of the sandbox have done because they were asked to.
+    pub made: Vec<Made>,
     /// The store, for reading: a copy of the disk, opened, or the one that the machine has open.
     pub store: Store,
     /// The made world, if one is played.
@@ -72,10 +86,16 @@ pub struct Evidence {
     pub at_rest: bool,
     /// What the trace says of each run.
     pub(super) told: BTreeMap<String, RunTold>,
+    /// The rules that ask a person, by id, as the packs' own texts say.
+    pub(super) asking: BTreeSet<String>,
     /// Every host that a pack of the program speaks of.
     pub(super) hosts: Vec<String>,
     /// What the made world showed to each of the requests received.
     pub(super) shown: Shown,
+    /// What the affiliate networks told.
+    pub(super) owed: Owed,
+    /// What was awarded at HackerOne.
+    pub(super) hunter: Hunter,
     /// What rows said that may be gone by now.
     pub(super) noted: Noted,
     /// The lines of the trace that show the token of a played account, each by its first words.
@@ -107,6 +127,7 @@ impl Evidence {
             full: Vec::new(),
             received: Vec::new(),
             received_total: 0,
+            made: Vec::new(),
             store: simulation.store(),
             world: simulation.sandbox().world().cloned(),
             quotas: quota::all(&simulation.plan().rules, config.limits.max_daily_actions),
@@ -114,8 +135,11 @@ impl Evidence {
             now: simulation.now(),
             at_rest: false,
             told: BTreeMap::new(),
+            asking: approvals::asking(&simulation.plan().rules),
             hosts: quota::hosts(&simulation.plan().rules),
             shown: Shown::default(),
+            owed: Owed::of(simulation),
+            hunter: Hunter::default(),
             noted: Noted::default(),
             leaks: Vec::new(),
             failed: Vec::new(),
@@ -177,12 +201,17 @@ impl Evidence {
             self.noted.take_ticks(&self.store, &task.strategy, self.now);
         }
         let sandbox = simulation.sandbox();
+        self.owed.take(sandbox);
         let before = self.received_total;
         self.received_total = sandbox.received_total();
         let new = usize::try_from(self.received_total - before).unwrap_or(usize::MAX);
         let log = sandbox.received_last(new);
         if let Some(world) = &self.world {
             self.shown.take(world, &log);
+        }
+        self.hunter.take(sandbox, &log, self.now);
+        if log.iter().any(|request| !["GET", "HEAD"].contains(&request.method.as_str())) {
+            self.made = Made::all(sandbox);
         }
         self.received.extend(log);
     }
@@ -207,6 +236,7 @@ impl Evidence {
             (Some("full"), Some(from), Some(until)) => {
                 self.full.extend(from.parse().and_then(|from| Ok((from, until.parse()?))));
             }
+            (Some("leaked"), ..) => self.leaks.push(line.clone()),
             (Some("asked"), Some(status), _) if status.starts_with('5') => self.failed.push(line.clone()),
             _ => {}
         }
@@ -286,7 +316,7 @@ impl Evidence {
     }
 
     /// What said no to each action that was ever blocked, by the action's id; `None` where no check did.
-    pub fn blocked(&self) -> BTreeMap<String, Option<String>> {
+    pub fn blocked(&self) -> BTreeMap<String, Option<Check>> {
         let mut blocked = self.noted.blocked().clone();
         let rows = self.rows::<ActionRecord>().into_iter().filter(|(_, row)| row.stage == Stage::Blocked);
         blocked.extend(rows.map(|(id, row)| (id, noted::said_no(&row))));
@@ -337,9 +367,16 @@ fn tasks(simulation: &Simulation) -> Vec<Task> {
     let active = plan.config.active().into_iter().filter_map(|(name, own)| {
         let about = abouts.iter().find(|about| about.name == name)?;
         let task = crate::machine::task(own, about.schedule, zone).ok()?;
-        let (schedule, hours) = (task.schedule, task.hours);
-        let (text, zone) = (schedule.expression().to_owned(), schedule.zone().to_owned());
-        Some(Task { strategy: name.to_owned(), schedule: text, zone, hours })
+        Some(Task {
+            strategy: name.to_owned(),
+            schedule: task.schedule.expression().to_owned(),
+            zone: task.schedule.zone().to_owned(),
+            hours: task.hours,
+            jitter: task.jitter,
+            missed: task.missed.policy,
+            spread: task.missed.spread,
+            overlap: task.overlap,
+        })
     });
     active.collect()
 }

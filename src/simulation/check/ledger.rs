@@ -15,6 +15,8 @@ use super::trail::Audit;
 
 /// The books hold no more decimal places than these.
 const PLACES: usize = 8;
+/// A cent is so many of their smallest parts.
+pub(super) const CENT: i128 = 1_000_000;
 
 /// No document that is evidence is larger.
 const DOCUMENT_BYTES_MAX: usize = 64 << 20;
@@ -31,14 +33,18 @@ struct Line {
 /// What is wrong with the ledger.
 pub fn ledger(e: &Evidence) -> Vec<String> {
     let (earnings, entries) = (e.rows::<Earning>(), e.rows::<Entry>());
-    let mut wrong = Vec::new();
+    let (mut wrong, mut kept) = (Vec::new(), BTreeMap::<Digest, bool>::new());
     for (id, entry) in &entries {
         if entry.id.as_str() != id {
             wrong.push(format!("entry {} stands at {id}", entry.id));
         }
         wrong.extend(uneven(id, &posted(entry)));
-        let kept = e.store.get_answer(&entry.evidence.digest, DOCUMENT_BYTES_MAX).ok().flatten();
-        if kept.is_none_or(|bytes| Digest::of(&bytes) != entry.evidence.digest) {
+        // Hundreds of entries rest on one document.
+        let is_kept = *kept.entry(entry.evidence.digest).or_insert_with_key(|digest| {
+            let bytes = e.store.get_answer(digest, DOCUMENT_BYTES_MAX).ok().flatten();
+            bytes.is_some_and(|bytes| Digest::of(&bytes) == *digest)
+        });
+        if !is_kept {
             wrong.push(format!("the evidence of entry {id} is not in the store"));
         }
         if !earnings.contains_key(entry.earning.as_str()) {
@@ -194,7 +200,7 @@ fn said(audit: &Audit) -> Vec<Line> {
     lines
 }
 
-fn units_of(money: &Money) -> i128 {
+pub(super) fn units_of(money: &Money) -> i128 {
     units(&money.amount().to_string()).unwrap_or(i128::MAX / 1_000_000)
 }
 

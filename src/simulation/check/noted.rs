@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mm_core::activity::{ActionRecord, Stage};
+use mm_core::activity::{ActionRecord, Check, Stage};
 use mm_core::id::Space;
 use mm_core::moment::Moment;
 use mm_services::records::TickRow;
@@ -23,7 +23,7 @@ pub(super) struct Noted {
     /// The kind of act of each action that was permitted, by its id.
     kinds: BTreeMap<String, String>,
     /// What said no to each action that was blocked, by its id; `None` where no check did.
-    blocked: BTreeMap<String, Option<String>>,
+    blocked: BTreeMap<String, Option<Check>>,
     /// The ticks of strategies that are switched on, by row id.
     ticks: BTreeMap<String, TickRow>,
 }
@@ -65,7 +65,7 @@ impl Noted {
     }
 
     /// What said no to each action that was blocked.
-    pub fn blocked(&self) -> &BTreeMap<String, Option<String>> {
+    pub fn blocked(&self) -> &BTreeMap<String, Option<Check>> {
         &self.blocked
     }
 
@@ -75,9 +75,12 @@ impl Noted {
     }
 }
 
+/// The words in which a check says no: the rules' and the gateway's own, and what became of a question.
+const NO: [&str; 4] = ["forbid", "rejected", "not done", "expired"];
+
 /// The rule or the check that was the last to say no.
-pub(super) fn said_no(row: &ActionRecord) -> Option<String> {
-    row.checks.iter().rfind(|check| check.verdict == "forbid").map(|check| check.rule.clone())
+pub(super) fn said_no(row: &ActionRecord) -> Option<Check> {
+    row.checks.iter().rfind(|check| NO.contains(&check.verdict.as_str())).cloned()
 }
 
 /// An action's record, in whichever space it is.

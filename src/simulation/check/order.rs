@@ -1,14 +1,19 @@
 //! What must be true of rows, requests, runs and the audit chain, whatever happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use mm_core::activity::ActionRecord;
 use mm_core::id::Space;
 use mm_core::ledger::{Earning, Entry};
+use mm_core::mark::Mark;
 use mm_core::moment::Moment;
-use mm_core::opportunity::Opportunity;
+use mm_core::opportunity::{Opportunity, Step};
 use mm_core::run::{RunRecord, StepRecord};
-use mm_services::records::{OpenRow, ScheduleRow, StrategyRow, TickRow};
+use mm_services::records::{
+    AccountRow, AlertRow, ApprovalRow, ChangeRow, OpenRow, ScheduleRow, SettledTelling, Standing,
+    StrategyRow, TickRow,
+};
 use mm_store::{Record, Span};
 
 use super::evidence::Evidence;
@@ -18,25 +23,64 @@ use super::{quota, ticks};
 /// Where the scope files lie.
 const SCOPE_FILES: &str = "https://raw.githubusercontent.com/";
 /// Nothing in the machine waits longer for an answer that is on its way.
-const ANSWER_MS: i64 = 120_000;
+pub(super) const ANSWER_MS: i64 = 120_000;
 /// No run takes longer, once it was begun or taken up again: the longest deadline of a strategy, and some.
 const RUN_MAX: Duration = Duration::from_secs(3600);
 
-/// Every row can be read.
+/// Every row can be read, in whichever space it is, and exactly the changes that are not finished are flagged as such.
 pub fn rows(e: &Evidence) -> Vec<String> {
-    let mut wrong = damaged::<Opportunity>(e, "opportunity");
-    wrong.extend(damaged::<RunRecord>(e, "run"));
-    wrong.extend(damaged::<StepRecord>(e, "step"));
-    wrong.extend(damaged::<StrategyRow>(e, "strategy"));
-    wrong.extend(damaged::<ScheduleRow>(e, "schedule"));
-    wrong.extend(damaged::<TickRow>(e, "tick"));
-    wrong.extend(damaged::<Earning>(e, "earning"));
-    wrong.extend(damaged::<Entry>(e, "ledger entry"));
+    let mut wrong = flags(e);
+    for space in [Space::default_owner(), Space::machine()] {
+        wrong.extend(damaged::<Opportunity>(e, &space));
+        wrong.extend(damaged::<Step>(e, &space));
+        wrong.extend(damaged::<RunRecord>(e, &space));
+        wrong.extend(damaged::<StepRecord>(e, &space));
+        wrong.extend(damaged::<StrategyRow>(e, &space));
+        wrong.extend(damaged::<ScheduleRow>(e, &space));
+        wrong.extend(damaged::<TickRow>(e, &space));
+        wrong.extend(damaged::<Earning>(e, &space));
+        wrong.extend(damaged::<Entry>(e, &space));
+        wrong.extend(damaged::<ActionRecord>(e, &space));
+        wrong.extend(damaged::<OpenRow>(e, &space));
+        wrong.extend(damaged::<ChangeRow>(e, &space));
+        wrong.extend(damaged::<Mark>(e, &space));
+        wrong.extend(damaged::<ApprovalRow>(e, &space));
+        wrong.extend(damaged::<AccountRow>(e, &space));
+        wrong.extend(damaged::<AlertRow>(e, &space));
+    }
     wrong
 }
 
-fn damaged<R: Record>(e: &Evidence, kind: &str) -> Vec<String> {
-    match e.store.scan::<R>(&Space::default_owner(), Span::all(), usize::MAX) {
+fn flags(e: &Evidence) -> Vec<String> {
+    let found = match e.store.unfinished::<ChangeRow>(&Space::default_owner(), |_, _| false) {
+        Ok(found) => found,
+        Err(error) => return vec![error.to_string()],
+    };
+    let damaged =
+        found.damaged.iter().map(|row| format!("change {} waits and cannot be read: {row:?}", row.id));
+    let flagged: BTreeSet<String> = found.rows.into_iter().map(|(id, _)| id).collect();
+    let open = e.rows::<ChangeRow>().into_iter().filter(|(_, row)| is_open(&row.standing));
+    let open: BTreeSet<String> = open.map(|(id, _)| id).collect();
+    let wrong = open.symmetric_difference(&flagged);
+    let wrong =
+        wrong.map(|id| format!("change {id} is flagged as open if it is not, or not flagged if it is"));
+    damaged.chain(wrong).collect()
+}
+
+/// Whether something is still to be done about a change, or told of it.
+fn is_open(standing: &Standing) -> bool {
+    match standing {
+        Standing::Asked { .. } | Standing::Queued { .. } | Standing::Sending | Standing::Ambiguous => true,
+        Standing::Settled { telling, .. } => match telling {
+            SettledTelling::Due => true,
+            SettledTelling::NotNeeded | SettledTelling::Told(_) => false,
+        },
+    }
+}
+
+fn damaged<R: Record>(e: &Evidence, space: &Space) -> Vec<String> {
+    let kind = R::KIND.name;
+    match e.store.scan::<R>(space, Span::all(), usize::MAX) {
         Ok(scanned) => scanned.damaged.iter().map(|row| format!("{kind}: {row:?} cannot be read")).collect(),
         Err(error) => vec![format!("{kind}: {error}")],
     }

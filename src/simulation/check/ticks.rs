@@ -11,10 +11,9 @@ use mm_services::records::{ScheduleRow, StrategyRow, TickRow};
 use mm_store::Span;
 
 use super::evidence::{Evidence, Task};
+use super::held::{Held, millis};
 use super::trail::RunTold;
 
-/// So soon a tick that is due is on record while a machine is up.
-const SOON_MS: i64 = 60_000;
 /// Between a decision and what follows from it.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
@@ -27,7 +26,9 @@ pub fn ticks(e: &Evidence) -> Vec<String> {
         let tidied = e.rows::<StrategyRow>().get(&task.strategy).map_or(0, |row| row.ticks_pruned);
         let earlier = e.since().is_some() || tidied > 0;
         let expected = expected(task, first.from.unix_ms(), e.now.unix_ms());
-        let mut wrong = due(e, task, rows, &expected);
+        let held = Held::of(e, task, runs, gone);
+        let by = held.deadlines(rows, &expected);
+        let mut wrong = due(e, rows, &expected, &by);
         if !earlier && !e.boots.contains(&first.due) {
             wrong.push(format!("the first tick, {}, is at no start", first.due));
         }
@@ -43,9 +44,9 @@ pub(super) fn books(e: &Evidence) -> Vec<String> {
     of_each(e, |task, rows, runs, gone| remembered(e, task, rows, runs, gone))
 }
 
-type Runs<'a> = BTreeMap<&'a str, &'a RunRecord>;
+pub(super) type Runs<'a> = BTreeMap<&'a str, &'a RunRecord>;
 /// Runs that were tidied away.
-type Gone<'a> = BTreeMap<&'a str, &'a RunTold>;
+pub(super) type Gone<'a> = BTreeMap<&'a str, &'a RunTold>;
 
 /// Looks at each strategy with its own ticks and runs.
 fn of_each(
@@ -84,13 +85,13 @@ fn rows(e: &Evidence, task: &Task) -> Vec<TickRow> {
     scanned.map(|scanned| scanned.into_values().collect()).unwrap_or_default()
 }
 
-/// What was due has one row or waits for room, and nothing else has one.
-fn due(e: &Evidence, task: &Task, rows: &[TickRow], expected: &BTreeSet<i64>) -> Vec<String> {
+/// What was due has one row or waits for its turn, and nothing else has one. `by`: when it must have it.
+fn due(e: &Evidence, rows: &[TickRow], expected: &BTreeSet<i64>, by: &BTreeMap<i64, i64>) -> Vec<String> {
     let mut wrong = Vec::new();
-    // What was due while the machine was off is on record so soon after its start.
-    let up = e.boots.last().map_or(i64::MIN / 2, |boot| boot.unix_ms());
-    let late =
-        |at: i64| if e.at_rest { at < e.now.unix_ms() } else { at.max(up) < e.now.unix_ms() - SOON_MS };
+    let now = e.now.unix_ms();
+    let decided = rows.last().map_or(i64::MIN, |row| row.due.unix_ms());
+    // They are decided in order: before the newest that is, none waits.
+    let late = |at: i64| at < decided || by.get(&at).is_none_or(|by| *by < now);
     let due: BTreeSet<i64> = rows.iter().map(|row| row.due.unix_ms()).collect();
     // One row tells of a stretch of many; how many it says must be so.
     let stretches: Vec<&TickRow> = rows.iter().filter(|row| row.count > 1).collect();
@@ -102,8 +103,6 @@ fn due(e: &Evidence, task: &Task, rows: &[TickRow], expected: &BTreeSet<i64>) ->
         }
     }
     let lacking = |at: &&i64| !stretches.iter().any(|row| told(row).contains(at));
-    let waits = waiting(e, task, expected);
-    let lacking = |at: &&i64| lacking(at) && waits != Some(**at);
     for missing in expected.difference(&due).filter(lacking).filter(|at| late(**at)) {
         let missing = Moment::from_unix_ms(*missing);
         wrong.push(format!("the tick of {missing} was due and has no row"));
@@ -116,18 +115,6 @@ fn due(e: &Evidence, task: &Task, rows: &[TickRow], expected: &BTreeSet<i64>) ->
         wrong.push(format!("the ticks of {} to {} have rows already", two[1].from, two[1].due));
     }
     wrong
-}
-
-/// The newest tick, if it waits for room: the schedule owes it, and the disk has been full since it was due
-/// or the machine came up.
-fn waiting(e: &Evidence, task: &Task, expected: &BTreeSet<i64>) -> Option<i64> {
-    let newest = *expected.last()?;
-    let owed = e.rows::<ScheduleRow>().get(&task.strategy)?.owed?;
-    let seen = e.boots.last().map_or(newest, |boot| boot.unix_ms().max(newest)) + SOON_MS;
-    let full = |(from, until): &(Moment, Moment)| {
-        from.unix_ms() <= seen && e.now.unix_ms() <= until.unix_ms() + SOON_MS
-    };
-    (newest <= owed.through.unix_ms() && e.full.iter().any(full)).then_some(newest)
 }
 
 /// The first tick, and every later one before now. An interval is counted from 1970; the rest is read by
@@ -223,7 +210,7 @@ fn in_time(task: &Task, runs: &Runs<'_>, expected: &BTreeSet<i64>) -> Vec<String
         let afresh = runs.values().any(|other| other.trigger == run.trigger && other.started < run.started);
         let failed = runs.get(of.as_str()).and_then(|of| of.ended).filter(|_| !afresh);
         let next = failed.and_then(|failed| expected.range(failed.unix_ms() + 1..).next());
-        if next.is_some_and(|next| *next < run.started.unix_ms()) {
+        if next.is_some_and(|next| *next + millis(task.jitter) < run.started.unix_ms()) {
             wrong.push(format!("run {id} tries run {of} again after the tick that came next"));
         }
     }

@@ -18,6 +18,8 @@ pub struct ShownLink {
     pub rel: Option<Vec<String>>,
     /// Where it stands in the visible text, in bytes; `None` where readers do not see it.
     pub at: Option<Range<usize>>,
+    /// Where its tag begins in the markup, in bytes.
+    pub written: usize,
 }
 
 /// A page.
@@ -41,6 +43,7 @@ impl Shown {
                 Place::Seen(at) => Some(at),
                 Place::Unknown | Place::Nowhere => None,
             },
+            written: anchor.written,
         });
         Self { links: links.collect(), text: read.text }
     }
@@ -78,9 +81,8 @@ mod tests {
 
     #[test]
     fn a_page_is_seen_with_its_links_and_what_is_near_them() {
-        let shown = Shown::of_html(
-            "<p>Ad \u{e9}\u{e9}.</p><a rel='Sponsored' href='/a?b=1&amp;c'>Buy</a> now <img src=x.png><p hidden><a href=/h>h</a></p>",
-        );
+        let html = "<p>Ad \u{e9}\u{e9}.</p><a rel='Sponsored' href='/a?b=1&amp;c'>Buy</a> now <img src=x.png><p hidden><a href=/h>h</a></p>";
+        let shown = Shown::of_html(html);
         assert_eq!(shown.links.len(), 2);
         let link = &shown.links[0];
         assert_eq!((link.href.as_str(), link.rel.clone()), ("/a?b=1&c", Some(vec!["sponsored".to_owned()])));
@@ -89,6 +91,8 @@ mod tests {
         assert_eq!(shown.around(&at, 3), "\u{e9}. Buy no");
         assert_eq!(shown.around(&at, 999), shown.text);
         assert_eq!(shown.links[1].at, None);
+        let begins = |link: &ShownLink| html[link.written..].split(' ').nth(1).unwrap().to_owned();
+        assert_eq!([begins(link), begins(&shown.links[1])], ["rel='Sponsored'", "href=/h>h</a></p>"]);
         assert_eq!((shown.places("AD", false).len(), shown.places("AD", true).len()), (1, 0));
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Anchor {
     pub rel: Option<Vec<String>>,
     /// Where it stands in the visible text.
     pub place: Place,
+    /// Where its markup begins in what was read, in bytes.
+    pub written: usize,
 }
 
 /// A text as its readers see it.
@@ -54,7 +56,8 @@ const INLINE: [&str; 18] = [
 const VOID: [&str; 8] = ["br", "hr", "img", "input", "link", "meta", "source", "wbr"];
 /// Reads a text.
 pub(super) fn read(format: Format, text: &str) -> Visible {
-    let mut reader = Reader { out: Visible::default(), unseen: None, open: Vec::new(), brackets: Vec::new() };
+    let (open, brackets) = (Vec::new(), Vec::new());
+    let mut reader = Reader { out: Visible::default(), unseen: None, open, brackets, at: 0 };
     match format {
         Format::Plain => text.chars().for_each(|c| reader.push(c)),
         Format::Html => reader.walk(text, false),
@@ -76,6 +79,8 @@ struct Reader {
     open: Vec<usize>,
     /// Where the `[` of Markdown that are open stand.
     brackets: Vec<usize>,
+    /// How far the text was read, in bytes.
+    at: usize,
 }
 
 impl Reader {
@@ -96,6 +101,7 @@ impl Reader {
         let mut rest = text;
         let mut line_begins = true;
         while let Some(c) = rest.chars().next() {
+            self.at = text.len() - rest.len();
             let used = match c {
                 '<' => self.markup(rest),
                 '&' => self.entity(rest),
@@ -160,7 +166,7 @@ impl Reader {
     }
 
     fn link(&mut self, href: String, place: Place) {
-        self.out.anchors.push(Anchor { href, rel: None, place });
+        self.out.anchors.push(Anchor { href, rel: None, place, written: self.at });
     }
 
     fn entity(&mut self, rest: &str) -> usize {
@@ -198,7 +204,8 @@ impl Reader {
             let here = self.out.text.len();
             let place = if self.unseen.is_none() { Place::Seen(here..here) } else { Place::Unknown };
             self.open.push(self.out.anchors.len());
-            self.out.anchors.push(Anchor { href: href.to_owned(), rel: Some(rel), place });
+            let (href, written) = (href.to_owned(), self.at);
+            self.out.anchors.push(Anchor { href, rel: Some(rel), place, written });
         }
         if let Some(source) = tag.get("src").filter(|_| tag.name == "img") {
             self.link(source.to_owned(), Place::Nowhere);
@@ -303,18 +310,18 @@ mod tests {
         );
         let rel = vec!["sponsored".to_owned(), "nofollow".to_owned()];
         let href = "https://x.example/?a=1&b".to_owned();
-        assert_eq!(read.anchors, [Anchor { href, rel: Some(rel), place: Place::Seen(2..6) }]);
+        assert_eq!(read.anchors, [Anchor { href, rel: Some(rel), place: Place::Seen(2..6), written: 2 }]);
         let open = super::read(Format::Html, "a <a href=https://x.example/>link to the end");
         assert_eq!(open.anchors[0].place, Place::Seen(2..17), "one that is never closed reaches to the end");
         let hidden = super::read(Format::Html, "<div hidden><a href=//x.example>x</a></div>");
         assert_eq!(
             hidden.anchors,
-            [Anchor { href: "//x.example".into(), rel: Some(vec![]), place: Place::Unknown }]
+            [Anchor { href: "//x.example".into(), rel: Some(vec![]), place: Place::Unknown, written: 12 }]
         );
         let inline = super::read(Format::Markdown, "a [link](https://x.example/).");
         assert_eq!(
             inline.anchors,
-            [Anchor { href: "https://x.example/".into(), rel: None, place: Place::Seen(2..6) }]
+            [Anchor { href: "https://x.example/".into(), rel: None, place: Place::Seen(2..6), written: 7 }]
         );
     }
 }

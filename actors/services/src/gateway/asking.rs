@@ -272,7 +272,7 @@ impl GatewayService {
             Origin::Kept(kept) => (true, kept.until),
             Origin::Run { .. } | Origin::System => (false, usual()),
         };
-        if p.is_system() || !(p.is_mutating() || kept) {
+        if p.is_system() || !(self.may_change(p) || kept) {
             return self.refuse(p, draft, refusal).await;
         }
         let unsent = draft.is_unsent();

@@ -70,7 +70,7 @@ impl GatewayService {
         };
         if let Some((error, wait)) = reached.trouble
             && error.retry
-            && !p.is_mutating()
+            && !self.may_change(p)
             && draft.tries() < TRIES_MAX
         {
             let refusal = answered(p, &reached.answer, error);
@@ -120,19 +120,19 @@ impl GatewayService {
         failed: SendFailed,
         now: Moment,
     ) -> Result<Halt, Fault> {
-        let mutating = p.is_mutating();
+        let changing = self.may_change(p);
         let (class, retry, may_have_left) = match &failed {
             // Time alone made it so. A read is judged again. A change is not: its intent is on record, the
             // process stood still beside it, and who looks at the platform knows more than we do.
-            SendFailed::Permit(Refused::Expired) => (ErrorClass::Transient, !mutating, mutating),
+            SendFailed::Permit(Refused::Expired) => (ErrorClass::Transient, !changing, changing),
             SendFailed::Permit(_) => (ErrorClass::Compliance, false, false),
             SendFailed::Breaker(_) => (ErrorClass::Transient, false, false),
-            SendFailed::Lost { maybe_sent } => (ErrorClass::Transient, !mutating, *maybe_sent),
+            SendFailed::Lost { maybe_sent } => (ErrorClass::Transient, !changing, *maybe_sent),
             SendFailed::Transport(fault) => {
                 let error = classify(Signal::transport(*fault));
                 let class = error.map_or(ErrorClass::Fatal, |error| error.class);
                 self.tell(p, error, &sentence(*fault));
-                let retry = error.is_some_and(|error| error.retry) && !mutating;
+                let retry = error.is_some_and(|error| error.retry) && !changing;
                 (class, retry, fault.may_have_arrived())
             }
         };
@@ -144,13 +144,13 @@ impl GatewayService {
             draft.not_sent();
         }
         // Of what only reads nothing can have happened there, whatever left.
-        let may_have_left = may_have_left && self.may_change(p);
-        draft.stage(if mutating && may_have_left { Stage::Ambiguous } else { Stage::Failed })?;
+        let may_have_left = may_have_left && changing;
+        draft.stage(if may_have_left { Stage::Ambiguous } else { Stage::Failed })?;
         let refusal = Refusal::new(class, why);
         Ok(if retry && self.may_retry(p) {
             draft.tried(None, &refusal.why)?;
             Halt::Again { not_before: now.plus(self.backoff(draft.tries())), refusal }
-        } else if mutating && !may_have_left && class == ErrorClass::Transient {
+        } else if changing && !may_have_left && class == ErrorClass::Transient {
             let halt = self.hindered(p, refusal);
             if let Halt::Later { refusal, .. } = &halt {
                 draft.tried(None, &refusal.why)?;

@@ -176,7 +176,8 @@ impl GatewayService {
 
     /// What changes something is not done twice.
     fn look_for_mark(&self, p: &Proposal, draft: &mut Draft) -> Result<(), Halt> {
-        if p.is_mutating() {
+        // Once its own intent is on record the mark is this walk's: it only reads, and is tried again.
+        if p.is_mutating() && draft.kept().is_none() {
             draft.saw(self.unmarked(p)?);
         }
         Ok(())
@@ -406,11 +407,10 @@ fn given_up(p: &Proposal, draft: &mut Draft) -> Halt {
 }
 
 fn lane(p: &Proposal) -> Lane {
-    let account = p.action.account.as_ref();
-    Lane {
-        space: if account.is_some() { p.space.clone() } else { mm_core::id::Space::machine() },
-        account: account.map(ToString::to_string).unwrap_or_default(),
-        kind: p.action.kind.to_string(),
+    let kind = &p.action.kind;
+    match &p.action.account {
+        Some(account) => Lane::of(&p.space, Some(account), Some(kind)),
+        None => Lane::of_host(p.action.request.url().host(), kind),
     }
 }
 

@@ -213,7 +213,10 @@ impl Breakers {
             Standing::Isolated { reason, .. } => {
                 format!("`{name}` is isolated by a person ({reason}); `limits release {name}` ends that")
             }
-            at => format!("the breaker of {} is {}: {why}", self.platform, at.as_str()),
+            at => {
+                let host = lane.host().map(|host| format!(" at {host}")).unwrap_or_default();
+                format!("the breaker of {}{host} is {}: {why}", self.platform, at.as_str())
+            }
         }
     }
 

@@ -90,10 +90,7 @@ impl ChangeRow {
 
     /// Whether it ended before `by` and everybody who is to hear of it has.
     pub fn is_over(&self, by: Moment) -> bool {
-        match &self.standing {
-            Standing::Settled { at, telling, .. } => *at < by && *telling != SettledTelling::Due,
-            _ => false,
-        }
+        self.is_finished() && self.settled_at().is_some_and(|at| at < by)
     }
 
     /// The recorded body of the answer to it, if one came.
@@ -116,4 +113,9 @@ impl ChangeRow {
 impl Record for ChangeRow {
     const KIND: Kind = Kind::new("change", 123, 1);
     const BYTES_MAX: usize = 4 << 20;
+    const UNFINISHED: Option<Kind> = Some(Kind::new("change-unfinished", 143, 1));
+
+    fn is_finished(&self) -> bool {
+        matches!(&self.standing, Standing::Settled { telling, .. } if *telling != SettledTelling::Due)
+    }
 }

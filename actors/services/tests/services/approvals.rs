@@ -15,7 +15,7 @@ use mm_sdk::{Act, Report};
 use mm_services::approvals::{Undecided, Word};
 use mm_services::records::{ApprovalRow, ChangeRow};
 use mm_services::testing::{Bench, Machine, Said, Script, action, pack, url};
-use mm_store::{Change, Fault, Span};
+use mm_store::{Change, Fault, Key, Record, Span};
 
 const BY: &str = "operator (uid 1000)";
 
@@ -337,6 +337,44 @@ fn what_finds_no_slot_in_its_runs_time_is_queued_and_carried_out_later() {
         assert_eq!(heard(machine, &notes, 1).await, ["settled done 200"]);
         assert_eq!(machine.world.paths(), ["GET /a", "POST /post"]);
         assert!(inbox(machine).is_empty());
+    });
+}
+
+/// An earlier version of the program put changes on record without a flag that they are open.
+#[test]
+fn what_an_earlier_version_left_open_is_found_at_the_start() {
+    let (mut bench, notes) = asking(14);
+    bench.live(async |machine| {
+        let flags = ChangeRow::UNFINISHED.unwrap();
+        let (id, _) = machine.rows::<ChangeRow>().remove(0);
+        let key = Key::new(&Space::default_owner(), flags, &id).unwrap();
+        machine.store.commit(Change::new().delete(key)).await.unwrap();
+    });
+    bench.live(async |machine| {
+        let (_, row) = waiting(machine);
+        machine.pass(row.item.expires.since(machine.now()) + Duration::from_secs(120)).await;
+        assert_eq!(heard(machine, &notes, 1).await.len(), 1);
+        assert_eq!(inbox(machine)[0].1.item.state, At::Expired);
+    });
+}
+
+/// What was looked at once is not looked at at each wake; its end comes in time all the same.
+#[test]
+fn what_was_looked_at_while_the_clock_was_ahead_ends_by_the_right_clock() {
+    let (mut bench, notes) = asking(15);
+    bench.live(async |machine| {
+        let day = 24 * 3_600_000;
+        machine.world.jump(day);
+        machine.services.approvals.wake();
+        machine.pass(Duration::from_secs(90)).await;
+        machine.world.jump(-day);
+        let (_, row) = waiting(machine);
+        let left = row.item.expires.since(machine.now());
+        machine.pass(left - Duration::from_secs(120)).await;
+        assert_eq!(inbox(machine)[0].1.item.state, At::Waiting);
+        machine.pass(Duration::from_secs(600)).await;
+        assert_eq!(heard(machine, &notes, 1).await.len(), 1);
+        assert_eq!(inbox(machine)[0].1.item.state, At::Expired);
     });
 }
 

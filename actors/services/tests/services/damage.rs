@@ -10,7 +10,7 @@ use mm_sdk::{Act, Report};
 use mm_services::records::{
     AccountKind, AlertRow, ApprovalRow, ChangeRow, CredentialRow, HealthRow, LookUpRow, OpenRow,
 };
-use mm_services::testing::{Bench, PLATFORM, Script, action, add_account, get, post, url};
+use mm_services::testing::{Bench, HOST, PLATFORM, Script, action, add_account, get, post, url};
 use mm_store::{Change, Key, Kind, Record};
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,7 @@ fn a_damaged_row_that_decides_stops_the_acts_and_no_service() {
             0 => ("quota", format!("platform/{PLATFORM}/*/1d")),
             1 => ("cool-down", PLATFORM.to_owned()),
             2 => ("last-act", PLATFORM.to_owned()),
-            _ => ("breaker", format!("{PLATFORM}//read")),
+            _ => ("breaker", format!("{PLATFORM}/@{HOST}/read")),
         };
         match which {
             0 => spoil!(bench, "quota", &id),

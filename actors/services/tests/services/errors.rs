@@ -8,7 +8,7 @@ use mm_core::error::{ErrorClass, TransportFault};
 use mm_core::id::Space;
 use mm_core::run::{Outcome, Trigger};
 use mm_sdk::{Act, Report};
-use mm_services::testing::{Bench, Machine, Said, Script, get, pack, post};
+use mm_services::testing::{Bench, HOST, Machine, Said, Script, get, pack, post, rule};
 use mm_store::Store;
 
 /// Reads `/a` once and says in its errors what `act` gave.
@@ -36,7 +36,7 @@ async fn said(machine: &Machine) -> String {
 }
 
 fn breaker(store: &Store) -> Breaker {
-    let row = store.get::<Breaker>(&Space::machine(), "sim//read").unwrap();
+    let row = store.get::<Breaker>(&Space::machine(), "sim/@sim.example.com/read").unwrap();
     row.map(|row| row.value).unwrap_or_default()
 }
 
@@ -176,11 +176,14 @@ fn five_failures_open_the_breaker_it_stays_open_over_a_restart_and_one_probe_clo
         said(machine).await;
         let second = said(machine).await;
         assert_eq!(machine.world.count(), 5);
-        assert!(second.contains("the breaker of sim is open: 5 failures in a row"), "{second}");
+        assert!(
+            second.contains("the breaker of sim at sim.example.com is open: 5 failures in a row"),
+            "{second}"
+        );
     });
     bench.world.answer(|_| Said::status(200, ""));
     bench.live(async |machine| {
-        assert!(said(machine).await.contains("the breaker of sim is open"));
+        assert!(said(machine).await.contains("the breaker of sim at sim.example.com is open"));
         assert_eq!(machine.world.count(), 5);
         machine.pass(Duration::from_secs(31)).await;
         assert_eq!(said(machine).await, "done 200");
@@ -188,6 +191,38 @@ fn five_failures_open_the_breaker_it_stays_open_over_a_restart_and_one_probe_clo
         let moves = machine.audit_of("breaker.moved");
         assert_eq!(moves.len(), 3, "{moves:?}");
         assert_eq!(said(machine).await, "done 200");
+    });
+}
+
+/// One of many sites of a platform that refuses us, or is gone, says nothing of the others.
+#[test]
+fn a_host_that_refuses_us_closes_no_other() {
+    let mut bench = Bench::new(16);
+    let here = rule("sim/elsewhere", "read", "permit", "GET", &format!("https://other.{HOST}/*"));
+    bench.rules.put("sim.toml", &[pack(9, "1s"), here].concat());
+    bench.install(Script::new("reader", |cx| {
+        Box::pin(async move {
+            let mut said = Vec::new();
+            for (step, at) in [("one", HOST.to_owned()), ("two", format!("other.{HOST}"))] {
+                said.push(match cx.act(step, get(&format!("https://{at}/a"))).await? {
+                    Act::Done(answer) => format!("done {}", answer.status),
+                    Act::Refused(refusal) => refusal.why,
+                    Act::Pending(id) => format!("pending {id}"),
+                });
+            }
+            Ok(Report { errors: said, ..Report::default() })
+        })
+    }));
+    bench.world.answer(|request| match request.url.contains("other.") {
+        true => Said::status(200, ""),
+        false => Said::status(403, ""),
+    });
+    bench.live(async |machine| {
+        machine.run("reader").await;
+        assert!(matches!(breaker(&machine.store).state(), State::Open { .. }));
+        let said = machine.run("reader").await.errors;
+        assert!(said[0].contains("the breaker of sim at sim.example.com is open"), "{said:?}");
+        assert_eq!(said[1], "done 200");
     });
 }
 

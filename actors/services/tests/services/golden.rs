@@ -562,6 +562,7 @@ const KINDS: &[Kind] = &[
     RuleSetRow::KIND,
     ApprovalRow::KIND,
     ChangeRow::KIND,
+    ChangeRow::UNFINISHED.expect("changes have flags"),
     Mark::KIND,
     ActionRecord::KIND,
     RunRecord::KIND,

@@ -213,6 +213,56 @@ fn what_only_reads_is_never_ambiguous() {
     });
 }
 
+/// A server in trouble and a line that was cut are tried again for a question, as for any read; a change is not.
+#[test]
+fn what_only_reads_is_tried_again_and_a_change_is_not() {
+    let troubles: [fn() -> Said; 2] = [|| Said::status(502, ""), lost];
+    for trouble in troubles {
+        for (body, asked, said) in
+            [("query a { viewer { login } }", 2, Some("done seen")), ("hello", 1, None)]
+        {
+            let mut bench = bench(body);
+            let first = Mutex::new(true);
+            keeps(&bench, move |_| {
+                let is_first = std::mem::take(&mut *first.lock().unwrap());
+                Ok(if is_first { trouble() } else { Said::status(200, "seen") })
+            });
+            bench.live(async |machine| {
+                let run = machine.run("poster").await;
+                assert_eq!(posts(machine), asked, "{body}: {:?}", run.errors);
+                if let Some(said) = said {
+                    assert_eq!(run.errors, [said]);
+                    assert_eq!(stage(machine), Some(Stage::Confirmed));
+                }
+            });
+        }
+    }
+    // One that stays in trouble is asked three times, and its answer is what came.
+    let mut bench = bench("query a { viewer { login } }");
+    keeps(&bench, |_| Ok(Said::status(502, "")));
+    bench.live(async |machine| {
+        assert_eq!(machine.run("poster").await.errors, ["done"]);
+        assert_eq!((posts(machine), stage(machine)), (3, Some(Stage::Failed)));
+    });
+}
+
+/// What is held back is no change that waits: its run is told, and asks in another one.
+#[test]
+fn what_only_reads_is_refused_outside_the_hours_and_not_queued() {
+    for (body, queued) in [("query a { viewer { login } }", 0), ("hello", 1)] {
+        let mut bench = bench(body);
+        let hours = mm_core::schedule::Hours::parse("14:00-15:00", "UTC").unwrap();
+        bench.settings.platform_hours.insert(PLATFORM.parse().unwrap(), hours);
+        bench.live(async |machine| {
+            let run = machine.run("poster").await;
+            let begins = if queued == 0 { "refused: " } else { "pending " };
+            assert!(run.errors[0].starts_with(begins), "{body}: {:?}", run.errors);
+            assert_eq!(machine.rows::<mm_services::records::ChangeRow>().len(), queued, "{body}");
+        });
+        assert_eq!(bench.world.count(), 0);
+    }
+}
+
 #[test]
 fn what_a_kill_cut_off_is_looked_up_in_the_next_life() {
     let mut bench = bench("hello");

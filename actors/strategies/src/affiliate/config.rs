@@ -40,7 +40,7 @@ pub struct Site {
     pub own: Own,
     /// The most pages that one run looks at.
     pub pages_max: usize,
-    /// The most links that one run asks for.
+    /// The most links that one run asks for; redirects that are followed count, but for those of the last link.
     pub links_max: usize,
 }
 

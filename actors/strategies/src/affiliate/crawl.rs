@@ -39,10 +39,12 @@ pub(super) struct Crawl<'a> {
     asked: usize,
     denied: usize,
     read: usize,
+    /// Acts for links, redirects that were followed among them.
+    links_asked: usize,
     drafted: i64,
     /// Hosts that were refused in this run, each with why: they are not asked again in it.
     closed: BTreeMap<String, String>,
-    /// Platforms that asked to be left alone: what is theirs keeps its turn.
+    /// Platforms that asked to be left alone, or whose breaker is open: what is theirs keeps its turn.
     busy: BTreeSet<&'static str>,
     /// Platforms that gave an answer in this run.
     heard: BTreeSet<&'static str>,
@@ -72,6 +74,7 @@ impl<'a> Crawl<'a> {
             asked: 0,
             denied: 0,
             read: 0,
+            links_asked: 0,
             drafted: 0,
             closed,
             busy,
@@ -93,6 +96,10 @@ impl<'a> Crawl<'a> {
         }
         let due = self.let_pass(self.known.links_due(self.site.links_max));
         for (nth, url) in due.into_iter().enumerate() {
+            // A link that was begun is followed to its end.
+            if self.links_asked >= self.site.links_max {
+                break;
+            }
             self.link(cx, nth, &url, &mut changed).await?;
         }
         for url in changed {
@@ -135,7 +142,9 @@ impl<'a> Crawl<'a> {
                     self.wrong.push(format!("{} answered with status {}", url.shown(), answer.status));
                     self.known.incomplete = true;
                 }
-                Act::Refused(refusal) if refusal.class == ErrorClass::RateLimit => {
+                Act::Refused(refusal)
+                    if refusal.class == ErrorClass::RateLimit || refusal.is_by_breaker() =>
+                {
                     self.stopped = Some(refusal.why);
                     break;
                 }
@@ -187,6 +196,11 @@ impl<'a> Crawl<'a> {
                 self.take_in(cx, &url, &answer)
             }
             Act::Done(answer) => Some(format!("it answers with status {}", answer.status)),
+            Act::Refused(refusal) if refusal.is_by_breaker() => {
+                self.busy.insert(site::SITE);
+                self.stopped = Some(refusal.why);
+                return Ok(());
+            }
             Act::Refused(refusal) if refusal.class == ErrorClass::RateLimit => {
                 let is_tried = self.left_alone(site::SITE, name);
                 if let Some(known) = self.known.pages.get_mut(name).filter(|_| is_tried) {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use mm_sdk::{Moment, encode};
+use mm_sdk::{Digest, Moment, Validators, encode};
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use super::site_memory::SiteKnown;
 
 /// The schema of [`Snapshot`], raised when its shape changes.
-pub const SNAPSHOT_VERSION: u16 = 1;
+pub const SNAPSHOT_VERSION: u16 = 2;
 
 /// The most commissions of a network that are remembered. Those not read for longest are forgotten first; told again
 /// they are known again.
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub networks: BTreeMap<String, Network>,
     /// The owner's site.
     pub site: SiteKnown,
+    /// By what its pages were judged; see [`Own::judge`](crate::site::page::Own::judge).
+    pub judge: Option<Digest>,
 }
 
 /// What is known of a network.
@@ -48,9 +50,21 @@ pub struct WindowKnown {
     pub open: bool,
     /// The same of the reading that is under way.
     pub open_so_far: bool,
+    /// Whether the read of `next` failed the last time.
+    pub failed: bool,
 }
 
 impl Snapshot {
+    /// From now on pages are judged by `judge`. "Not modified" speaks of what was judged before: by another judge each
+    /// page is read whole once more.
+    pub fn judge_by(&mut self, judge: Digest) {
+        if self.judge == Some(judge) {
+            return;
+        }
+        self.judge = Some(judge);
+        self.site.pages.values_mut().for_each(|page| page.validators = Validators::default());
+    }
+
     /// Keeps the memory within its bounds. Windows before `first` are forgotten; how many commissions were.
     pub fn forget(&mut self, platform: &str, first: u32) -> usize {
         let share = NETWORKS_BYTES_MAX / self.networks.len().max(1);

@@ -66,8 +66,8 @@ impl Connector {
         }
     }
 
-    /// The most pages that one run takes. CJ's are asked for with a POST, which the road keeps for later where the
-    /// rule pack's ten a minute are used up: so there are fewer of them.
+    /// The most pages that one run takes. CJ's rule pack allows ten a minute: more of them would end at that
+    /// limit.
     fn pages_max(&self) -> usize {
         match self {
             Self::Impact(_) | Self::Awin(_) => PAGES_MAX,
@@ -143,7 +143,7 @@ impl<'a> Sync<'a> {
         while self.pages < self.connector.pages_max() {
             let Some(action) = self.connector.action(&window, at.next.as_deref(), cx.now()) else {
                 self.wrong.push("where the next page is leads elsewhere, and is not followed".to_owned());
-                (at.next, at.open) = (None, true);
+                (at.next, at.open, at.failed) = (None, true, false);
                 break;
             };
             let step = format!("{}-{number}-{}", self.connector.platform(), self.pages);
@@ -152,6 +152,7 @@ impl<'a> Sync<'a> {
             let read = reading::ask(cx, &step, action, said, |answer| connector.read(answer)).await?;
             match read.into_result() {
                 Ok(Fresh { value: page, evidence, .. }) => {
+                    at.failed = false;
                     if !self.page(&mut at, page, evidence) {
                         continue;
                     }
@@ -160,8 +161,10 @@ impl<'a> Sync<'a> {
                 }
                 Err(failed) if failed.is_for_all() => self.stopped = Some(failed.why),
                 Err(failed) => {
-                    // From the beginning next time: a cursor that fails once may fail for ever.
-                    at.next = None;
+                    // Once more from where it is; a cursor that fails twice may fail for ever, so then from the
+                    // beginning.
+                    at.failed = at.next.is_some() && !at.failed;
+                    at.next = at.next.filter(|_| at.failed);
                     self.wrong.push(failed.why);
                 }
             }

@@ -8,6 +8,7 @@ use mm_sdk::{About, Context, Fault, Report, SourceHealth, SourceReport, Strategy
 
 use super::config::Config;
 use super::crawl::Crawl;
+use super::first::First;
 use super::guide::GUIDE;
 use super::memory::{SNAPSHOT_VERSION, Snapshot};
 use super::plan;
@@ -52,7 +53,7 @@ impl Strategy for Affiliate {
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let mut snapshot: Snapshot = snapshots::read(cx, NAME)?;
+        let mut snapshot: Snapshot = snapshots::read_since::<First, _>(cx, NAME)?;
         let mut report = Report::default();
         if self.config.is_empty() {
             report.sources.push(nothing());
@@ -66,6 +67,7 @@ impl Strategy for Affiliate {
             report.metrics.extend(told.metrics);
         }
         if let Some(site) = &self.config.site {
+            snapshot.judge_by(site.own.judge());
             let told = Crawl::new(site, &mut snapshot.site).run(cx).await?;
             report.sources.push(told.source);
             report.errors.extend(told.errors);

@@ -125,7 +125,8 @@ fn sentences(line: &str) -> impl Iterator<Item = &str> {
             let after = rest.get(at + c.len_utf8()..)?;
             let closed = after.trim_start_matches(['*', '_', '"', '\'', ')', '”', '’', '`']);
             let end = rest.len() - closed.len();
-            (matches!(c, '.' | '!' | '?') && closed.starts_with(char::is_whitespace)).then_some(end)
+            // What is asked stands with what is answered.
+            (matches!(c, '.' | '!') && closed.starts_with(char::is_whitespace)).then_some(end)
         };
         let end = rest.char_indices().find_map(ends).unwrap_or(rest.len());
         let (sentence, after) = rest.split_at_checked(end)?;
@@ -136,7 +137,11 @@ fn sentences(line: &str) -> impl Iterator<Item = &str> {
 
 /// What a sentence says of automated tools; `None` if it does not speak of them.
 fn stance(sentence: &str) -> Option<Stance> {
-    let lower = format!(" {} ", sentence.to_lowercase());
+    let plain_text = sentence.to_lowercase().replace('’', "'").replace(['.', ',', '!', '?', ';', ':'], " ");
+    let lower = format!(" {plain_text} ");
+    // What is asked, or said of nobody, is no leave, whichever words it has.
+    let grants_nothing = sentence.contains('?')
+        || [" neither ", " nobody ", " no one ", " none "].iter().any(|word| lower.contains(word));
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let tools = has(&["scan", "tool", "outil", "werkzeug", "test", "report", "attack", "crawl", "request"]);
     let speaks = has(&["scanner", "automated", "automation", "automatis", "automatiz"])
@@ -145,14 +150,28 @@ fn stance(sentence: &str) -> Option<Stance> {
     if !speaks {
         return None;
     }
-    let refusals =
-        ["not allowed", "not permitted", "not authori", "not accept", "not welcome", "disallow", "n't allow"];
+    let refusals = [
+        "cannot be allowed",
+        "cannot be permitted",
+        "not allowed",
+        "not permitted",
+        "not authori",
+        "not accept",
+        "not welcome",
+        "disallow",
+        "n't allow",
+    ];
     let refuses = has(&refusals)
         || has(&[
             " no ",
             " not ",
             "n't ",
             " never ",
+            " cannot ",
+            " neither ",
+            " nor ",
+            " none ",
+            " nobody ",
             "prohibit",
             "forbid",
             "avoid",
@@ -170,9 +189,10 @@ fn stance(sentence: &str) -> Option<Stance> {
     let mut plain = lower.clone();
     refusals.iter().for_each(|refusal| plain = plain.replace(refusal, " "));
     plain = plain.replace("unauthori", " ");
-    let allows = ["allow", "permit", "may use", "can use", "welcome", "authori", " fine ", " ok "]
+    let grants = ["allow", "permit", "may use", "can use", "welcome", "authori", " fine ", " ok "]
         .iter()
         .any(|word| plain.contains(word));
+    let allows = grants && !grants_nothing;
     let limits = has(&[
         "unless",
         "without prior",
@@ -230,6 +250,14 @@ mod tests {
             ("Please keep scanners below 10 requests per second.", Stance::Conditions),
             ("You may use automated tools.", Stance::Yes),
             ("Unauthorized automated testing happens.", Stance::No),
+            ("Automated scanning cannot be permitted.", Stance::No),
+            ("Neither automated scanners nor fuzzers are allowed.", Stance::No),
+            ("Nobody may use automated tools.", Stance::No),
+            ("You can’t use automated tools.", Stance::No),
+            ("Are automated scanners allowed? No.", Stance::No),
+            ("Are automated scanners allowed? Yes!", Stance::Unclear),
+            ("Are automated scanners allowed?", Stance::Unclear),
+            ("May I use automated tools? At most 5 requests per second.", Stance::Conditions),
             ("Automated tools exist.", Stance::Unclear),
             ("Les outils automatisés sont interdits.", Stance::Unclear),
             ("Be kind to each other.", Stance::NotStated),

@@ -67,7 +67,7 @@ impl Strategy for BugBounty {
         let mut report = Report::default();
         report::settle(cx, &mut snapshot.reports).await?;
         let Snapshot { sources, accounts, reports, unseen, told } = &mut snapshot;
-        let mut round = Round::new(&self.config, accounts);
+        let mut round = Round::new(&self.config, accounts, cx.now());
         round.run(cx, &mut report, &|source, key| Snapshot::shows(sources, source, key)).await?;
         for watched in sources {
             read_source(cx, watched, &mut round, &mut report).await?;

@@ -3,8 +3,10 @@
 //! It is proposed for an opportunity that the owner has accepted, with a blank for his words, and waits in the
 //! inbox until he has filled that in and approved it. What it asks for is his rate, or within the budget what his
 //! hours come to, else the budget's upper end; he reads that before he approves. One that settled is not
-//! proposed again; one whose time passed, or that provably never arrived, is.
+//! proposed again; one whose time passed, or that provably never arrived, is, and one that was refused because
+//! the account is not the one it was.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mm_sdk::{Act, ActionId, Answer, Context, Decided, Decimal, ErrorClass, Interrupt, Refusal, Untrusted};
@@ -12,10 +14,10 @@ use mm_sdk::{Act, ActionId, Answer, Context, Decided, Decimal, ErrorClass, Inter
 use super::draft::{LEAD, description};
 use super::lead::Lead;
 use super::matching::{Match, judge};
-use super::memory::{Bid, Stage};
+use super::memory::{Bid, Bidder, Stage, project_name};
 use super::pay::{Pay, Per};
 use super::round::Round;
-use crate::freelancer::ask::{self, PLATFORM};
+use crate::freelancer::ask;
 use crate::freelancer::shape;
 
 /// What was read before a bid was proposed is good for so long; after it, it is proposed anew.
@@ -51,12 +53,13 @@ impl Round<'_> {
 
     /// Takes in what became of a bid.
     fn settled(&mut self, cx: &mut Context<'_>, project: u64, act: Act) {
+        self.doubt_bidder(project, &act);
         let stage = match act {
             Act::Pending(_) => return,
             // Nobody said no, and nothing was made: it is proposed anew.
             Act::Refused(Refusal { class: ErrorClass::Transient | ErrorClass::RateLimit, .. }) => {
                 self.snapshot.bids.remove(&project);
-                self.redraw.insert(name(project));
+                self.redraw.insert(project_name(project));
                 return;
             }
             Act::Done(answer) => stage_of(&answer),
@@ -68,7 +71,36 @@ impl Round<'_> {
         if let Some(bid) = self.snapshot.bids.get_mut(&project) {
             bid.stage = stage;
         }
-        self.redraw.insert(name(project));
+        self.redraw.insert(project_name(project));
+    }
+
+    /// The account's number, where it is known and nothing speaks against it.
+    pub(super) fn bidder(&self) -> Option<u64> {
+        let bidder = self.snapshot.bidder.as_ref()?;
+        let is_good = self.config.account.as_ref() == Some(&bidder.account) && bidder.refused.is_empty();
+        is_good.then_some(bidder.id)
+    }
+
+    /// Takes in the account's number. What was refused under another one is proposed anew.
+    pub(super) fn bids_as(&mut self, id: u64) {
+        let Some(account) = self.config.account.clone() else { return };
+        let before = self.snapshot.bidder.replace(Bidder { account, id, refused: BTreeSet::new() });
+        for project in before.filter(|before| before.id != id).into_iter().flat_map(|before| before.refused) {
+            self.snapshot.bids.remove(&project);
+            self.redraw.insert(project_name(project));
+        }
+    }
+
+    /// Remembers a bid that was refused as if it were another's: its number may be another's now.
+    fn doubt_bidder(&mut self, project: u64, act: &Act) {
+        let is_another = match act {
+            Act::Done(answer) => matches!(answer.status, 401 | 403),
+            Act::Refused(refusal) => refusal.class == ErrorClass::Auth,
+            Act::Pending(_) => false,
+        };
+        if let Some(bidder) = self.snapshot.bidder.as_mut().filter(|_| is_another) {
+            bidder.refused.insert(project);
+        }
     }
 
     /// Proposes a bid for each accepted project that has none.
@@ -85,14 +117,13 @@ impl Round<'_> {
     }
 
     async fn propose(&mut self, cx: &mut Context<'_>, project: u64) -> Result<(), Interrupt> {
-        let (Some(freelancer), Some(bidder)) = (&self.freelancer, self.snapshot.bidder) else {
+        let (Some(freelancer), Some(bidder)) = (&self.freelancer, self.bidder()) else {
             return Ok(());
         };
-        let Some(known) = self.snapshot.leads.get(&name(project)).filter(|known| known.open) else {
-            return Ok(());
-        };
+        let Some(known) = self.snapshot.leads.get(&project_name(project)) else { return Ok(()) };
         let fit = judge(self.config, &known.lead, cx.now());
-        let refused = fit.bait.iter().chain(&fit.against).next();
+        let gone = (!known.open).then(|| "it is not there any more".to_owned());
+        let refused = gone.iter().chain(&fit.bait).chain(&fit.against).next();
         let wanted = match (refused, amount(self.config, fit.pay.as_ref())) {
             (Some(why), _) => Err(why.clone()),
             (None, None) => Err("what it pays is not known; bid on its page by yourself".to_owned()),
@@ -112,7 +143,9 @@ impl Round<'_> {
         let mut action = freelancer.bid(&bid, &purpose);
         action.until = Some(cx.now().plus(GOOD_FOR));
         action.notes = notes(&known.lead, &fit, amount, days);
-        let (action, stage) = match cx.act(&format!("bid-{project}"), action).await? {
+        let act = cx.act(&format!("bid-{project}"), action).await?;
+        self.doubt_bidder(project, &act);
+        let (action, stage) = match act {
             Act::Pending(action) => (Some(action), Stage::Waiting),
             Act::Done(answer) => (None, stage_of(&answer)),
             Act::Refused(Refusal { why, class, .. }) => {
@@ -131,14 +164,9 @@ impl Round<'_> {
             cx.alert(format!("bid/{project}"), sentence);
         }
         self.snapshot.bids.insert(project, Bid { action, stage, at: cx.now() });
-        self.redraw.insert(name(project));
+        self.redraw.insert(project_name(project));
         Ok(())
     }
-}
-
-/// The name under which a project's lead is remembered.
-fn name(project: u64) -> String {
-    format!("{PLATFORM}/{project}")
 }
 
 /// What the owner should read before he approves.

@@ -120,7 +120,7 @@ fn words(key: &str, value: &Value) -> Result<Vec<String>, String> {
 fn sum(key: &str, value: &Value) -> Result<Option<Amount>, String> {
     let wrong = || format!("freelance-leads: `{key}` is one sum with its currency, such as \"80 EUR\"");
     let text = value.as_str().ok_or_else(wrong)?;
-    match amount::all(text).as_slice() {
+    match amount::all_with_ranges(text).as_slice() {
         [] if text.is_empty() => Ok(None),
         [amount] if !amount.is_absurd() => Ok(Some(amount.clone())),
         _ => Err(wrong()),

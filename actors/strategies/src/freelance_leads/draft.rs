@@ -108,9 +108,11 @@ fn letter(config: &Config, lead: &Lead, skills: &[String]) -> String {
 
 /// The draft of a bid: the owner's own words, and no others.
 pub fn description(skills: &[String]) -> String {
-    format!(
-        "{}\n\nI work with {}.\n",
-        blank::of("how you would do it, what you need to know first, and what of yours shows that you can"),
-        skills.join(", "),
-    )
+    let words =
+        blank::of("how you would do it, what you need to know first, and what of yours shows that you can");
+    match skills {
+        // It was found by a skill that is not in the settings any more.
+        [] => format!("{words}\n"),
+        skills => format!("{words}\n\nI work with {}.\n", skills.join(", ")),
+    }
 }

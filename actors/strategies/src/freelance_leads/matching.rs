@@ -72,7 +72,8 @@ impl Match {
 /// Holds a lead against the settings.
 pub fn judge(config: &Config, lead: &Lead, now: Moment) -> Match {
     let skills: Vec<String> = config.skills.iter().filter(|skill| wants(lead, skill)).cloned().collect();
-    let pay = lead.pay.clone().or_else(|| Pay::in_text(&lead.text));
+    let employs = lead.board == Board::HackerNews(Topic::Hiring);
+    let pay = lead.pay.clone().or_else(|| Pay::in_text(&lead.text, employs));
     let mut bait: Vec<String> = trap::in_text(&lead.text, "the posting")
         .into_iter()
         .filter(|trap| trap.kind.is_bait())
@@ -89,6 +90,9 @@ pub fn judge(config: &Config, lead: &Lead, now: Moment) -> Match {
             said.push("it names a sum in bitcoin, which is not read".to_owned())
         }
         None => said.push("it does not say what it pays".to_owned()),
+    }
+    if let Some(code) = pay.as_ref().and_then(Pay::unjudged) {
+        said.push(format!("whether so much can be meant in {code} is not known here"));
     }
     if let Some(odd) = lead.odd_time {
         said.push(format!("it says that it is of {odd}, which cannot be meant"));

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use mm_sdk::json::Unreadable;
 use mm_sdk::{Context, Digest, Interrupt, LogicalUrl, SourceHealth};
 
-use super::lead::{Board, Lead};
+use super::closing::Whole;
+use super::lead::Lead;
 use super::round::Round;
 use crate::freelancer::Freelancer;
 use crate::freelancer::ask::PAGE;
@@ -22,21 +23,15 @@ const QUERIES_MAX: usize = 5;
 const PAGES_MAX: usize = 2;
 
 /// What the lists of active projects came to.
+#[derive(Default)]
 struct List {
     seen: BTreeSet<u64>,
     bad: Vec<Unreadable>,
-    /// Whether all that is active was seen.
-    whole: bool,
+    /// The lists in which all that is active was seen.
+    whole: Whole,
     /// Whether anything was new.
     fresh: bool,
     asked_currencies: bool,
-}
-
-impl Default for List {
-    fn default() -> Self {
-        let (seen, bad) = (BTreeSet::new(), Vec::new());
-        Self { seen, bad, whole: true, fresh: false, asked_currencies: false }
-    }
 }
 
 impl Round<'_> {
@@ -130,21 +125,26 @@ impl Round<'_> {
             return Ok(());
         }
         let mut list = List::default();
-        let skills = self.config.skills.iter().take(QUERIES_MAX);
-        for (n, skill) in skills.enumerate() {
+        let asked: Vec<String> = self.config.skills.iter().take(QUERIES_MAX).cloned().collect();
+        for (n, skill) in asked.iter().enumerate() {
             if let Err(why) = self.projects(cx, &freelancer, (n, skill), &mut list).await? {
                 self.source(SOURCE, SourceHealth::Failed, why);
                 return Ok(());
             }
         }
-        if list.whole {
-            self.closed(cx, &list.seen);
-        }
         let mut sentence = format!("{} projects", list.seen.len());
+        let short = self.close(cx, &asked, std::mem::take(&mut list.whole));
+        for short in &short {
+            sentence.push_str(&format!("; {short}"));
+        }
         if let Some(first) = list.bad.first() {
             sentence.push_str(&format!("; {} left out, the first: {first}", list.bad.len()));
         }
-        let health = if list.fresh { SourceHealth::Fresh } else { SourceHealth::Unchanged };
+        let health = match (short.is_empty(), list.fresh) {
+            (false, _) => SourceHealth::Broken,
+            (true, true) => SourceHealth::Fresh,
+            (true, false) => SourceHealth::Unchanged,
+        };
         self.source(SOURCE, health, sentence);
         Ok(())
     }
@@ -158,6 +158,7 @@ impl Round<'_> {
         list: &mut List,
     ) -> Result<Result<(), String>, Interrupt> {
         let source = format!("freelancer {skill}");
+        let (mut found, mut is_whole) = (BTreeSet::new(), true);
         for page in 0..PAGES_MAX {
             // Only the first page is conditional: the others are read when it has changed.
             let known = if page == 0 { self.known(&source) } else { Default::default() };
@@ -165,10 +166,7 @@ impl Round<'_> {
             let step = format!("freelancer-{n}-{page}");
             let fresh = match ask(cx, &step, action, shape::said, shape::projects).await? {
                 Reading::Fresh(fresh) => fresh,
-                Reading::Unchanged => {
-                    list.whole = false;
-                    return Ok(Ok(()));
-                }
+                Reading::Unchanged => return Ok(Ok(())),
                 Reading::Failed(failed) => {
                     // What the pages before it said stands; the whole is asked for again.
                     self.snapshot.sources.remove(&source);
@@ -178,7 +176,7 @@ impl Round<'_> {
             let (projects, bad) = fresh.value;
             let is_last = projects.len() + bad.len() < PAGE;
             list.fresh = true;
-            list.whole &= bad.is_empty() && (is_last || page + 1 < PAGES_MAX);
+            is_whole &= bad.is_empty() && (is_last || page + 1 < PAGES_MAX);
             list.bad.extend(bad);
             self.currencies(cx, freelancer, &projects, list).await?;
             for project in &projects {
@@ -187,6 +185,8 @@ impl Round<'_> {
                     let lead = Lead::of_project(project, self.code(project).as_deref(), fresh.evidence);
                     self.take(cx, lead);
                 }
+                self.listed(project.id, skill);
+                found.insert(project.id);
             }
             if page == 0 {
                 self.snapshot.sources.insert(source.clone(), fresh.validators);
@@ -195,34 +195,26 @@ impl Round<'_> {
                 break;
             }
         }
+        if is_whole {
+            list.whole.insert(skill.to_owned(), found);
+        }
         Ok(Ok(()))
     }
 
-    /// What was told and is in no list of active projects, all of which were read, is not active any more.
-    fn closed(&mut self, cx: &mut Context<'_>, seen: &BTreeSet<u64>) {
-        let gone: Vec<String> = (self.snapshot.leads.iter())
-            .filter(|(_, known)| known.open && known.lead.board == Board::Freelancer)
-            .filter(|(_, known)| known.lead.key.parse().is_ok_and(|id: u64| !seen.contains(&id)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in gone {
-            self.gone(cx, &name);
-        }
-    }
-
-    /// Asks once under which number the account is known; the inner error says why that is not known.
+    /// Asks under which number the account is known, once, and again for another account and when a bid was
+    /// refused for it; the inner error says why that is not known.
     async fn viewer(
         &mut self,
         cx: &mut Context<'_>,
         freelancer: &Freelancer,
     ) -> Result<Result<(), String>, Interrupt> {
-        if self.snapshot.bidder.is_some() {
+        if self.bidder().is_some() {
             return Ok(Ok(()));
         }
         let action = freelancer.viewer(&Default::default());
         Ok(match ask(cx, "freelancer-self", action, shape::said, shape::viewer).await? {
             Reading::Fresh(fresh) => {
-                self.snapshot.bidder = Some(fresh.value);
+                self.bids_as(fresh.value);
                 Ok(())
             }
             Reading::Unchanged => Err("the account's number came without a body".to_owned()),

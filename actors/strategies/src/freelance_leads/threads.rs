@@ -1,12 +1,15 @@
 //! The reads of Hacker News: the search for the threads, the threads, and in each the postings that are new,
 //! and some of those that were told, which may have been edited or deleted since.
+//!
+//! Deleted is deleted. What is `null` or dead in one read may be there in the next: it is asked for again, a
+//! bounded number of times, and what was told is called gone only after two such reads a day apart.
 
 use std::time::Duration;
 
 use mm_sdk::{Context, Interrupt, Moment, SourceHealth};
 
 use super::lead::{Board, Lead};
-use super::memory::Thread;
+use super::memory::{Doubt, Thread};
 use super::round::Round;
 use crate::hackernews::{self, Item, Topic};
 use crate::reading::{Reading, ask, no_words};
@@ -22,6 +25,12 @@ const AGAIN_MAX: usize = 10;
 
 /// A posting that was told is looked at again after so long.
 const AGAIN_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// A posting that was not there is asked for again after so long: at the next run, as they usually come.
+const DOUBT_RESTS: Duration = Duration::from_secs(5 * 3600);
+
+/// After so many reads without it, a posting that was never told is asked for no more.
+const DOUBT_READS_MAX: u32 = 5;
 
 /// What reading the postings came to.
 #[derive(Default)]
@@ -95,7 +104,7 @@ impl Round<'_> {
             return Ok(());
         };
         let topic = thread.topic;
-        kids.retain(|kid| !thread.read.contains(kid));
+        kids.retain(|kid| !thread.read.contains(kid) && !self.rests(*kid, cx.now()));
         kids.sort_unstable_by(|one, other| other.cmp(one));
         kids.dedup();
         for (n, kid) in kids.iter().copied().enumerate() {
@@ -105,15 +114,18 @@ impl Round<'_> {
             }
             let Some((item, evidence)) = self.item(cx, kid, "posting", walk).await? else { continue };
             walk.read += 1;
-            if let Some(thread) = self.snapshot.threads.get_mut(&root) {
-                thread.read.insert(kid);
-            }
-            // What hangs below a posting is talk; what is gone before it was told is nobody's news.
-            match item {
+            let is_settled = match item {
                 Item::Comment(posting) if posting.parent == root => {
                     self.take(cx, Lead::of_posting(topic, &posting, evidence));
+                    true
                 }
-                _ => {}
+                Item::Missing | Item::Dead => self.doubt(kid, cx.now()).reads >= DOUBT_READS_MAX,
+                // What hangs below a posting is talk; what is gone before it was told is nobody's news.
+                _ => true,
+            };
+            if is_settled {
+                self.snapshot.doubts.remove(&kid);
+                self.snapshot.threads.entry(root).and_modify(|thread| _ = thread.read.insert(kid));
             }
         }
         Ok(())
@@ -136,12 +148,36 @@ impl Round<'_> {
             }
             let Some((item, evidence)) = self.item(cx, id, "again", walk).await? else { continue };
             let name = format!("{}/{id}", hackernews::PLATFORM);
-            match item {
-                Item::Comment(posting) => self.take(cx, Lead::of_posting(topic, &posting, evidence)),
-                _ => self.gone(cx, &name),
+            let is_gone = match item {
+                Item::Comment(posting) => {
+                    self.take(cx, Lead::of_posting(topic, &posting, evidence));
+                    false
+                }
+                Item::Gone => true,
+                _ if now.since(self.doubt(id, now).since) >= AGAIN_AFTER => true,
+                _ => {
+                    self.snapshot.leads.entry(name).and_modify(|known| known.at = now);
+                    continue;
+                }
+            };
+            self.snapshot.doubts.remove(&id);
+            if is_gone {
+                self.gone(cx, &name);
             }
         }
         Ok(())
+    }
+
+    /// Whether a posting was not there a short while ago.
+    fn rests(&self, id: u64, now: Moment) -> bool {
+        self.snapshot.doubts.get(&id).is_some_and(|doubt| now.since(doubt.at) < DOUBT_RESTS)
+    }
+
+    /// Remembers that a posting was not there, and says for how long now.
+    fn doubt(&mut self, id: u64, now: Moment) -> Doubt {
+        let doubt = Doubt::grown(self.snapshot.doubts.get(&id).copied(), now);
+        self.snapshot.doubts.insert(id, doubt);
+        doubt
     }
 
     /// One item with its evidence; `None` if nothing is known of it now.

@@ -9,7 +9,7 @@ use mm_sdk::{About, Context, Fault, Interrupt, Report, SourceHealth, Strategy, a
 
 use super::config::Config;
 use super::guide::GUIDE;
-use super::memory::{SNAPSHOT_VERSION, Stage};
+use super::memory::{First, SNAPSHOT_VERSION, Stage};
 use super::round::Round;
 use crate::{feeds, freelancer, hackernews, remoteok, snapshots};
 
@@ -50,7 +50,7 @@ impl Strategy for FreelanceLeads {
     }
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
-        let snapshot = snapshots::read(cx, "freelance-leads")?;
+        let snapshot = snapshots::read_since::<First, _>(cx, "freelance-leads")?;
         let mut round = Round::new(&self.config, snapshot);
         round.run(cx).await?;
         round.snapshot.forget();

@@ -65,7 +65,9 @@ pub async fn ask<T>(
     Ok(match cx.act(step, action).await? {
         Act::Done(answer) => understood(&asked, &answer, parse),
         Act::Refused(refusal) => {
-            let for_all = refusal.class != ErrorClass::Transient || refusal.is_by_breaker();
+            // An answer that is too large, or was set aside, is that read's own trouble.
+            let own = matches!(refusal.class, ErrorClass::Transient | ErrorClass::Fatal);
+            let for_all = !own || refusal.is_by_breaker();
             Seen::Failed(Failed { why: refusal.why, for_all })
         }
         Act::Pending(id) => {

@@ -7,9 +7,25 @@
 use mm_sdk::Decimal;
 use serde::{Deserialize, Serialize};
 
-/// More than this is no bounty that was ever paid for an issue, in any currency that is read here with
-/// units near a dollar; it is bait or a mistake.
+mod range;
+
+pub use range::all as all_with_ranges;
+
+/// More than this is no bounty that was ever paid for an issue, in a currency whose unit is near a dollar; it
+/// is bait or a mistake. In others it is as much in their units: see [`units_of_a_dollar`].
 pub const ABSURD: u32 = 100_000;
+
+/// About how many units of a currency make a dollar: 1, 10, 100 and so on, never fewer than there are. `None` of
+/// a currency whose size is not known here: nothing is too much in it.
+pub fn units_of_a_dollar(code: &str) -> Option<u32> {
+    match code {
+        "USD" | "EUR" | "GBP" | "CHF" | "CAD" | "AUD" | "NZD" | "SGD" => Some(1),
+        "HKD" | "BRL" | "SEK" | "NOK" | "DKK" | "PLN" => Some(10),
+        "INR" | "CZK" => Some(100),
+        "JPY" | "HUF" => Some(1_000),
+        _ => None,
+    }
+}
 
 /// A sum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +39,8 @@ pub struct Amount {
 impl Amount {
     /// Whether nobody pays so much.
     pub fn is_absurd(&self) -> bool {
-        self.value > Decimal::from(ABSURD)
+        units_of_a_dollar(&self.currency)
+            .is_some_and(|units| self.value > Decimal::from(ABSURD) * Decimal::from(units))
     }
 }
 
@@ -64,7 +81,8 @@ pub fn first(text: &str) -> Option<Amount> {
     all(text).into_iter().next()
 }
 
-/// All amounts in a text, in their order.
+/// All amounts in a text, in their order, each read for itself: of `$50-80` the first alone is one.
+/// [`all_with_ranges`] reads both.
 pub fn all(text: &str) -> Vec<Amount> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -78,6 +96,26 @@ pub fn all(text: &str) -> Vec<Amount> {
 }
 
 fn amount(text: &str, from: usize, to: usize) -> Option<Amount> {
+    amount_of(&read(text, from, to)?)
+}
+
+/// A number as it is written.
+#[derive(Debug, Clone)]
+struct Number {
+    /// Without its `k`.
+    bare: Decimal,
+    /// What a `k` or an `m` behind it makes of it.
+    factor: Option<u32>,
+    /// The currency in front of it.
+    before: Option<&'static str>,
+    /// The currency behind it.
+    after: Option<&'static str>,
+    /// Where it ends, with its `k`.
+    end: usize,
+}
+
+/// Reads the number that begins at `from` and whose digits and marks end at `to`.
+fn read(text: &str, from: usize, to: usize) -> Option<Number> {
     let before = text.get(..from)?;
     // The tail of a word, a version or a path is no number of its own.
     if before
@@ -87,16 +125,22 @@ fn amount(text: &str, from: usize, to: usize) -> Option<Amount> {
     {
         return None;
     }
-    let value = number(text.get(from..to)?)?;
+    let bare = number(text.get(from..to)?)?;
     let after = text.get(to..)?;
-    let (factor, after) = match after.chars().next() {
-        Some('k' | 'K') if !goes_on(after) => (1_000, after.get(1..)?),
-        Some('m' | 'M') if !goes_on(after) => (1_000_000, after.get(1..)?),
+    let (factor, end) = match after.chars().next() {
+        Some('k' | 'K') if !goes_on(after) => (Some(1_000), to + 1),
+        Some('m' | 'M') if !goes_on(after) => (Some(1_000_000), to + 1),
         Some(c) if c.is_alphanumeric() => return None,
-        _ => (1, after),
+        _ => (None, to),
     };
-    let currency = currency_before(before).or_else(|| currency_after(after))?;
-    let value = value.checked_mul(Decimal::from(factor))?.normalize();
+    let (before, after) = (currency_before(before), currency_after(text.get(end..)?));
+    Some(Number { bare, factor, before, after, end })
+}
+
+/// The sum that a number is, where a currency stands beside it.
+fn amount_of(number: &Number) -> Option<Amount> {
+    let currency = number.before.or(number.after)?;
+    let value = number.bare.checked_mul(Decimal::from(number.factor.unwrap_or(1)))?.normalize();
     (value > Decimal::ZERO).then(|| Amount { value, currency: currency.to_owned() })
 }
 
@@ -247,5 +291,9 @@ mod tests {
     fn nobody_pays_a_billion() {
         assert!(first("$999,999,999").unwrap().is_absurd());
         assert!(!first("$100,000").unwrap().is_absurd());
+        assert!(!first("₹150,000").unwrap().is_absurd(), "that is less than 2,000 dollars");
+        assert!(first("₹99,999,999").unwrap().is_absurd());
+        let units = CODES.iter().map(|code| units_of_a_dollar(code));
+        assert!(units.into_iter().all(|units| units.is_some()), "of what is read the size is known");
     }
 }

@@ -86,6 +86,10 @@ impl Round<'_> {
         if !self.config.attempt || !self.github.has_account() || self.snapshot.attempts.contains_key(&id) {
             return Ok(());
         }
+        // While it is not known which comments are the owner's, his own may be there already.
+        if self.snapshot.owner().is_none() {
+            return Ok(());
+        }
         let Some(known) = self.snapshot.issues.get(&id) else { return Ok(()) };
         let Some(facts) = self.known(known, cx.now()) else { return Ok(()) };
         let place = known.place.clone();

@@ -173,6 +173,13 @@ impl Snapshot {
         self.repositories.entry(name.to_ascii_lowercase()).or_default()
     }
 
+    /// Has all comments read whole once more: which of them are the owner's was told by another name, or by none.
+    pub fn forget_whose_comments(&mut self) {
+        for comments in self.issues.values_mut().filter_map(|known| known.comments.as_mut()) {
+            comments.validators = Validators::default();
+        }
+    }
+
     /// The owner's own name.
     pub fn owner(&self) -> Option<&str> {
         self.viewer.as_ref().map(|viewer| viewer.value.as_str())

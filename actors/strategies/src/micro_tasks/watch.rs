@@ -106,6 +106,9 @@ impl Round<'_> {
         match ask(cx, "viewer", self.github.viewer(&known), shape::viewer).await? {
             Seen::Fresh(fresh) => {
                 let login = fresh.value.login.line(60);
+                if self.snapshot.owner() != Some(login.as_str()) {
+                    self.snapshot.forget_whose_comments();
+                }
                 self.snapshot.viewer = Some(kept(cx, login, fresh.validators, fresh.evidence));
             }
             Seen::Unchanged => {}

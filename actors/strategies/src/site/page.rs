@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use mm_sdk::{LogicalUrl, NEAR_CHARS, Shown, ShownLink, names_money};
+use mm_sdk::{Digest, LogicalUrl, NEAR_CHARS, Shown, ShownLink, names_money};
 use serde::{Deserialize, Serialize};
 
 use super::hosts::{AMAZON_SENTENCE, DISCLOSURES, SHORTENERS, is_amazon, is_earning, is_of};
@@ -18,6 +18,9 @@ const REL: [&str; 2] = ["sponsored", "nofollow"];
 const DEFECTS_MAX: usize = 40;
 /// The most links of a page that are looked at.
 pub const LINKS_MAX: usize = 40;
+
+/// The version of what finds defects and links here, raised when the same page would be judged otherwise.
+const READER: &[u8] = b"2";
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,7 +88,7 @@ impl Kind {
 /// Something wrong on a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Defect {
-    /// In which line of the page's source; 0 where that is not known.
+    /// In which line of the page's source the link's tag begins.
     pub line: u32,
     /// What.
     pub kind: Kind,
@@ -113,7 +116,7 @@ pub struct Link {
     pub url: LogicalUrl,
     /// Whether the link is written for plain HTTP, which is never asked.
     pub plain: bool,
-    /// In which line of the page's source; 0 where that is not known.
+    /// In which line of the page's source its tag begins.
     pub line: u32,
 }
 
@@ -146,14 +149,25 @@ pub struct Own {
     pub awin: Option<u64>,
 }
 
+impl Own {
+    /// The digest of all by which a page is judged beside what stands on it: what is the owner's own, and the version of
+    /// what reads it.
+    pub fn judge(&self) -> Digest {
+        let awin = self.awin.map(|number| number.to_string()).unwrap_or_default();
+        let tags = self.amazon_tags.iter().map(String::as_bytes);
+        Digest::of_fields("affiliate-judge-1", [READER, awin.as_bytes()].into_iter().chain(tags))
+    }
+}
+
 /// Looks at a page that lies at `url`.
 pub fn examine(url: &LogicalUrl, html: &str, own: &Own) -> Found {
     let shown = Shown::of_html(html);
-    let mut look = Look { html, shown: &shown, own, defects: BTreeSet::new() };
+    let mut look = Look { shown: &shown, own, defects: BTreeSet::new() };
+    let mut lines = Lines { html, at: 0, line: 1 };
     let (mut links, mut earns) = (Vec::new(), false);
     let mut seen = BTreeSet::new();
     for link in &shown.links {
-        let Some(target) = Link::of(url, &link.href, look.line(&link.href)) else { continue };
+        let Some(target) = Link::of(url, &link.href, lines.of(link.written)) else { continue };
         earns |= look.judge(link, &target.url, target.line);
         let is_other = target.plain || target.url != *url;
         if is_other && seen.insert(target.address()) {
@@ -168,8 +182,26 @@ pub fn examine(url: &LogicalUrl, html: &str, own: &Own) -> Found {
     Found { defects, links, left_out, instead: instead::of_the_page(html, &shown, earns) }
 }
 
-struct Look<'a> {
+/// Counts the lines of a page up to each of its links, in their order.
+struct Lines<'a> {
     html: &'a str,
+    /// Up to this byte they are counted.
+    at: usize,
+    line: u32,
+}
+
+impl Lines<'_> {
+    /// The line of a byte that does not stand before the last one asked for.
+    fn of(&mut self, byte: usize) -> u32 {
+        let between = self.html.get(self.at..byte).unwrap_or_default();
+        self.line =
+            self.line.saturating_add(u32::try_from(between.matches('\n').count()).unwrap_or(u32::MAX));
+        self.at = self.at.max(byte);
+        self.line
+    }
+}
+
+struct Look<'a> {
     shown: &'a Shown,
     own: &'a Own,
     defects: BTreeSet<Defect>,
@@ -242,13 +274,5 @@ impl Look<'_> {
                 || self.shown.text.get(gap).is_some_and(|gap| gap.chars().count() <= NEAR_CHARS)
         });
         (!near).then_some(Kind::DisclosureFar)
-    }
-
-    /// The line in which a target stands first; 0 if it is written in a way that is not found again.
-    fn line(&self, href: &str) -> u32 {
-        let written = [href.to_owned(), href.replace('&', "&amp;")];
-        let at = written.iter().find_map(|href| self.html.find(href.as_str()));
-        let before = at.and_then(|at| self.html.get(..at));
-        before.map_or(0, |before| u32::try_from(before.matches('\n').count() + 1).unwrap_or(0))
     }
 }

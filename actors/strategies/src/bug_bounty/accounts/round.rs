@@ -23,10 +23,16 @@ const KEPT: usize = 1;
 /// read for hours.
 const LEFT_ALONE: Duration = Duration::from_secs(24 * 3600);
 
+/// The rules of a programme are read anew before they are told or noted after so long: what was allowed may be refused
+/// by now.
+const RULES_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// One run.
 pub(in crate::bug_bounty) struct Round<'a> {
     platforms: Vec<Platform>,
     known: &'a mut BTreeMap<Source, Known>,
+    /// When it began.
+    now: Moment,
     /// How many programmes may still be looked at.
     left: BTreeMap<Source, usize>,
     /// What was looked at in this run, with or without success.
@@ -42,11 +48,15 @@ type Looks = BTreeMap<Box<str>, Look>;
 
 impl<'a> Round<'a> {
     /// A run that has read nothing yet.
-    pub(in crate::bug_bounty) fn new(config: &Config, known: &'a mut BTreeMap<Source, Known>) -> Self {
+    pub(in crate::bug_bounty) fn new(
+        config: &Config,
+        known: &'a mut BTreeMap<Source, Known>,
+        now: Moment,
+    ) -> Self {
         let platforms = Platform::of(config);
         let left = platforms.iter().map(|platform| (platform.source(), platform.looks_max())).collect();
         let (tried, refused, unseen) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        Self { platforms, known, left, tried, refused, unseen }
+        Self { platforms, known, now, left, tried, refused, unseen }
     }
 
     /// Whether the owner has an account there.
@@ -71,7 +81,9 @@ impl<'a> Round<'a> {
             let head = self.head(finding.source, &finding.programme);
             Own {
                 private: head.is_some_and(|head| head.private),
-                automation: head.and_then(|head| head.automation.clone()),
+                automation: head
+                    .filter(|head| self.is_young(finding.source, head))
+                    .and_then(|head| head.automation.clone()),
             }
         })
     }
@@ -108,12 +120,18 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Whether the rules of a programme were read.
+    /// Whether the rules of a programme were read lately.
     pub(in crate::bug_bounty) fn knows(&self, source: Source, key: &str) -> bool {
-        self.head(source, key).is_some_and(|head| head.automation.is_some())
+        self.head(source, key).is_some_and(|head| head.automation.is_some() && self.is_young(source, head))
     }
 
-    /// Reads the rules of a programme, if they were not and one more read is affordable.
+    /// Whether what is known of the rules was read lately: by a look at the programme, or, at HackerOne, with the list,
+    /// which holds them.
+    fn is_young(&self, source: Source, head: &Head) -> bool {
+        source == Source::HackerOne || head.looked_at.is_some_and(|at| self.now.since(at) < RULES_FOR)
+    }
+
+    /// Reads the rules of a programme, if they were not lately and one more read is affordable.
     pub(in crate::bug_bounty) async fn know(
         &mut self,
         cx: &mut Context<'_>,
@@ -243,7 +261,11 @@ impl<'a> Round<'a> {
                 // It goes to the end of the queue, so that what fails always keeps nobody waiting.
                 let rest = if failed.is_of_its_own() { LEFT_ALONE } else { Duration::ZERO };
                 let head = self.known.get_mut(&source).and_then(|known| known.heads.get_mut(key));
-                head.into_iter().for_each(|head| head.looked_at = Some(cx.now().plus(rest)));
+                head.into_iter().for_each(|head| {
+                    head.looked_at = Some(cx.now().plus(rest));
+                    // What they say now is not known.
+                    head.automation = None;
+                });
                 Looked::Failed(failed)
             }
         })

@@ -1,0 +1,74 @@
+//! Settings by which a tick may wait: it is not missed meanwhile, and one that is lost is.
+
+use std::time::Duration;
+
+use mm_core::id::Space;
+use mm_services::records::TickRow;
+use mm_store::{Change, Key};
+use money_machine::sandbox::faults::Fault;
+use money_machine::simulation::check::{Evidence, check};
+use money_machine::simulation::{End, Plan, Simulation, paused};
+
+use crate::{HOUR, MINUTE, assert_right};
+
+/// A machine whose watch is to keep these rules.
+fn machine(seed: u64, schedule: Option<&str>, rules: &[(&str, &str)]) -> Simulation {
+    let mut plan = Plan::new(seed, paused::runtime);
+    let watch = plan.config.strategies.get_mut("bug-bounty").unwrap();
+    for (key, text) in rules {
+        watch.rules.say(key, text).unwrap();
+    }
+    watch.schedule = schedule.map(str::to_owned);
+    Simulation::new(plan)
+}
+
+/// It is looked at each so many minutes.
+fn holds_for(simulation: &mut Simulation, time: Duration, minutes: u32) {
+    let until = simulation.now().plus(time);
+    while simulation.now() < until {
+        simulation.run_for(MINUTE * minutes).unwrap();
+        assert_right(&Evidence::of_busy(simulation));
+    }
+}
+
+/// A tick between others is lost, and a scheduler stands still.
+fn assert_noticed(simulation: &Simulation) {
+    let lost = |e: &Evidence| check(e).iter().any(|line| line.contains("was due and has no row"));
+    let e = Evidence::of_busy(simulation);
+    let id = e.rows::<TickRow>().into_keys().filter(|id| id.starts_with("bug-bounty/")).rev().nth(1);
+    let key = Key::of::<TickRow>(&Space::default_owner(), &id.unwrap()).unwrap();
+    e.store.commit_blocking(Change::new().delete(key)).unwrap();
+    assert!(lost(&e), "a lost tick is not noticed");
+    let mut e = Evidence::of_busy(simulation);
+    e.now = e.now.plus(HOUR * 3);
+    assert!(lost(&e), "a scheduler that stands still is not noticed");
+}
+
+#[test]
+fn a_tick_that_is_taken_up_later_than_it_is_due_is_not_missed() {
+    for seed in 70..73 {
+        let mut simulation = machine(seed, None, &[("jitter", "1h")]);
+        holds_for(&mut simulation, HOUR * 6, 13);
+        assert_noticed(&simulation);
+    }
+}
+
+#[test]
+fn ticks_that_are_made_up_for_one_after_the_other_are_not_missed() {
+    let mut simulation = machine(73, None, &[("missed", "all"), ("missed_spread", "25m")]);
+    holds_for(&mut simulation, HOUR * 2, 30);
+    simulation.restart(End::Killed, HOUR * 3 + MINUTE * 7);
+    holds_for(&mut simulation, HOUR * 6, 7);
+    assert_noticed(&simulation);
+}
+
+#[test]
+fn a_tick_that_waits_for_a_long_run_is_not_missed() {
+    let mut simulation = machine(74, Some("every 2m"), &[("overlap", "buffer")]);
+    holds_for(&mut simulation, MINUTE * 10, 1);
+    simulation.sandbox().set_fault("hackerone", Fault::Stall { wait: Duration::from_secs(50) });
+    holds_for(&mut simulation, MINUTE * 30, 1);
+    simulation.sandbox().clear_faults();
+    holds_for(&mut simulation, MINUTE * 10, 1);
+    assert_noticed(&simulation);
+}
