@@ -44,7 +44,7 @@ struct Scene {
 impl Scene {
     /// A machine whose account at HackerOne has this token.
     fn new(token: &str) -> (Scene, Daemon) {
-        let scene = Scene { home: Home::new(), outside: Outside::of(Sandbox::of_world(World::small(7))) };
+        let scene = Scene { home: Home::new(), outside: Outside::of(Sandbox::of_world(World::small(7).steady())) };
         scene.home.write("config.toml", format!("{OWNER}{CONFIG}"));
         for (name, pack) in PACKS {
             let wider =

@@ -47,7 +47,7 @@ struct Scene {
 impl Scene {
     /// A machine whose account has this token.
     fn new(token: &str) -> (Scene, Daemon) {
-        let outside = Outside::of(Sandbox::of_world(World::small(7)));
+        let outside = Outside::of(Sandbox::of_world(World::small(7).steady()));
         let scene = Scene { home: Home::new(), outside };
         scene.home.write("config.toml", format!("{OWNER}{CONFIG}"));
         let daemon = scene.home.start(&format!("{} --config config.toml", scene.outside.run()));

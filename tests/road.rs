@@ -44,7 +44,7 @@ struct GitHub {
 
 impl GitHub {
     fn new() -> GitHub {
-        let outside = Outside::of(Sandbox::of_world(World::small(7)));
+        let outside = Outside::of(Sandbox::of_world(World::small(7).steady()));
         GitHub { sandbox: outside.sandbox.clone(), outside }
     }
 

@@ -287,7 +287,7 @@ pub struct Outside {
 
 impl Outside {
     pub fn new(oracle: &Path) -> Outside {
-        Outside::of(Sandbox::of_world(World::small(7)).with_oracle(oracle).unwrap())
+        Outside::of(Sandbox::of_world(World::small(7).steady()).with_oracle(oracle).unwrap())
     }
 
     pub fn of(sandbox: Sandbox) -> Outside {

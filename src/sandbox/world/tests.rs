@@ -236,6 +236,21 @@ fn a_flap_hides_one_programme_and_brings_it_back() {
 }
 
 #[test]
+fn a_steady_world_publishes_what_it_holds() {
+    let world = World::small(4);
+    let alike = |world: &World, tick| {
+        let at_ms = world.starts_ms(tick);
+        let glitched = Feed::ALL.iter().any(|feed| world.is_glitched(*feed, at_ms));
+        let published = Feed::ALL.into_iter().all(|feed| world.at(feed, at_ms) == world.really_at(feed, tick));
+        (glitched, published)
+    };
+    let steady = world.clone().steady();
+    assert!((5_000..5_500).all(|tick| alike(&steady, tick) == (false, true)));
+    assert!((5_000..5_500).any(|tick| alike(&world, tick) == (true, false)));
+    assert!((5_000..5_500).any(|tick| alike(&world, tick) == (false, false)));
+}
+
+#[test]
 fn another_seed_is_another_world_and_the_same_one_is_the_same() {
     for feed in Feed::ALL {
         let body = |seed, at| World::new(seed).render(feed, at).body;
