@@ -248,7 +248,8 @@ fn what_one_run_left_can_be_read_without_a_daemon() {
     assert_eq!((listed.code, listed.err.as_str()), (0, "(sandbox)\n"));
     let all = listed.json();
     let all = all.as_array().unwrap();
-    assert!(all.len() > 100, "{}", all.len());
+    // In a bad half hour one of the five files is not a first reading: the largest has some forty programmes.
+    assert!(all.len() > 60, "{}", all.len());
     assert!(all.iter().all(|found| found["details"]["baseline"] == true && found["state"] == "new"));
     let id = all[0]["id"].as_str().unwrap();
     let shown = home.run(&format!("opportunities show {id} --sandbox --json")).json();

@@ -75,6 +75,15 @@ impl Scene {
         self.leads().into_iter().filter(|lead| lead["platform"] == platform).collect()
     }
 
+    /// On some days none of its jobs fits, so its report is what shows that it was read.
+    fn has_read_remote_ok(&self) {
+        let shown = self.shown();
+        let mut sources = shown["last"]["sources"].as_array().unwrap().iter();
+        let one = sources.find(|one| one["name"] == "remoteok").unwrap();
+        assert!(one["health"] == "fresh" || one["health"] == "unchanged", "{one}");
+        assert!(self.asked("remoteok.com/api") > 0);
+    }
+
     /// How often a URL was asked for.
     fn asked(&self, part: &str) -> usize {
         self.outside.received().iter().filter(|request| request.url.contains(part)).count()
@@ -116,14 +125,16 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 fn boards_are_read_by_the_rules_and_a_bid_is_asked_approved_and_sent_once() {
     let (scene, daemon) = Scene::new("sandbox-me.CANARY-77aa");
     scene.run(&daemon);
-    for platform in ["remoteok", "feeds", "freelancer"] {
+    for platform in ["feeds", "freelancer"] {
         assert!(!scene.of(platform).is_empty(), "{platform}: {:#}", scene.shown());
     }
-    assert!(scene.asked("hacker-news.firebaseio.com/v0/item/") >= 5);
+    scene.has_read_remote_ok();
+    let runs = usize::try_from(scene.shown()["runs"].as_u64().unwrap()).unwrap();
+    // The roots of both threads; they have no posting yet for some hours of each month.
+    assert!(scene.asked("hacker-news.firebaseio.com/v0/item/") >= 2 * runs);
     // The two sites' robots.txt were read first; what one of them closes, and what no rule names, was not read.
     assert_eq!((scene.asked("rss.boards.example/robots.txt"), scene.asked("/private/")), (1, 0));
     assert_eq!(scene.asked("unnamed.boards.example"), 0);
-    let runs = usize::try_from(scene.shown()["runs"].as_u64().unwrap()).unwrap();
     let each = ["rss.boards.example/jobs", "atom.boards.example/jobs", "remoteok.com/api"]
         .map(|url| scene.asked(url));
     assert_eq!(each, [runs; 3], "one request for each source and run");
@@ -163,7 +174,7 @@ fn an_expired_token_costs_freelancer_alone() {
     let (scene, daemon) = Scene::new("sandbox-me.expired");
     scene.run(&daemon);
     assert!(scene.of("freelancer").is_empty());
-    assert!(!scene.of("remoteok").is_empty(), "{:#}", scene.shown());
+    scene.has_read_remote_ok();
     let asked = scene.asked("www.freelancer.com");
     scene.run(&daemon);
     assert!(scene.asked("www.freelancer.com") <= asked + 1, "a refused token is not hammered");

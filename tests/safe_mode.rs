@@ -33,13 +33,18 @@ fn kill_while_it_boots(home: &Home, line: &str) {
     child.wait().unwrap();
 }
 
-/// Three starts in a row that did not come up.
-fn three_bad_boots(home: &Home, line: &str) {
+/// A home with three starts that did not come up, and the outside that they dialled.
+fn three_bad_boots() -> (Home, Outside) {
     for _ in 0..1000 {
-        kill_while_it_boots(home, line);
-        // A start that came up before the kill has made all of them good.
-        if boots(home).attempts.len() == 3 {
-            return;
+        let home = Home::new();
+        let outside = Outside::new(&home.path("oracle.jsonl"));
+        let fails = |nth| {
+            kill_while_it_boots(&home, &outside.run());
+            boots(&home).attempts.len() == nth
+        };
+        // A start that came up before the kill has made all of them good, and may have sent: another home.
+        if (1..=3).all(fails) {
+            return (home, outside);
         }
     }
     panic!("every start was faster than its kill");
@@ -68,9 +73,7 @@ fn entries(home: &Home, kind: &str) -> Vec<Value> {
 
 #[test]
 fn after_three_starts_that_were_killed_the_fourth_is_in_safe_mode_and_sends_nothing() {
-    let home = Home::new();
-    let outside = Outside::new(&home.path("oracle.jsonl"));
-    three_bad_boots(&home, &outside.run());
+    let (home, outside) = three_bad_boots();
     assert_eq!(outside.received().len(), 0, "no start came as far as to send");
 
     let daemon = home.start(&outside.run());
@@ -124,9 +127,7 @@ fn refuses_to_act(home: &Home) {
 /// An operator's word ends it at once, is on record, and makes all that was counted good.
 #[test]
 fn an_operator_leaves_safe_mode_with_a_word() {
-    let home = Home::new();
-    let outside = Outside::new(&home.path("oracle.jsonl"));
-    three_bad_boots(&home, &outside.run());
+    let (home, outside) = three_bad_boots();
     let daemon = home.start(&outside.run());
     assert!(safe_mode(&home));
     let said = home.run("actors restart kernel --reason mended");
@@ -143,9 +144,7 @@ fn an_operator_leaves_safe_mode_with_a_word() {
 /// Ten minutes later a start is an ordinary one: the book is set back, not the clock.
 #[test]
 fn a_start_after_ten_minutes_leaves_safe_mode() {
-    let home = Home::new();
-    let outside = Outside::new(&home.path("oracle.jsonl"));
-    three_bad_boots(&home, &outside.run());
+    let (home, outside) = three_bad_boots();
     let daemon = home.start(&outside.run());
     assert!(safe_mode(&home));
     assert_eq!(daemon.stop(), 0);

@@ -236,8 +236,7 @@ fn never_yields() {
     let stuck = place.last("spin-a");
     let why = "it never yields; its thread was given up and can commit nothing any more";
     assert_eq!(stuck["errors"][0], why);
-    let alerts = place.json("status")["alerts"].to_string();
-    assert!(alerts.contains("stuck/spin-a"), "{alerts}");
+    daemon.until("tells it", || place.json("status")["alerts"].to_string().contains("stuck/spin-a"));
 
     // Now it comes back, tries to act, and claims success.
     place.home.write("spin-a", "");
@@ -263,7 +262,8 @@ fn never_yields() {
 fn third_stuck() {
     let place = Place::new(&["spin-a", "spin-b", "spin-c"], false);
     let told = place.told();
-    let daemon = place.start();
+    // It may have ended before anybody sees it up.
+    let daemon = Daemon::of(place.command(&place.outside.run()));
     // Three at once: two are given up, the third ends the process with a code of its own.
     assert_eq!(daemon.code(), 72);
     // Its owner hears of each that is stuck, if there is time, and of the end in any case.

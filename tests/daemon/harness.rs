@@ -17,7 +17,7 @@ use money_machine::seams::SystemEntropy;
 use serde_json::Value;
 
 /// Nothing here takes longer, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The settings of an owner who starts each run himself, before those of the strategies.
 pub const OWNER: &str = r#"
@@ -29,6 +29,11 @@ file = false
 [limits]
 max_daily_actions = 100000
 "#;
+
+/// The strategy that is on runs once at the first start and by no tick after it: a test that counts must not
+/// depend on the minute in which it is run.
+pub const NO_TICKS: &str =
+    "[strategies.bug-bounty]\nenabled = true\nschedule = \"at 2099-01-01T00:00:00Z\"\n";
 
 /// A directory of one test; the data directory is `data` in it.
 pub struct Home(tempfile::TempDir);
@@ -301,6 +306,12 @@ impl Outside {
     /// The command line of a daemon that dials it.
     pub fn run(&self) -> String {
         format!("run --sandbox --sandbox-port {}", self.port)
+    }
+
+    /// The same for one that runs its strategy at the first start, and by no tick after it.
+    pub fn run_without_ticks(&self, home: &Home) -> String {
+        home.write("no-ticks.toml", NO_TICKS);
+        format!("{} --config no-ticks.toml", self.run())
     }
 
     pub fn received(&self) -> Vec<Received> {

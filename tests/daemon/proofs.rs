@@ -31,7 +31,7 @@ fn first_run(home: &Home, daemon: &Daemon) -> Value {
 fn a_rule_file_removed_while_it_runs_and_nothing_leaves() {
     let home = Home::new();
     let outside = Outside::new(&home.path("oracle.jsonl"));
-    let daemon = home.start(&outside.run());
+    let daemon = home.start(&outside.run_without_ticks(&home));
     assert_eq!(first_run(&home, &daemon)["actions"], 5);
     assert_eq!(outside.received().len(), 5);
 
@@ -50,7 +50,7 @@ fn a_rule_file_removed_while_it_runs_and_nothing_leaves() {
     }
     // It stays removed over a restart, and works again once it is put back.
     assert_eq!(daemon.stop(), 0);
-    let daemon = home.start(&outside.run());
+    let daemon = home.start(&outside.run_without_ticks(&home));
     assert!(!file.exists());
     run_to_its_end(&home, &daemon);
     assert_eq!(outside.received().len(), 5, "nothing left");
@@ -68,17 +68,17 @@ fn three_a_day_are_three_over_five_runs_and_three_kills() {
     let outside = Outside::new(&home.path("oracle.jsonl"));
     outside.sandbox.set_fault_times("", Fault::Stall { wait: Duration::from_secs(600) }, 2);
     for kill in 1..=2 {
-        let daemon = home.start(&outside.run());
+        let daemon = home.start(&outside.run_without_ticks(&home));
         daemon.until("sends", || outside.received().len() >= kill);
         assert_eq!(outside.received().len(), kill);
         daemon.kill();
     }
-    let daemon = home.start(&outside.run());
+    let daemon = home.start(&outside.run_without_ticks(&home));
     let first = first_run(&home, &daemon);
     assert_eq!((&first["outcome"], &first["attempt"]), (&"succeeded".into(), &3.into()));
     assert_eq!(outside.received().len(), 3);
     daemon.kill();
-    let daemon = home.start(&outside.run());
+    let daemon = home.start(&outside.run_without_ticks(&home));
     for _ in 0..4 {
         let run = run_to_its_end(&home, &daemon);
         assert_eq!(run["outcome"], "succeeded");

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::harness::Home;
+use crate::harness::{Home, NO_TICKS};
 
 const ACTIVITY: &str =
     "action compliance_checks details earnings error id platform status strategy timestamp";
@@ -47,7 +47,8 @@ fn is_time(value: &Value) {
 #[test]
 fn every_json_has_exactly_the_promised_fields() {
     let home = Home::new();
-    let daemon = home.start("run --sandbox");
+    home.write("no-ticks.toml", NO_TICKS);
+    let daemon = home.start("run --sandbox --config no-ticks.toml");
     daemon.until_said("more:");
     what_both_answer(&home);
     let run = what_the_daemon_alone_answers(&home);

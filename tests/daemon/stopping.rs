@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use money_machine::sandbox::faults::Fault;
 
-use crate::harness::{Daemon, Home, Outside};
+use crate::harness::{Daemon, Home, NO_TICKS, Outside};
 
 fn last_entry(home: &Home) -> String {
     home.json("audit tail -n 1")[0]["kind"].as_str().unwrap().to_owned()
@@ -17,7 +17,7 @@ fn sigterm_in_the_middle_of_a_run_stops_in_order_and_the_run_is_taken_up_again()
     let outside = Outside::new(&home.path("oracle.jsonl"));
     // Two reads are answered, the third hangs.
     outside.sandbox.set_fault_times("intigriti", Fault::Stall { wait: Duration::from_secs(600) }, 1);
-    let daemon = home.start(&outside.run());
+    let daemon = home.start(&outside.run_without_ticks(&home));
     daemon.until("reads the third source", || outside.received().len() == 3);
     let socket = home.path("data/admin.sock");
     assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -27,7 +27,7 @@ fn sigterm_in_the_middle_of_a_run_stops_in_order_and_the_run_is_taken_up_again()
     let cut = home.json("strategy show bug-bounty")["last"].clone();
     assert!(cut["outcome"].is_null(), "{cut}");
 
-    let daemon = home.start(&outside.run());
+    let daemon = home.start(&outside.run_without_ticks(&home));
     daemon.until("ends the run", || !home.json("strategy show bug-bounty")["last"]["outcome"].is_null());
     let last = home.json("strategy show bug-bounty")["last"].clone();
     assert_eq!((&last["id"], &last["attempt"]), (&cut["id"], &2.into()));
@@ -48,7 +48,9 @@ fn sigterm_in_the_middle_of_a_run_stops_in_order_and_the_run_is_taken_up_again()
 #[test]
 fn a_second_signal_ends_it_at_once_and_nothing_is_lost() {
     let home = Home::new();
-    let daemon = home.start("run --sandbox");
+    home.write("no-ticks.toml", NO_TICKS);
+    let line = "run --sandbox --config no-ticks.toml";
+    let daemon = home.start(line);
     daemon.until_said("more:");
     let found = home.json("opportunities list");
     for signal in ["STOP", "INT", "TERM", "CONT"] {
@@ -58,7 +60,7 @@ fn a_second_signal_ends_it_at_once_and_nothing_is_lost() {
     assert_eq!(home.json("opportunities list"), found);
     // Its socket is still there and belongs to nobody: the next daemon takes its place.
     assert_eq!(home.run("status").code, 3);
-    let daemon = home.start("run --sandbox");
+    let daemon = home.start(line);
     assert_eq!(home.json("opportunities list"), found);
     assert_eq!(daemon.stop(), 0);
 }

@@ -157,11 +157,12 @@ pub fn read(files: &[File<'_>]) -> Policy {
     let mut files = files.to_vec();
     files.sort_by_key(|file| file.path);
     let mut found: Vec<(Says, Quote)> = files.iter().flat_map(said_in).collect();
-    // The gravest first; within the same, by file and line.
-    found.sort_by_key(|(says, _)| std::cmp::Reverse(*says));
     let unread = files.iter().filter(|file| !is_whole(file)).map(|file| file.path);
     let unread: Vec<&str> = unread.collect();
     let (stance, why) = weigh(&files, &found, &unread);
+    // The gravest first; within the same, by file and line. A yes stands before what only speaks of it: it decided.
+    let decided = |says: Says| stance == Stance::Allow && says == Says::Allows;
+    found.sort_by_key(|(says, _)| std::cmp::Reverse((decided(*says), *says)));
     let quotes = found.into_iter().map(|(_, quote)| quote).take(QUOTES_MAX).collect();
     Policy { stance, why, quotes, checklist: checklist(stance, &files, &unread) }
 }

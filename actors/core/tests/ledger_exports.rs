@@ -108,7 +108,12 @@ fn run(command: &mut Command, probe: &[&str]) -> Option<Output> {
         drop(said);
         return None;
     }
-    let out = command.output().unwrap();
+    // hledger reads its files in the locale's encoding, and its owner's settings.
+    let out = command
+        .env("LC_ALL", "C.UTF-8")
+        .env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     Some(out)
 }

@@ -78,5 +78,5 @@ fn an_idle_watchdog_wakes_less_than_once_a_second() {
     // Each time it goes to rest twice: before the look, and after it.
     assert!(woken <= 8, "woken {woken} times in 3 s while a handler awaits something");
     drop(watchdog);
-    assert!(runtime.block_on(root.stop(second * 2)).in_time);
+    assert!(runtime.block_on(root.stop(second * 20)).in_time);
 }

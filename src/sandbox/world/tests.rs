@@ -241,7 +241,8 @@ fn a_steady_world_publishes_what_it_holds() {
     let alike = |world: &World, tick| {
         let at_ms = world.starts_ms(tick);
         let glitched = Feed::ALL.iter().any(|feed| world.is_glitched(*feed, at_ms));
-        let published = Feed::ALL.into_iter().all(|feed| world.at(feed, at_ms) == world.really_at(feed, tick));
+        let published =
+            Feed::ALL.into_iter().all(|feed| world.at(feed, at_ms) == world.really_at(feed, tick));
         (glitched, published)
     };
     let steady = world.clone().steady();

@@ -149,6 +149,18 @@ fn a_stance_is_quoted_with_its_file_and_line() {
 }
 
 #[test]
+fn a_yes_is_quoted_however_often_the_tools_are_only_spoken_of() {
+    let often = "This project trains an AI model.\n\n".repeat(QUOTES_MAX);
+    let policy = of("AI_POLICY.md", &format!("{often}AI-assisted contributions are welcome."));
+    assert_eq!(policy.stance, Allow);
+    assert_eq!(
+        (policy.quotes[0].meant, &*policy.quotes[0].text),
+        (Allow, "AI-assisted contributions are welcome.")
+    );
+    assert_eq!(policy.quotes.len(), QUOTES_MAX);
+}
+
+#[test]
 fn what_could_not_be_read_is_unclear_but_does_not_undo_a_refusal() {
     let unread = File { path: "AI_POLICY.md", text: None };
     let welcome = File { path: "CONTRIBUTING.md", text: Some("AI-assisted contributions are welcome.") };
