@@ -10,8 +10,12 @@
 
 #[path = "simulation/altered.rs"]
 mod altered;
+#[path = "simulation/causes.rs"]
+mod causes;
 #[path = "simulation/changes.rs"]
 mod changes;
+#[path = "simulation/kept_back.rs"]
+mod kept_back;
 #[path = "simulation/owed.rs"]
 mod owed;
 #[path = "simulation/plants.rs"]

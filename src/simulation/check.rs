@@ -9,6 +9,7 @@
 mod answers;
 mod approvals;
 mod awarded;
+mod causes;
 mod changes;
 mod ends;
 mod evidence;
@@ -19,6 +20,7 @@ mod noted;
 pub mod order;
 mod owed;
 mod quota;
+mod refused;
 mod scope;
 mod shown;
 mod steps;
@@ -29,6 +31,7 @@ mod trail;
 pub use answers::answers;
 pub use approvals::approvals;
 pub use awarded::awarded;
+pub use causes::causes;
 pub use changes::{Made, changes};
 pub use ends::ends;
 pub use evidence::Evidence;
@@ -49,12 +52,13 @@ pub const SCOPE_PACK: &str = "bounty-targets-data.toml";
 type Room = fn(&Evidence) -> Vec<String>;
 
 /// Its parts, by name.
-const ROOMS: [(&str, Room); 16] = [
+const ROOMS: [(&str, Room); 17] = [
     ("rows", order::rows),
     ("chain", order::chain),
     ("requests", order::requests),
     ("limits", limits),
     ("ticks", ticks),
+    ("causes", causes),
     ("runs", order::runs),
     ("steps", steps),
     ("ledger", ledger),

@@ -12,7 +12,7 @@ use money_machine::simulation::{End, Plan, Simulation, paused};
 use crate::{HOUR, MINUTE, assert_right};
 
 /// A machine whose watch is to keep these rules.
-fn machine(seed: u64, schedule: Option<&str>, rules: &[(&str, &str)]) -> Simulation {
+pub fn machine(seed: u64, schedule: Option<&str>, rules: &[(&str, &str)]) -> Simulation {
     let mut plan = Plan::new(seed, paused::runtime);
     let watch = plan.config.strategies.get_mut("bug-bounty").unwrap();
     for (key, text) in rules {
@@ -23,7 +23,7 @@ fn machine(seed: u64, schedule: Option<&str>, rules: &[(&str, &str)]) -> Simulat
 }
 
 /// It is looked at each so many minutes.
-fn holds_for(simulation: &mut Simulation, time: Duration, minutes: u32) {
+pub fn holds_for(simulation: &mut Simulation, time: Duration, minutes: u32) {
     let until = simulation.now().plus(time);
     while simulation.now() < until {
         simulation.run_for(MINUTE * minutes).unwrap();

@@ -20,6 +20,7 @@ use super::changes::Made;
 use super::noted::{self, Noted};
 use super::owed::Owed;
 use super::quota::{self, Quota};
+use super::refused::Refused;
 use super::shown::Shown;
 use super::trail::{Audit, RunTold, read_audit};
 use crate::sandbox::oracle::Received;
@@ -51,6 +52,18 @@ pub struct Task {
     pub spread: Duration,
     /// What becomes of a tick during a run.
     pub overlap: Overlap,
+    /// Missed ticks that are older are not run.
+    pub window: Option<Duration>,
+    /// Where each missed tick runs, at most so many of them do.
+    pub cap: u32,
+    /// At most so many acts in a day are its own.
+    pub daily_max: Option<u32>,
+    /// 1 may use more of a limit than the others.
+    pub priority: u16,
+    /// The platforms without an account of which it does not run.
+    pub needs: Vec<String>,
+    /// The platforms that it works on, and when anything may leave for them, if that is bounded.
+    pub platforms: BTreeMap<String, Option<Hours>>,
 }
 
 /// All there is to judge by. It can grow with the machine ([`Evidence::look`]), so that nothing is read
@@ -100,6 +113,8 @@ pub struct Evidence {
     pub(super) noted: Noted,
     /// The lines of the trace that show the token of a played account, each by its first words.
     pub(super) leaks: Vec<String>,
+    /// What the platforms would not give.
+    pub(super) refused: Refused,
     /// The questions to the admin that it failed at.
     pub(super) failed: Vec<String>,
     /// Only what happened from then on is judged; `None`: all of it.
@@ -142,6 +157,7 @@ impl Evidence {
             hunter: Hunter::default(),
             noted: Noted::default(),
             leaks: Vec::new(),
+            refused: Refused::default(),
             failed: Vec::new(),
             since: None,
             lines: 0,
@@ -236,6 +252,7 @@ impl Evidence {
             (Some("full"), Some(from), Some(until)) => {
                 self.full.extend(from.parse().and_then(|from| Ok((from, until.parse()?))));
             }
+            (Some("send" | "got"), ..) => self.refused.take(&line, self.audit.last().map(|entry| entry.at)),
             (Some("leaked"), ..) => self.leaks.push(line.clone()),
             (Some("asked"), Some(status), _) if status.starts_with('5') => self.failed.push(line.clone()),
             _ => {}
@@ -367,6 +384,10 @@ fn tasks(simulation: &Simulation) -> Vec<Task> {
     let active = plan.config.active().into_iter().filter_map(|(name, own)| {
         let about = abouts.iter().find(|about| about.name == name)?;
         let task = crate::machine::task(own, about.schedule, zone).ok()?;
+        let hours = |id: &str| {
+            let (_, text) = plan.config.platforms.iter().find(|(platform, _)| platform.as_str() == id)?;
+            Hours::parse(text, zone).ok()
+        };
         Some(Task {
             strategy: name.to_owned(),
             schedule: task.schedule.expression().to_owned(),
@@ -376,6 +397,12 @@ fn tasks(simulation: &Simulation) -> Vec<Task> {
             missed: task.missed.policy,
             spread: task.missed.spread,
             overlap: task.overlap,
+            window: task.missed.window,
+            cap: task.missed.cap,
+            daily_max: own.max_daily_actions,
+            priority: own.priority,
+            needs: about.required_accounts.iter().map(|&id| id.to_owned()).collect(),
+            platforms: about.proposes.iter().map(|&(id, _)| (id.to_owned(), hours(id))).collect(),
         })
     });
     active.collect()

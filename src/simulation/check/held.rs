@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mm_core::moment::Moment;
-use mm_core::schedule::{Missed, Overlap};
+use mm_core::schedule::{Hours, Missed, Overlap};
 use mm_services::records::TickRow;
 
 use super::evidence::{Evidence, Task};
 use super::ticks::{Gone, Runs};
 
 /// So soon a tick that nothing holds is on record.
-const SOON_MS: i64 = 60_000;
+pub(super) const SOON_MS: i64 = 60_000;
 
 /// From when to when, in milliseconds since 1970.
-type Time = (i64, i64);
+pub(super) type Time = (i64, i64);
 
 /// What held the ticks of one strategy.
 pub(super) struct Held<'a> {
@@ -47,16 +47,39 @@ impl<'a> Held<'a> {
         Self { task, down, full, runs }
     }
 
+    /// Its runs: from when to when each was under way, and its id.
+    pub fn runs(&self) -> impl Iterator<Item = (Time, &'a str)> {
+        self.runs.iter().copied()
+    }
+
+    /// Whether a tick was still to wait when it could be looked at: for room, for a run or for its hours.
+    pub fn waits(&self, due: i64) -> bool {
+        let mut at = due + self.jitter_ms();
+        while let Some(up) = end(&self.down, at) {
+            at = up;
+        }
+        let runs: Vec<Time> = self.runs.iter().map(|(time, _)| *time).collect();
+        let closed = |hours: Hours| !hours.allow(Moment::from_unix_ms(at));
+        end(&self.full, at).is_some()
+            || self.task.overlap == Overlap::Buffer && end(&runs, at).is_some()
+            || self.task.hours.is_some_and(closed)
+    }
+
     /// By when each tick that was expected must be taken up, in milliseconds since 1970. One waits for those
     /// before it.
     pub fn deadlines(&self, rows: &[TickRow], expected: &BTreeSet<i64>) -> BTreeMap<i64, i64> {
+        self.all_free(rows, expected).into_iter().map(|(due, free)| (due, free + SOON_MS)).collect()
+    }
+
+    /// From when on nothing held each of them.
+    pub fn all_free(&self, rows: &[TickRow], expected: &BTreeSet<i64>) -> BTreeMap<i64, i64> {
         let own: BTreeMap<i64, &str> =
             rows.iter().filter_map(|row| Some((row.due.unix_ms(), row.run.as_ref()?.as_str()))).collect();
         let later = expected.iter().skip(1).copied().map(Some).chain([None]);
         let mut free = i64::MIN;
         let by = expected.iter().zip(later).map(|(due, next)| {
             free = self.free(*due, free, next, own.get(due).copied());
-            (*due, free + SOON_MS)
+            (*due, free)
         });
         by.collect()
     }

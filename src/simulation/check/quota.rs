@@ -7,10 +7,11 @@ use mm_core::schedule::parse_span;
 use toml::Value;
 
 use super::evidence::Evidence;
+use super::trail::Audit;
 use crate::rules::FixedRules;
 
 /// Whose the cap of the configuration is.
-const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
 
 /// At most so many in so many milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,15 +72,19 @@ impl<'a> Sent<'a> {
 
     /// Everything that was permitted, of what is judged.
     pub fn permits(e: &'a Evidence) -> Vec<Self> {
-        let permits = e.audit_of("action.permitted").map(|entry| Self {
+        e.audit_of("action.permitted").map(|entry| Self::permit(e, entry)).collect()
+    }
+
+    /// What an entry of the trail permitted.
+    pub fn permit(e: &'a Evidence, entry: &'a Audit) -> Self {
+        Self {
             at_ms: entry.at.unix_ms(),
             method: entry.text("method"),
             url: entry.text("url"),
             account: entry.payload["credentials"].as_array().is_some_and(|slots| !slots.is_empty()),
             platform: platform(&entry.payload["rules"]),
             kind: e.noted.kind(entry.text("action")),
-        });
-        permits.collect()
+        }
     }
 
     /// Whether it is of a kind of acts. Where none is on record it is guessed: a search by its path, and what makes

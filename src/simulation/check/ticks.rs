@@ -15,7 +15,7 @@ use super::held::{Held, millis};
 use super::trail::RunTold;
 
 /// Between a decision and what follows from it.
-const A_MOMENT: Duration = Duration::from_secs(1);
+pub(super) const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Every strategy that is switched on; others have ticks too, each skipped.
 pub fn ticks(e: &Evidence) -> Vec<String> {
@@ -49,7 +49,7 @@ pub(super) type Runs<'a> = BTreeMap<&'a str, &'a RunRecord>;
 pub(super) type Gone<'a> = BTreeMap<&'a str, &'a RunTold>;
 
 /// Looks at each strategy with its own ticks and runs.
-fn of_each(
+pub(super) fn of_each(
     e: &Evidence,
     look: impl Fn(&Task, &[TickRow], &Runs<'_>, &Gone<'_>) -> Vec<String>,
 ) -> Vec<String> {
@@ -119,7 +119,7 @@ fn due(e: &Evidence, rows: &[TickRow], expected: &BTreeSet<i64>, by: &BTreeMap<i
 
 /// The first tick, and every later one before now. An interval is counted from 1970; the rest is read by
 /// the core, whose own tests hold it against an oracle.
-fn expected(task: &Task, first: i64, now: i64) -> BTreeSet<i64> {
+pub(super) fn expected(task: &Task, first: i64, now: i64) -> BTreeSet<i64> {
     let mut expected = BTreeSet::from([first]);
     let interval = match task.schedule.as_str() {
         "@hourly" => Some(3_600_000),

@@ -204,6 +204,11 @@ impl Want {
     }
 }
 
+/// The fate of a tick for which another's run was to stand that did not start.
+fn unstarted() -> Fate {
+    Fate::Missed { why: "it passed unseen, and the run for it did not start".to_owned() }
+}
+
 struct Desk<'a> {
     task: &'a Task,
     at: &'a Situation,
@@ -301,14 +306,17 @@ impl Desk<'_> {
         }
         for (i, (tick, want)) in due.iter().zip(&wants).enumerate() {
             if !matches!(want, Want::Run) {
-                self.put(tick.at, want.fate().unwrap_or(Fate::Merged { into: newest_run }));
+                let fate = want.fate().unwrap_or_else(|| self.stood_for(newest_run));
+                self.put(tick.at, fate);
                 continue;
             }
             if let Some(owed) = self.wait(tick.at, newest_run) {
                 self.owed = Some(owed);
                 return;
             }
-            if self.skipped_for_another(tick.at) {
+            if let Some(run) = self.skips_for() {
+                let why = format!("run {run} was under way");
+                self.put(tick.at, Fate::Skipped { why });
                 continue;
             }
             self.start(tick, newest_run);
@@ -340,12 +348,16 @@ impl Desk<'_> {
         (self.at.busy.is_some() && waits).then_some(Owed { through, not_before })
     }
 
-    fn skipped_for_another(&mut self, tick: Moment) -> bool {
-        let busy = self.at.busy.as_ref().filter(|_| self.task.overlap == Overlap::Skip);
-        let Some(run) = busy else { return false };
-        let why = format!("run {run} was under way");
-        self.put(tick, Fate::Skipped { why });
-        true
+    /// The run for which a tick that does not wait starts nothing.
+    fn skips_for(&self) -> Option<&String> {
+        self.at.busy.as_ref().filter(|_| self.task.overlap == Overlap::Skip)
+    }
+
+    /// What becomes of a tick for which the run of `newest` was to stand: none stands for it where that one
+    /// starts nothing.
+    fn stood_for(&self, newest: Moment) -> Fate {
+        let starts_nothing = self.skips_for().is_some() && self.wait(newest, newest).is_none();
+        if starts_nothing { unstarted() } else { Fate::Merged { into: newest } }
     }
 
     fn start(&mut self, tick: &Occurrence, through: Moment) {
@@ -364,9 +376,7 @@ impl Desk<'_> {
     /// Nothing may be started: what would have run says why, the others were missed.
     fn held(&mut self, due: &[Occurrence], wants: &[Want], hold: &Hold) {
         for (tick, want) in due.iter().zip(wants) {
-            let merged =
-                || Fate::Missed { why: "it passed unseen, and the run for it did not start".to_owned() };
-            let without = || if matches!(want, Want::Run) { hold.fate() } else { merged() };
+            let without = || if matches!(want, Want::Run) { hold.fate() } else { unstarted() };
             self.put(tick.at, want.fate().unwrap_or_else(without));
         }
         self.owed = None;

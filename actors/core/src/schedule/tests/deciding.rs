@@ -107,6 +107,19 @@ fn a_tick_during_a_run_goes_by_the_overlap() {
     assert_eq!(seen(Overlap::Allow), ("12:00 ran".to_owned(), false, false));
 }
 
+/// What passed unseen has nobody to stand for it where the newest starts nothing either.
+#[test]
+fn no_tick_merges_into_one_that_a_run_keeps_from_starting() {
+    let seen = |overlap| {
+        let busy = Some("r7".to_owned());
+        let unseen = situation("2026-11-22T09:00:00Z", "2026-11-22T12:00:01Z");
+        told(&decide(&Task { overlap, ..hourly(Missed::Once) }, &Situation { busy, ..unseen })).join(" ")
+    };
+    assert_eq!(seen(Overlap::Skip), "10:00 missed 11:00 missed 12:00 skipped");
+    assert_eq!(seen(Overlap::Buffer), "10:00 merged 11:00 merged");
+    assert_eq!(seen(Overlap::CancelOther), "10:00 merged 11:00 merged 12:00 ran");
+}
+
 #[test]
 fn a_buffered_tick_runs_when_the_run_has_ended_and_the_newest_stands_for_all() {
     let task = Task { overlap: Overlap::Buffer, ..hourly(Missed::Skip) };
