@@ -5,7 +5,7 @@ use std::time::Duration;
 use mm_core::schedule::Fate;
 use money_machine::sandbox::faults::Fault;
 use money_machine::simulation::check::Evidence;
-use money_machine::simulation::{End, Plan, Simulation, paused};
+use money_machine::simulation::{End, Plan, Simulation, Weather, paused, rehearse};
 use serde_json::{Value, json};
 
 use crate::causes::{DAILY, FULL, assert_came_to, assert_no_lie, gated, newest, told};
@@ -166,4 +166,37 @@ fn an_account_is_held_where_its_token_was_refused() {
     assert_hangs_on(&simulation, "account.standing", shown);
     let fate = newest(&Evidence::of_busy(&simulation), shown).1.fate;
     assert_no_lie(&simulation, "ran", &[(fate, "that was not so")]);
+}
+
+/// Rules of a task, each with something that makes it tell.
+const RULES: [&[(&str, &str)]; 8] = [
+    &[("jitter", "40m")],
+    &[("missed", "all"), ("missed_cap", "2"), ("missed_spread", "10m")],
+    &[("missed", "skip"), ("jitter", "5m")],
+    &[("overlap", "buffer")],
+    &[("overlap", "cancel-other"), ("missed_window", "2h")],
+    &[("hours", "06:00-20:00"), ("jitter", "10m")],
+    &[("hours", "22:00-13:00"), ("missed", "all"), ("overlap", "buffer")],
+    &[("missed", "skip"), ("overlap", "buffer"), ("hours", "03:00-21:30")],
+];
+
+/// A stormy day by each of these, or as many days as `MONEY_MACHINE_TEST_SEEDS` says; in every other the limit of
+/// a day is small, and in every third ticks come often.
+#[test]
+fn stormy_days_hold_by_whatever_rules_a_task_keeps() {
+    let seeds = std::env::var("MONEY_MACHINE_TEST_SEEDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..seeds.unwrap_or(RULES.len() as u64) {
+        let mut plan = Plan::new(300 + seed, paused::runtime);
+        let rules = RULES[seed as usize % RULES.len()];
+        if seed % 2 == 1 {
+            plan.config.limits.max_daily_actions = 60 + 20 * (seed as u32 % 7);
+        }
+        let watch = plan.config.strategies.get_mut("bug-bounty").unwrap();
+        watch.priority = 2;
+        watch.schedule = (seed % 3 == 1).then(|| "every 15m".to_owned());
+        rules.iter().for_each(|(key, text)| watch.rules.say(key, text).unwrap());
+        let rehearsed = rehearse(plan, HOUR * 30, Weather::Storm, &mut |_| {});
+        let wrong = &rehearsed.findings;
+        assert!(wrong.is_empty(), "seed {seed}, {rules:?}: {:#?}", &wrong[..wrong.len().min(10)]);
+    }
 }

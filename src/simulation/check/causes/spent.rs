@@ -1,9 +1,10 @@
 //! Whether a limit was nearly used: the acts that the trail permitted are counted in the limit's own window.
 //!
 //! At nine of ten what lives on a limit stops, until no more than three in four are used. What was reserved for an act
-//! and never used counts too, and nobody outside sees it; so a twentieth less is enough. While the machine was down
-//! its clock may not have counted: a window is as much longer. A platform that said itself that too much was asked of
-//! it is believed for one window.
+//! and never used counts too, and nobody outside sees it; so a twentieth less is enough. Uses are counted in grains of a
+//! sixty-fourth of the window, each from its end on; and of the time when the machine was down only what has certainly
+//! passed counts: a window is as much longer. A platform that said itself that too much was asked of it is believed for
+//! one window.
 
 use mm_core::moment::Moment;
 use mm_core::schedule::show_span;
@@ -19,6 +20,10 @@ const LONG_MS: i64 = 3_600_000;
 const NEARLY: usize = 90;
 /// … and at so many it is whole enough again.
 const WHOLE: usize = 75;
+/// The grains of a window in which uses are counted.
+const GRAINS: i64 = 64;
+/// So much less may certainly have passed than two clocks say that are trusted.
+const UNCERTAIN_MS: i64 = 10 * 60_000;
 /// Of a hundred, so many may have been reserved for nothing.
 const RESERVED: usize = 5;
 /// The faults by which a platform says that too much was asked of it.
@@ -65,7 +70,7 @@ impl Case<'_> {
 
     /// Nearly all of it was spent, and it was not whole enough since.
     fn was_spent(&self, (from, until): Time, quota: &Quota, own: bool) -> bool {
-        let long = quota.per_ms + self.down_within(until - quota.per_ms, until);
+        let long = quota.per_ms + quota.per_ms / GRAINS + self.uncounted(until - quota.per_ms, until);
         let nearly = quota.max * (NEARLY - RESERVED) / 100;
         let whole = quota.max * (WHOLE - RESERVED) / 100;
         let uses = self.uses(quota, own, until - 3 * long, until);
@@ -113,11 +118,12 @@ impl Case<'_> {
         })
     }
 
-    /// How long the machine was down in a time.
-    fn down_within(&self, from: i64, until: i64) -> i64 {
+    /// How much of a time may not have been counted, as the machine was down.
+    fn uncounted(&self, from: i64, until: i64) -> i64 {
         let next_boot =
             |at: Moment| self.e.boots.iter().find(|boot| at < **boot).map_or(until, |boot| boot.unix_ms());
         let down = self.e.ends.iter().map(|(_, at)| (at.unix_ms(), next_boot(*at)));
-        down.map(|(began, over)| (over.min(until) - began.max(from)).max(0)).sum()
+        let within = down.filter(|(began, over)| *began <= until && from <= *over);
+        within.map(|(began, over)| over.min(until) - began.max(from) + UNCERTAIN_MS).sum()
     }
 }
