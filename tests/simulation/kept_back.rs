@@ -180,18 +180,20 @@ const RULES: [&[(&str, &str)]; 8] = [
     &[("missed", "skip"), ("overlap", "buffer"), ("hours", "03:00-21:30")],
 ];
 
-/// A stormy day by each of these, or as many days as `MONEY_MACHINE_TEST_SEEDS` says; in every other the limit of
-/// a day is small, and in every third ticks come often.
+/// A stormy day by each of these, or as many days as `MONEY_MACHINE_TEST_SEEDS` says; in every other a limit of a day
+/// is small, the machine's or the task's own, and in every third ticks come often.
 #[test]
 fn stormy_days_hold_by_whatever_rules_a_task_keeps() {
     let seeds = std::env::var("MONEY_MACHINE_TEST_SEEDS").ok().and_then(|text| text.parse().ok());
     for seed in 0..seeds.unwrap_or(RULES.len() as u64) {
         let mut plan = Plan::new(300 + seed, paused::runtime);
         let rules = RULES[seed as usize % RULES.len()];
-        if seed % 2 == 1 {
-            plan.config.limits.max_daily_actions = 60 + 20 * (seed as u32 % 7);
+        let most = 60 + 20 * (seed as u32 % 7);
+        if seed % 4 == 1 {
+            plan.config.limits.max_daily_actions = most;
         }
         let watch = plan.config.strategies.get_mut("bug-bounty").unwrap();
+        watch.max_daily_actions = (seed % 4 == 3).then_some(most);
         watch.priority = 2;
         watch.schedule = (seed % 3 == 1).then(|| "every 15m".to_owned());
         rules.iter().for_each(|(key, text)| watch.rules.say(key, text).unwrap());

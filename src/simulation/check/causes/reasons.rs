@@ -17,6 +17,8 @@
 //! What an account stands badly for is known by the trail alone: no more is asked for than that some answer was a
 //! refusal. That a strategy is put aside has nothing outside that shows it, and is a finding: none that is judged is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mm_core::moment::Moment;
 use mm_core::schedule::{Missed, Overlap};
 use mm_services::records::TickRow;
@@ -133,7 +135,7 @@ impl Case<'_> {
             let own = |entry: &&Audit| entry.text("account").split('/').next() == Some(platform.as_str());
             let told =
                 self.e.audit.iter().filter(|entry| entry.kind == "account.standing" && entry.at <= until);
-            let mut standings = std::collections::BTreeMap::new();
+            let mut standings = BTreeMap::new();
             told.filter(own).for_each(|entry| {
                 standings.insert(entry.text("account"), entry.text("standing"));
             });
@@ -147,7 +149,7 @@ impl Case<'_> {
             let tokens = request.headers.iter().flat_map(|(_, value)| tokens_in(value));
             tokens.into_iter().any(|of| of == platform)
         });
-        let places: std::collections::BTreeSet<&str> = with_its_token.map(|one| origin(&one.url)).collect();
+        let places: BTreeSet<&str> = with_its_token.map(|one| origin(&one.url)).collect();
         self.e.refused.by(until, |url| places.contains(origin(url)))
     }
 

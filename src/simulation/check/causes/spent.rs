@@ -6,6 +6,9 @@
 //! passed counts: a window is as much longer. A platform that said itself that too much was asked of it is believed for
 //! one window.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use mm_core::moment::Moment;
 use mm_core::schedule::show_span;
 
@@ -51,7 +54,7 @@ impl Case<'_> {
         let is_own = words.contains(" per strategy ");
         let all = if is_own { own.iter().collect() } else { self.e.quotas.iter().collect::<Vec<_>>() };
         let is_named = |quota: &&Quota| {
-            let per = std::time::Duration::from_millis(quota.per_ms.unsigned_abs());
+            let per = Duration::from_millis(quota.per_ms.unsigned_abs());
             let place = match quota.platform.as_str() {
                 OWNER if is_own => format!(" `{}`", self.task.strategy),
                 OWNER => "per machine".to_owned(),
@@ -95,7 +98,7 @@ impl Case<'_> {
         let permits = audit[first..].iter().take_while(|entry| entry.at <= until);
         let permits = permits.filter(|entry| entry.kind == "action.permitted").filter(|entry| {
             let run = entry.text("action").split('.').next().unwrap_or_default();
-            !own || self.runs.contains_key(run)
+            !own || self.e.told.get(run).is_some_and(|told| told.strategy == self.task.strategy)
         });
         let permits: Vec<Sent<'_>> = permits.map(|entry| Sent::permit(self.e, entry)).collect();
         quota.uses(&permits)
@@ -111,11 +114,10 @@ impl Case<'_> {
             lately.contains(&request.at_ms)
                 && request.fault.as_deref().is_some_and(|fault| TOO_MUCH.contains(&fault))
         });
-        told.any(|request| {
-            let permits = self.e.audit.iter().filter(|entry| entry.kind == "action.permitted");
-            let mut own = permits.map(|entry| Sent::permit(self.e, entry)).filter(|sent| quota.counts(sent));
-            own.any(|sent| origin(sent.url) == origin(&request.url))
-        })
+        let permits = self.e.audit.iter().filter(|entry| entry.kind == "action.permitted");
+        let own = permits.map(|entry| Sent::permit(self.e, entry)).filter(|sent| quota.counts(sent));
+        let places: BTreeSet<&str> = own.map(|sent| origin(sent.url)).collect();
+        told.any(|request| places.contains(origin(&request.url)))
     }
 
     /// How much of a time may not have been counted, as the machine was down.
