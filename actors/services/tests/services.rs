@@ -20,6 +20,8 @@ mod chaos;
 mod clocks;
 #[path = "services/commissions.rs"]
 mod commissions;
+#[path = "services/confidential.rs"]
+mod confidential;
 #[path = "services/crash.rs"]
 mod crash;
 #[path = "services/crashes.rs"]

@@ -59,11 +59,18 @@ pub struct DecidingRule {
     pub by_owner: bool,
 }
 
+/// How the ids of the engine's own begin.
+const ENGINE: &str = "engine/";
+
 impl DecidingRule {
+    fn told(&self) -> String {
+        if self.id.starts_with(ENGINE) { format!("by `{}`", self.id) } else { self.reason.clone() }
+    }
+
     fn engine(id: &str, verdict: Verdict, reason: String) -> Self {
         let source = "the engine's own: what no rule permits is not permitted".to_owned();
         Self {
-            id: format!("engine/{id}"),
+            id: format!("{ENGINE}{id}"),
             verdict,
             reason,
             source,
@@ -94,6 +101,13 @@ impl Judgement {
     /// One line: why.
     pub fn why(&self) -> String {
         let reasons: Vec<&str> = self.deciding.iter().map(|rule| rule.reason.as_str()).collect();
+        reasons.join("; ")
+    }
+
+    /// As [`Judgement::why`], for what may leave the machine: the engine's own reasons show where the request would
+    /// go, which may be confidential, and are told by their ids.
+    pub fn why_told(&self) -> String {
+        let reasons: Vec<String> = self.deciding.iter().map(DecidingRule::told).collect();
         reasons.join("; ")
     }
 

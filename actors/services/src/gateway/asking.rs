@@ -21,7 +21,7 @@ use serde_json::json;
 use super::draft::Draft;
 use super::halt::Halt;
 use super::proposal::{Kept, Origin};
-use super::writing::{End, step_row};
+use super::writing::{End, held_up, step_row};
 use super::{GatewayService, Proposal, Walked};
 use crate::compliance::Ruling;
 use crate::records::{ApprovalRow, ChangeRow, QuotedRule, Standing};
@@ -70,7 +70,7 @@ impl GatewayService {
             .expect_absent(Key::new(&p.space, ApprovalRow::KIND, &approval)?)
             .put(&p.space, &approval, &row)?
             .audit(NewEntry::new(now, &p.space, "approval.asked", &payload)?);
-        let why = ruling.judgement.why();
+        let why = ruling.judgement.why_told();
         let sentence = format!(
             "{} asks to {}: {why}; `approvals show {approval}` shows what would be sent",
             p.strategy, p.action.purpose
@@ -302,11 +302,7 @@ impl GatewayService {
         self.hold(p, change, || {
             if refusal.class == ErrorClass::Compliance {
                 let about = format!("blocked/{}/{}", p.action.platform, p.action.kind);
-                self.alerts.raise(
-                    &p.space,
-                    about,
-                    format!("an action of {} waits: {}", p.strategy, refusal.why),
-                );
+                self.alerts.raise(&p.space, about, held_up(p, &draft, &refusal, "waits"));
             }
         })
         .await

@@ -19,7 +19,7 @@ use mm_supervision::Fault;
 
 use super::draft::Draft;
 use super::halt::Halt;
-use super::leads::{Leads, leads};
+use super::leads::{ASTRAY, Leads, leads};
 use super::road::TRIES_MAX;
 use super::writing::stage_of;
 use super::{GatewayService, Proposal};
@@ -104,6 +104,7 @@ impl GatewayService {
             Leads::On(next) => Some(next),
             Leads::Astray { class, why } => {
                 draft.answered(&reached.answer);
+                draft.stands_against(ASTRAY);
                 draft.stage(if self.may_change(p) { Stage::Ambiguous } else { Stage::Failed })?;
                 return Err(Halt::Refused(Refusal::new(class, why)));
             }
@@ -132,6 +133,7 @@ impl GatewayService {
                 let error = classify(Signal::transport(*fault));
                 let class = error.map_or(ErrorClass::Fatal, |error| error.class);
                 self.tell(p, error, &sentence(*fault));
+                draft.stands_against(sentence(*fault));
                 let retry = error.is_some_and(|error| error.retry) && !changing;
                 (class, retry, fault.may_have_arrived())
             }

@@ -43,6 +43,8 @@ pub(super) struct Draft {
     pub(super) change: Option<ChangeRow>,
     /// What compliance decided, until it is on record.
     decision: Option<DecisionRow>,
+    /// What stood against it where no rule did, without what was asked for.
+    short: Option<String>,
 }
 
 impl Draft {
@@ -83,6 +85,7 @@ impl Draft {
             seen: Seen::default(),
             change: None,
             decision: None,
+            short: None,
         }
     }
 
@@ -94,6 +97,7 @@ impl Draft {
     /// Takes the ruling's checks.
     pub(super) fn judged(&mut self, ruling: &Ruling) {
         self.record.checks = ruling.judgement.checks();
+        self.short = None;
         self.rules = ruling.rules;
         let mut decision = DecisionRow::of(ruling);
         if self.record.parent.is_some() {
@@ -212,6 +216,16 @@ impl Draft {
         self.record.updated_at = now;
         self.record.error = Some(why.chars().take(SENTENCE_CHARS_MAX).collect());
         Ok(())
+    }
+
+    /// Notes what stands against it, in words that may leave the machine.
+    pub(super) fn stands_against(&mut self, short: impl Into<String>) {
+        self.short = Some(short.into());
+    }
+
+    /// What stands against it, if that was noted.
+    pub(super) fn short(&self) -> Option<&str> {
+        self.short.as_deref()
     }
 
     /// What was answered, where the answer is not the end.

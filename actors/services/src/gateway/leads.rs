@@ -10,6 +10,9 @@ use mm_core::url::LogicalUrl;
 use super::proposal::next_step;
 use super::{Kept, Origin, Proposal};
 
+/// What is told of a redirect that leads astray, without where from.
+pub(super) const ASTRAY: &str = "it redirects to where nothing is called";
+
 /// Where an answer leads.
 pub(super) enum Leads {
     /// It is the answer.

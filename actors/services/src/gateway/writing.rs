@@ -158,11 +158,7 @@ impl GatewayService {
         }
         if refusal.class == ErrorClass::Compliance {
             let about = format!("blocked/{}/{}", p.action.platform, p.action.kind);
-            self.alerts.raise(
-                &p.space,
-                about,
-                format!("an action of {} was blocked: {}", p.strategy, refusal.why),
-            );
+            self.alerts.raise(&p.space, about, held_up(p, &draft, &refusal, "was blocked"));
         }
         let end = End::With(StepOutcome::Refused(refusal.clone()));
         let change = self.fenced(p)?.and(self.end(p, &mut draft, &end)?);
@@ -278,6 +274,21 @@ impl GatewayService {
         }
         Ok(self.shared.store.put_answer(&answer.body, answer.at).await?)
     }
+}
+
+/// What is told of an action that compliance held up. It may leave the machine, so it says neither the path nor
+/// anything else that may name what is confidential, such as a private programme: all of it is in the record.
+pub(super) fn held_up(p: &Proposal, draft: &Draft, refusal: &Refusal, how: &str) -> String {
+    let (id, host) = (&draft.record.id, p.action.request.url().host());
+    let what = match (refusal.rules.as_slice(), draft.short()) {
+        ([], Some(short)) => short.to_owned(),
+        ([], None) => "it may not be done".to_owned(),
+        (rules, _) => format!("by `{}`", rules.join("`, `")),
+    };
+    format!(
+        "an action of {} {how}: {}/{} at {host}: {what}; `money-machine actions show {id}` tells why",
+        p.strategy, p.action.platform, p.action.kind
+    )
 }
 
 /// Where an answered action stands. An error of the server's own, a time-out it tells of, and trouble in
