@@ -257,6 +257,65 @@ async fn what_is_not_sure_is_told_and_never_booked() {
     assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
 }
 
+/// What is of another shape may name a private programme: it is told by its place and its type, in a run's errors and
+/// in what is said of a source, which may leave the machine.
+#[tokio::test]
+async fn what_cannot_be_read_is_told_without_what_stands_in_it() {
+    const CANARY: &str = "acme-secret";
+    let whole = |report: &mm_sdk::Report| format!("{:?} {:?}", report.errors, report.sources);
+    let good = json!({ "slug": "b", "title": "B", "public": false, "bounty": true });
+    let mut bad = good.clone();
+    bad["business_unit"] = json!(format!("/business-units/{CANARY}, expected {CANARY}"));
+    for items in [vec![good, bad.clone()], vec![bad]] {
+        let mut bench = bench();
+        let n = items.len();
+        let page = json!({ "items": items, "pagination": { "nb_pages": 1 } });
+        bench.answer(&format!("{YWH}/programs?page=1&resultsPerPage=50"), 200, page.to_string());
+        let (report, drafts) = run(&mut bench, 0).await;
+        let told = whole(&report);
+        let says = format!("number {n} is not a programme: invalid type: string, expected struct");
+        assert!(told.contains(&says) && !told.contains(CANARY), "{told}");
+        assert!(!format!("{:?}", drafts.alerts).contains(CANARY), "{:?}", drafts.alerts);
+    }
+    let mut odd = earning("e1", 1.0, bounty("b1", "1", "0", "USD", 1), 1);
+    odd["relationships"]["program"] = json!({ "data": { "attributes": { "handle": CANARY } } });
+    let with = |at: &str, value: Value| {
+        let mut odd = odd.clone();
+        *odd.pointer_mut(at).unwrap() = value;
+        list([odd])
+    };
+    let of_bounty = "/relationships/bounty/data/attributes/";
+    let intigriti = format!("{INTIGRITI}/programs?limit=500&offset=0");
+    for (at, body) in [
+        (url("programs"), json!({ "data": [{ "attributes": CANARY }] }).to_string()),
+        (url("programs"), json!({ "data": CANARY }).to_string()),
+        (
+            url("programs"),
+            json!({ "data": [programme("x", "public_mode", "")], "links": CANARY }).to_string(),
+        ),
+        (
+            intigriti.clone(),
+            json!({ "maxCount": 1, "records": [{ "id": "1", "status": CANARY }] }).to_string(),
+        ),
+        (intigriti, json!({ "maxCount": CANARY, "records": [] }).to_string()),
+        (url("payments/earnings"), with("/relationships", json!(CANARY))),
+        (url("payments/earnings"), with("/attributes/amount", json!(CANARY))),
+        (url("payments/earnings"), with("/attributes/created_at", json!(CANARY))),
+        (url("payments/earnings"), with(&format!("{of_bounty}awarded_currency"), json!(CANARY))),
+        (url("payments/earnings"), with(&format!("{of_bounty}awarded_amount"), json!(CANARY))),
+        (url("me/reports"), json!({ "data": [{ "id": "7", "attributes": CANARY }] }).to_string()),
+        (url("payments/payouts"), list([json!({ "amount": CANARY, "paid_out_at": CANARY })])),
+    ] {
+        let mut bench = bench();
+        bench.answer(&at, 200, body.clone());
+        let (report, drafts) = run(&mut bench, 0).await;
+        let told = whole(&report);
+        let is_told = report.sources.iter().any(|source| source.health == SourceHealth::Failed);
+        assert!(is_told && !told.contains(CANARY), "{body}: {told}");
+        assert!(!format!("{:?}", drafts.alerts).contains(CANARY), "{body}: {:?}", drafts.alerts);
+    }
+}
+
 /// A first read of an old account is one alert that holds the whole command, and the sentences are in the report.
 #[tokio::test]
 async fn an_old_history_is_told_in_one_sentence() {

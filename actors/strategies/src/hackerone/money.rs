@@ -125,12 +125,12 @@ impl Sum {
         let value = if plain { Decimal::from_str_exact(&text).ok() } else { None };
         value
             .map(|value| value.normalize())
-            .ok_or_else(|| Unreadable::new(format!("`{text}` is no sum of money")))
+            .ok_or_else(|| Unreadable::new("what stands for a sum of money is none"))
     }
 }
 
 fn moment(text: &str) -> Result<Moment, Unreadable> {
-    text.parse().map_err(|_| Unreadable::new(format!("`{text}` is no time")))
+    text.parse().map_err(|_| Unreadable::new("what stands for a time is none"))
 }
 
 impl TryFrom<RawBounty> for Bounty {
@@ -146,7 +146,7 @@ impl TryFrom<RawBounty> for Bounty {
             .trim()
             .to_ascii_uppercase()
             .parse()
-            .map_err(|bad| Unreadable::new(format!("bounty {id}: {bad}")))?;
+            .map_err(|_| Unreadable::new(format!("what stands for the currency of bounty {id} is none")))?;
         let amount = amount.decimal()?;
         let bonus = raw.awarded_bonus_amount.map(|bonus| bonus.decimal()).transpose()?.unwrap_or_default();
         let money = |amount| Money::new(amount, currency).map_err(|bad| Unreadable::new(bad.to_string()));

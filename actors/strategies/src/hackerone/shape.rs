@@ -84,8 +84,7 @@ pub fn programme(answer: &Answer) -> Result<Programme, Unreadable> {
         Value::Object(mut fields) if fields.contains_key("data") => fields.remove("data").unwrap_or_default(),
         other => other,
     };
-    let raw: RawProgramme = serde_json::from_value(bare)
-        .map_err(|error| Unreadable::new(format!("this is not a programme: {error}")))?;
+    let raw: RawProgramme = json::part(bare, "a programme")?;
     Programme::try_from(raw)
 }
 

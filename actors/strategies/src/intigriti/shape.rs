@@ -219,8 +219,7 @@ fn written(value: Option<Value>) -> Option<String> {
 /// [`Unreadable`] if it is none.
 pub fn programme(answer: &Answer) -> Result<Detail, Unreadable> {
     let value: Value = json::read(answer, "a programme")?;
-    let raw: RawDetail = serde_json::from_value(value)
-        .map_err(|error| Unreadable::new(format!("this is not a programme: {error}")))?;
+    let raw: RawDetail = json::part(value, "a programme")?;
     let programme = Programme::try_from(raw.programme)?;
     let (domains, bad) = match raw.domains.and_then(|domains| domains.content) {
         Some(list) => {
