@@ -157,3 +157,16 @@ async fn what_is_not_in_the_books_is_told_once() {
     money(&mut bench, &[rows[0].clone(), rows[1].clone(), usd("3", "-5", 4)], &[payout(99.0, 3)], "0");
     assert_eq!(told(&run(&mut bench, 3).await.1), ["earning/e3"], "what is new is told");
 }
+
+/// Half of a bounty with a bonus as large as itself is as large as the bounty without it: which of them an earning is
+/// nobody says, and no more is booked than it says of itself.
+#[tokio::test]
+async fn what_may_be_a_share_is_booked_as_it_says_of_itself() {
+    let mut bench = bench();
+    money(&mut bench, &[earning("e1", 100.0, bounty("1", "100.00", "100.00", "USD", 1), 1)], &[], "100");
+    let (report, drafts) = run(&mut bench, 0).await;
+    assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
+    assert!(drafts.earnings[0].what.ends_with("; whether the bounty was shared is not said"), "{drafts:?}");
+    let (_, said) = sentence(&report, "hackerone-money");
+    assert!(said.contains("1 of bounties with a bonus, booked as the earning says"), "{said}");
+}

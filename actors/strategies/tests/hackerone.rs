@@ -153,14 +153,19 @@ fn money_is_exact_and_never_made_up() {
     assert_eq!(money(read(whole)).as_deref(), Some("175 USD"), "with its bonus or without");
     let shared = with(earning(), "/attributes/amount", json!(37.5));
     assert_eq!(money(read(shared)).as_deref(), Some("37.5 USD"), "a shared bounty is what the earning says");
+    for (bonus_of, own) in [("150.00", "150 USD"), ("300", "150 USD"), ("75", "225 USD")] {
+        let even = read(with(earning(), bonus, json!(bonus_of)));
+        assert_eq!(even.may_be_share(), own == "150 USD", "{bonus_of}");
+        assert_eq!(money(even).as_deref(), Some(own), "what may be an equal share is not booked whole");
+    }
     let euros = with(with(earning(), currency, json!("eur")), "/attributes/amount", json!(163.2));
     assert_eq!(
         money(read(euros)).as_deref(),
         Some("175 EUR"),
         "an amount in no currency is no share of euros"
     );
-    let cents = with(with(earning(), awarded, json!("0.1")), bonus, json!("0.2"));
-    let cents = with(cents, "/attributes/amount", json!(0.1));
+    let cents = with(with(earning(), awarded, json!("0.2")), bonus, json!("0.1"));
+    let cents = with(cents, "/attributes/amount", json!(0.2));
     assert_eq!(money(read(cents)).as_deref(), Some("0.3 USD"), "no float");
     let retest = json!({ "id": 3, "type": "earning-retest-completed",
         "attributes": { "amount": 50, "created_at": "2026-01-25T02:20:22.715Z" } });

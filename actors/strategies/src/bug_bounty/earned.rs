@@ -26,7 +26,7 @@ const PAYOUT: &str = "payout/";
 /// The kind of an earning that is known here.
 const BOUNTY: &str = "earning-bounty-earned";
 
-/// Stands beside a booking whose figures cannot be compared.
+/// Stands beside a booking whose figures cannot be compared, or not told apart.
 const UNSHARED: &str = "; whether the bounty was shared is not said";
 
 /// Everything that was read, each with the answer that it stands in.
@@ -58,8 +58,8 @@ struct Line {
     money: Money,
     at: Moment,
     evidence: Digest,
-    /// It may be a part of the bounty, and is booked whole.
-    whole: bool,
+    /// Whether it is a part of the bounty cannot be told.
+    unshared: bool,
 }
 
 /// What is to be booked of everything that was read.
@@ -135,7 +135,7 @@ fn of_line(line: &Line, payout: Option<&(Payout, Digest)>, of: &PlatformId) -> E
         amount: line.money,
         fee: None,
         evidence,
-        what: format!("{what}{}", if line.whole { UNSHARED } else { "" }),
+        what: format!("{what}{}", if line.unshared { UNSHARED } else { "" }),
     }
 }
 
@@ -159,8 +159,8 @@ fn line(earning: &Earning, evidence: Digest) -> Result<Line, String> {
     if money.amount() <= Decimal::ZERO {
         return Err(not("it is nothing, or less: what is taken back you book as reversed"));
     }
-    let whole = !earning.shows_sharing();
-    Ok(Line { reference: reference(&bounty.id), money, at: earning.at, evidence, whole })
+    let unshared = !earning.shows_sharing() || earning.may_be_share();
+    Ok(Line { reference: reference(&bounty.id), money, at: earning.at, evidence, unshared })
 }
 
 fn reference(bounty: &str) -> String {
@@ -375,6 +375,12 @@ fn counted(read: &Read, report: &mut Report, balance: Reading<Decimal>, failed: 
         sentence.push_str(&format!(
             "; {whole} of bounties in other currencies than dollars, booked whole: whether one was shared HackerOne \
              does not say"
+        ));
+    }
+    let like = read.earnings.iter().filter(|(earning, _)| earning.may_be_share()).count();
+    if like > 0 {
+        sentence.push_str(&format!(
+            "; {like} of bounties with a bonus, booked as the earning says: it may be a share, or leave out the bonus"
         ));
     }
     match balance {

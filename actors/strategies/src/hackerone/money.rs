@@ -44,14 +44,25 @@ impl Earning {
     /// What it is in its own currency; `None` where nothing names one.
     ///
     /// It is all that was awarded. Where it is neither that nor the bounty without its bonus, and the bounty is in
-    /// dollars, the bounty was shared: then it is what the earning itself says.
+    /// dollars, the bounty was shared: then it is what the earning itself says. So it is where it may be a share.
     pub fn money(&self) -> Option<Money> {
         let bounty = self.bounty.as_ref()?;
         let (whole, plain) = (bounty.awarded, bounty.plain);
         let shared = whole.currency().code() == DOLLARS
             && self.amount != whole.amount().normalize()
-            && self.amount != plain.amount().normalize();
+            && (self.amount != plain.amount().normalize() || self.may_be_share());
         if shared { Money::new(self.amount, whole.currency()).ok() } else { Some(whole) }
+    }
+
+    /// Whether its own figure is that of an equal share of the bounty with its bonus, and of the bounty without it:
+    /// no document says which.
+    pub fn may_be_share(&self) -> bool {
+        let Some(bounty) = &self.bounty else { return false };
+        let (whole, plain) = (bounty.awarded.amount(), bounty.plain.amount().normalize());
+        bounty.awarded.currency().code() == DOLLARS
+            && self.amount == plain
+            && whole > plain
+            && whole.checked_rem(plain) == Some(Decimal::ZERO)
     }
 
     /// Whether it can be told that its bounty was shared: the figure that would show it is in dollars.
@@ -142,11 +153,10 @@ impl TryFrom<RawBounty> for Bounty {
         let (Some(amount), Some(currency)) = (raw.awarded_amount, raw.awarded_currency) else {
             return Err(Unreadable::new(format!("bounty {id} does not say what was awarded")));
         };
-        let currency = currency
-            .trim()
-            .to_ascii_uppercase()
-            .parse()
-            .map_err(|_| Unreadable::new(format!("what stands for the currency of bounty {id} is none")))?;
+        let currency =
+            currency.trim().to_ascii_uppercase().parse().map_err(|_| {
+                Unreadable::new(format!("what stands for the currency of bounty {id} is none"))
+            })?;
         let amount = amount.decimal()?;
         let bonus = raw.awarded_bonus_amount.map(|bonus| bonus.decimal()).transpose()?.unwrap_or_default();
         let money = |amount| Money::new(amount, currency).map_err(|bad| Unreadable::new(bad.to_string()));
