@@ -170,3 +170,75 @@ async fn what_may_be_a_share_is_booked_as_it_says_of_itself() {
     let (_, said) = sentence(&report, "hackerone-money");
     assert!(said.contains("1 of bounties with a bonus, booked as the earning says"), "{said}");
 }
+
+/// The only alert of a run, which must be whole where an alert is cut.
+fn alert(drafts: &mm_sdk::Drafts) -> String {
+    let [alert] = drafts.alerts.as_slice() else { panic!("{:?}", drafts.alerts) };
+    assert!(alert.sentence.len() <= 300, "{}: {alert:?}", alert.sentence.len());
+    alert.sentence.clone()
+}
+
+/// Bounties are in the books by their own names: a payout that was recorded under another would be the same income
+/// once more.
+#[tokio::test]
+async fn a_payout_that_matches_nothing_is_recorded_under_the_names_in_the_books() {
+    let mut bench = bench();
+    let rows = [usd("2811734", "300", 1), usd("2811735", "200", 2)];
+    money(&mut bench, &rows, &[payout(480.55, 3)], "0");
+    let (_, drafts) = run(&mut bench, 0).await;
+    let said = alert(&drafts);
+    assert!(said.contains("(bounty-2811734, bounty-2811735)") && said.contains("--stage paid"), "{said}");
+    // Of what was paid before nothing is to be marked, and what is young is no part of it.
+    let rows = [usd("1", "100", 1), usd("2", "60", 2), usd("3", "7", 9)];
+    money(&mut bench, &rows, &[payout(100.0, 1), payout(55.0, 3)], "0");
+    let said = alert(&run(&mut bench, 1).await.1);
+    assert!(said.contains("(bounty-2)"), "{said}");
+    // Where nothing is unpaid there is nothing to record.
+    money(&mut bench, &rows[..1], &[payout(100.0, 1), payout(55.0, 4)], "0");
+    let said = alert(&run(&mut bench, 2).await.1);
+    assert!(!said.contains("earnings record"), "{said}");
+}
+
+/// A bounty that HackerOne does not show yet it may show in an hour, and then it is booked by its own name.
+#[tokio::test]
+async fn an_earning_without_its_bounty_is_waited_for_and_not_booked_by_hand() {
+    let mut bench = bench();
+    money(&mut bench, &[earning("e1", 150.0, Value::Null, 1)], &[], "150");
+    let (_, drafts) = run(&mut bench, 0).await;
+    assert_eq!(booked(&drafts), []);
+    let said = alert(&drafts);
+    assert!(said.contains("wait") && !said.contains("earnings record"), "{said}");
+    money(&mut bench, &[earning("e1", 150.0, bounty("b1", "150", "0", "USD", 1), 1)], &[], "150");
+    let (_, drafts) = run(&mut bench, 1).await;
+    assert_eq!(booked(&drafts), [of("bounty-b1", Stage::Approved, "150 USD")]);
+}
+
+/// What is taken back is no earning under a name of its own, whatever HackerOne calls it.
+#[tokio::test]
+async fn what_is_taken_back_is_reversed_under_the_name_in_the_books() {
+    for (kind, bounty_of, named) in [
+        ("earning-clawback", bounty("b1", "100", "0", "USD", 1), "hackerone bounty-b1 "),
+        ("earning-clawback", Value::Null, "hackerone bounty-ID "),
+        ("earning-bounty-earned", bounty("b1", "-100", "0", "USD", 1), "hackerone bounty-b1 "),
+        ("earning-bounty-earned", Value::Null, "hackerone bounty-ID "),
+    ] {
+        let mut bench = bench();
+        let mut row = earning("e2", -100.0, bounty_of, 2);
+        row["type"] = json!(kind);
+        money(&mut bench, &[row], &[], "0");
+        let said = alert(&run(&mut bench, 0).await.1);
+        assert!(said.contains(named) && said.contains("--stage reversed"), "{said}");
+        assert!(!said.contains("approved"), "{said}");
+    }
+}
+
+/// What is earned in a way that is not known here, and of a bounty, may be a part of it, which is in the books whole.
+#[tokio::test]
+async fn what_is_of_a_bounty_has_the_name_of_the_bounty() {
+    let mut bench = bench();
+    let mut bonus = earning("e2", 25.0, bounty("b1", "150", "25", "USD", 1), 2);
+    bonus["type"] = json!("earning-bonus-earned");
+    money(&mut bench, &[bonus], &[], "25");
+    let said = alert(&run(&mut bench, 0).await.1);
+    assert!(said.contains("hackerone bounty-b1 ") && !said.contains("hackerone earning-"), "{said}");
+}

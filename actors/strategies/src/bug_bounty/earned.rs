@@ -26,6 +26,9 @@ const PAYOUT: &str = "payout/";
 /// The kind of an earning that is known here.
 const BOUNTY: &str = "earning-bounty-earned";
 
+/// So many of what a payout may have paid are named.
+const NAMED_MAX: usize = 2;
+
 /// Stands beside a booking whose figures cannot be compared, or not told apart.
 const UNSHARED: &str = "; whether the bounty was shared is not said";
 
@@ -142,25 +145,74 @@ fn of_line(line: &Line, payout: Option<&(Payout, Digest)>, of: &PlatformId) -> E
 /// An earning as a line, or why it is not booked.
 fn line(earning: &Earning, evidence: Digest) -> Result<Line, String> {
     let (id, amount) = (name(&earning.id), earning.amount);
-    let not = |why: &str| {
-        format!(
-            "HackerOne's earning {id} of {amount} is not in the books: {why}; when your statement says what it is, \
-             book it: money-machine earnings record hackerone earning-{id} --strategy bug-bounty --stage approved \
-             --amount SUM --currency CODE --evidence STATEMENT"
-        )
-    };
-    if earning.kind != BOUNTY {
-        let kind = name(&earning.kind);
-        return Err(not(&format!("`{kind}` is no kind that is known here to name its currency")));
+    let not = |why: &str| format!("HackerOne's earning {id} of {amount} is not in the books: {why}");
+    let own = earning.bounty.as_ref().map(|bounty| reference(&bounty.id));
+    let money = earning.money();
+    if earning.amount < Decimal::ZERO || money.is_some_and(|money| money.amount() < Decimal::ZERO) {
+        let of = own.as_deref().unwrap_or("bounty-ID");
+        let command = command(of, "reversed");
+        return Err(not(&format!(
+            "it takes back; if your statement says of which bounty, record that: {command}"
+        )));
     }
-    let (Some(bounty), Some(money)) = (&earning.bounty, earning.money()) else {
-        return Err(not("it names no currency"));
+    if earning.kind != BOUNTY {
+        let (kind, command) = (name(&earning.kind), command(&by_itself(earning), "approved"));
+        return Err(not(&format!("`{kind}` is no kind known here; by your statement, book it: {command}")));
+    }
+    let (Some(reference), Some(money)) = (own, money) else {
+        return Err(not(&format!(
+            "it shows no bounty, so no currency; wait until it does, and it is booked: recorded by hand it would stand \
+             there twice (what you recorded as earning-{id} you record as reversed)"
+        )));
     };
-    if money.amount() <= Decimal::ZERO {
-        return Err(not("it is nothing, or less: what is taken back you book as reversed"));
+    if money.amount() == Decimal::ZERO {
+        return Err(not("it is nothing"));
     }
     let unshared = !earning.shows_sharing() || earning.may_be_share();
-    Ok(Line { reference: reference(&bounty.id), money, at: earning.at, evidence, unshared })
+    Ok(Line { reference, money, at: earning.at, evidence, unshared })
+}
+
+/// What the owner types to book what HackerOne calls so. It is one line with its sentence, which is cut at 300 letters.
+fn command(reference: &str, stage: &str) -> String {
+    format!(
+        "money-machine earnings record hackerone {reference} --strategy bug-bounty --stage {stage} --amount SUM \
+         --currency CODE --evidence STATEMENT"
+    )
+}
+
+/// The name of an earning of a kind that is not known: that of its bounty, whose bonus it may be, or else its own.
+fn by_itself(earning: &Earning) -> String {
+    let own = || format!("earning-{}", name(&earning.id));
+    earning.bounty.as_ref().map_or_else(own, |bounty| reference(&bounty.id))
+}
+
+/// The one name under which the books have an earning, or are to have it, of which a payout may be made.
+fn in_the_books((earning, evidence): &(Earning, Digest)) -> Option<String> {
+    match line(earning, *evidence) {
+        Ok(line) => Some(line.reference),
+        Err(_) => (earning.kind != BOUNTY && earning.amount > Decimal::ZERO).then(|| by_itself(earning)),
+    }
+}
+
+/// Why nothing is called paid by a payout, and under which names what it paid is to be marked: what stands there
+/// already would be booked twice under any other.
+fn unmatched(payout: &Payout, unpaid: &[String]) -> String {
+    let (amount, at) = (payout.amount, payout.at.to_string());
+    let day = at.split('T').next().unwrap_or_default();
+    let which = format!("HackerOne's payout of {amount}, {day}, is not what was unpaid");
+    let more = unpaid.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" +{more}") } else { String::new() };
+    match unpaid {
+        [] => format!(
+            "{which}, for HackerOne lists nothing that was: compare it with your statement; it is no earning, and has no \
+             name of its own in the books"
+        ),
+        some => format!(
+            "{which}: under their names ({}{more}) mark what your statement says it paid: {}",
+            some.get(..NAMED_MAX).unwrap_or(some).join(", "),
+            command("NAME", "paid")
+        ),
+    }
 }
 
 fn reference(bounty: &str) -> String {
@@ -188,12 +240,11 @@ fn covered(rows: &[&(Earning, Digest)], read: &Read, booked: &mut Booked) -> BTr
                 from += length;
             }
             None => {
+                let before = rows.iter().take(until).enumerate().filter(|(row, _)| !paid.contains_key(row));
+                let mut unpaid: Vec<String> = before.filter_map(|(_, row)| in_the_books(row)).collect();
+                unpaid.dedup();
                 let (amount, at) = (payout.amount, payout.at);
-                let sentence = format!(
-                    "a payout of {amount} by HackerOne, {at}, is not what earnings before it come to, so none is \
-                     called paid by it: book what your statement says with money-machine earnings record"
-                );
-                booked.told.push((format!("{PAYOUT}{at}/{amount}"), sentence));
+                booked.told.push((format!("{PAYOUT}{at}/{amount}"), unmatched(payout, &unpaid)));
                 from = until;
             }
         }
@@ -305,9 +356,9 @@ fn tell(
 fn together(fresh: &[(String, String)]) -> String {
     let payouts = fresh.iter().filter(|(about, _)| about.starts_with(PAYOUT)).count();
     format!(
-        "{} earnings and {payouts} payouts at HackerOne are not in the books and need your statement: money-machine \
-         earnings record hackerone REFERENCE --strategy bug-bounty --stage approved --amount SUM --currency CODE \
-         --evidence STATEMENT (`strategy show bug-bounty` says why of each)",
+        "{} earnings and {payouts} payouts at HackerOne are not in the books and need your statement: `money-machine \
+         strategy show bug-bounty` says of each why, and under which name to record what; under another it might stand \
+         there twice",
         fresh.len() - payouts
     )
 }
