@@ -166,14 +166,7 @@ impl GatewayService {
     /// Whether an act may change something at its platform: by its method, unless whoever knows the platform
     /// says that this one only reads.
     pub(super) fn may_change(&self, p: &Proposal) -> bool {
-        let only_reads = || {
-            let settings = self.shared.settings();
-            settings
-                .reconcilers
-                .of(p.action.platform.as_str())
-                .is_some_and(|knows| knows.only_reads(&p.action))
-        };
-        p.is_mutating() && !only_reads()
+        self.shared.settings().reconcilers.may_change(&p.action)
     }
 
     /// Tells the owner of trouble that he must see to, and that it is over.

@@ -134,7 +134,7 @@ impl GatewayService {
             let kind = format!("action.{}", stage.as_str());
             let payload = json!({ "action": id, "why": sentence });
             change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
-            change = change.and(self.settled_change(&record)?);
+            change = change.and(self.settled_change(&record, mutating)?);
             // What the machine does for itself its service tells of, and repeats.
             let own = record.run.as_str().starts_with(SYSTEM_RUN);
             if stage == Stage::Ambiguous && !own {
@@ -147,17 +147,23 @@ impl GatewayService {
     }
 
     /// What the whole change and its marks become with the record.
-    fn settled_change(&self, record: &ActionRecord) -> Result<Change, Fault> {
-        let (space, id) = (&record.space, record.id.as_str());
-        let Some(row) = self.shared.store.get::<ChangeRow>(space, id)? else { return Ok(Change::new()) };
+    fn settled_change(&self, record: &ActionRecord, mutating: bool) -> Result<Change, Fault> {
+        let (store, space, id) = (&self.shared.store, &record.space, record.id.as_str());
+        let Some(row) = store.get::<ChangeRow>(space, id)? else { return Ok(Change::new()) };
         let row = row.value;
         let (state, standing) = match record.stage {
             Stage::Ambiguous => (Marked::Ambiguous, Standing::Ambiguous),
             _ => (Marked::NotDone, cut_off(record, row.held)),
         };
         let mark = Mark { action: record.id.clone(), state, at: record.updated_at, outcome: None };
-        let hashes = [row.action.hash(), row.first_hash];
-        let marked = marks::put(space, &row.strategy, &hashes, &mark)?;
+        let own = row.action.hash();
+        let (mut change, mut hashes) = (Change::new(), vec![own, row.first_hash]);
+        if !mutating {
+            // What only reads may be read again.
+            change = marks::drop_own(store, space, &row.strategy, own, &record.id)?;
+            hashes.retain(|hash| *hash != own);
+        }
+        let marked = change.and(marks::put(space, &row.strategy, &hashes, &mark)?);
         Ok(marked.put(space, id, &ChangeRow { standing, ..row })?)
     }
 }

@@ -168,13 +168,7 @@ impl GatewayService {
         };
         let (state, standing, outcome) = ended(p, draft, end, &row);
         change = change.and(match p.is_mutating() {
-            // Nothing was sent: another action may have made the very same change.
-            true if draft.kept().is_none() => {
-                let (id, hashes, at) = (p.id(), [p.action.hash(), p.first_hash], record.updated_at);
-                let mark = Mark { action: id, state, at, outcome: outcome.clone() };
-                marks::put_own(&self.shared.store, &p.space, &p.strategy, &hashes, &mark)?
-            }
-            true => self.marked(p, state, outcome.as_ref(), record.updated_at)?,
+            true => self.marks_end(p, draft, Mark { action: p.id(), state, at, outcome })?,
             // What only reads may be read again.
             false => self.unmark(p)?,
         });
@@ -202,6 +196,22 @@ impl GatewayService {
                 self.shared.store.version(&Key::new(&next.space, ChangeRow::KIND, id.as_str())?)?;
         }
         Ok(next)
+    }
+
+    /// The marks at the end of what is no read by its method.
+    fn marks_end(&self, p: &Proposal, draft: &Draft, mark: Mark) -> Result<Change, Fault> {
+        let (store, own) = (&self.shared.store, p.action.hash());
+        let (mut change, mut hashes) = (Change::new(), vec![own, p.first_hash]);
+        if !self.may_change(p) {
+            // What was proposed before a redirect or an edit made this of it may be a change; that is marked.
+            change = marks::drop_own(store, &p.space, &p.strategy, own, &mark.action)?;
+            hashes.retain(|hash| *hash != own);
+        }
+        Ok(change.and(match draft.kept() {
+            Some(_) => marks::put(&p.space, &p.strategy, &hashes, &mark)?,
+            // Nothing was sent: another action may have made the very same change.
+            None => marks::put_own(store, &p.space, &p.strategy, &hashes, &mark)?,
+        }))
     }
 
     fn unmark(&self, p: &Proposal) -> Result<Change, Fault> {

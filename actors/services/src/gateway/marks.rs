@@ -100,6 +100,23 @@ pub(crate) fn put_own(
     Ok(change)
 }
 
+/// Takes the mark of an act that only reads and has ended, if it is `action`'s own: it may be read again, and what
+/// was read is in the journal of the run that asked.
+pub(crate) fn drop_own(
+    store: &Store,
+    space: &Space,
+    strategy: &StrategyId,
+    hash: Digest,
+    action: &ActionId,
+) -> Result<Change, Fault> {
+    let id = row_id(strategy, hash);
+    let Some(row) = store.get::<Mark>(space, &id)?.filter(|row| row.value.action == *action) else {
+        return Ok(Change::new());
+    };
+    let key = Key::new(space, Mark::KIND, &id)?;
+    Ok(Change::new().expect_version(key.clone(), row.version).delete(key))
+}
+
 /// What expects that `by` may make the change of `hash`, as its mark is now.
 ///
 /// # Errors

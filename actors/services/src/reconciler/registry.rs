@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mm_core::action::Action;
 use mm_core::id::PlatformId;
 use mm_sdk::Reconciler;
 use tokio::sync::Notify;
@@ -30,6 +31,13 @@ impl Reconcilers {
     /// Who looks up changes at `platform`, if anybody can.
     pub fn of(&self, platform: &str) -> Option<&Arc<dyn Reconciler>> {
         self.by_platform.iter().find(|(own, _)| own.as_str() == platform).map(|(_, found)| found)
+    }
+
+    /// Whether an act may change something at its platform: by its method, unless whoever knows the platform
+    /// says that this one only reads.
+    pub fn may_change(&self, action: &Action) -> bool {
+        let only_reads = || self.of(action.platform.as_str()).is_some_and(|knows| knows.only_reads(action));
+        action.request.method().is_mutating() && !only_reads()
     }
 
     /// Says that a change became ambiguous: it is looked up soon, and not only at the next round.

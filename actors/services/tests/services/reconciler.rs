@@ -10,6 +10,7 @@ use mm_core::activity::{ActionRecord, Stage};
 use mm_core::answer::Answer;
 use mm_core::error::TransportFault;
 use mm_core::id::{ActionId, Space};
+use mm_core::mark::{Mark, Marked};
 use mm_core::moment::Moment;
 use mm_core::seams::SplitMix64;
 use mm_sdk::{Act, Finding, Reconciler, Report, Sent};
@@ -20,6 +21,8 @@ use mm_services::testing::{Bench, Machine, PLATFORM, Said, Script, audit, get, p
 use mm_store::Fault;
 
 const QUIET: Duration = Duration::from_secs(120);
+/// Leaves as a POST and only reads.
+const QUERY: &str = "query a { viewer { login } }";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Knows that `/posted/BODY` tells whether a body was posted.
@@ -123,6 +126,11 @@ fn stage(machine: &Machine) -> Option<Stage> {
     posts.map(|(_, action)| action.stage).next()
 }
 
+/// Where the marks stand.
+fn states(machine: &Machine) -> Vec<Marked> {
+    machine.rows::<Mark>().into_iter().map(|(_, mark)| mark.state).collect()
+}
+
 fn posts(machine: &Machine) -> usize {
     machine.world.log().iter().filter(|request| request.method == Method::Post).count()
 }
@@ -210,6 +218,67 @@ fn what_only_reads_is_never_ambiguous() {
         let over = || machine.rows::<mm_core::run::RunRecord>().iter().all(|(_, run)| run.outcome.is_some());
         machine.until("its run is over", over).await;
         assert_eq!(machine.run("poster").await.errors, ["done seen"], "it may be asked again");
+    });
+}
+
+/// A question is asked anew by whoever asks it, as any read is, and leaves nothing behind that is never removed.
+#[test]
+fn what_only_reads_leaves_no_mark_and_a_change_does() {
+    for (body, sent, marks) in [(QUERY, 2, vec![]), ("hello", 1, vec![Marked::Done])] {
+        let mut bench = bench(body);
+        keeps(&bench, |_| Ok(Said::status(200, "seen")));
+        bench.live(async |machine| {
+            for _ in 0..2 {
+                assert_eq!(machine.run("poster").await.errors, ["done seen"], "{body}");
+            }
+            assert_eq!((posts(machine), states(machine)), (sent, marks), "{body}");
+        });
+    }
+    // Nor does one that failed, or that a kill cut off.
+    let mut lost_one = bench(QUERY);
+    keeps(&lost_one, |_| Ok(lost()));
+    lost_one.live(async |machine| {
+        machine.run("poster").await;
+        assert_eq!((stage(machine), states(machine)), (Some(Stage::Failed), vec![]));
+    });
+    let mut cut_off = bench(QUERY);
+    cut_off.install(poster(QUERY).version(1));
+    keeps(&cut_off, |_| Ok(Said::status(200, "seen").after(Duration::from_secs(20))));
+    cut_off.live(async |machine| {
+        machine.services.strategies.start("poster", mm_core::run::Trigger::Operator).await.unwrap().unwrap();
+        machine.until("it has arrived", || posts(machine) == 1).await;
+        assert_eq!(states(machine), [Marked::Sending]);
+    });
+    // Its code is another, so what was cut off is settled and not walked again.
+    cut_off.install(poster(QUERY).version(2));
+    cut_off.live(async |machine| {
+        machine.until("it is settled", || stage(machine) == Some(Stage::Failed)).await;
+        assert_eq!(states(machine), []);
+    });
+}
+
+/// Its answer is in the run's journal, and not in a mark.
+#[test]
+fn a_run_that_is_taken_up_after_a_kill_does_not_ask_again_what_it_has_read() {
+    let mut bench = bench(QUERY);
+    bench.install(Script::new("poster", |cx| {
+        Box::pin(async move {
+            let Act::Done(seen) = cx.act("q", post("/post", QUERY)).await? else { panic!("no answer") };
+            mm_services::testing::read(cx, "slow", "/slow").await?;
+            Ok(Report { errors: vec![String::from_utf8(seen.body).unwrap()], ..Report::default() })
+        })
+    }));
+    bench.world.answer(|request| match request.path() {
+        "/slow" => Said::status(200, "").after(Duration::from_secs(20)),
+        _ => Said::status(200, "seen"),
+    });
+    bench.live(async |machine| {
+        machine.services.strategies.start("poster", mm_core::run::Trigger::Operator).await.unwrap().unwrap();
+        machine.until("it reads on", || machine.world.count() == 2).await;
+    });
+    bench.live(async |machine| {
+        assert_eq!(machine.idle("poster").await.unwrap().errors, ["seen"]);
+        assert_eq!((posts(machine), machine.world.count()), (1, 3));
     });
 }
 
