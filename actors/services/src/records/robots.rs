@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// How long a file that could not be had is not asked for again, in seconds. Till then the site is closed.
 const CLOSED_S: u64 = 3600;
 
-/// A robots.txt as it came. Row id: the host. Gone by for at most 24 hours (RFC 9309, 2.4).
+/// A robots.txt as it came. Row id: the host. Gone by for at most 24 hours (RFC 9309, 2.4),
+/// and removed by the tidy service after that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RobotsRow {
     /// When it was asked for.
