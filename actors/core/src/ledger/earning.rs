@@ -197,6 +197,19 @@ pub enum NotTaken {
     /// What arrived in the currency of what was paid is what was paid, less the fee.
     #[error("what arrived is told only where it is in another currency; what is missing of {0} is the fee")]
     NotForeign(Money),
+    /// A platform corrects what was paid or has arrived, without saying that it was sent back.
+    #[error(
+        "it is known as {stage} with {known}, and the platform now says {said}: if a part was taken back, record the \
+         {stage} earning again with what is left of it"
+    )]
+    Differs {
+        /// How far it is.
+        stage: Stage,
+        /// How much it is, as is known.
+        known: Money,
+        /// How much it is, as the platform now says.
+        said: Money,
+    },
 }
 
 impl Earning {
@@ -235,10 +248,11 @@ impl Earning {
     ///
     /// A later report may lead back (approved, and pending again): money that is not sure is not counted as if
     /// it were. Of two reports as of the same moment the one further on holds. What has arrived is only ever
-    /// corrected or reversed: a platform goes on saying `paid` of what it cannot see arrive.
+    /// corrected or reversed: a platform goes on saying `paid` of what it cannot see arrive, and `approved` of what
+    /// it does not say to be paid.
     ///
     /// # Errors
-    /// [`NotTaken`] for a report that contradicts itself.
+    /// [`NotTaken`] for a report that contradicts itself, and for another sum of what was paid or has arrived.
     pub fn take(&self, report: Report, now: Moment) -> Result<Option<(Earning, Entry)>, NotTaken> {
         check(&report)?;
         if let Some(last) = &self.last {
@@ -247,9 +261,11 @@ impl Earning {
                 && last.fee == report.fee
                 && last.arrived == report.arrived;
             let older = (report.as_of, report.stage) < (last.as_of, last.stage);
-            let behind = last.stage == Stage::Cleared && report.stage < Stage::Cleared;
-            if same || older || behind {
+            if same || older {
                 return Ok(None);
+            }
+            if is_behind(last, &report) {
+                return differs(last, &report).map_or(Ok(None), Err);
             }
         }
         let postings = self.difference(&report)?;
@@ -334,6 +350,24 @@ impl Earning {
         let lines = sums.into_iter().filter(|(_, money)| !money.is_none());
         Ok(lines.map(|((account, _), money)| Posting { account, money }).collect())
     }
+}
+
+/// Whether a report comes from one who cannot see what is known: nobody sees money arrive but its owner, and a
+/// platform that does not say `paid` does not contradict him who says it, or that it came to nothing.
+fn is_behind(last: &Report, report: &Report) -> bool {
+    let arrived = last.stage == Stage::Cleared && report.stage < Stage::Cleared;
+    let by_owner = last.evidence.source == Source::Owner && report.evidence.source == Source::Platform;
+    let decided = matches!(last.stage, Stage::Paid | Stage::Reversed) && report.stage <= Stage::Approved;
+    arrived || (by_owner && decided)
+}
+
+/// That a platform now says another sum of what was paid or has arrived: what is missing must be taken back by
+/// whoever knows where it went.
+fn differs(last: &Report, report: &Report) -> Option<NotTaken> {
+    let is_money = matches!(last.stage, Stage::Paid | Stage::Cleared);
+    let told = report.evidence.source == Source::Platform && report.amount != last.amount;
+    let Report { stage, amount: known, .. } = *last;
+    (is_money && told).then_some(NotTaken::Differs { stage, known, said: report.amount })
 }
 
 /// What a report may not say, whatever was said before.

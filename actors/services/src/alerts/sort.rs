@@ -31,6 +31,7 @@ const TABLE: &[(&str, Sort, &str)] = &[
     ("snapshot/", Sort::Person, "strategy show {}"),
     ("audit/", Sort::Person, "audit verify"),
     ("given-up/", Sort::Person, "limits show {}"),
+    ("earning/", Sort::Person, "earnings list"),
     ("late/", Sort::Person, "approvals list"),
     ("quota/", Sort::Note, "limits list"),
     ("wall-clock", Sort::Person, "doctor"),

@@ -90,6 +90,26 @@ pub enum NotRecorded {
     Torn(EntryId),
 }
 
+/// What a run reports and the books do not take.
+#[derive(Debug, Default)]
+pub(crate) struct LeftOut {
+    /// A sentence for each that cannot be.
+    pub(crate) sentences: Vec<String>,
+    /// Those that differ from what was paid or has arrived: the name of the alert, and its sentence.
+    pub(crate) differing: Vec<(String, String)>,
+}
+
+/// What the alert is about that tells that a platform's sum is not that of the books.
+pub(crate) fn about(strategy: &StrategyId, earned: &Earned) -> String {
+    let reference = Untrusted::new(earned.reference.as_str()).line(LINE_CHARS_MAX);
+    format!("{}{}/{reference}", abouts(strategy), earned.platform)
+}
+
+/// How the names of those alerts begin.
+pub(crate) fn abouts(strategy: &StrategyId) -> String {
+    format!("earning/{strategy}/")
+}
+
 /// The books with reports taken in that are not yet written.
 pub(crate) struct Ledger<'a> {
     pub(super) store: &'a Store,
@@ -149,20 +169,26 @@ impl<'a> Ledger<'a> {
         Ok(Ok((after, Some(entry))))
     }
 
-    /// Takes in what a run reports; a sentence for each report that cannot be.
+    /// Takes in what a run reports; what is said of each report that cannot be.
     pub(crate) fn take_all(
         &mut self,
         strategy: &StrategyId,
         earned: &[Earned],
-    ) -> Result<Vec<String>, ReadError> {
-        let mut refused = Vec::new();
+    ) -> Result<LeftOut, ReadError> {
+        let mut left_out = LeftOut::default();
         for earned in earned {
-            if let Err(why) = self.take(told(strategy, earned))? {
-                let reference = Untrusted::new(earned.reference.as_str()).line(60);
-                refused.push(format!("earning `{reference}` of {} is left out: {why}", earned.platform));
+            let Err(why) = self.take(told(strategy, earned))? else { continue };
+            let reference = Untrusted::new(earned.reference.as_str()).line(60);
+            let sentence = format!("earning `{reference}` of {} is left out: {why}", earned.platform);
+            match why {
+                // It stands until the owner says what became of it, and each run reads it again.
+                NotRecorded::NotTaken(NotTaken::Differs { .. }) => {
+                    left_out.differing.push((about(strategy, earned), sentence));
+                }
+                _ => left_out.sentences.push(sentence),
             }
         }
-        Ok(refused)
+        Ok(left_out)
     }
 
     /// Every entry that was taken in, in order, with its earning as it is after all of them.

@@ -193,6 +193,8 @@ pub(super) struct Prepared {
     pub(super) retry: Option<RetryRow>,
     /// The first sentence about an account that the run named and that does not exist.
     pub(super) no_account: Option<String>,
+    /// What alerts are about, and say, of earnings whose sum at the platform is not that of the books.
+    pub(super) differing: Vec<(String, String)>,
 }
 
 /// New snapshot, opportunities, ledger entries, run record, and the journal's end, in one change.
@@ -214,7 +216,7 @@ pub(super) fn end(
         ended: Some(now),
         outcome: Some(ended.outcome),
         found: merged.found,
-        errors: bounded(&[ended.errors.as_slice(), &left_out].concat()),
+        errors: bounded(&[ended.errors.as_slice(), &left_out.sentences].concat()),
         sources: ended.report.sources.clone(),
         metrics: ended.report.metrics.clone(),
         ..run
@@ -272,7 +274,8 @@ pub(super) fn end(
         let payload = json!({ "strategy": host.id.as_str(), "reason": why, "by": ITSELF });
         change = change.audit(NewEntry::new(now, space, "strategy.paused", &payload)?);
     }
-    Ok(Prepared { change, row, run, merged, set_aside, retry, no_account })
+    let differing = left_out.differing;
+    Ok(Prepared { change, row, run, merged, set_aside, retry, no_account, differing })
 }
 
 /// What a run's crash adds to the change: the flight recorder's row, and the count of what it had in hand.

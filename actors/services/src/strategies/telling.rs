@@ -2,6 +2,7 @@
 //!
 //! Nothing here is needed for the record to be true: it is all said again of the next run.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mm_core::breaker::State as BreakerState;
@@ -13,7 +14,8 @@ use mm_store::Span;
 use super::commit::{Ended, Prepared};
 use super::quarantine;
 use super::state::Host;
-use crate::records::QuarantineRow;
+use crate::books::ledger;
+use crate::records::{AlertRow, QuarantineRow};
 
 /// A source that failed in so many runs in a row is told of …
 const FAILED_RUNS: usize = 3;
@@ -25,6 +27,8 @@ const RUNS_LOOKED_AT: usize = 200;
 const ALERTS_MAX: usize = 32;
 /// Alerts of its own of which one run may say that they are over.
 const OVER_MAX: usize = 128;
+/// Of so many alerts that tell of a sum that differs a run says that they are over.
+const DIFFERING_LOOKED_AT: usize = 1_000;
 
 /// Says aloud what was committed.
 pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
@@ -37,6 +41,7 @@ pub(super) fn tell(host: &Host, prepared: &Prepared, ended: &Ended) {
     outcome(host, run, ended);
     breaker(host, prepared);
     no_account(host, prepared);
+    differing(host, prepared, ended);
     quarantined(host, prepared.set_aside.as_ref());
     // A strategy builds names and sentences from what it read.
     let name = |about: &str| format!("strategy/{}/{}", host.id, Untrusted::new(about).line(120));
@@ -125,6 +130,25 @@ fn no_account(host: &Host, prepared: &Prepared) {
         None if prepared.run.outcome == Some(Outcome::Succeeded) => host.alerts.clear(&host.space, about),
         None => {}
     }
+}
+
+/// Tells where a platform's sum is not that of the books, until it is again.
+fn differing(host: &Host, prepared: &Prepared, ended: &Ended) {
+    for (about, sentence) in prepared.differing.iter().take(ALERTS_MAX) {
+        host.alerts.raise(&host.space, about.as_str(), sentence.as_str());
+    }
+    // Unread, it is over later.
+    let (store, begins) = (&host.shared.store, ledger::abouts(&host.id));
+    let told = store.scan::<AlertRow>(&host.space, Span::prefix(&begins), DIFFERING_LOOKED_AT);
+    let Ok(told) = told else { return };
+    let open = told.rows.into_iter().filter(|(_, row)| row.value.cleared_at.is_none());
+    let differs = |about: &String| prepared.differing.iter().any(|(differing, _)| differing == about);
+    let open: BTreeSet<String> = open.map(|(about, _)| about).filter(|about| !differs(about)).collect();
+    if open.is_empty() {
+        return;
+    }
+    let read = ended.drafts.earnings.iter().map(|earned| ledger::about(&host.id, earned));
+    read.filter(|about| open.contains(about)).for_each(|about| host.alerts.clear(&host.space, about));
 }
 
 fn tell_source(host: &Host, run: &RunRecord, source: &SourceReport) {

@@ -212,6 +212,54 @@ fn a_run_puts_what_it_reports_into_the_books_in_its_own_commit() {
     });
 }
 
+/// Says `approved` of one payment in each run: of 100 in the first, of 60 in those after it.
+fn corrected() -> Script {
+    Script::new("payee", |cx| {
+        Box::pin(async move {
+            let nth = cx.snapshot().map_or(0, <[u8]>::len);
+            let answer = read(cx, "s1", "/payments").await?;
+            cx.earned(Earned {
+                platform: "demo".parse().unwrap(),
+                reference: "one".into(),
+                opportunity: None,
+                as_of: on(u32::try_from(nth).unwrap()),
+                stage: Stage::Approved,
+                amount: money(if nth == 0 { "100.00" } else { "60.00" }),
+                fee: None,
+                evidence: answer.body_id(),
+                what: "the list of payments".into(),
+            });
+            cx.keep(1, vec![0; nth + 1]);
+            Ok(mm_sdk::Report::default())
+        })
+    })
+}
+
+#[test]
+fn a_correction_of_what_has_arrived_is_told_once_until_it_is_in_the_books() {
+    const ABOUT: &str = "earning/payee/demo/one";
+    let mut bench = Bench::new(9);
+    bench.install(corrected());
+    bench.live(async |machine| {
+        let open = || machine.alerts().into_iter().filter(|(about, _)| about == ABOUT).collect::<Vec<_>>();
+        machine.run("payee").await;
+        record(machine, told("one", Stage::Cleared, "100.00", 0)).await.unwrap();
+        for _ in 0..3 {
+            let run = machine.run("payee").await;
+            assert!(run.errors.is_empty(), "{:?}", run.errors);
+        }
+        machine.until("it is told", || !open().is_empty()).await;
+        let said = open().remove(0).1;
+        assert!(said.contains("cleared with 100.00 EUR, and the platform now says 60.00 EUR"), "{said}");
+        let told_of = |kind: &str| machine.audit_of(kind).iter().filter(|one| one.contains(ABOUT)).count();
+        assert_eq!(told_of("alert.raised"), 1, "once in three runs");
+        record(machine, told("one", Stage::Cleared, "60.00", 3)).await.unwrap();
+        machine.run("payee").await;
+        machine.until("it is over", || told_of("alert.cleared") == 1).await;
+        assert_eq!(at_bank(&books(&machine.store, "corrected")), money("60.00"));
+    });
+}
+
 #[test]
 fn wherever_the_disk_dies_a_run_and_its_entries_are_there_together_or_not_at_all() {
     let mut prepared = Bench::new(5);
