@@ -19,7 +19,8 @@ pub struct Earned {
     pub as_of: Moment,
     /// How far it is.
     pub stage: Stage,
-    /// How much it is in all, before any fee.
+    /// How much it is in all, before any fee; nothing of what is [`Stage::Reversed`] and was not said to be worth
+    /// anything: then it is what the books know.
     pub amount: Money,
     /// What the platform kept of it; only of what is paid.
     pub fee: Option<Money>,

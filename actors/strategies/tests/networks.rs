@@ -11,6 +11,8 @@ use mm_sdk::{
 };
 use mm_strategies::affiliate::Affiliate;
 use mm_strategies::affiliate::first::{First, FirstWindow};
+use mm_strategies::affiliate::known::Known;
+use mm_strategies::affiliate::memory::{Snapshot, WindowKnown};
 use mm_strategies::awin::Awin;
 use mm_strategies::cj::Cj;
 use mm_strategies::cj::questions::Questions;
@@ -380,6 +382,62 @@ fn a_memory_of_the_first_version_goes_on_from_where_it_was() {
     let second = own_impact().actions(&window, Some(next)).unwrap();
     assert_eq!(bench.asked()[0].request.url(), second.request.url());
     assert!(decode::<First>(bench.snapshot().unwrap()).is_err(), "it is kept in the shape of today");
+}
+
+/// The owner's Impact and the window that is asked for now, with a bench at that moment.
+fn at_impact() -> (Affiliate, Bench, String, Moment) {
+    let mut strategy = Affiliate::default();
+    strategy.initialise(&json!({"impact": {"account": "main", "sid": "IR1"}, "days_back": 1})).unwrap();
+    let now: Moment = "2026-11-23T06:00:00Z".parse().unwrap();
+    let window = Window::of(Window::number_of(now, impact::WINDOW_DAYS), impact::WINDOW_DAYS, now);
+    let action = own_impact().actions(&window, None).unwrap();
+    (strategy, Bench::at("2026-11-23T06:00:00Z"), action.request.url().as_str().to_owned(), now)
+}
+
+fn reversed() -> Vec<u8> {
+    list_of("impact", |line| (line["State"], line["Payout"]) = (json!("REVERSED"), json!("0.00")))
+}
+
+/// What the strategy has forgotten, the books may know.
+#[test]
+fn what_is_taken_back_is_told_although_nothing_is_remembered_of_it() {
+    let (mut strategy, mut bench, url, now) = at_impact();
+    bench.act_is(&url, Act::Done(Answer { at: now, ..answer(200, reversed()) }));
+    let (_, drafts) = bench.run_now(&mut strategy).unwrap();
+    let told: Vec<_> = drafts.earnings.iter().map(|one| (one.stage, one.amount.to_string())).collect();
+    assert_eq!(told, [(Stage::Reversed, "0 USD".to_owned())]);
+}
+
+/// A run while the clock was a month ahead hides nothing that is read when it is right again.
+#[test]
+fn a_clock_that_ran_ahead_hides_no_change() {
+    let (mut strategy, mut bench, url, now) = at_impact();
+    let approved = list_of("impact", |_| ());
+    let ahead = now.plus(DAY * 30);
+    bench.act_is(&url, Act::Done(Answer { at: ahead, ..answer(200, approved) }));
+    bench.run_now(&mut strategy).unwrap();
+    bench.act_is(&url, Act::Done(Answer { at: now, ..answer(200, reversed()) }));
+    let (_, drafts) = bench.run_now(&mut strategy).unwrap();
+    let told: Vec<_> =
+        drafts.earnings.iter().map(|one| (one.stage, one.amount.to_string(), one.as_of)).collect();
+    assert_eq!(told, [(Stage::Reversed, "0.88 USD".to_owned(), now)]);
+}
+
+/// A correction may rest in a settled window while what it corrects is told anew.
+#[test]
+fn when_something_is_forgotten_no_window_rests() {
+    let at = Some(Moment::from_unix_ms(1));
+    let mut snapshot = Snapshot::default();
+    let network = snapshot.networks.entry("impact".to_owned()).or_default();
+    network.windows.insert(1, WindowKnown { read_at: at, tried_at: at, ..WindowKnown::default() });
+    assert_eq!(snapshot.forget("impact", 0), 0);
+    assert_eq!(snapshot.networks["impact"].windows[&1].read_at, at, "nothing is forgotten");
+    for n in 0..=30_000 {
+        let network = snapshot.networks.get_mut("impact").unwrap();
+        network.commissions.insert(n.to_string(), Known::default());
+    }
+    assert_eq!(snapshot.forget("impact", 0), 1);
+    assert_eq!(snapshot.networks["impact"].windows[&1].read_at, None);
 }
 
 #[test]

@@ -91,7 +91,8 @@ pub struct Report {
     pub as_of: Moment,
     /// How far it is.
     pub stage: Stage,
-    /// How much it is in all, before any fee; at [`Stage::Reversed`] what it was.
+    /// How much it is in all, before any fee; at [`Stage::Reversed`] what it was. Nothing there, if a platform does
+    /// not say it: then it is what is known.
     pub amount: Money,
     /// What the platform or the way kept of it; in the currency of what was paid.
     pub fee: Option<Money>,
@@ -254,6 +255,7 @@ impl Earning {
     /// # Errors
     /// [`NotTaken`] for a report that contradicts itself, and for another sum of what was paid or has arrived.
     pub fn take(&self, report: Report, now: Moment) -> Result<Option<(Earning, Entry)>, NotTaken> {
+        let Some(report) = self.with_amount(report) else { return Ok(None) };
         check(&report)?;
         if let Some(last) = &self.last {
             let same = last.stage == report.stage
@@ -261,7 +263,7 @@ impl Earning {
                 && last.fee == report.fee
                 && last.arrived == report.arrived;
             let older = (report.as_of, report.stage) < (last.as_of, last.stage);
-            if same || older {
+            if same || (older && !self.is_ahead(now)) {
                 return Ok(None);
             }
             if is_behind(last, &report) {
@@ -295,6 +297,23 @@ impl Earning {
         let told = |step: &Step| step.stage == report.stage && step.as_of == report.as_of;
         let older = report.as_of < last.as_of && report.stage != last.stage;
         (older && !self.steps.iter().any(told)).then_some(last.as_of)
+    }
+
+    /// The report with an amount: of what a platform takes back without saying how much it was, what is known. `None`
+    /// if nothing is.
+    fn with_amount(&self, report: Report) -> Option<Report> {
+        let by_platform = report.evidence.source == Source::Platform;
+        if !(by_platform && report.stage == Stage::Reversed && report.amount.is_none()) {
+            return Some(report);
+        }
+        let amount = self.last.as_ref()?.amount;
+        Some(Report { amount, ..report })
+    }
+
+    /// Whether what is known last was told by a clock that ran ahead: a platform's report is stamped as it is read.
+    fn is_ahead(&self, now: Moment) -> bool {
+        let by_clock = |last: &Report| last.evidence.source == Source::Platform && last.as_of > now;
+        self.last.as_ref().is_some_and(by_clock) && self.steps.last().is_some_and(|step| step.at > now)
     }
 
     /// What it puts on each account as it stands.

@@ -175,6 +175,34 @@ fn another_sum_of_what_arrived_is_no_silence() {
 }
 
 #[test]
+fn what_is_taken_back_without_a_sum_is_what_is_known() {
+    let gone = report(Stage::Reversed, "0.00 USD", 3);
+    assert_eq!(earning().take(gone.clone(), on(4)), Ok(None), "of what is not known nothing is taken back");
+    let (now, _) = told(earning(), [report(Stage::Approved, "100 USD", 1)]);
+    let (now, entry) = now.take(gone.clone(), on(4)).unwrap().expect("it is news");
+    assert_eq!(
+        now.last.as_ref().map(|last| (last.stage, last.amount)),
+        Some((Stage::Reversed, money("100 USD")))
+    );
+    assert_eq!(entry.postings.len(), 2, "the debt and the income are gone");
+    assert_eq!(now.take(gone, on(5)), Ok(None));
+    let by_owner = by_owner(Stage::Reversed, "0 USD", 6);
+    assert!(matches!(now.take(by_owner, on(6)), Err(NotTaken::NotPositive(_))), "the owner says what it was");
+}
+
+/// A machine whose clock ran ahead stamped what it read; when the clock is right again, what it reads is news.
+#[test]
+fn what_a_clock_that_ran_ahead_stamped_hides_no_news() {
+    let reverse = |last: Report, told_at: i64| {
+        let (now, _) = earning().take(last, on(told_at)).unwrap().unwrap();
+        now.take(report(Stage::Reversed, "100 USD", 4), on(4)).unwrap().is_some()
+    };
+    assert!(reverse(report(Stage::Approved, "100 USD", 34), 34));
+    assert!(!reverse(report(Stage::Approved, "100 USD", 5), 4), "the platform's own clock may be ahead");
+    assert!(!reverse(by_owner(Stage::Approved, "100 USD", 34), 34), "a day that the owner named is his word");
+}
+
+#[test]
 fn a_report_that_contradicts_itself_is_refused_with_a_sentence() {
     let take = |change: &dyn Fn(&mut Report)| {
         let mut report = report(Stage::Approved, "10.00 EUR", 1);

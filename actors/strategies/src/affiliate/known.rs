@@ -2,7 +2,7 @@
 //!
 //! Where a network corrects by further records, each part is kept under its own id, and the commission is the sum
 //! of its parts: so the order in which they come does not matter, and none counts twice. Of two reads of a part
-//! the later one holds.
+//! the one that was made last holds, whatever the clock said at either: it may have run ahead at the first.
 
 use std::collections::BTreeMap;
 
@@ -35,11 +35,9 @@ struct Part {
 /// How a commission stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// As of when.
-    pub as_of: Moment,
     /// How far it is.
     pub stage: Stage,
-    /// How much it is in all; of what was taken back, what it was.
+    /// How much it is in all; of what was taken back, what it was, and nothing if that is not known here.
     pub amount: Money,
 }
 
@@ -66,9 +64,6 @@ impl Known {
                 line.reference
             ));
         }
-        if self.parts.get(&line.part).is_some_and(|part| part.at > at) {
-            return Ok(());
-        }
         let (original, stage, money, open) = (line.original, line.stage, line.money, line.open);
         self.parts.insert(line.part.clone(), Part { original, stage, money, open, at });
         let worth = |money: &Money| money.amount() > Decimal::ZERO;
@@ -83,19 +78,20 @@ impl Known {
         Ok(())
     }
 
-    /// How it stands; `None` while its original was not told, and of what was never worth anything.
+    /// How it stands; `None` while its original was not told. What was never worth anything, as far as is known
+    /// here, is taken back without an amount: the books may know one.
     ///
     /// # Errors
     /// A sentence, for a sum that the books do not hold.
     pub fn standing(&self) -> Result<Option<Standing>, String> {
-        let Some(as_of) = self.parts.values().map(|part| part.at).max() else { return Ok(None) };
         let Some((stage, sum)) = self.sum()? else { return Ok(None) };
         if stage != Stage::Reversed && sum.amount() > Decimal::ZERO {
-            return Ok(Some(Standing { as_of, stage, amount: sum }));
+            return Ok(Some(Standing { stage, amount: sum }));
         }
         let was = self.was.or_else(|| self.original().map(|part| part.money));
         let was = was.filter(|was| was.amount() > Decimal::ZERO);
-        Ok(was.map(|amount| Standing { as_of, stage: Stage::Reversed, amount }))
+        let amount = was.unwrap_or(Money::none(sum.currency()));
+        Ok(Some(Standing { stage: Stage::Reversed, amount }))
     }
 
     /// Whether the network may still decide on it: on a part, or because its original is not told.

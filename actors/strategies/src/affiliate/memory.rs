@@ -65,7 +65,8 @@ impl Snapshot {
         self.site.pages.values_mut().for_each(|page| page.validators = Validators::default());
     }
 
-    /// Keeps the memory within its bounds. Windows before `first` are forgotten; how many commissions were.
+    /// Keeps the memory within its bounds. Windows before `first` are forgotten; how many commissions were. Of what was
+    /// forgotten a part may be told again soon and another rest in a settled window, so none rests then.
     pub fn forget(&mut self, platform: &str, first: u32) -> usize {
         let share = NETWORKS_BYTES_MAX / self.networks.len().max(1);
         let Some(network) = self.networks.get_mut(platform) else { return 0 };
@@ -83,6 +84,9 @@ impl Snapshot {
             }
             network.commissions.remove(&name);
             (left, held, over) = (left - 1, held - bytes, over + 1);
+        }
+        if over > 0 {
+            network.windows.values_mut().for_each(|window| window.read_at = None);
         }
         over
     }

@@ -27,10 +27,12 @@ pub(super) fn due(network: &Network, now: Moment, days: u32, back: u32) -> Vec<u
     for number in first(now, days, back)..=Window::number_of(now, days) {
         let known = network.windows.get(&number).cloned().unwrap_or_default();
         let recent = now.since(Window::of(number, days, now).until) < DAY * RECENT_DAYS;
-        let stale = known.read_at.is_none_or(|at| now.since(at) >= DAY * SETTLED_DAYS);
+        // A moment to come was written by a clock that ran ahead, and says nothing.
+        let past = |at: Option<Moment>| at.filter(|at| *at <= now);
+        let stale = past(known.read_at).is_none_or(|at| now.since(at) >= DAY * SETTLED_DAYS);
         if known.next.is_some() || known.open || recent || stale {
             // Of those never read the latest first: there the owner's money is.
-            due.push((known.next.is_none(), known.tried_at, std::cmp::Reverse(number)));
+            due.push((known.next.is_none(), past(known.tried_at), std::cmp::Reverse(number)));
         }
     }
     due.sort_unstable();
@@ -68,5 +70,17 @@ mod tests {
         let known = network.windows.get_mut(&old).unwrap();
         (known.open, known.next) = (true, Some("2".to_owned()));
         assert_eq!(due(&network, now, 31, 1_000).first(), Some(&old), "what was cut off comes first");
+    }
+
+    #[test]
+    fn what_a_clock_that_ran_ahead_read_is_read_again() {
+        let now: Moment = "2026-11-23T06:00:00Z".parse().unwrap();
+        let ahead = Some(now.plus(DAY * 40));
+        let mut network = Network::default();
+        for number in first(now, 31, 400)..=Window::number_of(now, 31) {
+            let read = WindowKnown { read_at: ahead, tried_at: ahead, ..WindowKnown::default() };
+            network.windows.insert(number, read);
+        }
+        assert_eq!(due(&network, now, 31, 400).len(), network.windows.len());
     }
 }

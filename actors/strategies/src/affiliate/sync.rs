@@ -104,8 +104,8 @@ impl Connector {
 pub(super) struct Sync<'a> {
     connector: &'a Connector,
     known: &'a mut Network,
-    /// What was told of in this run, each with the latest answer that did.
-    touched: BTreeMap<String, Digest>,
+    /// What was told of in this run, each with the latest answer that did and when it came.
+    touched: BTreeMap<String, (Digest, Moment)>,
     wrong: Vec<String>,
     pages: usize,
     windows: usize,
@@ -181,7 +181,7 @@ impl<'a> Sync<'a> {
         for line in page.commissions {
             let known = self.known.commissions.entry(line.reference.clone()).or_default();
             match known.take(&line, page.at) {
-                Ok(()) => drop(self.touched.insert(line.reference, evidence)),
+                Ok(()) => drop(self.touched.insert(line.reference, (evidence, page.at))),
                 Err(why) => self.wrong.push(why),
             }
             at.open_so_far |= known.is_open();
@@ -202,7 +202,7 @@ impl<'a> Sync<'a> {
     /// Reports how everything stands that was told of.
     fn report(&mut self, cx: &mut Context<'_>) {
         let platform = self.connector.platform();
-        for (reference, evidence) in &self.touched {
+        for (reference, (evidence, at)) in &self.touched {
             let Some(known) = self.known.commissions.get(reference) else { continue };
             let standing = match known.standing() {
                 Ok(Some(standing)) => standing,
@@ -216,7 +216,7 @@ impl<'a> Sync<'a> {
                 platform: platform.parse().expect("a network's name is a slug"),
                 reference: reference.clone(),
                 opportunity: None,
-                as_of: standing.as_of,
+                as_of: *at,
                 stage: standing.stage,
                 amount: standing.amount,
                 fee: None,
