@@ -26,7 +26,8 @@
 //!
 //! An issue is known by GitHub's own number, which a rename does not change; its place is taken from the
 //! latest answer. Validators stand in the snapshot beside what was taken from that very answer, so that
-//! "not modified" speaks of what is known.
+//! "not modified" speaks of what is known. Where it would not (a page that another follows or may follow, a
+//! comment that could not be read), none are kept.
 
 pub mod amount;
 pub mod assess;

@@ -120,6 +120,10 @@ impl Known<'_> {
     fn against_comments(&self) -> Vec<Trap> {
         let Some(comments) = self.comments else { return Vec::new() };
         let mut against = comments.traps.clone();
+        if comments.unread > 0 {
+            let why = format!("{} of its comments could not be read, and may say anything", comments.unread);
+            against.push(Trap::new(Kind::Crowded, why));
+        }
         let bounties = &comments.said.bounties;
         if let Some(bounty) = bounties.iter().find(|bounty| bounty.amount.is_absurd()) {
             against.push(Trap::new(Kind::Absurd, format!("{} is more than anybody pays", bounty.amount)));

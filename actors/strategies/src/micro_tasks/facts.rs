@@ -77,7 +77,7 @@ pub struct CommentFacts {
     pub own: Option<u64>,
     /// What is wrong with what others wrote.
     pub traps: Vec<Trap>,
-    /// Comments that could not be read.
+    /// Comments that could not be read: while there is one, nothing is told as open or proposed.
     pub unread: u32,
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mm_sdk::{Action, Context, Digest, Interrupt, Validators};
+use mm_sdk::{Action, Context, Digest, Interrupt, Moment, Validators};
 
 use super::assess::Known;
 use super::facts::{CommentFacts, IssueFacts, RepositoryFacts};
@@ -17,7 +17,10 @@ use crate::github::{RepositoryName, Seen};
 /// The most pages of comments that are read: a thousand comments.
 const PAGES_MAX: usize = 10;
 
-/// What a repository is, is asked again after a day.
+/// As many comments are on a full page.
+const PAGE_COMMENTS: usize = 100;
+
+/// What a repository is, is asked again after a day; and what was read at all refuses nothing for longer.
 const REPOSITORY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// How a look ended.
@@ -66,7 +69,7 @@ impl Round<'_> {
             return Ok(ended);
         }
         look_again_if_changed(known);
-        if self.is_refused(cx, known) {
+        if self.is_refused(cx.now(), known) {
             return Ok(Looked::Whole);
         }
         if let Some(ended) = self.look_at_comments(cx, id, known).await? {
@@ -76,19 +79,29 @@ impl Round<'_> {
         if let Some(ended) = self.look_at_repository(cx, &name, again).await? {
             return Ok(ended);
         }
-        if self.is_refused(cx, known) {
+        if self.is_refused(cx.now(), known) {
             return Ok(Looked::Whole);
         }
         Ok(self.look_at_rules(cx, &name, again).await?.unwrap_or(Looked::Whole))
     }
 
-    /// Whether what is known so far is enough to refuse it.
-    fn is_refused(&self, cx: &Context<'_>, known: &KnownIssue) -> bool {
-        self.known(known, cx.now()).is_some_and(|facts| !facts.against().is_empty())
+    /// Whether what is known so far is enough to refuse it. What was read long ago is left out: it may be
+    /// otherwise by now, and is read before it counts.
+    fn is_refused(&self, now: Moment, known: &KnownIssue) -> bool {
+        let Some(mut facts) = self.known(known, now) else { return false };
+        let repository = self.snapshot.repository(known.place.repository.as_str());
+        facts.comments = facts.comments.filter(|_| comments_stand(known, now));
+        facts.repository = facts.repository.filter(|_| {
+            repository.and_then(|known| known.facts.as_ref()).is_some_and(|kept| is_recent(kept, now))
+        });
+        facts.policy = facts.policy.filter(|_| {
+            repository.and_then(|known| known.policy.as_ref()).is_some_and(|kept| is_recent(kept, now))
+        });
+        !facts.against().is_empty()
     }
 
     /// All that is known of an issue, for assessing it.
-    pub(super) fn known<'k>(&'k self, known: &'k KnownIssue, now: mm_sdk::Moment) -> Option<Known<'k>> {
+    pub(super) fn known<'k>(&'k self, known: &'k KnownIssue, now: Moment) -> Option<Known<'k>> {
         let repository = self.snapshot.repository(known.place.repository.as_str());
         Some(Known {
             issue: &known.issue.as_ref()?.value,
@@ -119,6 +132,12 @@ impl Round<'_> {
                 }
                 // After a rename or a transfer the answer says where it is: it is asked there from now on.
                 known.place = fresh.value.place.clone();
+                // An earlier version kept those of a full page.
+                if fresh.value.comments >= PAGE_COMMENTS as u64
+                    && let Some(comments) = &mut known.comments
+                {
+                    comments.validators = Validators::default();
+                }
                 known.issue = Some(kept(cx, IssueFacts::of(&fresh.value), fresh.validators, fresh.evidence));
             }
             Seen::Unchanged => still(cx, &mut known.issue),
@@ -134,7 +153,10 @@ impl Round<'_> {
         id: u64,
         known: &mut KnownIssue,
     ) -> Result<Option<Looked>, Interrupt> {
-        let mut next = Some(self.github.comments(&known.place, &validators(&known.comments)));
+        // What was read in part is not confirmed by a 304.
+        let half = known.comments.as_ref().is_some_and(|kept| kept.value.unread > 0);
+        let earlier = if half { Validators::default() } else { validators(&known.comments) };
+        let mut next = Some(self.github.comments(&known.place, &earlier));
         let mut facts = CommentFacts::default();
         let mut first: Option<(Validators, Digest)> = None;
         for page in 1..=PAGES_MAX {
@@ -182,8 +204,10 @@ impl Round<'_> {
         if let Some(bad) = unread.first() {
             self.report.errors.push(format!("a comment could not be read: {bad}"));
         }
-        // The validators of a first page say nothing of a second: with one, all are read anew each time.
-        let validators = if fresh.next.is_none() { fresh.validators } else { Validators::default() };
+        // The validators of a first page say nothing of a second, and a full one is followed by the next comment's
+        // without a change of its own: all are read anew each time.
+        let alone = fresh.next.is_none() && comments.len() + unread.len() < PAGE_COMMENTS;
+        let validators = if alone { fresh.validators } else { Validators::default() };
         first.get_or_insert((validators, fresh.evidence));
         fresh.next
     }
@@ -217,8 +241,7 @@ impl Round<'_> {
 /// less, changes the issue.
 fn look_again_if_changed(known: &mut KnownIssue) {
     let (Some(issue), Some(comments)) = (&known.issue, &known.comments) else { return };
-    let crowded = comments.value.traps.iter().any(|trap| trap.kind == Kind::Crowded);
-    if crowded && issue.value.updated_at > comments.at {
+    if is_crowded(&comments.value) && issue.value.updated_at > comments.at {
         known.comments = None;
     }
 }
@@ -240,6 +263,24 @@ fn still<T>(cx: &Context<'_>, kept: &mut Option<Kept<T>>) {
     if let Some(kept) = kept {
         kept.at = cx.now();
     }
+}
+
+/// Whether what the comments said holds still. Those that are more than is read hold until the issue changes.
+fn comments_stand(known: &KnownIssue, now: Moment) -> bool {
+    let (Some(issue), Some(comments)) = (&known.issue, &known.comments) else { return false };
+    if is_crowded(&comments.value) || comments.at == now {
+        return true;
+    }
+    let changed = issue.value.updated_at > comments.at;
+    comments.value.unread == 0 && !changed && is_recent(comments, now)
+}
+
+fn is_crowded(comments: &CommentFacts) -> bool {
+    comments.traps.iter().any(|trap| trap.kind == Kind::Crowded)
+}
+
+fn is_recent<T>(kept: &Kept<T>, now: Moment) -> bool {
+    now.since(kept.at) < REPOSITORY_AGE_MAX
 }
 
 /// An issue that is not there any more is closed; one that never was seen is forgotten by its age.

@@ -33,7 +33,7 @@ pub enum Kind {
     Awarded,
     /// The repository does not take such work.
     Policy,
-    /// More is written on it than is read.
+    /// More is written on it than is read, or than can be.
     Crowded,
 }
 

@@ -1,0 +1,103 @@
+//! What is looked at again, and what is not forgotten: an issue that was refused, closed or half read may be
+//! another by now, and what was told must be seen to end.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not be")]
+
+mod micro;
+
+use micro::{API, Issue, World, details};
+use mm_sdk::{Act, Answer, Decided, Draft, Drafts, Moment, OpportunityId};
+use mm_strategies::micro_tasks::draft::BOUNTY;
+use serde_json::{Value, json};
+
+fn accepted(draft: &Draft) -> Vec<Decided> {
+    let details = draft.details.as_str().to_owned();
+    vec![Decided { id: OpportunityId::new("x"), kind: draft.kind.clone(), details, at: Moment::default() }]
+}
+
+/// The comments that were proposed.
+fn proposed(world: &World) -> usize {
+    world.bench.asked().iter().filter(|action| action.kind.as_str() == "comment").count()
+}
+
+/// Whether the newest read of `path` was conditional; `None` if there was none.
+fn was_conditional(world: &World, path: &str) -> Option<bool> {
+    let mut asked = world.bench.asked().iter();
+    let read = asked.rfind(|action| action.request.url().as_str() == format!("{API}{path}"))?;
+    Some(read.request.headers().iter().any(|(name, _)| name == "if-none-match"))
+}
+
+fn is_told(drafts: &Drafts) -> bool {
+    drafts.opportunities.iter().any(|draft| draft.tell && draft.kind == BOUNTY)
+}
+
+/// With exactly 100 comments there is no second page, and the next one begins it: the first stays as it was.
+#[tokio::test]
+async fn a_full_page_of_comments_is_read_whole_each_time() {
+    let comments = "/repos/acme/widget/issues/7/comments?per_page=100";
+    let mut world = World::new();
+    let mut issue = Issue::new(7).by_bot("$500");
+    for n in 0..99 {
+        issue = issue.said("somebody", &format!("Me too, says number {n}."));
+    }
+    let first = json!(issue.comments).to_string();
+    world.put(issue);
+    world.tag_all();
+    let (_, drafts) = world.run().await;
+    world.bench.decide(accepted(&drafts.opportunities[0]));
+    let next = format!("{API}{comments}&page=2");
+    let headers = vec![("link".to_owned(), format!("<{next}>; rel=\"next\""))];
+    let answer = Answer { status: 200, headers, body: first.into(), at: Moment::default() };
+    world.bench.act_is(&format!("{API}{comments}"), Act::Done(answer));
+    let own = Issue::new(7).said("owner-me", "/attempt #7\n\nmy plan").comments;
+    world.bench.answer(&next, 200, json!(own).to_string());
+    let (_, drafts) = world.run().await;
+    assert_eq!(was_conditional(&world, comments), Some(false), "or 304 would hide the second page");
+    assert_eq!(details(&drafts.opportunities[0])["attempt"]["state"], "there");
+    assert_eq!(proposed(&world), 0);
+}
+
+/// A comment that cannot be read may be the owner's own `/attempt`, or the bot's word that it was paid.
+#[tokio::test]
+async fn what_cannot_be_read_among_the_comments_is_said_and_nothing_is_proposed() {
+    let comments = "/repos/acme/widget/issues/7/comments?per_page=100";
+    let half = || {
+        let mut issue = Issue::new(7).by_bot("$500");
+        let who = json!({"login": "owner-me", "id": 1, "type": "User"});
+        issue.comments.push(json!({"id": 9, "user": who, "body": "/attempt #7", "created_at": null}));
+        issue
+    };
+    let mut world = World::new();
+    world.put(half());
+    let (_, drafts) = world.run().await;
+    assert_eq!(drafts.opportunities, [], "it may be anything");
+
+    let mut world = World::new();
+    world.put(Issue::new(7).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    world.bench.decide(accepted(&drafts.opportunities[0]));
+    world.put(half());
+    world.tag_all();
+    let (_, drafts) = world.run().await;
+    let draft = &drafts.opportunities[0];
+    assert!(draft.reason.contains("1 of its comments could not be read"), "{}", draft.reason);
+    assert!(draft.reward.is_none() && draft.score == 0, "{draft:?}");
+    assert!(drafts.alerts[0].sentence.contains("no comment on acme/widget#7 is proposed"), "{drafts:?}");
+    world.run().await;
+    assert_eq!(was_conditional(&world, comments), Some(false), "the half is not confirmed");
+    assert_eq!(proposed(&world), 0);
+    world.put(Issue::new(7).by_bot("$500").said("owner-me", "/attempt #7"));
+    let (_, drafts) = world.run().await;
+    assert_eq!(details(&drafts.opportunities[0])["attempt"]["state"], "there");
+    assert!(drafts.opportunities[0].reward.is_some() && proposed(&world) == 0, "{drafts:?}");
+}
+
+/// The label is there before the bot has spoken.
+#[tokio::test]
+async fn a_bounty_that_the_bot_vouches_for_later_is_told_then() {
+    let mut world = World::new();
+    world.put(Issue::new(1));
+    assert!(!is_told(&world.run().await.1));
+    let changed = |issue: &mut Value| issue["updated_at"] = json!("2026-07-22T13:30:00Z");
+    world.put(Issue::new(1).with(changed).by_bot("$500"));
+    assert!(is_told(&world.run().await.1));
+}
