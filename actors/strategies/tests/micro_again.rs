@@ -4,7 +4,8 @@
 
 mod micro;
 
-use micro::{API, Issue, World, details};
+use micro::{API, Issue, World, base64, details};
+use mm_sdk::testing::Bench;
 use mm_sdk::{Act, Answer, Decided, Draft, Drafts, Moment, OpportunityId};
 use mm_strategies::micro_tasks::draft::BOUNTY;
 use serde_json::{Value, json};
@@ -100,4 +101,38 @@ async fn a_bounty_that_the_bot_vouches_for_later_is_told_then() {
     let changed = |issue: &mut Value| issue["updated_at"] = json!("2026-07-22T13:30:00Z");
     world.put(Issue::new(1).with(changed).by_bot("$500"));
     assert!(is_told(&world.run().await.1));
+}
+
+/// A folder is the same to a person however it is written.
+#[tokio::test]
+async fn rules_are_found_in_folders_written_otherwise() {
+    let rules = include_str!("../../../config/rules/github.toml");
+    for folder in ["Docs", ".GitHub", "DOCS", ".github"] {
+        let mut world = World::new();
+        world.bench = std::mem::replace(&mut world.bench, Bench::at("2026-07-22T12:00:00Z"))
+            .with_rules("github.toml", rules);
+        world.put(Issue::new(1).by_bot("$500"));
+        let path = "/repos/acme/widget/contents/";
+        world.answer(path, json!([{"name": folder, "type": "dir"}]));
+        world.answer(&format!("{path}{folder}"), json!([{"name": "AI_POLICY.md", "type": "file"}]));
+        let text = base64(b"# AI\n\nContributions made with AI are not accepted.\n");
+        let file = json!({"type": "file", "encoding": "base64", "content": text, "name": "AI_POLICY.md"});
+        world.answer(&format!("{path}{folder}/AI_POLICY.md"), file);
+        let (report, drafts) = world.run().await;
+        assert_eq!(drafts.opportunities, [], "{folder}: {report:?}");
+        for ruled in world.bench.ruled() {
+            let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+            assert!(ruled.step.bytes().all(fits) && ruled.step.len() <= 64, "{folder}: {}", ruled.step);
+        }
+    }
+}
+
+/// An organisation's default files are not read: somebody should know.
+#[tokio::test]
+async fn the_checklist_names_the_default_files_that_are_not_read() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    let checklist = details(&drafts.opportunities[0])["policy"]["checklist"].to_string();
+    assert!(checklist.contains("github.com/acme/.github"), "{checklist}");
 }

@@ -193,8 +193,8 @@ fn path(text: &str) -> Option<String> {
         return Some(String::new());
     }
     let part = |part: &str| match part {
-        // The one folder whose name begins with a dot and is wanted.
-        ".github" => Some(part.to_owned()),
+        // The one folder whose name begins with a dot and is wanted, however it is written.
+        part if part.eq_ignore_ascii_case(".github") => Some(part.to_owned()),
         part => Untrusted::new(part).as_path_segment().ok().map(|part| part.as_str().to_owned()),
     };
     let parts: Option<Vec<String>> = text.split('/').map(part).collect();

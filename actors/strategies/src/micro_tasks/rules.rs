@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use mm_sdk::policy::{self, File, Policy, is_policy_file};
+use mm_sdk::policy::{self, File, Policy, Stance, is_policy_file};
 use mm_sdk::{Context, Digest, Interrupt, Validators};
 
 use super::look::{Looked, kept, short};
@@ -18,6 +18,10 @@ use crate::github::{RepositoryName, Seen};
 
 /// Folders that may hold such files, beside the topmost.
 const FOLDERS: [&str; 2] = [".github", "docs"];
+
+/// The most of them that are read of one repository: they are the same to a person however they are written, and a
+/// repository may hold each in all ways.
+const FOLDERS_MAX: usize = 4;
 
 /// The most files that are read of one repository.
 const FILES_MAX: usize = 12;
@@ -96,14 +100,23 @@ impl Round<'_> {
     ) -> Result<Result<Policy, Looked>, Interrupt> {
         let mut listed = Listed::default();
         listed.take("", &top.value.0);
-        if top.next.is_some() {
+        if top.next.is_some() || !top.value.1.is_empty() {
             listed.unlisted.push("the rest of the topmost folder".to_owned());
         }
-        for folder in std::mem::take(&mut listed.folders) {
-            let step = format!("folder-{}-{}", short(name), folder.trim_start_matches('.'));
-            let Some(action) = self.github.folder(name, &folder, &Validators::default()) else { continue };
+        for (n, folder) in std::mem::take(&mut listed.folders).into_iter().enumerate() {
+            let action = self.github.folder(name, &folder, &Validators::default());
+            let Some(action) = action.filter(|_| n < FOLDERS_MAX) else {
+                listed.unlisted.push(folder);
+                continue;
+            };
+            let step = format!("folder-{}-{n}", short(name));
             match ask(cx, &step, action, list::<Entry>("an entry")).await? {
-                Seen::Fresh(fresh) => listed.take(&folder, &fresh.value.0),
+                Seen::Fresh(fresh) => {
+                    listed.take(&folder, &fresh.value.0);
+                    if fresh.next.is_some() || !fresh.value.1.is_empty() {
+                        listed.unlisted.push(folder);
+                    }
+                }
                 Seen::Missing(_) => {}
                 Seen::Failed(failed) if failed.for_all => return Ok(Err(failed.into())),
                 Seen::Unchanged | Seen::Failed(_) => listed.unlisted.push(folder),
@@ -116,7 +129,14 @@ impl Round<'_> {
         let read = texts.iter().map(|(path, text)| File { path, text: text.as_ref().map(Prose::read) });
         let unlisted = listed.unlisted.iter().map(|path| File { path, text: None });
         let rest = listed.files.iter().skip(FILES_MAX).map(|path| File { path, text: None });
-        Ok(Ok(policy::read(&read.chain(unlisted).chain(rest).collect::<Vec<_>>())))
+        let mut policy = policy::read(&read.chain(unlisted).chain(rest).collect::<Vec<_>>());
+        if matches!(policy.stance, Stance::Warn | Stance::Unclear) {
+            let owner = name.owner();
+            policy.checklist.push(format!(
+                "look into github.com/{owner}/.github: its default files hold here as well, and are not read"
+            ));
+        }
+        Ok(Ok(policy))
     }
 
     async fn read_texts(
