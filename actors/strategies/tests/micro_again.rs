@@ -10,9 +10,16 @@ use mm_sdk::{Act, Answer, Decided, Draft, Drafts, Moment, OpportunityId};
 use mm_strategies::micro_tasks::draft::BOUNTY;
 use serde_json::{Value, json};
 
+const SEARCH: &str = "/search/issues?q=label%3A%22%F0%9F%92%8E%20Bounty%22%20state%3Aopen%20type%3Aissue\
+    &sort=created&order=desc&per_page=100";
+
 fn accepted(draft: &Draft) -> Vec<Decided> {
     let details = draft.details.as_str().to_owned();
     vec![Decided { id: OpportunityId::new("x"), kind: draft.kind.clone(), details, at: Moment::default() }]
+}
+
+fn listed(world: &mut World, rows: &[Value]) {
+    world.answer(SEARCH, json!({"total_count": rows.len(), "incomplete_results": false, "items": rows}));
 }
 
 /// The comments that were proposed.
@@ -101,6 +108,50 @@ async fn a_bounty_that_the_bot_vouches_for_later_is_told_then() {
     let changed = |issue: &mut Value| issue["updated_at"] = json!("2026-07-22T13:30:00Z");
     world.put(Issue::new(1).with(changed).by_bot("$500"));
     assert!(is_told(&world.run().await.1));
+}
+
+/// GitHub's own recording of a transfer (octokit/webhooks, `issues/transferred`): the number of it changes too.
+#[tokio::test]
+async fn a_moved_issue_ends_and_says_where_it_is() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    world.run().await;
+    let moved = Issue::new(1).with(|issue| {
+        issue["id"] = json!(444_500_041);
+        issue["url"] = json!(format!("{API}/repos/Codertocat/Hello-World/issues/1"));
+        issue["repository_url"] = json!(format!("{API}/repos/Codertocat/Hello-World"));
+    });
+    world.answer("/repos/acme/widget/issues/1", moved.json);
+    listed(&mut world, &[]);
+    let (report, drafts) = world.run().await;
+    let [draft] = drafts.opportunities.as_slice() else { panic!("{drafts:?} {report:?}") };
+    assert_eq!((draft.about.as_slice(), draft.tell), (["1001".to_owned()].as_slice(), false));
+    assert!(draft.reason.contains("it was moved to Codertocat/Hello-World#1"), "{}", draft.reason);
+    assert!(draft.reward.is_none() && draft.facts.open == Some(false), "{draft:?}");
+    let asked = world.bench.asked().len();
+    world.run().await;
+    let again = &world.bench.asked()[asked..];
+    assert!(again.iter().all(|action| !action.request.url().as_str().contains("/issues/1")), "{again:?}");
+}
+
+/// The repository was renamed, and another was made under its old name: the search tells the two apart.
+#[tokio::test]
+async fn a_search_says_where_an_issue_is_now() {
+    let mut world = World::new();
+    let issue = Issue::new(1).by_bot("$500");
+    let mut row = issue.json.clone();
+    world.put(issue);
+    world.run().await;
+    world.rename("acme/gadget", 1);
+    let other = Issue::new(1).with(|issue| issue["id"] = json!(77)).json;
+    world.answer("/repos/acme/widget/issues/1", other);
+    row["url"] = json!(format!("{API}/repos/acme/gadget/issues/1"));
+    row["repository_url"] = json!(format!("{API}/repos/acme/gadget"));
+    listed(&mut world, &[row]);
+    let (report, drafts) = world.run().await;
+    let [draft] = drafts.opportunities.as_slice() else { panic!("{drafts:?} {report:?}") };
+    assert_eq!(draft.url, "https://github.com/acme/gadget/issues/1");
+    assert!(draft.reward.is_some(), "{draft:?}");
 }
 
 /// A folder is the same to a person however it is written.

@@ -128,7 +128,7 @@ impl Round<'_> {
                     return Ok(Some(Looked::Failed(why)));
                 }
                 if fresh.value.id != id {
-                    return Ok(Some(Looked::Failed(format!("{} is another issue now", known.place))));
+                    return Ok(Some(moved(known, &fresh.value)));
                 }
                 // After a rename or a transfer the answer says where it is: it is asked there from now on.
                 known.place = fresh.value.place.clone();
@@ -281,6 +281,21 @@ fn is_crowded(comments: &CommentFacts) -> bool {
 
 fn is_recent<T>(kept: &Kept<T>, now: Moment) -> bool {
     now.since(kept.at) < REPOSITORY_AGE_MAX
+}
+
+/// At its place is another issue: it was transferred, which gives it another number of GitHub's (octokit/webhooks,
+/// `issues/transferred`), or its repository's name is another's now. Here it ends.
+fn moved(known: &mut KnownIssue, found: &Issue) -> Looked {
+    let why = match found.place == known.place {
+        true => format!("{} is another issue now", known.place),
+        false => format!("it was moved to {} and is another issue there", found.place),
+    };
+    if let Some(kept) = &mut known.issue
+        && kept.value.open
+    {
+        kept.value.traps.insert(0, Trap::new(Kind::Closed, why));
+    }
+    gone(known)
 }
 
 /// An issue that is not there any more is closed; one that never was seen is forgotten by its age.

@@ -80,7 +80,7 @@ impl Round<'_> {
         }
     }
 
-    /// Remembers that an issue is there, and whether it changed.
+    /// Remembers that an issue is there, where, and whether it changed.
     fn note(&mut self, issue: &Issue) {
         let known = self.snapshot.issues.entry(issue.id).or_insert_with(|| KnownIssue {
             place: issue.place.clone(),
@@ -93,6 +93,10 @@ impl Round<'_> {
             told: Told::Nothing,
             told_digest: None,
         });
+        // The search is hours behind, so the name that an issue was found under says nothing new.
+        if issue.place != known.found_as {
+            known.place = issue.place.clone();
+        }
         if known.seen_update < issue.updated_at {
             known.seen_update = issue.updated_at;
             self.changed.insert(issue.id);
