@@ -28,6 +28,9 @@
 //! latest answer. Validators stand in the snapshot beside what was taken from that very answer, so that
 //! "not modified" speaks of what is known. Where it would not (a page that another follows or may follow, a
 //! comment that could not be read), none are kept.
+//!
+//! Nothing is refused for good but by the words of the issue: what else speaks against it is read again after a
+//! day.
 
 pub mod amount;
 pub mod assess;

@@ -7,7 +7,7 @@ mod micro;
 use micro::{API, Issue, World, base64, details};
 use mm_sdk::testing::Bench;
 use mm_sdk::{Act, Answer, Decided, Draft, Drafts, Moment, OpportunityId};
-use mm_strategies::micro_tasks::draft::BOUNTY;
+use mm_strategies::micro_tasks::draft::{BOUNTY, REFUSED};
 use serde_json::{Value, json};
 
 const SEARCH: &str = "/search/issues?q=label%3A%22%F0%9F%92%8E%20Bounty%22%20state%3Aopen%20type%3Aissue\
@@ -16,6 +16,11 @@ const SEARCH: &str = "/search/issues?q=label%3A%22%F0%9F%92%8E%20Bounty%22%20sta
 fn accepted(draft: &Draft) -> Vec<Decided> {
     let details = draft.details.as_str().to_owned();
     vec![Decided { id: OpportunityId::new("x"), kind: draft.kind.clone(), details, at: Moment::default() }]
+}
+
+fn few_looks(looks_max: u64) -> World {
+    let queries = ["label:\"💎 Bounty\" state:open type:issue"];
+    World::of(json!({"account": "main", "queries": queries, "looks_max": looks_max}))
 }
 
 fn listed(world: &mut World, rows: &[Value]) {
@@ -99,6 +104,55 @@ async fn what_cannot_be_read_among_the_comments_is_said_and_nothing_is_proposed(
     assert!(drafts.opportunities[0].reward.is_some() && proposed(&world) == 0, "{drafts:?}");
 }
 
+/// Private for an hour, or an answer that was wrong once.
+#[tokio::test]
+async fn what_was_gone_and_is_listed_as_open_is_looked_at_again() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    world.run().await;
+    world.bench.answer(&format!("{API}/repos/acme/widget/issues/1"), 404, "{}");
+    let (_, drafts) = world.run().await;
+    assert!(drafts.opportunities[0].reason.contains("closed or gone"), "{drafts:?}");
+    world.put(Issue::new(1).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    assert!(is_told(&drafts) || drafts.opportunities[0].reward.is_some(), "{drafts:?}");
+}
+
+#[tokio::test]
+async fn a_repository_that_was_new_is_old_one_day() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    world.repository("acme/widget", 120, "2026-07-21T12:00:00Z");
+    let (_, drafts) = world.run().await;
+    assert_eq!(drafts.opportunities[0].kind, REFUSED);
+    world.later(40 * 24);
+    assert!(is_told(&world.run().await.1));
+}
+
+#[tokio::test]
+async fn a_repository_that_was_archived_and_is_no_more_is_read_again() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    let archived = json!({"id": 1, "full_name": "acme/widget", "owner": {"login": "acme", "type": "Organization"},
+        "archived": true, "stargazers_count": 120, "created_at": "2020-01-01T00:00:00Z"});
+    world.answer("/repos/acme/widget", archived);
+    assert!(!is_told(&world.run().await.1));
+    world.repository("acme/widget", 120, "2020-01-01T00:00:00Z");
+    world.later(25);
+    assert!(is_told(&world.run().await.1));
+}
+
+#[tokio::test]
+async fn rules_that_refused_and_allow_now_are_read_again() {
+    let mut world = World::new();
+    world.put(Issue::new(1).by_bot("$500"));
+    world.file("AI_POLICY.md", "# AI\n\nContributions made with AI are not accepted.\n");
+    assert!(!is_told(&world.run().await.1));
+    world.file("AI_POLICY.md", "# AI\n\nAI-assisted contributions are welcome.\n");
+    world.later(25);
+    assert!(is_told(&world.run().await.1));
+}
+
 /// The label is there before the bot has spoken.
 #[tokio::test]
 async fn a_bounty_that_the_bot_vouches_for_later_is_told_then() {
@@ -107,6 +161,20 @@ async fn a_bounty_that_the_bot_vouches_for_later_is_told_then() {
     assert!(!is_told(&world.run().await.1));
     let changed = |issue: &mut Value| issue["updated_at"] = json!("2026-07-22T13:30:00Z");
     world.put(Issue::new(1).with(changed).by_bot("$500"));
+    assert!(is_told(&world.run().await.1));
+}
+
+/// A search told of the change in a run that had no look left for it.
+#[tokio::test]
+async fn a_change_that_had_no_turn_has_it_later() {
+    let mut world = few_looks(2);
+    world.put(Issue::new(1));
+    world.run().await;
+    let changed = |issue: &mut Value| issue["updated_at"] = json!("2026-07-22T13:30:00Z");
+    world.put(Issue::new(1).with(changed).by_bot("$500"));
+    world.put(Issue::new(2).by_bot("$100"));
+    world.put(Issue::new(3).by_bot("$100"));
+    world.run().await;
     assert!(is_told(&world.run().await.1));
 }
 

@@ -21,7 +21,7 @@ const PAGES_MAX: usize = 10;
 const PAGE_COMMENTS: usize = 100;
 
 /// What a repository is, is asked again after a day; and what was read at all refuses nothing for longer.
-const REPOSITORY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+pub(super) const REPOSITORY_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// How a look ended.
 pub(super) enum Looked {

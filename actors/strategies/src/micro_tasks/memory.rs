@@ -101,6 +101,28 @@ pub struct KnownIssue {
     pub told_digest: Option<Digest>,
 }
 
+impl KnownIssue {
+    /// One of which only the place and the latest change are known.
+    pub fn found(place: IssuePlace, seen_update: Moment) -> Self {
+        Self {
+            found_as: place.clone(),
+            place,
+            seen_update,
+            tried_at: None,
+            looked: false,
+            issue: None,
+            comments: None,
+            told: Told::Nothing,
+            told_digest: None,
+        }
+    }
+
+    /// Whether it was told as a chance to earn, and was not seen to end.
+    pub fn is_told_open(&self) -> bool {
+        self.told == Told::Bounty && self.issue.as_ref().is_some_and(|kept| kept.value.open)
+    }
+}
+
 /// As what an issue was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Told {

@@ -15,6 +15,8 @@ pub(super) struct Round<'a> {
     pub(super) github: GitHub,
     pub(super) snapshot: Snapshot,
     pub(super) report: Report,
+    /// Issues that a search showed as open.
+    pub(super) listed: BTreeSet<u64>,
     /// Issues that a search showed with a later change than before.
     pub(super) changed: BTreeSet<u64>,
     /// Issues whose opportunity has something new to say beside what was read.
@@ -45,6 +47,7 @@ impl<'a> Round<'a> {
             github: GitHub::new(config.account.clone()),
             snapshot,
             report: Report::default(),
+            listed: BTreeSet::new(),
             changed: BTreeSet::new(),
             redraw: BTreeSet::new(),
             read_repositories: BTreeSet::new(),

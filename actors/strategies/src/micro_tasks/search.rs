@@ -3,7 +3,7 @@
 
 use mm_sdk::{Context, Interrupt, SourceHealth, SourceReport};
 
-use super::memory::{KnownIssue, Told};
+use super::memory::KnownIssue;
 use super::round::Round;
 use crate::github::answer::ask;
 use crate::github::shape::{self, Found};
@@ -76,23 +76,15 @@ impl Round<'_> {
         }
         for issue in page.issues.iter().filter(|issue| issue.open && !issue.is_pull_request) {
             tally.listed += 1;
+            self.listed.insert(issue.id);
             self.note(issue);
         }
     }
 
     /// Remembers that an issue is there, where, and whether it changed.
     fn note(&mut self, issue: &Issue) {
-        let known = self.snapshot.issues.entry(issue.id).or_insert_with(|| KnownIssue {
-            place: issue.place.clone(),
-            found_as: issue.place.clone(),
-            seen_update: issue.updated_at,
-            tried_at: None,
-            looked: false,
-            issue: None,
-            comments: None,
-            told: Told::Nothing,
-            told_digest: None,
-        });
+        let known = self.snapshot.issues.entry(issue.id);
+        let known = known.or_insert_with(|| KnownIssue::found(issue.place.clone(), issue.updated_at));
         // The search is hours behind, so the name that an issue was found under says nothing new.
         if issue.place != known.found_as {
             known.place = issue.place.clone();

@@ -5,14 +5,16 @@
 
 use std::time::Duration;
 
-use mm_sdk::{About, Context, Fault, Interrupt, Report, SourceHealth, SourceReport, Strategy, async_trait};
+use mm_sdk::{
+    About, Context, Fault, Interrupt, Moment, Report, SourceHealth, SourceReport, Strategy, async_trait,
+};
 
 use super::attempt::accepted;
 use super::config::Config;
 use super::draft::{digest, draft};
 use super::guide::GUIDE;
-use super::look::{Looked, kept};
-use super::memory::{First, SNAPSHOT_VERSION, Told};
+use super::look::{Looked, REPOSITORY_AGE_MAX, kept};
+use super::memory::{First, KnownIssue, SNAPSHOT_VERSION, Told};
 use super::round::Round;
 use crate::github::answer::ask;
 use crate::github::ask::{PLATFORM, kind};
@@ -31,7 +33,7 @@ impl Strategy for MicroTasks {
         About {
             name: "micro-tasks",
             description: "Finds GitHub issues with a bounty, refuses bait, and prepares the comment and the claim.",
-            code_version: 2,
+            code_version: 3,
             required_accounts: &[PLATFORM],
             time_to_first_dollar: "weeks, if at all: most listed bounties are taken, stale or bait, and the work is yours",
             automation_level: 0.3,
@@ -69,7 +71,7 @@ impl Round<'_> {
         let accepted = accepted(&cx.decisions().await?);
         self.who(cx).await?;
         self.search(cx).await?;
-        for id in self.order(&accepted) {
+        for id in self.order(&accepted, cx.now()) {
             let wanted = accepted.contains(&id) && !self.snapshot.attempts.contains_key(&id);
             match self.look(cx, id, wanted).await? {
                 Looked::Whole => {
@@ -130,9 +132,9 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Which issues are looked at, in order: what the owner accepted, what is new or changed, what was told
-    /// and may have ended; of these, those not looked at for longest first.
-    fn order(&self, accepted: &[u64]) -> Vec<u64> {
+    /// Which issues are looked at, in order: what the owner accepted, what is new or changed, what may be
+    /// otherwise by now; of these, those not looked at for longest first.
+    fn order(&self, accepted: &[u64], now: Moment) -> Vec<u64> {
         let mut ranked: Vec<(u8, i64, u64)> = Vec::new();
         for (id, known) in &self.snapshot.issues {
             let tried = known.tried_at.map_or(0, |at| at.unix_ms());
@@ -141,7 +143,7 @@ impl Round<'_> {
                 // The newest first: an old bounty that nobody took has a reason.
                 () if known.tried_at.is_none() => (1, -known.seen_update.unix_ms()),
                 () if self.changed.contains(id) => (1, tried),
-                () if !known.looked || (known.told == Told::Bounty && self.is_open(*id)) => (2, tried),
+                () if known.is_told_open() || self.is_due(*id, known, now) => (2, tried),
                 () => continue,
             };
             ranked.push((rank, within, *id));
@@ -150,9 +152,18 @@ impl Round<'_> {
         ranked.into_iter().map(|(_, _, id)| id).take(self.config.looks_max).collect()
     }
 
-    fn is_open(&self, id: u64) -> bool {
-        let known = self.snapshot.issues.get(&id);
-        known.and_then(|known| known.issue.as_ref()).is_some_and(|kept| kept.value.open)
+    /// Whether what is known of an issue that is not told as open may be otherwise by now. What refused it in its
+    /// repository, its rules or its comments is good for a day, as what is read of a repository is; what is
+    /// closed or gone rests, unless a search lists it as open.
+    fn is_due(&self, id: u64, known: &KnownIssue, now: Moment) -> bool {
+        let issue = known.issue.as_ref().map(|kept| &kept.value);
+        match issue.filter(|issue| issue.open) {
+            _ if !known.looked => true,
+            // A search may have told of a change in a run that had no look left.
+            Some(issue) if known.seen_update > issue.updated_at => true,
+            Some(_) => known.tried_at.is_none_or(|at| now.since(at) >= REPOSITORY_AGE_MAX),
+            None => self.listed.contains(&id),
+        }
     }
 
     /// Drafts an issue, if there is something new to say of it.
