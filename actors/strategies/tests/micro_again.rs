@@ -7,6 +7,7 @@ mod micro;
 use micro::{API, Issue, World, base64, details};
 use mm_sdk::testing::Bench;
 use mm_sdk::{Act, Answer, Decided, Draft, Drafts, Moment, OpportunityId};
+use mm_strategies::micro_tasks::Snapshot;
 use mm_strategies::micro_tasks::draft::{BOUNTY, REFUSED};
 use serde_json::{Value, json};
 
@@ -41,6 +42,10 @@ fn was_conditional(world: &World, path: &str) -> Option<bool> {
 
 fn is_told(drafts: &Drafts) -> bool {
     drafts.opportunities.iter().any(|draft| draft.tell && draft.kind == BOUNTY)
+}
+
+fn snapshot(world: &World) -> Snapshot {
+    mm_sdk::decode(world.bench.snapshot().unwrap()).unwrap()
 }
 
 /// With exactly 100 comments there is no second page, and the next one begins it: the first stays as it was.
@@ -164,6 +169,22 @@ async fn a_bounty_that_the_bot_vouches_for_later_is_told_then() {
     assert!(is_told(&world.run().await.1));
 }
 
+#[tokio::test]
+async fn what_was_told_is_seen_to_end_behind_a_backlog() {
+    let mut world = few_looks(3);
+    world.put(Issue::new(1).by_bot("$500"));
+    assert!(is_told(&world.run().await.1));
+    for n in 2..=20 {
+        world.put(Issue::new(n).by_bot("$100"));
+    }
+    let closed = Issue::new(1).with(|issue| issue["state"] = json!("closed")).json;
+    world.answer("/repos/acme/widget/issues/1", closed);
+    let (_, drafts) = world.run().await;
+    let ended = drafts.opportunities.iter().find(|draft| draft.about == ["1001"]);
+    assert!(ended.is_some_and(|draft| draft.reason.contains("closed")), "{drafts:?}");
+    assert_eq!(drafts.opportunities.len(), 3, "and the new ones have their turn: {drafts:?}");
+}
+
 /// A search told of the change in a run that had no look left for it.
 #[tokio::test]
 async fn a_change_that_had_no_turn_has_it_later() {
@@ -176,6 +197,65 @@ async fn a_change_that_had_no_turn_has_it_later() {
     world.put(Issue::new(3).by_bot("$100"));
     world.run().await;
     assert!(is_told(&world.run().await.1));
+}
+
+#[tokio::test]
+async fn what_was_told_is_not_pushed_out_by_what_was_never_looked_at() {
+    let mut world = few_looks(3);
+    world.put(Issue::new(1).by_bot("$500"));
+    world.run().await;
+    let mut kept = snapshot(&world);
+    let known = kept.issues[&1001].clone();
+    for id in 5000..7100 {
+        let mut other = known.clone();
+        other.seen_update = "2026-12-01T00:00:00Z".parse().unwrap();
+        (other.tried_at, other.looked, other.issue, other.comments) = (None, false, None, None);
+        (other.told, other.told_digest) = (mm_strategies::micro_tasks::memory::Told::Nothing, None);
+        other.place.number = id;
+        kept.issues.insert(id, other);
+    }
+    world.bench.set_snapshot(Some(mm_sdk::encode(&kept).unwrap()));
+    world.run().await;
+    let kept = snapshot(&world);
+    assert_eq!(kept.issues.len(), 2000);
+    assert!(kept.issues.contains_key(&1001), "its end would never be told");
+}
+
+/// More than two thousand told ones cannot all be watched: the one not looked at for longest ends with a word.
+#[tokio::test]
+async fn a_told_bounty_that_is_too_many_ends_with_a_word() {
+    let mut world = few_looks(1);
+    world.put(Issue::new(1).by_bot("$500"));
+    world.run().await;
+    let mut kept = snapshot(&world);
+    let known = kept.issues[&1001].clone();
+    for id in 5000..7000 {
+        let mut other = known.clone();
+        other.tried_at = Some("2026-07-01T00:00:00Z".parse().unwrap());
+        other.place.number = id;
+        kept.issues.insert(id, other);
+    }
+    listed(&mut world, &[]);
+    world.bench.set_snapshot(Some(mm_sdk::encode(&kept).unwrap()));
+    let (_, drafts) = world.run().await;
+    let ended: Vec<&Draft> =
+        drafts.opportunities.iter().filter(|draft| draft.reason.contains("not watched any more")).collect();
+    let [ended] = ended.as_slice() else { panic!("{drafts:?}") };
+    assert_eq!((ended.kind.as_str(), ended.facts.open), (BOUNTY, Some(false)));
+    assert_eq!(snapshot(&world).issues.len(), 2000);
+}
+
+/// What the owner has said yes to is known from what he said yes to.
+#[tokio::test]
+async fn what_was_accepted_and_forgotten_is_taken_up_again() {
+    let mut world = World::new();
+    world.put(Issue::new(7).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    world.bench.decide(accepted(&drafts.opportunities[0]));
+    listed(&mut world, &[]);
+    world.bench.set_snapshot(None);
+    world.run().await;
+    assert_eq!(proposed(&world), 1);
 }
 
 /// GitHub's own recording of a transfer (octokit/webhooks, `issues/transferred`): the number of it changes too.

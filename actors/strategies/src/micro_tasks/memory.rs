@@ -13,8 +13,8 @@ use crate::github::IssuePlace;
 /// The schema of [`Snapshot`], raised when its shape changes.
 pub const SNAPSHOT_VERSION: u16 = 2;
 
-/// The most issues that are remembered; those not looked at for longest are forgotten first, but none with
-/// an attempt or a claim.
+/// The most issues that are remembered. Those never looked at are forgotten first, for a search lists them again;
+/// then those not looked at for longest, but none that was told as open or accepted, or has an attempt or a claim.
 const ISSUES_MAX: usize = 2000;
 
 /// The most repositories that are remembered.
@@ -207,15 +207,32 @@ impl Snapshot {
         self.viewer.as_ref().map(|viewer| viewer.value.as_str())
     }
 
-    /// Keeps the memory within its bounds.
-    pub fn forget(&mut self) {
-        let over = self.issues.len().saturating_sub(ISSUES_MAX);
-        let mut oldest: Vec<(Moment, u64)> = (self.issues.iter())
-            .filter(|(id, _)| !self.attempts.contains_key(id) && !self.claims.contains_key(id))
-            .map(|(id, known)| (known.tried_at.unwrap_or(known.seen_update), *id))
+    /// The told ones that are too many to be watched, those not looked at for longest first. What the owner accepted
+    /// is not among them.
+    pub fn too_many(&self, accepted: &[u64]) -> Vec<u64> {
+        let told = self.issues.values().filter(|known| known.is_told_open()).count();
+        let mut oldest: Vec<(Option<Moment>, u64)> = (self.issues.iter())
+            .filter(|(id, known)| known.is_told_open() && !self.is_the_owners(**id, accepted))
+            .map(|(id, known)| (known.tried_at, *id))
             .collect();
         oldest.sort_unstable();
-        for (_, id) in oldest.into_iter().take(over) {
+        oldest.into_iter().take(told.saturating_sub(ISSUES_MAX)).map(|(_, id)| id).collect()
+    }
+
+    /// Whether the owner accepted it, or something was proposed for it.
+    fn is_the_owners(&self, id: u64, accepted: &[u64]) -> bool {
+        accepted.contains(&id) || self.attempts.contains_key(&id) || self.claims.contains_key(&id)
+    }
+
+    /// Keeps the memory within its bounds.
+    pub fn forget(&mut self, accepted: &[u64]) {
+        let over = self.issues.len().saturating_sub(ISSUES_MAX);
+        let mut oldest: Vec<(bool, Moment, u64)> = (self.issues.iter())
+            .filter(|(id, known)| !known.is_told_open() && !self.is_the_owners(**id, accepted))
+            .map(|(id, known)| (known.tried_at.is_some(), known.tried_at.unwrap_or(known.seen_update), *id))
+            .collect();
+        oldest.sort_unstable();
+        for (_, _, id) in oldest.into_iter().take(over) {
             self.issues.remove(&id);
         }
         self.by_app.retain(|id| self.issues.contains_key(id));

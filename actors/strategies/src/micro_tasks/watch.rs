@@ -6,20 +6,25 @@
 use std::time::Duration;
 
 use mm_sdk::{
-    About, Context, Fault, Interrupt, Moment, Report, SourceHealth, SourceReport, Strategy, async_trait,
+    About, Context, Decided, Fault, Interrupt, Moment, Report, SourceHealth, SourceReport, Strategy,
+    Validators, async_trait,
 };
 
 use super::attempt::accepted;
 use super::config::Config;
-use super::draft::{digest, draft};
+use super::draft::{BOUNTY, digest, draft};
 use super::guide::GUIDE;
 use super::look::{Looked, REPOSITORY_AGE_MAX, kept};
 use super::memory::{First, KnownIssue, SNAPSHOT_VERSION, Told};
 use super::round::Round;
+use super::trap::{Kind, Trap};
 use crate::github::answer::ask;
 use crate::github::ask::{PLATFORM, kind};
-use crate::github::{Seen, shape};
+use crate::github::{IssuePlace, RepositoryName, Seen, shape};
 use crate::snapshots;
+
+/// Of so many looks one is kept for what was told as open: that it has ended must be seen.
+const TOLD_PART: usize = 3;
 
 /// The strategy. What outlives a run is in the snapshot.
 #[derive(Debug, Default)]
@@ -58,7 +63,6 @@ impl Strategy for MicroTasks {
         let snapshot = snapshots::read_since::<First, _>(cx, "micro-tasks")?;
         let mut round = Round::new(&self.config, snapshot);
         round.run(cx).await?;
-        round.snapshot.forget();
         snapshots::write(cx, SNAPSHOT_VERSION, &round.snapshot)?;
         Ok(round.report)
     }
@@ -68,9 +72,11 @@ impl Round<'_> {
     async fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
         self.settle(cx).await?;
         self.settle_claims(cx).await?;
-        let accepted = accepted(&cx.decisions().await?);
+        let decided = cx.decisions().await?;
+        let accepted = accepted(&decided);
         self.who(cx).await?;
         self.search(cx).await?;
+        self.recall(&decided);
         for id in self.order(&accepted, cx.now()) {
             let wanted = accepted.contains(&id) && !self.snapshot.attempts.contains_key(&id);
             match self.look(cx, id, wanted).await? {
@@ -91,11 +97,36 @@ impl Round<'_> {
                 }
             }
         }
+        self.end_too_many(&accepted);
         for id in std::mem::take(&mut self.redraw) {
             self.tell(cx, id);
         }
+        self.snapshot.forget(&accepted);
         self.sum_up();
         Ok(())
+    }
+
+    /// What the owner accepted and was forgotten is known again from what he accepted.
+    fn recall(&mut self, decided: &[Decided]) {
+        for decided in decided {
+            let Some((id, place)) = place_of(decided) else { continue };
+            let known = self.snapshot.issues.entry(id);
+            known
+                .or_insert_with(|| KnownIssue { told: Told::Bounty, ..KnownIssue::found(place, decided.at) });
+        }
+    }
+
+    /// Told ones that are too many to be watched end with a word, so that none stands as open that nobody looks at.
+    fn end_too_many(&mut self, accepted: &[u64]) {
+        for id in self.snapshot.too_many(accepted) {
+            let issue = self.snapshot.issues.get_mut(&id).and_then(|known| known.issue.as_mut());
+            let Some(kept) = issue else { continue };
+            let why = "so many bounties are told that it is not watched any more";
+            kept.value.traps.insert(0, Trap::new(Kind::Closed, why));
+            kept.value.open = false;
+            kept.validators = Validators::default();
+            self.redraw.insert(id);
+        }
     }
 
     /// Asks under which name the account is known: its own comments must be told from others'.
@@ -133,23 +164,42 @@ impl Round<'_> {
     }
 
     /// Which issues are looked at, in order: what the owner accepted, what is new or changed, what may be
-    /// otherwise by now; of these, those not looked at for longest first.
+    /// otherwise by now; of these, those not looked at for longest first. A part of the looks is kept for what was
+    /// told and may have ended, however much is new.
     fn order(&self, accepted: &[u64], now: Moment) -> Vec<u64> {
         let mut ranked: Vec<(u8, i64, u64)> = Vec::new();
+        let mut told: Vec<(bool, i64, u64)> = Vec::new();
         for (id, known) in &self.snapshot.issues {
             let tried = known.tried_at.map_or(0, |at| at.unix_ms());
+            let is_told = known.is_told_open();
             let (rank, within) = match () {
                 () if accepted.contains(id) => (0, tried),
                 // The newest first: an old bounty that nobody took has a reason.
                 () if known.tried_at.is_none() => (1, -known.seen_update.unix_ms()),
                 () if self.changed.contains(id) => (1, tried),
-                () if known.is_told_open() || self.is_due(*id, known, now) => (2, tried),
+                () if is_told || self.is_due(*id, known, now) => (2, tried),
                 () => continue,
             };
+            if rank > 0 && is_told && self.may_be_kept_for(known, now) {
+                told.push((!self.changed.contains(id), tried, *id));
+            }
             ranked.push((rank, within, *id));
         }
         ranked.sort_unstable();
-        ranked.into_iter().map(|(_, _, id)| id).take(self.config.looks_max).collect()
+        told.sort_unstable();
+        let looks = self.config.looks_max;
+        let told: Vec<u64> = told.into_iter().map(|(_, _, id)| id).take((looks / TOLD_PART).max(1)).collect();
+        let others = ranked.into_iter().map(|(_, _, id)| id).filter(|id| !told.contains(id));
+        let mut order: Vec<u64> = others.take(looks.saturating_sub(told.len())).collect();
+        // Behind what the owner accepted, and before what is new, which may use up a limit.
+        let at = order.iter().take_while(|id| accepted.contains(id)).count();
+        order.splice(at..at, told);
+        order
+    }
+
+    /// A single look to a run is not kept for the same each time.
+    fn may_be_kept_for(&self, known: &KnownIssue, now: Moment) -> bool {
+        self.config.looks_max > 1 || known.tried_at.is_none_or(|at| now.since(at) >= REPOSITORY_AGE_MAX)
     }
 
     /// Whether what is known of an issue that is not told as open may be otherwise by now. What refused it in its
@@ -216,4 +266,12 @@ impl Round<'_> {
         metrics.push(("told".to_owned(), tally.told));
         metrics.extend(tally.refused.into_iter().map(|(kind, n)| (format!("refused.{}", kind.word()), n)));
     }
+}
+
+/// Which issue an accepted opportunity is about, and where it was.
+fn place_of(decided: &Decided) -> Option<(u64, IssuePlace)> {
+    let details: serde_json::Value = serde_json::from_str(&decided.details).ok()?;
+    let repository = RepositoryName::parse(details.get("repository")?.as_str()?).ok()?;
+    let place = IssuePlace { repository, number: details.get("number")?.as_u64()? };
+    (decided.kind == BOUNTY).then_some((details.get("issue")?.as_u64()?, place))
 }
