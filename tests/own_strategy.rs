@@ -81,9 +81,10 @@ fn a_new_strategy_compiles_and_passes_its_tests() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    let dir = home.path().join("grant-watch");
+    // Its name is also that of a type which the template brings in.
+    let dir = home.path().join("source");
     let made = Command::new(env!("CARGO_BIN_EXE_money-machine"))
-        .args(["strategy", "new", "grant-watch", "--dir"])
+        .args(["strategy", "new", "source", "--dir"])
         .arg(&dir)
         .args(["--source", env!("CARGO_MANIFEST_DIR")])
         .output()

@@ -28,10 +28,12 @@ const FILES: &[(&str, &str)] = &[
     ("tests/sandbox.rs", include_str!("template/sandbox.rs.in")),
 ];
 
-/// Names that cargo refuses or that the crate's own parts have (Rust's keywords; cargo's reserved names).
+/// Names that cargo refuses or that the crate's own parts have (Rust's keywords; cargo's reserved names; the
+/// packages of this program, since a lock file holds one package of a name and version without a registry).
 const TAKEN: &str = "abstract alloc as async await become box break build config const continue core crate data deps do \
     dyn else enum examples extern false final fn for gen if impl in incremental kit let loop macro match \
-    mm-sdk mod money-machine money-machine-sdk move mut override priv proc-macro pub ref return sandbox \
+    mm-sdk mod money-machine money-machine-core money-machine-permit money-machine-sdk money-machine-services \
+    money-machine-store money-machine-strategies money-machine-supervision move mut override priv proc-macro pub ref return sandbox \
     self serde serde-json static std struct super test tests trait true try type typeof unsafe unsized \
     use virtual where while yield";
 
@@ -230,17 +232,20 @@ fn write(half: &Path, name: &str, source: &Source, today: &str) -> Result<(), No
     Ok(())
 }
 
-/// `grant-watch` as `GrantWatch`.
+/// `grant-watch` as `GrantWatchStrategy`: with that word behind it no name makes a type that the template brings in,
+/// such as `Source`, or that is Rust's own, such as `Option`.
 fn type_name(name: &str) -> String {
     let part = |part: &str| {
         let (first, rest) = part.split_at(1);
         first.to_ascii_uppercase() + rest
     };
-    name.split('-').map(part).collect()
+    name.split('-').map(part).collect::<String>() + "Strategy"
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn machine() -> Machine {
@@ -288,6 +293,51 @@ mod tests {
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     }
 
+    /// Whatever the name: the type that is made of it stands beside what the templates and the prelude name.
+    #[test]
+    fn no_name_makes_a_type_that_is_there_already() {
+        let prelude = "Option Some None Result Ok Err String Vec Box Default Clone Copy Send Sync Sized Drop Fn FnMut \
+            FnOnce From Into Iterator Extend ToOwned ToString Eq Ord PartialEq PartialOrd Strategy Duration";
+        let sources = FILES.iter().filter(|(place, _)| place.ends_with(".rs")).map(|(_, text)| *text);
+        let there: BTreeSet<&str> = sources
+            .chain([prelude])
+            .flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric()))
+            .filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()))
+            .collect();
+        assert!(["Source", "Memory", "Posts", "Option"].iter().all(|word| there.contains(word)), "{there:?}");
+        for word in &there {
+            let dash = |c: char| {
+                let dash = if c.is_ascii_uppercase() { "-" } else { "" };
+                format!("{dash}{}", c.to_ascii_lowercase())
+            };
+            let stem = word.strip_suffix("Strategy").unwrap_or(word);
+            for whole in [word, stem] {
+                let name: String =
+                    whole.chars().map(dash).collect::<String>().trim_start_matches('-').to_owned();
+                let made = if name.is_empty() { String::new() } else { type_name(&name) };
+                assert!(!there.contains(made.as_str()), "`{name}` makes a second {made}");
+            }
+        }
+    }
+
+    /// Two packages of one name, version and kind of source are no lock file.
+    #[test]
+    fn the_programs_own_packages_are_no_names() {
+        let home = tempfile::tempdir().unwrap();
+        let actors = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors");
+        let mut packages = 0;
+        for part in fs::read_dir(actors).unwrap() {
+            let Ok(text) = fs::read_to_string(part.unwrap().path().join("Cargo.toml")) else { continue };
+            let manifest: toml::Table = text.parse().unwrap();
+            let name = manifest["package"]["name"].as_str().unwrap();
+            let refused =
+                make(&machine(), &options(name, &home.path().join("made")), "2026-11-23").unwrap_err();
+            assert!(matches!(refused, NotMade::Taken(_)), "{name}: {refused}");
+            packages += 1;
+        }
+        assert!(packages > 4);
+    }
+
     #[test]
     fn what_is_there_already_is_never_touched() {
         let home = tempfile::tempdir().unwrap();
@@ -327,7 +377,7 @@ mod tests {
         let manifest: toml::Table = fs::read_to_string(dir.join("Cargo.toml")).unwrap().parse().unwrap();
         let sdk = manifest["dependencies"]["money-machine-sdk"]["path"].as_str().unwrap();
         assert!(Path::new(sdk).join("Cargo.toml").is_file(), "{sdk}");
-        assert!(fs::read_to_string(dir.join("src/lib.rs")).unwrap().contains("pub struct AWatch"));
+        assert!(fs::read_to_string(dir.join("src/lib.rs")).unwrap().contains("pub struct AWatchStrategy {"));
     }
     /// Where the source is, its owner says; nothing of the computer that built this program gets in.
     #[test]
