@@ -110,4 +110,33 @@ fn a_new_strategy_compiles_and_passes_its_tests() {
     assert!(!whole || tested.contains("one_run_in_the_sandbox_finds_something ... ok"), "{tested}");
     assert!(!tested.contains("warning"), "{tested}");
     println!("the new strategy: built and tested");
+
+    // As docs/strategies.md changes what it remembers: what version 1 kept is still known. Without the old shape
+    // the crate's own test says so.
+    let (lib, guide) = (dir.join("src/lib.rs"), include_str!("../docs/strategies.md"));
+    let began = std::fs::read_to_string(&lib).unwrap();
+    let section = guide.split("### Changing what it remembers").nth(1).unwrap();
+    let block = section.split("```rust,ignore\n").nth(1).unwrap().split("```").next().unwrap();
+    let without = |text: &str, from: &str, to: &str| {
+        let (before, rest) = text.split_once(from).unwrap();
+        format!("{before}{to}{}", rest.split_once(to).unwrap().1)
+    };
+    let changed = without(&began, "/// What a run remembers", "/// What stands in");
+    let changed = without(&changed, "/// What the last good run kept", "/// One chance to earn");
+    std::fs::write(&lib, format!("{changed}\n{block}")).unwrap();
+    let tested = run(&["test", "--no-default-features", "--test", "kit"]);
+    assert!(tested.contains("what_an_earlier_version_kept_is_still_known ... ok"), "{tested}");
+    assert!(!tested.contains("warning"), "{tested}");
+    std::fs::write(
+        &lib,
+        began.replace("    validators: Validators,\n", "    validators: Validators,\n    most: u64,\n"),
+    )
+    .unwrap();
+    let mut forgetful = Command::new(&cargo);
+    forgetful
+        .args(["test", "--no-default-features", "--test", "kit", "--offline", "--target-dir"])
+        .arg(&target);
+    let said = said(&forgetful.env("CARGO_INCREMENTAL", "0").current_dir(&dir).output().unwrap());
+    assert!(said.contains("what_an_earlier_version_kept_is_still_known ... FAILED"), "{said}");
+    println!("the new strategy: its memory changed");
 }
