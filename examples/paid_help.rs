@@ -13,13 +13,13 @@
 //! words = "paid support"
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mm_sdk::{
-    About, Act, Action, ActionKind, Check, Context, Draft, Facts, Fault, Guide, GuideStep, How, LogicalUrl,
-    Payout, PlatformId, Report, Request, SourceHealth, SourceReport, Strategy, Untrusted, async_trait,
-    decode, encode, json,
+    About, Act, Action, ActionKind, Check, Context, Digest, Draft, Facts, Fault, Guide, GuideStep, How,
+    LogicalUrl, Payout, PlatformId, Report, Request, SourceHealth, SourceReport, Strategy, Untrusted,
+    async_trait, decode, encode, json, json::Unreadable,
 };
 use money_machine::exit::Exit;
 use money_machine::machine::Machine;
@@ -48,8 +48,17 @@ struct Config {
     words: String,
 }
 
-/// Which issues were listed before; the addresses of them.
-type Memory = BTreeSet<String>;
+/// The issues that were listed before, by their addresses: of each repository and words that were ever searched,
+/// those seen last first. What is not in here was never searched, so that nothing of it is new.
+type Memory = BTreeMap<String, Vec<String>>;
+
+const MEMORY_VERSION: u16 = 2;
+
+/// What version 1 remembered: the addresses, of whichever repository.
+type First = BTreeSet<String>;
+
+/// So many issues of a search are remembered: ten answers' worth.
+const KNOWN_MAX: usize = 300;
 
 /// The strategy.
 #[derive(Default)]
@@ -92,32 +101,75 @@ impl Strategy for PaidHelp {
 
     async fn execute(&mut self, cx: &mut Context<'_>) -> Result<Report, Fault> {
         let Some(config) = &self.config else { return Ok(Report::default()) };
-        let before: Option<Memory> = cx.snapshot().map(decode).transpose().map_err(fatal)?;
-        let mut known = before.clone().unwrap_or_default();
+        let mut before = remembered(cx, &config.words)?;
+        let mut memory = Memory::new();
         let mut report = Report::default();
         for (place, repository) in config.repositories.iter().enumerate() {
             let act = cx.act(&format!("search-{place}"), search(repository, &config.words)?).await?;
-            // Of what could not be read nothing is known: what was listed stays listed.
-            let (health, sentence) = match act {
-                Act::Done(answer) if answer.status == 200 => match json::read::<Found>(&answer, "a search") {
-                    Err(unreadable) => (SourceHealth::Failed, unreadable.to_string()),
-                    Ok(found) => {
-                        let (issues, bad) = json::each::<Issue>(found.items, "an issue");
-                        report.errors.extend(bad.iter().map(ToString::to_string));
-                        for issue in issues.into_iter().filter(|issue| known.insert(issue.html_url.clone())) {
-                            cx.found(draft(repository, &issue, answer.body_id(), before.is_some()));
-                        }
-                        (SourceHealth::Fresh, "searched".to_owned())
+            let key = key(repository, &config.words);
+            let mut known = memory.remove(&key).or_else(|| before.remove(&key));
+            let (health, sentence) = match found(act) {
+                // Of what could not be read nothing is known: what was listed stays listed.
+                Err(why) => (SourceHealth::Failed, why),
+                Ok((issues, bad, evidence)) => {
+                    report.errors.extend(bad.iter().map(ToString::to_string));
+                    // What was there before the first good search is listed, and no news.
+                    let tell = known.is_some();
+                    let old = known.take().unwrap_or_default();
+                    for issue in issues.iter().filter(|issue| !old.contains(&issue.html_url)) {
+                        cx.found(draft(repository, issue, evidence, tell));
                     }
-                },
-                Act::Done(answer) => (SourceHealth::Failed, format!("GitHub said {}", answer.status)),
-                Act::Refused(refusal) => (SourceHealth::Failed, refusal.why),
-                Act::Pending(action) => (SourceHealth::Failed, format!("waits as action {action}")),
+                    let mut seen: Vec<String> = issues.into_iter().map(|issue| issue.html_url).collect();
+                    let older: Vec<String> = old.into_iter().filter(|url| !seen.contains(url)).collect();
+                    seen.extend(older);
+                    seen.truncate(KNOWN_MAX);
+                    known = Some(seen);
+                    (SourceHealth::Fresh, "searched".to_owned())
+                }
             };
+            memory.extend(known.map(|known| (key, known)));
             report.sources.push(SourceReport { name: repository.clone(), health, sentence });
         }
-        cx.keep(1, encode(&known).map_err(fatal)?);
+        cx.keep(MEMORY_VERSION, encode(&memory).map_err(fatal)?);
         Ok(report)
+    }
+}
+
+/// Under what a search is remembered: with other words, other issues were there before.
+fn key(repository: &str, words: &str) -> String {
+    format!("{repository} {words}")
+}
+
+/// What the last good run kept, also in the form of version 1. The codec takes bytes whole or not at all.
+fn remembered(cx: &Context<'_>, words: &str) -> Result<Memory, Fault> {
+    let Some(bytes) = cx.snapshot() else { return Ok(Memory::new()) };
+    let first = || decode::<First>(bytes).map(|first| by_repository(first, words));
+    decode::<Memory>(bytes).or_else(|bad| first().map_err(|_| fatal(bad)))
+}
+
+/// A repository of which version 1 knew nothing may be one that it could not read.
+fn by_repository(first: First, words: &str) -> Memory {
+    let mut memory = Memory::new();
+    for url in first {
+        let repository = url.split('/').skip(3).take(2).collect::<Vec<_>>().join("/");
+        memory.entry(key(&repository, words)).or_default().push(url);
+    }
+    memory
+}
+
+/// The issues, what is wrong with others, and the answer that says so; or why none could be read.
+fn found(act: Act) -> Result<(Vec<Issue>, Vec<Unreadable>, Digest), String> {
+    let answer = match act {
+        Act::Done(answer) if answer.status == 200 => answer,
+        Act::Done(answer) => return Err(format!("GitHub said {}", answer.status)),
+        Act::Refused(refusal) => return Err(refusal.why),
+        Act::Pending(action) => return Err(format!("waits as action {action}")),
+    };
+    let found = json::read::<Found>(&answer, "a search").map_err(|unreadable| unreadable.to_string())?;
+    match json::each::<Issue>(found.items, "an issue") {
+        // A list of which nothing can be read is no empty one.
+        (issues, bad) if issues.is_empty() && !bad.is_empty() => Err(bad[0].to_string()),
+        (issues, bad) => Ok((issues, bad, answer.body_id())),
     }
 }
 
@@ -136,7 +188,7 @@ fn search(repository: &str, words: &str) -> Result<Action, Fault> {
 }
 
 /// A title is a stranger's text: what a terminal would obey is taken out of it.
-fn draft(repository: &str, issue: &Issue, evidence: mm_sdk::Digest, tell: bool) -> Draft {
+fn draft(repository: &str, issue: &Issue, evidence: Digest, tell: bool) -> Draft {
     Draft {
         platform: "github".to_owned(),
         kind: "help-asked".to_owned(),

@@ -9,9 +9,13 @@ const URL: &str = "https://api.github.com/search/issues?q=repo:acme/shop+state:o
     &sort=created&order=desc&per_page=30";
 
 fn issues(numbers: &[u32]) -> String {
+    issues_of("acme/shop", numbers)
+}
+
+fn issues_of(repository: &str, numbers: &[u32]) -> String {
     let issue = |n: &u32| {
         serde_json::json!({
-            "html_url": format!("https://github.com/acme/shop/issues/{n}"),
+            "html_url": format!("https://github.com/{repository}/issues/{n}"),
             "title": format!("Paid support for number {n}?\u{1b}[31m"),
         })
     };
@@ -20,15 +24,23 @@ fn issues(numbers: &[u32]) -> String {
 }
 
 fn paid_help() -> PaidHelp {
+    paid_help_in(&["acme/shop"])
+}
+
+fn paid_help_in(repositories: &[&str]) -> PaidHelp {
     let mut strategy = PaidHelp::default();
-    let config = serde_json::json!({ "repositories": ["acme/shop"], "words": "paid support" });
+    let config = serde_json::json!({ "repositories": repositories, "words": "paid support" });
     strategy.initialise(&config).unwrap();
     strategy
 }
 
 /// One run: the health of its source, and the titles of what it found, `!` before those that are told.
 fn run(bench: &mut Bench) -> (SourceHealth, Vec<String>) {
-    let (report, drafts) = bench.run_now(&mut paid_help()).unwrap();
+    run_in(bench, &["acme/shop"])
+}
+
+fn run_in(bench: &mut Bench, repositories: &[&str]) -> (SourceHealth, Vec<String>) {
+    let (report, drafts) = bench.run_now(&mut paid_help_in(repositories)).unwrap();
     let mark = |tell| if tell { "!" } else { "" };
     let found = drafts.opportunities.iter().map(|draft| format!("{}{}", mark(draft.tell), draft.title));
     (report.sources[0].health, found.collect())
@@ -51,6 +63,88 @@ fn each_issue_is_listed_once_and_only_new_ones_are_told() {
     let (_, found) = run(&mut bench);
     assert!(found.len() == 1 && found[0].starts_with("!acme/shop: Paid support for number 8"), "{found:?}");
     assert_eq!(bench.ruled().len(), 3);
+}
+
+/// Unknown is not empty: until it was read once, nothing of a repository is new.
+#[test]
+fn what_was_there_before_the_first_good_search_is_no_news() {
+    let mut bench = Bench::at("2026-12-01T12:00:00Z");
+    let old: Vec<u32> = (1..=30).rev().collect();
+    for (status, body) in [(500, ""), (200, "<html>"), (200, r#"{"items": [{"title": 1}]}"#)] {
+        bench.answer(URL, status, body);
+        assert_eq!(run(&mut bench), (SourceHealth::Failed, Vec::new()), "{status} {body}");
+    }
+    bench.answer(URL, 200, issues(&old));
+    let (_, found) = run(&mut bench);
+    assert!(found.len() == 30 && !found.iter().any(|title| title.starts_with('!')), "{found:?}");
+    bench.answer(URL, 200, issues(&[31]));
+    assert!(run(&mut bench).1[0].starts_with("!acme/shop: Paid support for number 31"));
+}
+
+#[test]
+fn a_repository_that_is_added_later_brings_no_old_news() {
+    let mut bench = Bench::at("2026-12-01T12:00:00Z");
+    let (both, farm) = (["acme/farm", "acme/shop"], URL.replace("shop", "farm"));
+    bench.answer(URL, 200, issues(&[]));
+    assert_eq!(run(&mut bench).1, [""; 0]);
+    bench.answer(URL, 200, issues(&[1]));
+    bench.answer(&farm, 200, issues_of("acme/farm", &[2, 1]));
+    let (_, found) = run_in(&mut bench, &both);
+    let told: Vec<&String> = found.iter().filter(|title| title.starts_with('!')).collect();
+    assert!(found.len() == 3 && told.len() == 1 && told[0].starts_with("!acme/shop"), "{found:?}");
+    bench.answer(&farm, 200, issues_of("acme/farm", &[3, 2, 1]));
+    assert!(run_in(&mut bench, &both).1[0].starts_with("!acme/farm: Paid support for number 3"));
+    // The same repository twice is one.
+    bench.answer(&farm, 200, issues_of("acme/farm", &[4, 3, 2, 1]));
+    assert_eq!(run_in(&mut bench, &["acme/farm", "acme/farm", "acme/shop"]).1.len(), 1);
+    // One that is taken out and put in again is read for the first time again.
+    run(&mut bench);
+    let (_, found) = run_in(&mut bench, &both);
+    assert!(found.len() == 4 && !found.iter().any(|title| title.starts_with('!')), "{found:?}");
+}
+
+#[test]
+fn other_words_bring_no_old_news() {
+    let mut bench = Bench::at("2026-12-01T12:00:00Z");
+    bench.answer(URL, 200, issues(&[2]));
+    run(&mut bench);
+    let other = URL.replace("paid+support", "help");
+    bench.answer(&other, 200, issues(&[2, 1]));
+    let config = serde_json::json!({ "repositories": ["acme/shop"], "words": "help" });
+    for (numbers, told) in [(&[2, 1][..], [false, false].as_slice()), (&[3, 2, 1], &[true])] {
+        bench.answer(&other, 200, issues(numbers));
+        let mut strategy = PaidHelp::default();
+        strategy.initialise(&config).unwrap();
+        let (_, drafts) = bench.run_now(&mut strategy).unwrap();
+        assert_eq!(drafts.opportunities.iter().map(|draft| draft.tell).collect::<Vec<_>>(), told);
+    }
+}
+
+#[test]
+fn what_is_known_stays_bounded_and_what_is_still_listed_stays_known() {
+    let mut bench = Bench::at("2026-12-01T12:00:00Z");
+    for page in 0..100 {
+        let mut numbers: Vec<u32> = (page * 29 + 2..page * 29 + 31).rev().collect();
+        numbers.push(1);
+        bench.answer(URL, 200, issues(&numbers));
+        let found = run(&mut bench).1;
+        assert_eq!(found.len(), if page == 0 { 30 } else { 29 }, "{found:?}");
+    }
+    assert!(bench.snapshot().unwrap().len() < 20_000, "{}", bench.snapshot().unwrap().len());
+}
+
+/// What version 1 kept: one set of addresses, of whichever repository.
+#[test]
+fn what_the_first_version_knew_is_known() {
+    let mut bench = Bench::at("2026-12-01T12:00:00Z");
+    let known = [7, 8].map(|n| format!("https://github.com/acme/shop/issues/{n}"));
+    bench.set_snapshot(Some(encode(&std::collections::BTreeSet::from(known)).unwrap()));
+    bench.answer(URL, 200, issues(&[9, 8, 7]));
+    let found = run(&mut bench).1;
+    assert!(found.len() == 1 && found[0].starts_with("!acme/shop: Paid support for number 9"), "{found:?}");
+
+    bench.set_snapshot(Some(b"no memory at all".to_vec()));
+    assert!(bench.run_now(&mut paid_help()).is_err());
 }
 
 #[test]
