@@ -16,8 +16,10 @@
 //!
 //! ## Design notes
 //!
-//! A list is believed whole or not at all: of half a list nobody is told to have left. The first run tells of
-//! nothing that was there before it, and thanks only those who came in the month before.
+//! A list is believed whole or not at all: of half a list nobody is told to have left. A sponsor whom GitHub counts
+//! and shows as null may stay so for good: until all are shown nothing is counted and the source fails, which the
+//! machine tells after some runs; but whoever is shown is thanked. The first run tells of nothing that was there
+//! before it, and thanks only those who came in the month before.
 
 pub mod config;
 mod guide;

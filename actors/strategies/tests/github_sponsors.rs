@@ -10,7 +10,7 @@ use mm_sdk::{
     Refusal, Report, SourceHealth, Strategy, Trigger, async_trait,
 };
 use mm_strategies::github_graphql::ask::{API, kind};
-use mm_strategies::github_sponsors::GitHubSponsors;
+use mm_strategies::github_sponsors::{GitHubSponsors, Snapshot};
 use serde_json::{Value, json};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -27,6 +27,8 @@ struct Hub {
     snapshot: Option<Vec<u8>>,
     trigger: Trigger,
     page: usize,
+    /// Counted by GitHub in each list, and on none of its pages.
+    lost: usize,
 }
 
 impl Hub {
@@ -44,6 +46,7 @@ impl Hub {
             snapshot: None,
             trigger: Trigger::Operator,
             page: 2,
+            lost: 0,
         }
     }
 
@@ -73,7 +76,7 @@ impl Hub {
             let from: usize = body["variables"]["after"].as_str().map_or(0, |after| after.parse().unwrap());
             let nodes: Vec<&Value> = items.iter().skip(from).take(self.page).collect();
             let to = from + nodes.len();
-            let list = json!({"totalCount": items.len(), "nodes": nodes,
+            let list = json!({"totalCount": items.len() + self.lost, "nodes": nodes,
                 "pageInfo": {"hasNextPage": to < items.len(), "endCursor": to.to_string()}});
             viewer = match name.as_str() {
                 "tiers" => json!({"sponsorsListing": {"tiers": list}}),
@@ -99,6 +102,10 @@ impl Hub {
         assert_eq!((drafts.earnings.len(), drafts.opportunities.len()), (0, 0), "an estimate is no income");
         self.snapshot = Some(drafts.snapshot.as_ref().unwrap().1.clone());
         (report, drafts)
+    }
+
+    fn kept(&self) -> Snapshot {
+        mm_sdk::decode(self.snapshot.as_ref().unwrap()).unwrap()
     }
 
     fn notes(&self) -> Vec<Value> {
@@ -312,7 +319,7 @@ async fn half_a_list_changes_nothing_and_a_refusal_stops_the_rest() {
     }
     let (report, _) = hub.run().await;
     assert_eq!((metric(&report, "sponsors"), metric(&report, "came")), (Some(5), Some(5)));
-    let before = hub.snapshot.clone();
+    let before = hub.kept();
 
     hub.later(DAY);
     hub.lists.get_mut("sponsorships").unwrap()[4]["createdAt"] = json!(7);
@@ -329,13 +336,74 @@ async fn half_a_list_changes_nothing_and_a_refusal_stops_the_rest() {
             .iter()
             .all(|name| health(&report, name) == SourceHealth::Failed)
     );
-    let kept: (mm_strategies::github_sponsors::Snapshot, mm_strategies::github_sponsors::Snapshot) =
-        (mm_sdk::decode(&before.unwrap()).unwrap(), mm_sdk::decode(hub.snapshot.as_ref().unwrap()).unwrap());
-    assert_eq!(kept.0.sponsors, kept.1.sponsors);
+    assert_eq!(before.sponsors, hub.kept().sponsors);
 
     hub.instead.clear();
     let (report, _) = hub.run().await;
     assert_eq!((metric(&report, "sponsors"), metric(&report, "gone")), (Some(3), Some(2)));
+}
+
+/// GitHub counts whom it does not show, and may never show him again: that he left, nobody said.
+#[tokio::test]
+async fn who_is_not_shown_has_not_left_and_stops_no_thanks_to_others() {
+    let mut hub = Hub::new();
+    hub.sponsor("old-friend", "2025-01-01T00:00:00Z");
+    hub.sponsor("older-friend", "2024-01-01T00:00:00Z");
+    hub.run().await;
+    let before = hub.kept().sponsors;
+    let shown = std::mem::take(&mut hub.lists.get_mut("sponsorships").unwrap()[0]);
+    hub.sponsor("monalisa", "2026-07-22T20:00:00Z");
+    hub.lists.get_mut("tiers").unwrap().push(Value::Null);
+    hub.lists.get_mut("lifetime").unwrap().push(Value::Null);
+    hub.happens("A1", "NEW_SPONSORSHIP", "monalisa", "2026-07-22T20:00:00Z");
+    hub.lists.get_mut("activities").unwrap().push(Value::Null);
+
+    for notes in [1, 0] {
+        hub.later(DAY);
+        let (report, drafts) = hub.run().await;
+        for name in ["sponsorships", "tiers", "lifetime"] {
+            assert_eq!(health(&report, name), SourceHealth::Failed, "{name}");
+        }
+        let said = &report.sources.iter().find(|source| source.name == "sponsorships").unwrap().sentence;
+        assert!(said.starts_with("not whole: GitHub shows 2 of 3"), "{said}");
+        for name in ["sponsors", "came", "gone", "tiers", "lifetime_cents"] {
+            assert_eq!(metric(&report, name), None, "{name}");
+        }
+        assert_eq!(hub.kept().sponsors, before);
+        assert_eq!((hub.notes().len(), told(&drafts).len()), (notes, notes), "{drafts:?}");
+        assert_eq!(
+            health(&report, "activities"),
+            SourceHealth::Fresh,
+            "nothing is concluded of what is not there"
+        );
+    }
+
+    hub.later(DAY);
+    hub.lists.get_mut("sponsorships").unwrap()[0] = shown;
+    let (report, _) = hub.run().await;
+    let counts = ["sponsors", "came", "gone"].map(|name| metric(&report, name));
+    assert_eq!((counts, health(&report, "sponsorships")), ([Some(3), Some(1), Some(0)], SourceHealth::Fresh));
+}
+
+#[tokio::test]
+async fn a_list_that_ends_before_its_count_is_not_whole() {
+    let mut hub = Hub::new();
+    hub.sponsor("old-friend", "2025-01-01T00:00:00Z");
+    hub.sponsor("older-friend", "2024-01-01T00:00:00Z");
+    hub.run().await;
+    let before = hub.kept();
+    hub.later(DAY);
+    hub.sponsor("monalisa", "2026-07-22T20:00:00Z");
+    hub.happens("A1", "NEW_SPONSORSHIP", "monalisa", "2026-07-22T20:00:00Z");
+    hub.lists.get_mut("sponsorships").unwrap().remove(0);
+    hub.lost = 1;
+    let (report, drafts) = hub.run().await;
+    for name in ["tiers", "activities", "sponsorships", "lifetime"] {
+        assert_eq!(health(&report, name), SourceHealth::Failed, "{name}");
+    }
+    assert_eq!(metric(&report, "gone"), None);
+    assert_eq!((hub.notes().len(), told(&drafts).len()), (0, 0));
+    assert_eq!(hub.kept(), before);
 }
 
 #[tokio::test]

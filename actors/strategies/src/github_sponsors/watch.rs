@@ -89,6 +89,20 @@ struct Round {
     stopped: bool,
 }
 
+/// A list that was read to its end.
+struct Listed<T> {
+    shown: Vec<T>,
+    /// How many GitHub counts and shows as null: an account that it hides, say.
+    hidden: usize,
+}
+
+impl<T> Listed<T> {
+    /// Whether all is shown: of another list nothing is known of who is not on it.
+    fn is_whole(&self) -> bool {
+        self.hidden == 0
+    }
+}
+
 /// How one list is read.
 type Parse<T> = fn(Value) -> Result<Page<T>, Unreadable>;
 
@@ -101,13 +115,15 @@ impl Round {
         self.tiers(cx).await?;
         self.activities(cx).await?;
         if let Some(list) = self.list(cx, Query::Sponsorships, shape::sponsorships).await? {
-            self.compare(&list);
+            if list.is_whole() {
+                self.compare(&list.shown);
+            }
             if let Some(profile) = profile.filter(|_| thanks) {
-                self.thank(cx, &profile, &list).await?;
+                self.thank(cx, &profile, &list.shown).await?;
             }
         }
-        if let Some(sums) = self.list(cx, Query::Lifetime, shape::lifetime).await? {
-            self.metric("lifetime_cents", sums.iter().map(|sum| sum.amount.whole()).sum());
+        if let Some(sums) = self.list(cx, Query::Lifetime, shape::lifetime).await?.filter(Listed::is_whole) {
+            self.metric("lifetime_cents", sums.shown.iter().map(|sum| sum.amount.whole()).sum());
         }
         Ok(())
     }
@@ -145,7 +161,8 @@ impl Round {
     }
 
     async fn tiers(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
-        let Some(tiers) = self.list(cx, Query::Tiers, shape::tiers).await? else { return Ok(()) };
+        let list = self.list(cx, Query::Tiers, shape::tiers).await?.filter(Listed::is_whole);
+        let Some(Listed { shown: tiers, .. }) = list else { return Ok(()) };
         let named = |tier: &shape::Tier| (tier.name.line(80), tier.price);
         self.snapshot.tiers = tiers.iter().map(named).collect();
         let open = tiers.iter().filter(|tier| tier.admin_info.as_ref().is_none_or(|info| info.is_published));
@@ -155,7 +172,8 @@ impl Round {
 
     async fn activities(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
         let Some(list) = self.list(cx, Query::Activities, shape::activities).await? else { return Ok(()) };
-        let news = self.snapshot.take(list, cx.now());
+        // Nothing is concluded of what is not there, so one that is hidden keeps no other back.
+        let news = self.snapshot.take(list.shown, cx.now());
         for activity in news.iter().take(TOLD_MAX) {
             let about = digest("activity", &activity.id).short(16);
             cx.alert(format!("sponsors/{about}"), sentence(activity));
@@ -244,13 +262,13 @@ impl Round {
         }
     }
 
-    /// A list, whole; `None` if it could not be read so, which is in the report.
+    /// A list to its end; `None` if it could not be read so, which is in the report.
     async fn list<T>(
         &mut self,
         cx: &mut Context<'_>,
         query: Query,
         parse: Parse<T>,
-    ) -> Result<Option<Vec<T>>, Interrupt> {
+    ) -> Result<Option<Listed<T>>, Interrupt> {
         if self.stopped {
             self.source(
                 query,
@@ -260,19 +278,21 @@ impl Round {
             return Ok(None);
         }
         let since = self.snapshot.since(cx.now());
-        let (mut all, mut pages, mut after) = (Vec::new(), Pages::default(), None);
+        let mut list = Listed { shown: Vec::new(), hidden: 0 };
+        let (mut pages, mut after) = (Pages::default(), None);
         for n in 1_u32.. {
             let action = self.sponsors.query(query, after.as_ref(), Some(since));
             let read = ask(cx, &format!("{}-{n}", query.name()), action, parse).await?;
             let Some(page) = self.taken(query, read) else { return Ok(None) };
-            all.extend(page.items);
+            list.shown.extend(page.items);
+            list.hidden += page.hidden;
             // Who cannot be read must not look like somebody who left.
             if let Some(first) = page.bad.first() {
                 self.source(query, SourceHealth::Failed, format!("not whole: {first}"));
                 return Ok(None);
             }
             match page.next.map(|next| pages.follow(next)) {
-                None => break,
+                None => return Ok(self.ended(query, list, page.total)),
                 Some(Ok(next)) => after = Some(next),
                 Some(Err(error)) => {
                     self.source(query, SourceHealth::Failed, error.to_string());
@@ -280,8 +300,29 @@ impl Round {
                 }
             }
         }
-        self.source(query, SourceHealth::Fresh, format!("{} read", all.len()));
-        Ok(Some(all))
+        Ok(None)
+    }
+
+    /// A list that has no further page, of which GitHub counts `total`; `None` if it ended before them.
+    fn ended<T>(&mut self, query: Query, list: Listed<T>, total: u64) -> Option<Listed<T>> {
+        let shown = list.shown.len();
+        let there = u64::try_from(shown + list.hidden).unwrap_or(u64::MAX);
+        let (health, sentence) = match list.hidden {
+            _ if there < total => {
+                (SourceHealth::Failed, format!("not whole: it ended after {there} of {total}"))
+            }
+            0 => (SourceHealth::Fresh, format!("{shown} read")),
+            hidden if query == Query::Activities => {
+                (SourceHealth::Fresh, format!("{shown} read; GitHub does not show {hidden} more"))
+            }
+            // It may stay so for good, and the machine tells of a source that fails in run after run.
+            _ => {
+                let said = "until it shows all again, nobody and nothing here is counted or taken for gone";
+                (SourceHealth::Failed, format!("not whole: GitHub shows {shown} of {there}; {said}"))
+            }
+        };
+        self.source(query, health, sentence);
+        (there >= total).then_some(list)
     }
 
     /// What a query gave; a failure goes into the report.
