@@ -406,6 +406,49 @@ async fn a_list_that_ends_before_its_count_is_not_whole() {
     assert_eq!(hub.kept(), before);
 }
 
+/// Runs on `day`, where GitHub names this day and estimate of the next payout; what the owner is reminded of.
+async fn reminded(hub: &mut Hub, day: &str, next: Value, cents: u32) -> Vec<String> {
+    hub.now = format!("{day}T12:00:00Z").parse().unwrap();
+    hub.profile["sponsorsListing"]["nextPayoutDate"] = next;
+    hub.profile["estimatedNextSponsorsPayoutInCents"] = json!(cents);
+    told(&hub.run().await.1).into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn of_a_payout_of_nothing_nobody_is_reminded() {
+    let mut hub = Hub::new();
+    for (day, next) in
+        [("2026-08-01", "2026-08-22"), ("2026-08-23", "2026-09-22"), ("2026-09-23", "2026-10-22")]
+    {
+        assert_eq!(reminded(&mut hub, day, json!(next), 0).await, [""; 0], "{day}");
+    }
+    assert_eq!(reminded(&mut hub, "2026-10-01", json!("2026-10-22"), 700).await, [""; 0]);
+    let said = reminded(&mut hub, "2026-10-23", json!("2026-11-22"), 0).await;
+    assert!(said.len() == 1 && said[0].contains("estimate 7.00 USD"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_payout_is_reminded_of_once_also_where_no_day_follows() {
+    let mut hub = Hub::new();
+    assert_eq!(reminded(&mut hub, "2026-08-01", json!("2026-08-22"), 1425).await, [""; 0]);
+    assert_eq!(reminded(&mut hub, "2026-08-02", Value::Null, 1425).await, [""; 0], "its day has not come");
+    assert_eq!(reminded(&mut hub, "2026-08-23", Value::Null, 0).await.len(), 1);
+    for day in ["2026-08-24", "2026-09-24"] {
+        assert_eq!(reminded(&mut hub, day, Value::Null, 0).await, [""; 0], "{day}");
+    }
+}
+
+/// On the day itself GitHub may speak of the next one already: in the estimate first, or in the day.
+#[tokio::test]
+async fn a_payout_that_is_made_on_its_day_is_reminded_of_as_it_was_estimated() {
+    let mut hub = Hub::new();
+    assert_eq!(reminded(&mut hub, "2026-08-21", json!("2026-08-22"), 1425).await, [""; 0]);
+    assert_eq!(reminded(&mut hub, "2026-08-22", json!("2026-08-22"), 0).await, [""; 0]);
+    let said = reminded(&mut hub, "2026-08-22", json!("2026-09-22"), 0).await;
+    assert!(said.len() == 1 && said[0].contains("estimate 14.25 USD"), "{said:?}");
+    assert_eq!(reminded(&mut hub, "2026-08-23", json!("2026-09-22"), 0).await, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_payout_whose_day_has_passed_is_the_owners_to_book() {
     let mut hub = Hub::new();

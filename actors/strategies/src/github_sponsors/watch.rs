@@ -144,20 +144,23 @@ impl Round {
         Ok(Some(profile))
     }
 
-    /// Reminds the owner of a payout whose day has passed: he alone can say that it came.
+    /// Reminds the owner, once, of a payout whose day has come, and of which GitHub does not speak any more: he
+    /// alone can say that it came. Where GitHub expected to pay nothing, there is nothing to book.
     fn payout(&mut self, cx: &mut Context<'_>, profile: &Profile) {
         let date = profile.listing.as_ref().and_then(|listing| listing.next_payout_date.as_ref());
         let next = date.and_then(day).map(|date| (date, profile.next_payout));
         let today: String = cx.now().to_string().chars().take(10).collect();
-        if let Some((date, estimate)) = &self.snapshot.payout
-            && *date < today
-            && next.as_ref().is_none_or(|(next, _)| next != date)
-        {
-            cx.alert(format!("payout/{date}"), reminder(date, *estimate));
-        }
-        if next.is_some() {
-            self.snapshot.payout = next;
-        }
+        let due = self.snapshot.payout.take_if(|(date, _)| *date <= today);
+        self.snapshot.payout = match (due, next) {
+            // From its day on the estimate may be of the payout after it.
+            (Some((due, before)), Some((date, now))) if due == date => Some((date, before.max(now))),
+            (due, next) => {
+                if let Some((date, estimate)) = due.filter(|(_, estimate)| *estimate > Cents::default()) {
+                    cx.alert(format!("payout/{date}"), reminder(&date, estimate));
+                }
+                next.or_else(|| self.snapshot.payout.take())
+            }
+        };
     }
 
     async fn tiers(&mut self, cx: &mut Context<'_>) -> Result<(), Interrupt> {
