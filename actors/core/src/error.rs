@@ -13,12 +13,18 @@
 //! | auth, by scope alone | never | no: the credential is good, for something else | yes | the owner |
 //! | compliance | never | no | yes | the owner |
 //! | fatal | never | no: the platform answered | yes, but for *not there* | the author |
+//! | fatal, one place that is shut | never | no: all else is open | no: who asked tells of it | the owner |
 
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Answer;
+use crate::limit::{learn, parse_retry_after};
+use crate::moment::Moment;
+use crate::url::LogicalUrl;
+
 mod body;
 
-pub use body::{Said, has_marks_of_a_wall, said, wall, words};
+pub use body::{Said, has_marks_of_a_wall, said, said_of, wall, words};
 
 /// What an error is, and so what may be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -150,7 +156,7 @@ pub struct Signal {
     /// What the transport met; it outweighs the status.
     pub transport: Option<TransportFault>,
     /// Until when the platform asks to be left alone (`Retry-After`), if it does.
-    pub retry_after: Option<crate::moment::Moment>,
+    pub retry_after: Option<Moment>,
     /// Whether the platform's headers say that nothing is left of a quota
     /// (`X-RateLimit-Remaining: 0`): GitHub answers 403 for that.
     pub quota_spent: bool,
@@ -162,6 +168,25 @@ impl Signal {
     /// A signal that is a status and nothing else.
     pub fn status(status: u16) -> Self {
         Self { status: Some(status), ..Self::default() }
+    }
+
+    /// All that an answer which came at `now` is judged by: a 403 that names a wait is another thing than one that
+    /// does not. `url` is what was asked for, where that is known to matter; header names are in lower case.
+    pub fn of(
+        url: Option<&LogicalUrl>,
+        (status, headers, body): (u16, &[(String, String)], &[u8]),
+        now: Moment,
+    ) -> Self {
+        let retry = headers.iter().find(|(name, _)| name == "retry-after");
+        Self {
+            status: Some(status),
+            transport: None,
+            retry_after: retry
+                .and_then(|(_, value)| parse_retry_after(value, now))
+                .map(|wait| now.plus(wait)),
+            quota_spent: learn(headers, now).is_some_and(|learned| learned.remaining == 0),
+            said: url.map_or_else(|| said(status, headers, body), |url| said_of(url, status, headers, body)),
+        }
     }
 
     /// A signal that is a transport fault and nothing else.
@@ -202,6 +227,14 @@ impl Classified {
     const fn new(class: ErrorClass, retry: bool, counts: bool, alert: bool, who: WhoActs) -> Self {
         Self { class, retry, breaker_counts: counts, alert, who_acts: who }
     }
+
+    /// The class as a breaker is told it: a refusal that it does not count shows that the platform is well.
+    pub fn for_breaker(&self) -> ErrorClass {
+        match self.class {
+            ErrorClass::Auth if !self.breaker_counts => ErrorClass::Fatal,
+            class => class,
+        }
+    }
 }
 
 /// It may pass by itself.
@@ -218,6 +251,8 @@ const SCOPE: Classified = Classified::new(ErrorClass::Auth, false, false, true, 
 const COMPLIANCE: Classified = Classified::new(ErrorClass::Compliance, false, false, true, WhoActs::Owner);
 /// The request is wrong and will stay wrong.
 const FATAL: Classified = Classified::new(ErrorClass::Fatal, false, false, true, WhoActs::Author);
+/// This one place is shut, to the account or to everybody; the credential is good, and all else is open.
+const SHUT: Classified = Classified::new(ErrorClass::Fatal, false, false, false, WhoActs::Owner);
 /// There is nothing here: the read failed, the platform is well, and nothing is on fire.
 const NOT_THERE: Classified = Classified::new(ErrorClass::Fatal, false, false, false, WhoActs::Author);
 
@@ -247,6 +282,15 @@ pub fn classify(signal: Signal) -> Option<Classified> {
     by_what_it_says(status, signal).or_else(|| by_status(status, signal))
 }
 
+/// Whether an answer is a no about the one place that was asked for, and says nothing of any other.
+pub fn is_of_its_own(url: &LogicalUrl, answer: &Answer) -> bool {
+    let signal = Signal::of(Some(url), (answer.status, &answer.headers, &answer.body), answer.at);
+    let refused = classify(signal).filter(|found| !found.breaker_counts);
+    body::is_of_one_repository(url)
+        && answer.status == 403
+        && refused.is_some_and(|found| matches!(found.class, ErrorClass::Auth | ErrorClass::Fatal))
+}
+
 /// What an answer says of itself outweighs its status: GraphQL says "too fast" with a 200, OAuth
 /// "this refresh token is over" with a 400. Server errors keep their own class, but for walls.
 fn by_what_it_says(status: u16, signal: Signal) -> Option<Classified> {
@@ -261,6 +305,8 @@ fn by_what_it_says(status: u16, signal: Signal) -> Option<Classified> {
         Said::BadCredential => Some(AUTH),
         Said::OutOfScope if signal.retry_after.is_some() || signal.quota_spent => None,
         Said::OutOfScope => Some(SCOPE),
+        Said::Shut if signal.retry_after.is_some() || signal.quota_spent => None,
+        Said::Shut => Some(SHUT),
         Said::NotThere => Some(NOT_THERE),
         Said::Trouble => Some(TRANSIENT),
         Said::Failed if (200..300).contains(&status) => Some(FATAL),

@@ -30,7 +30,7 @@ pub use mm_core::action::{Action, ActionKind, Method, Request};
 pub use mm_core::answer::{Answer, Validators};
 pub use mm_core::blank;
 pub use mm_core::digest::Digest;
-pub use mm_core::error::{ErrorClass, has_marks_of_a_wall};
+pub use mm_core::error::{ErrorClass, has_marks_of_a_wall, is_of_its_own, words};
 pub use mm_core::id::{AccountId, ActionId, OpportunityId, PlatformId, RunId, Space, StrategyId};
 pub use mm_core::ledger::{Currency, Money, Stage};
 pub use mm_core::moment::Moment;

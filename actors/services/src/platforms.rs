@@ -326,7 +326,7 @@ impl Component for Egress {
             Msg::Ended { lane, generation, signal } => {
                 let told = |breaker: &mut Breaker, own| match classify(signal) {
                     Some(error) => {
-                        breaker.on_failure(&Policy::platform(), error.class, own, now);
+                        breaker.on_failure(&Policy::platform(), error.for_breaker(), own, now);
                     }
                     None => breaker.on_success(own, now),
                 };
@@ -387,13 +387,14 @@ impl Egress {
             }
             let accept = cleared.request().headers().iter().find(|(name, _)| name == "accept");
             let accept = accept.map(|(_, value)| value.clone());
+            let url = cleared.request().url().clone();
             let veil = cleared.veil();
             let result = shared.transport.exchange(cleared).await;
             // Before anybody else sees it: what is recorded of an answer holds no credential.
             let result = result.map(|answer| veiled(&shared, &veil, &platform, &lane, answer));
             let result = result.and_then(|answer| answer.unless_a_wall(accept.as_deref()));
             let signal = match &result {
-                Ok(answer) => answer.signal(shared.now()),
+                Ok(answer) => answer.signal_from(&url, shared.now()),
                 Err(fault) => Signal::transport(*fault),
             };
             if me.cast(Msg::Ended { lane, generation, signal }).is_err() {

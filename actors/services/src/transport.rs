@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mm_core::answer::Answer;
-use mm_core::error::{Signal, TransportFault, said, wall};
-use mm_core::limit::{learn, parse_retry_after};
+use mm_core::error::{Signal, TransportFault, wall};
+use mm_core::limit::parse_retry_after;
 use mm_core::moment::Moment;
+use mm_core::url::LogicalUrl;
 use mm_permit::Cleared;
 
 mod address;
@@ -68,13 +69,12 @@ impl RawAnswer {
     /// All that the classes of error are decided by. A 403 that names a wait is another thing than
     /// one that does not, so nobody may look at the status alone.
     pub fn signal(&self, now: Moment) -> Signal {
-        Signal {
-            status: Some(self.status),
-            transport: None,
-            retry_after: self.retry_after(now).map(|wait| now.plus(wait)),
-            quota_spent: learn(&self.headers, now).is_some_and(|learned| learned.remaining == 0),
-            said: said(self.status, &self.headers, &self.body),
-        }
+        Signal::of(None, (self.status, &self.headers, &self.body), now)
+    }
+
+    /// The same of an answer to what `url` asked for.
+    pub fn signal_from(&self, url: &LogicalUrl, now: Moment) -> Signal {
+        Signal::of(Some(url), (self.status, &self.headers, &self.body), now)
     }
 
     /// The same answer, unless a page for people stands where data was asked for.

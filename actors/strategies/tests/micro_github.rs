@@ -296,10 +296,17 @@ fn not_there_deleted_refused_and_unreadable_are_told_apart() {
     assert_eq!(see(404, "{}"), Seen::Missing(Missing::NotFound));
     assert_eq!(see(410, "{}"), Seen::Missing(Missing::Gone));
     assert_eq!(see(304, ""), Seen::Unchanged);
-    for (status, for_all) in [(403, true), (429, true), (401, true), (500, false), (422, false)] {
+    for (status, for_all) in [(403, false), (429, true), (401, true), (500, false), (422, false)] {
         let Seen::Failed(failed) = see(status, "{\"message\": \"no\\u001b[0m\"}") else { panic!() };
         assert_eq!(failed.for_all, for_all, "{status}");
         assert!(failed.why.contains(&status.to_string()) && !failed.why.contains('\x1b'), "{}", failed.why);
+    }
+    // A 403 that is a limit, that is no word of GitHub's own, or that is about no repository stands in every read's way.
+    let wait = vec![("retry-after".to_owned(), "60".to_owned())];
+    let (search, no) = (github().search("a").unwrap(), "{\"message\": \"no\"}");
+    for (asked, headers, body) in [(&asked, wait, no), (&asked, vec![], "<html>"), (&search, vec![], no)] {
+        let seen = understood(asked, &answer(403, headers, body), one::<Issue>("an issue"));
+        assert!(matches!(&seen, Seen::Failed(failed) if failed.for_all), "{seen:?}");
     }
     let whole = micro::Issue::new(7).json;
     assert!(matches!(see(200, &whole.to_string()), Seen::Fresh(_)));

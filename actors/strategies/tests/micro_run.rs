@@ -499,3 +499,38 @@ async fn the_snapshot_comes_back_as_it_was() {
     assert!(world.try_run().await.unwrap_err().sentence.contains("does not open"));
     assert_eq!(world.bench.asked().len(), asked);
 }
+
+/// GitHub's answer with a sentence of its own.
+fn refused(status: u16, message: &str) -> Act {
+    let body = json!({"message": message, "status": status.to_string()}).to_string().into_bytes();
+    Act::Done(Answer { status, headers: Vec::new(), body, at: Moment::default() })
+}
+
+fn comments_proposed(world: &World) -> usize {
+    world.bench.asked().iter().filter(|action| action.kind.as_str() == "comment").count()
+}
+
+#[tokio::test]
+async fn a_repository_that_is_shut_costs_no_other_its_look() {
+    let mut world = World::new();
+    world.put(Issue::new(7).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    world.bench.decide(accepted(&drafts.opportunities[0]));
+    world.put(Issue::new(1).by_bot("$600"));
+    let no = "The 'acme' organization forbids access via a fine-grained personal access tokens if the token's lifetime \
+              is greater than 366 days";
+    world.bench.act_is(&format!("{API}/repos/acme/widget/issues/7"), refused(403, no));
+    for run in 0..2 {
+        let before = world.bench.asked().len();
+        let (report, drafts) = world.run().await;
+        let issues = report.sources.iter().find(|source| source.name == "issues").unwrap();
+        assert!(issues.sentence.contains("forbids access"), "{issues:?}");
+        assert!(!issues.sentence.contains("waits for the next run"), "{issues:?}");
+        let told: Vec<&str> = drafts.opportunities.iter().map(title_of).collect();
+        assert_eq!(told, ["600 USD for acme/widget#1: Fix it"][run..].to_vec());
+        let asked = world.bench.asked()[before..].iter();
+        let there = asked.filter(|action| action.request.url().path().contains("/issues/7")).count();
+        assert_eq!(there, 1, "once per look");
+    }
+    assert_eq!(comments_proposed(&world), 0);
+}

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Wall;
 use crate::untrusted::Untrusted;
+use crate::url::LogicalUrl;
 
 /// No error is longer; what is longer is data and is not looked through.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -32,6 +33,8 @@ pub enum Said {
     OutOfScope,
     /// What was asked for is not there.
     NotThere,
+    /// What was asked for is shut, to the account or to everybody, and nothing else is.
+    Shut,
     /// The platform has trouble of its own that may pass.
     Trouble,
     /// An error that is none of these.
@@ -50,6 +53,26 @@ pub fn said(status: u16, headers: &[(String, String)], body: &[u8]) -> Said {
         return if asks_for_a_person(&page(body)) { Said::BotWall } else { Said::Nothing };
     }
     by_body(status, body)
+}
+
+/// As [`said`], of an answer to what `url` asked for.
+///
+/// GitHub says with a 403 what stands in the way at one repository: its organisation's rule for tokens or addresses, a
+/// block by GitHub's terms, a lock, a blob over 1 MB, a person who blocked the account. There are many such sentences and no code
+/// (docs.github.com, "Troubleshooting the REST API", "Setting a personal access token policy for your organization",
+/// `rest/repos/contents`), so they are known by where they come: in GitHub's own form, about one repository, and
+/// not about credential, account or limit. What is no such form may be anybody's: its status decides.
+pub fn said_of(url: &LogicalUrl, status: u16, headers: &[(String, String)], body: &[u8]) -> Said {
+    match said(status, headers, body) {
+        Said::Nothing if status == 403 && is_of_one_repository(url) && words(body).is_some() => Said::Shut,
+        other => other,
+    }
+}
+
+/// Whether a URL is of one of GitHub's repositories. A renamed one is led to by its number.
+pub(super) fn is_of_one_repository(url: &LogicalUrl) -> bool {
+    let path = url.path();
+    url.host() == "api.github.com" && (path.starts_with("/repos/") || path.starts_with("/repositories/"))
 }
 
 /// Whether a page for people stands where data was asked for, and which. Only what came with a 2xx is
@@ -217,12 +240,13 @@ pub(super) fn rank(said: Said) -> u8 {
     match said {
         Said::Nothing => 0,
         Said::NotThere => 1,
-        Said::Trouble => 2,
-        Said::Failed => 3,
-        Said::OutOfScope => 4,
-        Said::TooFast => 5,
-        Said::BadCredential => 6,
-        Said::BotWall => 7,
+        Said::Shut => 2,
+        Said::Trouble => 3,
+        Said::Failed => 4,
+        Said::OutOfScope => 5,
+        Said::TooFast => 6,
+        Said::BadCredential => 7,
+        Said::BotWall => 8,
     }
 }
 
@@ -284,7 +308,7 @@ fn by_code(code: &str) -> Said {
 /// Sentences, in lower case. GitHub's are those of docs.github.com ("Rate limits for the REST API",
 /// "Troubleshooting the REST API"); they have no code of their own.
 fn by_sentence(sentence: &str, documentation: &str) -> Said {
-    const SENTENCES: [(&str, Said); 17] = [
+    const SENTENCES: [(&str, Said); 18] = [
         ("secondary rate limit", Said::TooFast),
         ("abuse detection", Said::TooFast),
         ("submitted too quickly", Said::TooFast),
@@ -293,6 +317,7 @@ fn by_sentence(sentence: &str, documentation: &str) -> Said {
         ("account was suspended", Said::BadCredential),
         ("account is suspended", Said::BadCredential),
         ("bad credentials", Said::BadCredential),
+        ("login attempts exceeded", Said::BadCredential),
         ("requires authentication", Said::BadCredential),
         ("authentication is required", Said::BadCredential),
         ("resource not accessible by", Said::OutOfScope),

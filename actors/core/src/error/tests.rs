@@ -151,12 +151,13 @@ fn a_transport_fault_outweighs_the_status_that_came_before_it() {
     }
 }
 
-const ALL_SAID: [Said; 8] = [
+const ALL_SAID: [Said; 9] = [
     Said::Nothing,
     Said::TooFast,
     Said::BadCredential,
     Said::OutOfScope,
     Said::NotThere,
+    Said::Shut,
     Said::Trouble,
     Said::Failed,
     Said::BotWall,
@@ -230,6 +231,7 @@ fn what_an_answer_says_has_one_order_from_mild_to_hard() {
         [
             Said::Nothing,
             Said::NotThere,
+            Said::Shut,
             Said::Trouble,
             Said::Failed,
             Said::OutOfScope,
@@ -270,5 +272,52 @@ fn the_words_of_a_refusal_are_those_of_its_gravest_error() {
         ("", None),
     ] {
         assert_eq!(said(body).as_deref(), right, "{body}");
+    }
+}
+
+/// GitHub's 403 about one repository, in its own form, is that repository's. A limit, a credential, an account, a
+/// stranger's page, and what is asked of no repository stay what they are.
+#[test]
+fn a_no_to_one_repository_is_its_own() {
+    let judged = |url: &str, headers: &[(&str, &str)], body: &str| {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let url = LogicalUrl::parse(url).unwrap();
+        let answer = Answer { status: 403, headers, body: body.into(), at: Moment::from_unix_ms(0) };
+        let signal = Signal::of(Some(&url), (answer.status, &answer.headers, &answer.body), answer.at);
+        let found = classify(signal).unwrap();
+        assert!(!found.retry || found.class == ErrorClass::RateLimit, "{found:?}");
+        (found.class.as_str(), found.for_breaker() == ErrorClass::Auth, is_of_its_own(&url, &answer))
+    };
+    let (shut, issue) = (("fatal", false, true), "https://api.github.com/repos/acme/widget/issues/7");
+    let locked = r#"{"message":"Unable to create comment because issue is locked."}"#;
+    let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "60")];
+    for (url, headers, body, right) in [
+        (issue, &[][..], locked, shut),
+        ("https://api.github.com/repositories/1/issues/7", &[], locked, shut),
+        (
+            issue,
+            &[],
+            r#"{"message":"Resource not accessible by personal access token"}"#,
+            ("auth", false, true),
+        ),
+        (issue, &[("retry-after", "60")], locked, ("rate limit", false, false)),
+        (issue, &spent, locked, ("rate limit", false, false)),
+        (
+            issue,
+            &[],
+            r#"{"message":"You have exceeded a secondary rate limit."}"#,
+            ("rate limit", false, false),
+        ),
+        (issue, &[], r#"{"message":"Sorry. Your account was suspended."}"#, ("auth", true, false)),
+        (issue, &[], r#"{"message":"Maximum number of login attempts exceeded."}"#, ("auth", true, false)),
+        (issue, &[], "<html>Forbidden by your proxy</html>", ("auth", true, false)),
+        (issue, &[], "<html>captcha</html>", ("compliance", false, false)),
+        (issue, &[], "", ("auth", true, false)),
+        ("https://api.github.com/user", &[], locked, ("auth", true, false)),
+        ("https://api.github.com/search/issues?q=a", &[], locked, ("auth", true, false)),
+        ("https://api.github.com/graphql", &[], locked, ("auth", true, false)),
+        ("https://api.example.com/repos/acme/widget", &[], locked, ("auth", true, false)),
+    ] {
+        assert_eq!(judged(url, headers, body), right, "{url} {body}");
     }
 }

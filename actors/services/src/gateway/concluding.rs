@@ -44,7 +44,7 @@ impl GatewayService {
             self.shared.trust.heard(p.action.request.url().host(), &raw.headers);
         }
         let now = self.shared.now();
-        let trouble = classify(raw.signal(now));
+        let trouble = classify(raw.signal_from(p.action.request.url(), now));
         let learnt = Learnt {
             headers: hear(&raw.headers, now),
             limited: trouble.is_some_and(|error| error.class == ErrorClass::RateLimit),
@@ -65,7 +65,7 @@ impl GatewayService {
     ) -> Result<(Answer, Option<LogicalUrl>), Halt> {
         let now = self.shared.now();
         let reached = match sent {
-            Ok(raw) => reached(raw, now),
+            Ok(raw) => reached(raw, p.action.request.url(), now),
             Err(failed) => return Err(self.failed(p, draft, failed, now)?),
         };
         if let Some((error, wait)) = reached.trouble
@@ -188,8 +188,8 @@ impl GatewayService {
     }
 }
 
-fn reached(raw: RawAnswer, now: Moment) -> Reached {
-    let trouble = match classify(raw.signal(now)) {
+fn reached(raw: RawAnswer, url: &LogicalUrl, now: Moment) -> Reached {
+    let trouble = match classify(raw.signal_from(url, now)) {
         // A redirect is followed above; here it is an answer like another.
         Some(_) if (300..400).contains(&raw.status) => None,
         trouble => trouble.map(|error| (error, raw.retry_after(now))),

@@ -8,6 +8,7 @@ use mm_core::error::{ErrorClass, TransportFault};
 use mm_core::id::Space;
 use mm_core::run::{Outcome, Trigger};
 use mm_sdk::{Act, Report};
+use mm_services::records::AccountKind;
 use mm_services::testing::{Bench, HOST, Machine, Said, Script, get, pack, post, rule};
 use mm_store::Store;
 
@@ -346,4 +347,63 @@ fn an_error_with_status_200_is_told_in_the_words_of_the_platform() {
             "{sentence}"
         );
     });
+}
+
+/// What GitHub said to the one read of a repository, how the breaker of such reads stands after it, and what the
+/// owner was told.
+fn of_one_repository(seed: u64, status: u16, body: &'static str) -> (String, Option<String>) {
+    let mut bench = Bench::new(seed);
+    bench.rules.put("github.toml", &super::health::github());
+    bench.install(super::health::worker("worker"));
+    bench.world.answer(move |request| match request.path() {
+        "/repos/a" => Said::status(status, body),
+        _ => Said::status(200, r#"{"login":"octocat"}"#),
+    });
+    bench.live(async |machine| {
+        super::health::add(machine, AccountKind::Bearer, Some("octocat"), &[("token", "CANARY1")]).await;
+        let run = machine.run("worker").await;
+        assert_eq!(run.outcome, Some(Outcome::Failed), "{:?}", run.errors);
+        let asked = machine.world.paths().into_iter().filter(|path| path == "GET /repos/a").count();
+        assert_eq!(asked, 1, "it is not asked twice");
+        let row = machine.store.get::<Breaker>(&Space::default_owner(), "github/main/read").unwrap();
+        let breaker = row.map(|row| row.value).unwrap_or_default();
+        let alerts = machine.alerts().into_iter();
+        let told = alerts.filter(|(about, _)| about == "platform/github/read").map(|(_, told)| told).next();
+        (breaker.state().as_str().to_owned(), told)
+    })
+}
+
+/// An organisation's rule, a lock and a block are that repository's own: all else at GitHub goes on.
+#[test]
+fn a_repository_that_is_shut_to_the_account_shuts_nothing_else() {
+    for body in [
+        r#"{"message":"The 'acme' organization forbids access via a fine-grained personal access tokens if the token's lifetime is greater than 366 days. Please adjust your token's lifetime at the following URL: https://github.com/settings/personal-access-tokens/1","documentation_url":"https://docs.github.com/rest","status":"403"}"#,
+        r#"{"message":"Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource."}"#,
+        r#"{"message":"Repository access blocked","block":{"reason":"tos"}}"#,
+    ] {
+        assert_eq!(of_one_repository(17, 403, body), ("closed".to_owned(), None), "{body}");
+    }
+}
+
+/// What the token may not do says nothing of what it may: the owner is told, and nothing is shut.
+#[test]
+fn a_refusal_by_scope_alone_is_told_and_shuts_nothing() {
+    let body = r#"{"message":"Resource not accessible by personal access token"}"#;
+    let (breaker, told) = of_one_repository(18, 403, body);
+    assert_eq!(breaker, "closed");
+    assert!(told.is_some_and(|told| told.contains("Resource not accessible")));
+}
+
+/// Whatever is about the credential or the account, or is no word of GitHub's own, still shuts.
+#[test]
+fn a_refusal_of_the_account_or_by_a_stranger_shuts_its_reads() {
+    for (status, body) in [
+        (401, r#"{"message":"Bad credentials"}"#),
+        (403, r#"{"message":"Sorry. Your account was suspended."}"#),
+        (403, "<html><body>Forbidden by your proxy</body></html>"),
+        (403, ""),
+    ] {
+        let (breaker, told) = of_one_repository(19, status, body);
+        assert_eq!((breaker.as_str(), told.is_some()), ("open", true), "{status} {body}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What came back: new, as before, not there, or nothing that can be believed.
 
 use mm_sdk::json::Unreadable;
-use mm_sdk::{Act, Action, Answer, Context, Digest, ErrorClass, Interrupt, Validators, json};
+use mm_sdk::{Act, Action, Answer, Context, Digest, ErrorClass, Interrupt, Validators, is_of_its_own, json};
 use serde::de::DeserializeOwned;
 
 use crate::elements::readable;
@@ -89,7 +89,8 @@ pub fn understood<T>(
         404 => return Seen::Missing(Missing::NotFound),
         410 => return Seen::Missing(Missing::Gone),
         status => {
-            let for_all = matches!(status, 401 | 403 | 429);
+            // What one repository is shut with says nothing of the next one.
+            let for_all = matches!(status, 401 | 403 | 429) && !is_of_its_own(asked.request.url(), answer);
             return Seen::Failed(Failed { why: said(asked, answer), for_all });
         }
     }
