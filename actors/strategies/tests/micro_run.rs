@@ -534,3 +534,36 @@ async fn a_repository_that_is_shut_costs_no_other_its_look() {
     }
     assert_eq!(comments_proposed(&world), 0);
 }
+
+#[tokio::test]
+async fn what_came_up_against_a_waiting_comment_is_told_at_once_and_taken_back() {
+    let (mut world, _) = claimed().await;
+    let told = |drafts: &mm_sdk::Drafts| {
+        let alert = drafts.alerts.iter().find(|alert| alert.about == "attempt/1007");
+        alert.map(|alert| alert.sentence.clone()).unwrap_or_default()
+    };
+    let (_, drafts) = world.run().await;
+    assert_eq!(told(&drafts), "", "nothing is against it");
+    let assigned = json!([{"login": "a", "type": "User"}]);
+    world.put(Issue::new(7).with(|issue| issue["assignees"] = assigned).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    let sentence = told(&drafts);
+    assert!(sentence.contains("somebody is assigned") && sentence.contains("approvals reject"), "{sentence}");
+    world.put(Issue::new(7).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    assert!(
+        drafts.over.iter().any(|about| about == "attempt/1007") && told(&drafts).is_empty(),
+        "{drafts:?}"
+    );
+    // Its owner wrote one himself: two would stand there.
+    world.put(Issue::new(7).by_bot("$500").said("owner-me", "/attempt #7\n\nmy plan"));
+    let (_, drafts) = world.run().await;
+    assert!(told(&drafts).contains("yours"), "{drafts:?}");
+    world.put(Issue::new(7).by_bot("$500"));
+    world.run().await;
+    // Rules that are not a day old are read again as well.
+    world.file("CONTRIBUTING.md", "# Hello\n\nContributions made with AI are not accepted.\n");
+    let (_, drafts) = world.run().await;
+    assert!(told(&drafts).contains("not accepted"), "{drafts:?}");
+    assert_eq!(comments_proposed(&world), 1);
+}

@@ -127,6 +127,35 @@ impl Round<'_> {
         Ok(())
     }
 
+    /// Whether a comment on an issue waits for its owner, or for a slot.
+    pub(super) fn attempt_waits(&self, id: u64) -> bool {
+        self.snapshot.attempts.get(&id).is_some_and(|attempt| attempt.stage == Stage::Waiting)
+    }
+
+    /// Tells the owner what has come up against a comment that waits, from an issue that was looked at just now:
+    /// what he approves was judged by what was read when it was proposed.
+    pub(super) fn watch_attempt(&self, cx: &mut Context<'_>, id: u64) {
+        let (Some(known), Some(attempt)) = (self.snapshot.issues.get(&id), self.snapshot.attempts.get(&id))
+        else {
+            return;
+        };
+        let Some(facts) = self.known(known, cx.now()) else { return };
+        let against = facts.against().first().map(|first| first.why.clone());
+        let twice = || "a comment of yours says so there already".to_owned();
+        let own = facts.comments.and_then(|comments| comments.own);
+        match against.or_else(|| own.map(|_| twice())) {
+            Some(why) => {
+                let sentence = format!(
+                    "the comment on {} still waits for you, and {why}: reject it (`money-machine approvals list`, then \
+                     `money-machine approvals reject ID`)",
+                    attempt.place
+                );
+                cx.alert(key(id), sentence);
+            }
+            None => cx.over(key(id)),
+        }
+    }
+
     fn note_attempt(&mut self, cx: &mut Context<'_>, id: u64, attempt: Attempt) {
         // What stood in its way does not any more.
         cx.over(key(id));

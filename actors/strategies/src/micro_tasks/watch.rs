@@ -79,11 +79,15 @@ impl Round<'_> {
         self.recall(&decided);
         for id in self.order(&accepted, cx.now()) {
             let wanted = accepted.contains(&id) && !self.snapshot.attempts.contains_key(&id);
-            match self.look(cx, id, wanted).await? {
+            let waits = accepted.contains(&id) && self.attempt_waits(id);
+            match self.look(cx, id, wanted || waits).await? {
                 Looked::Whole => {
                     self.tally.looked += 1;
                     if wanted {
                         self.attempt(cx, id).await?;
+                    }
+                    if waits {
+                        self.watch_attempt(cx, id);
                     }
                     if accepted.contains(&id) {
                         self.claim(cx, id).await?;
