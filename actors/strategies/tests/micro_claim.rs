@@ -319,3 +319,31 @@ async fn a_pull_request_that_cannot_be_read_is_looked_for_again() {
         assert_eq!(proposed(&world).len(), 1, "{status}");
     }
 }
+
+#[tokio::test]
+async fn a_refused_claim_is_told_in_the_platforms_own_words_and_a_token_s_is_asked_about_anew() {
+    let no = |message: &str| {
+        let body = json!({"message": message}).to_string().into_bytes();
+        Act::Done(Answer { status: 403, headers: Vec::new(), body, at: Moment::default() })
+    };
+    let mut world = bounty().await;
+    world.pulls(&[(31, "owner-me", "Fixes #7.")]);
+    let first = waits(&mut world, PULL);
+    world.run().await;
+    world.bench.settle(first, no("Resource not accessible by personal access token"));
+    let (_, drafts) = world.run().await;
+    let told = drafts.alerts.iter().find(|alert| alert.about == "claim/1007").expect("it is told");
+    assert!(told.sentence.contains("“Resource not") && told.sentence.contains("public_repo"), "{told:?}");
+    assert_eq!((proposed(&world).len(), claim_of(&drafts)["state"].clone()), (1, json!("over")));
+    let again = ActionId::new("1-3.claim-1007-x");
+    world.bench.act_is(PULL, Act::Pending(again.clone()));
+    world.later(24);
+    let (_, drafts) = world.run().await;
+    assert_eq!((proposed(&world).len(), claim_of(&drafts)["state"].clone()), (2, json!("waiting")));
+    world.bench.settle(again, no("Repository was archived so is read-only."));
+    let (_, drafts) = world.run().await;
+    let why = claim_of(&drafts)["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("“Repository was archived so is read-only.”"), "{why}");
+    world.run().await;
+    assert_eq!(proposed(&world).len(), 2);
+}

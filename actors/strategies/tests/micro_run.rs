@@ -567,3 +567,45 @@ async fn what_came_up_against_a_waiting_comment_is_told_at_once_and_taken_back()
     assert!(told(&drafts).contains("not accepted"), "{drafts:?}");
     assert_eq!(comments_proposed(&world), 1);
 }
+
+#[tokio::test]
+async fn a_refused_comment_is_told_in_the_platforms_own_words() {
+    let (mut world, waits) = claimed().await;
+    world.bench.settle(waits, refused(403, "Unable to create comment because issue is locked.\u{1b}[0m"));
+    let (_, drafts) = world.run().await;
+    let sentence = &drafts.alerts[0].sentence;
+    assert!(sentence.contains("“Unable to create comment because issue is locked."), "{sentence}");
+    assert!(!sentence.contains('\u{1b}') && !sentence.contains("blocked"), "{sentence}");
+    world.run().await;
+    assert_eq!(comments_proposed(&world), 1, "it is not proposed again by itself");
+}
+
+/// What the token may not do another token may: the owner is asked anew, and nothing leaves without his yes.
+#[tokio::test]
+async fn a_comment_that_the_token_may_not_write_is_asked_about_anew() {
+    let (mut world, waits) = claimed().await;
+    world.bench.settle(waits, refused(403, "Resource not accessible by personal access token"));
+    let (_, drafts) = world.run().await;
+    let told = &drafts.alerts[0];
+    assert_eq!(told.about, "attempt/1007");
+    for part in
+        ["“Resource not accessible by personal access token”", "classic", "public_repo", "proposed anew"]
+    {
+        assert!(told.sentence.contains(part), "{part}: {told:?}");
+    }
+    assert_eq!(details(&drafts.opportunities[0])["attempt"]["state"], "over");
+    world.run().await;
+    assert_eq!(comments_proposed(&world), 1, "not at once: nothing has changed");
+    world.later(24);
+    let again = ActionId::new("1-3.attempt-1007-x");
+    world.bench.act_is(&format!("{API}/repos/acme/widget/issues/7/comments"), Act::Pending(again.clone()));
+    let (_, drafts) = world.run().await;
+    assert_eq!(comments_proposed(&world), 2);
+    assert_eq!(details(&drafts.opportunities[0])["attempt"]["state"], "waiting");
+    assert!(drafts.over.iter().any(|about| about == "attempt/1007"), "{drafts:?}");
+    world.run().await;
+    assert_eq!(comments_proposed(&world), 2, "once: it waits");
+    world.bench.settle(again, comment_id("2026-07-22T12:00:00Z"));
+    let (_, drafts) = world.run().await;
+    assert_eq!(details(&drafts.opportunities[0])["attempt"]["state"], "there");
+}

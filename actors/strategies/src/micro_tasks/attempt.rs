@@ -3,12 +3,14 @@
 //! It is proposed for an opportunity that the owner has accepted, after everything was read once more.
 //! The draft has a blank for his plan; it waits in the inbox until he has filled it in and approved it.
 //! One that settled is not proposed again: whether it may be is for him to say. One that ended because its
-//! time passed, or that provably never arrived, is: from what is read then.
+//! time passed, or that provably never arrived, is: from what is read then; so is, after a day, one that his
+//! token may not write.
 
 use std::time::Duration;
 
 use mm_sdk::{
-    Act, Action, ActionId, Answer, Context, Decided, ErrorClass, Interrupt, Moment, Refusal, Untrusted, blank,
+    Act, Action, ActionId, Answer, Context, Decided, ErrorClass, Interrupt, Moment, Refusal, Untrusted,
+    blank, words,
 };
 
 use super::assess::Known;
@@ -21,6 +23,15 @@ use crate::github::{IssuePlace, Seen};
 
 /// What was read before a comment was proposed is good for so long; after it, it is read and proposed anew.
 const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// So many characters of what GitHub says of a refusal are shown.
+const WORDS_MAX: usize = 100;
+
+/// How the reason begins where a change was refused for its token's sake. It is known again by this, so it stays.
+const TOKEN: &str = "the token may not write there";
+
+/// What a token might not write is proposed anew after so long.
+const TOKEN_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// What became of an attempt is asked for so long.
 const ASKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -74,16 +85,16 @@ impl Round<'_> {
         // It waits no longer, whatever came of it.
         cx.over(key(id));
         if let Stage::Over(why) = &stage {
-            let why = Untrusted::new(why.as_str()).line(200);
+            let why = Untrusted::new(why.as_str()).line(300);
             cx.alert(key(id), format!("the comment on {} was not made: {why}", attempt.place));
         }
-        attempt.stage = stage;
+        (attempt.stage, attempt.at) = (stage, cx.now());
         self.redraw.insert(id);
     }
 
     /// Proposes the comment for an accepted issue that was looked at just now.
     pub(super) async fn attempt(&mut self, cx: &mut Context<'_>, id: u64) -> Result<(), Interrupt> {
-        if !self.config.attempt || !self.github.has_account() || self.snapshot.attempts.contains_key(&id) {
+        if !self.config.attempt || !self.github.has_account() || !self.is_to_attempt(id, cx.now()) {
             return Ok(());
         }
         // While it is not known which comments are the owner's, his own may be there already.
@@ -125,6 +136,12 @@ impl Round<'_> {
         // That it waits is told by the inbox, for as long as it does.
         self.note_attempt(cx, id, Attempt { place, board, action, stage, at: cx.now() });
         Ok(())
+    }
+
+    /// Whether there is no comment on an issue yet, nor a word on one that still counts.
+    pub(super) fn is_to_attempt(&self, id: u64, now: Moment) -> bool {
+        let attempt = self.snapshot.attempts.get(&id);
+        attempt.is_none_or(|attempt| another_token_may(&attempt.stage, attempt.at, now))
     }
 
     /// Whether a comment on an issue waits for its owner, or for a slot.
@@ -215,10 +232,32 @@ fn stage_of(answer: &Answer, place: &IssuePlace, asked: &Action) -> Stage {
     let why = match answer.status {
         404 => format!("{place} is not to be seen any more"),
         410 => format!("{place} was deleted"),
-        403 => format!(
-            "GitHub does not let the account comment on {place}: it is locked, or the account is blocked there"
-        ),
-        status => format!("GitHub answered with status {status}"),
+        403 => refused(answer).unwrap_or_else(|| {
+            format!("GitHub does not let the account comment on {place}{}", quoted(answer))
+        }),
+        status => format!("GitHub answered with status {status}{}", quoted(answer)),
     };
     Stage::Over(why)
+}
+
+/// GitHub's own words on a refusal, in quotation marks; nothing if it has none.
+pub(super) fn quoted(answer: &Answer) -> String {
+    let words = words(&answer.body).map(|words| words.line(WORDS_MAX));
+    words.filter(|words| !words.is_empty()).map_or_else(String::new, |words| format!(": “{words}”"))
+}
+
+/// What is said where GitHub refused a change because of what the token may do (docs.github.com, "Troubleshooting the
+/// REST API", "Resource not accessible"); `None` where it is about something else.
+pub(super) fn refused(answer: &Answer) -> Option<String> {
+    let words = words(&answer.body)?;
+    words.line(200).to_ascii_lowercase().contains("resource not accessible by").then(|| {
+        let quoted = quoted(answer);
+        format!("{TOKEN}{quoted}; `account rotate` to a classic one with the scope public_repo: it is proposed anew")
+    })
+}
+
+/// Whether a change was refused for its token's sake, a day ago: the owner is asked again, as the token may be another
+/// by now. Without that day a change that needs no yes would be sent at each run.
+pub(super) fn another_token_may(stage: &Stage, at: Moment, now: Moment) -> bool {
+    matches!(stage, Stage::Over(why) if why.starts_with(TOKEN)) && now.since(at) >= TOKEN_AGAIN
 }

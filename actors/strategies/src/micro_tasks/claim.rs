@@ -18,6 +18,7 @@ use mm_sdk::{
 };
 
 use super::assess::Known;
+use super::attempt::{another_token_may, quoted, refused};
 use super::board::Board;
 use super::memory::{Claim, Stage};
 use super::round::Round;
@@ -111,7 +112,7 @@ impl Round<'_> {
             if let Stage::Over(why) = &stage {
                 cx.alert(key(id), format!("the claim in {} was not made: {why}", claim.pull));
             }
-            claim.stage = stage;
+            (claim.stage, claim.at) = (stage, now);
             self.redraw.insert(id);
         }
         Ok(())
@@ -122,11 +123,11 @@ impl Round<'_> {
         if !self.config.attempt || !self.github.has_account() {
             return Ok(());
         }
-        match self.snapshot.claims.get(&id).map(|claim| &claim.stage) {
-            Some(Stage::Waiting) => return self.watch_text(cx, id).await,
-            Some(_) => return Ok(()),
-            None if self.is_too_early(cx.now(), id) => return Ok(()),
-            None => {}
+        match self.snapshot.claims.get(&id).map(|claim| (&claim.stage, claim.at)) {
+            Some((Stage::Waiting, _)) => return self.watch_text(cx, id).await,
+            Some((stage, at)) if !another_token_may(stage, at, cx.now()) => return Ok(()),
+            _ if self.is_too_early(cx.now(), id) => return Ok(()),
+            _ => {}
         }
         let known = self.snapshot.issues.get(&id).and_then(|known| self.known(known, cx.now()));
         let by_app = self.snapshot.by_app.contains(&id);
@@ -358,8 +359,12 @@ fn stage_of(answer: &Answer, pull: &IssuePlace) -> Stage {
         // It was made; nobody saw the answer, or it says no more than that.
         200 | 201 => Stage::There(0),
         _ if answer.is_unseen() => Stage::There(0),
-        403 => Stage::Over(format!("GitHub does not let the account write to {pull}")),
+        403 => {
+            Stage::Over(refused(answer).unwrap_or_else(|| {
+                format!("GitHub does not let the account write to {pull}{}", quoted(answer))
+            }))
+        }
         404 | 410 => Stage::Over(format!("{pull} is not to be seen any more")),
-        status => Stage::Over(format!("GitHub answered with status {status}")),
+        status => Stage::Over(format!("GitHub answered with status {status}{}", quoted(answer))),
     }
 }

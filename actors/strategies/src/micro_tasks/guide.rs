@@ -1,7 +1,8 @@
 //! From sign-up to money in the bank.
 //!
 //! Sources: docs.algora.io/bounties/{workflow,payments}, GitHub's terms of service, B.3 (a person makes an
-//! account), its acceptable use policies, 4 (no automated bulk activity).
+//! account), its acceptable use policies, 4 (no automated bulk activity), docs.github.com, "Managing your personal access
+//! tokens" (what only a classic token may do).
 
 use mm_sdk::{Check, Guide, GuideStep, How, Payout};
 
@@ -20,8 +21,9 @@ pub(super) const GUIDE: Guide = Guide {
         GuideStep {
             title: "Give the machine a token",
             how: How::Manual {
-                place: "github.com/settings/personal-access-tokens, then: money-machine account add github main",
-                what: "make a fine-grained token that may read public repositories and write issues and pull requests, and no more; \
+                place: "github.com/settings/tokens, then: money-machine account add github main",
+                what: "make a classic token with the scope public_repo and no other, and let it end within a year (a \
+                       fine-grained one may not write to repositories that are neither yours nor your organisation's); \
                        then set account = \"main\" in [strategies.micro-tasks.config]",
                 why: "a token is a key to your name; only you can make it",
             },

@@ -78,7 +78,7 @@ impl Round<'_> {
         self.search(cx).await?;
         self.recall(&decided);
         for id in self.order(&accepted, cx.now()) {
-            let wanted = accepted.contains(&id) && !self.snapshot.attempts.contains_key(&id);
+            let wanted = accepted.contains(&id) && self.is_to_attempt(id, cx.now());
             let waits = accepted.contains(&id) && self.attempt_waits(id);
             match self.look(cx, id, wanted || waits).await? {
                 Looked::Whole => {
