@@ -609,3 +609,25 @@ async fn a_comment_that_the_token_may_not_write_is_asked_about_anew() {
     let (_, drafts) = world.run().await;
     assert_eq!(details(&drafts.opportunities[0])["attempt"]["state"], "there");
 }
+
+/// The label comes before the bot: what was refused for want of it is no second word on the same issue.
+#[tokio::test]
+async fn a_refused_issue_that_becomes_a_bounty_is_no_longer_told_as_refused() {
+    let mut world = World::new();
+    world.put(Issue::new(7));
+    let (_, drafts) = world.run().await;
+    let [first] = drafts.opportunities.as_slice() else { panic!("{drafts:?}") };
+    assert_eq!((first.kind.as_str(), first.facts.bait.is_empty()), (REFUSED, false));
+    world.put(Issue::new(7).with(|issue| issue["updated_at"] = json!("2026-07-22T13:30:00Z")).by_bot("$500"));
+    let (_, drafts) = world.run().await;
+    let kinds: Vec<&str> = drafts.opportunities.iter().map(|draft| draft.kind.as_str()).collect();
+    assert_eq!(kinds, [BOUNTY, REFUSED]);
+    let [told, old] = drafts.opportunities.as_slice() else { panic!("{drafts:?}") };
+    assert!(told.tell && told.reward.is_some(), "{told:?}");
+    assert_eq!((&old.platform, &old.about), (&first.platform, &first.about), "it is the same row");
+    assert!(old.title.starts_with("Over: acme/widget#7") && old.reason.contains("bounty"), "{old:?}");
+    assert!(!old.tell && old.reward.is_none() && old.score == 0 && old.facts.bait.is_empty(), "{old:?}");
+    assert_eq!(old.facts.open, Some(false));
+    let (_, drafts) = world.run().await;
+    assert_eq!(drafts.opportunities, []);
+}

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::assess::{Assessment, Known};
 use super::memory::{Attempt, Claim, KnownIssue, Stage, Told};
+use crate::github::IssuePlace;
 
 /// The kind of an opportunity.
 pub const BOUNTY: &str = "bounty";
@@ -50,6 +51,22 @@ pub fn draft(
         facts: public(facts, assessment, hours),
     };
     (draft, told)
+}
+
+/// The last word on an issue that was told as refused and is `now` told as a chance.
+pub fn over(now: &Draft, place: &IssuePlace) -> Draft {
+    let why = "it is not refused any more, and is told as a bounty".to_owned();
+    Draft {
+        kind: REFUSED.to_owned(),
+        title: format!("Over: {place}: {why}"),
+        reward: None,
+        score: 0,
+        facts: Facts { against: vec![why.clone()], open: Some(false), ..Facts::default() },
+        reason: why,
+        tell: false,
+        deadline: None,
+        ..now.clone()
+    }
 }
 
 /// What is known in public of whether money comes.

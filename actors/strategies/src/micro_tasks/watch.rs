@@ -12,7 +12,7 @@ use mm_sdk::{
 
 use super::attempt::accepted;
 use super::config::Config;
-use super::draft::{BOUNTY, digest, draft};
+use super::draft::{BOUNTY, digest, draft, over};
 use super::guide::GUIDE;
 use super::look::{Looked, REPOSITORY_AGE_MAX, kept};
 use super::memory::{First, KnownIssue, SNAPSHOT_VERSION, Told};
@@ -242,7 +242,10 @@ impl Round<'_> {
             return;
         }
         self.tally.told += i64::from(draft.tell && was != Told::Bounty);
+        // A kind of its own is another opportunity: the word that it was refused does not stand beside this one.
+        let before = (was == Told::Refused && told == Told::Bounty).then(|| over(&draft, &known.place));
         cx.found(draft);
+        before.into_iter().for_each(|before| cx.found(before));
         if let Some(known) = self.snapshot.issues.get_mut(&id) {
             (known.told, known.told_digest) = (told, Some(digest));
         }
