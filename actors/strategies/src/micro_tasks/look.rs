@@ -237,11 +237,11 @@ impl Round<'_> {
     }
 }
 
-/// What was refused by its comments, or set aside because more is written there than is read, has its turn when it
-/// changed: a comment more, or one less, changes the issue. A label often comes before the bot's word.
+/// What was set aside because more is written on it than is read has its turn when it changed: a comment more, or one
+/// less, changes the issue.
 fn look_again_if_changed(known: &mut KnownIssue) {
     let (Some(issue), Some(comments)) = (&known.issue, &known.comments) else { return };
-    if issue.value.updated_at > comments.at {
+    if is_crowded(&comments.value) && issue.value.updated_at > comments.at {
         known.comments = None;
     }
 }
