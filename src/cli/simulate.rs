@@ -228,6 +228,8 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
         report.earnings.iter().map(|(stage, count)| format!("{count} {stage}")).collect();
     let runs: Vec<String> =
         report.runs.iter().map(|(strategy, count)| format!("{count} {strategy}")).collect();
+    let missed_as: Vec<String> =
+        ticks.missed_as.iter().map(|(why, count)| format!("{count} {why}")).collect();
     let alerts: Vec<String> = report.alerts.iter().map(|(sort, times)| format!("{times} {sort}")).collect();
     vec![
         ("ran well", if runs.is_empty() { "none".to_owned() } else { runs.join(", ") }),
@@ -255,10 +257,11 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
         (
             "ticks",
             format!(
-                "{} due: {} ran, {} merged into a later one, {} missed, {} skipped",
-                ticks.due, ticks.ran, ticks.merged, ticks.missed, ticks.skipped
+                "{} due: {} ran, {} merged into a later one, {} missed, {} gated, {} paused, {} skipped",
+                ticks.due, ticks.ran, ticks.merged, ticks.missed, ticks.gated, ticks.paused, ticks.skipped
             ),
         ),
+        ("missed as", if missed_as.is_empty() { "none".to_owned() } else { missed_as.join("; ") }),
         ("safe mode", span(report.safe_mode_s)),
         (
             "survived",

@@ -13,7 +13,7 @@ use mm_core::opportunity::{Opportunity, Reward, State};
 use mm_core::run::NO_ACCOUNT;
 use mm_core::schedule::Fate;
 use mm_services::alerts::sort;
-use mm_services::records::{AlertRow, Sort, TickRow};
+use mm_services::records::{AlertRow, Sort};
 use serde::Serialize;
 
 use super::check::{Audit, Evidence, Sent};
@@ -137,7 +137,7 @@ pub struct Used {
 }
 
 /// What became of ticks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Ticks {
     /// Were due, of strategies that are switched on.
     pub due: usize,
@@ -147,7 +147,13 @@ pub struct Ticks {
     pub merged: usize,
     /// Were found as late as those, and no run was started for them.
     pub missed: usize,
-    /// Started none for another reason.
+    /// The reasons why not, as their rows give them, and of how many.
+    pub missed_as: BTreeMap<String, usize>,
+    /// Started none, as something that the run needs was not to be had.
+    pub gated: usize,
+    /// Started none, as somebody had paused the strategy.
+    pub paused: usize,
+    /// Started none for another reason: a run was under way, the hours were not open.
     pub skipped: usize,
 }
 
@@ -310,15 +316,24 @@ fn quotas(e: &Evidence) -> Vec<Used> {
 }
 
 fn ticks(e: &Evidence) -> Ticks {
-    let rows: Vec<TickRow> = e.ticks().into_values().collect();
-    let sum = |rows: &mut dyn Iterator<Item = &TickRow>| {
-        usize::try_from(rows.map(|row| row.count).sum::<u64>()).unwrap_or(usize::MAX)
-    };
-    let due = sum(&mut rows.iter());
-    let ran = rows.iter().filter(|row| row.run.is_some()).count();
-    let merged = sum(&mut rows.iter().filter(|row| matches!(row.fate, Fate::Merged { .. })));
-    let missed = sum(&mut rows.iter().filter(|row| matches!(row.fate, Fate::Missed { .. })));
-    Ticks { due, ran, merged, missed, skipped: due - ran - merged - missed }
+    let mut ticks = Ticks::default();
+    for row in e.ticks().into_values() {
+        let count = usize::try_from(row.count).unwrap_or(usize::MAX);
+        ticks.due += count;
+        let of = match row.fate {
+            Fate::Ran | Fate::Late { .. } | Fate::Moved { .. } => &mut ticks.ran,
+            Fate::Merged { .. } => &mut ticks.merged,
+            Fate::Missed { why } => {
+                *ticks.missed_as.entry(why).or_default() += count;
+                &mut ticks.missed
+            }
+            Fate::Gated { .. } => &mut ticks.gated,
+            Fate::Paused { .. } => &mut ticks.paused,
+            Fate::Skipped { .. } => &mut ticks.skipped,
+        };
+        *of += count;
+    }
+    ticks
 }
 
 /// From the alert that says so to its end.

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use mm_core::id::Space;
+use mm_core::schedule::Fate;
 use mm_services::records::TickRow;
 use mm_store::{Change, Key};
 use money_machine::sandbox::faults::Fault;
 use money_machine::simulation::check::{Evidence, check};
 use money_machine::simulation::{End, Plan, Simulation, paused};
 
+use crate::causes::assert_no_lie;
 use crate::{HOUR, MINUTE, assert_right};
 
 /// A machine whose watch is to keep these rules.
@@ -60,6 +62,34 @@ fn ticks_that_are_made_up_for_one_after_the_other_are_not_missed() {
     simulation.restart(End::Killed, HOUR * 3 + MINUTE * 7);
     holds_for(&mut simulation, HOUR * 6, 7);
     assert_noticed(&simulation);
+}
+
+/// A run is cut off, ticks pass while the machine is down, and the run goes on afterwards: what makes up for them
+/// waits for it.
+#[test]
+fn what_passed_unseen_is_made_up_for_after_the_run_that_was_cut_off() {
+    let mut simulation = machine(75, Some("every 10m"), &[]);
+    simulation.run_for(crate::to_the_hour(&simulation)).unwrap();
+    simulation.sandbox().set_fault("bounty-targets", Fault::Stall { wait: Duration::from_secs(50) });
+    simulation.run_for(Duration::from_millis(900)).unwrap();
+    simulation.restart(End::Killed, MINUTE * 32);
+    holds_for(&mut simulation, MINUTE * 20, 1);
+    let e = Evidence::of_busy(&simulation);
+    let at_start = *e.boots.last().unwrap();
+    let rows = || e.rows::<TickRow>().into_values();
+    let unseen: Vec<TickRow> =
+        rows().filter(|row| at_start.minus(MINUTE * 32) < row.due && row.due < at_start).collect();
+    let fates: Vec<&str> = unseen.iter().map(|row| row.fate.as_str()).collect();
+    assert_eq!(fates, ["merged", "merged", "late"]);
+    // The run that was cut off was under way until then.
+    let (cut_off, made_up) = (e.runs(), unseen[2].run.clone().unwrap());
+    let began = cut_off[made_up.as_str()].started;
+    let before = cut_off.values().filter(|run| run.started < at_start).max_by_key(|run| run.started).unwrap();
+    let ended = before.ended.unwrap();
+    assert!(at_start.plus(MINUTE) < ended && ended <= began, "{ended} {began}");
+    let why = format!("run {} was under way", before.id);
+    let skipped = Fate::Skipped { why };
+    assert_no_lie(&simulation, "late", &[(skipped, "what passed unseen waits for that run")]);
 }
 
 #[test]

@@ -175,10 +175,10 @@ impl<'a> Case<'a> {
         // One that is not decided yet comes after all that are.
         let decided = self.rows.last().is_some_and(|last| into <= last.due);
         match self.rows.iter().find(|row| row.from <= into && into <= row.due) {
-            // One that waits when that is written down may come to nothing.
-            Some(later) if !later.fate.started() && !self.held.waits(into.unix_ms()) => {
-                Err(format!("that tick is {}", later.fate))
-            }
+            Some(later) if later.fate.started() => Ok(()),
+            // One that waits when that is written down may come to nothing, but not for a run: it waits for that.
+            Some(later) if for_a_run(&later.fate).is_none() && self.held.waits(into.unix_ms()) => Ok(()),
+            Some(later) => Err(format!("that tick is {}", later.fate)),
             None if decided => Err("that tick has no row".to_owned()),
             _ => Ok(()),
         }
@@ -215,8 +215,10 @@ impl<'a> Case<'a> {
     fn next_ran_nothing(&self, row: &TickRow) -> bool {
         let later = self.rows.iter().skip_while(|other| other.due <= row.due);
         let mut later = later.filter(|row| !matches!(row.fate, Fate::Missed { .. }));
-        later.next().is_some_and(|row| {
-            matches!(row.fate, Fate::Skipped { .. } | Fate::Gated { .. } | Fate::Paused { .. })
+        later.next().is_some_and(|row| match &row.fate {
+            // It would have waited for that.
+            Fate::Skipped { .. } => for_a_run(&row.fate).is_none(),
+            fate => matches!(fate, Fate::Gated { .. } | Fate::Paused { .. }),
         })
     }
 
@@ -226,4 +228,10 @@ impl<'a> Case<'a> {
         let ran = before.filter(|row| row.fate.started()).last();
         ran.map_or(i64::MIN, |ran| ran.due.unix_ms() + 1)
     }
+}
+
+/// The run for which a tick is said to start nothing.
+fn for_a_run(fate: &Fate) -> Option<&str> {
+    let Fate::Skipped { why } = fate else { return None };
+    why.strip_prefix("run ")?.strip_suffix(" was under way")
 }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mm_core::moment::Moment;
-use mm_core::schedule::{Hours, Missed, Overlap};
+use mm_core::schedule::{GRACE, Hours, Missed, Overlap};
 use mm_services::records::TickRow;
 
 use super::evidence::{Evidence, Task};
-use super::ticks::{Gone, Runs};
+use super::ticks::{A_MOMENT, Gone, Runs};
 
 /// So soon a tick that nothing holds is on record.
 pub(super) const SOON_MS: i64 = 60_000;
@@ -60,9 +60,17 @@ impl<'a> Held<'a> {
         }
         let runs: Vec<Time> = self.runs.iter().map(|(time, _)| *time).collect();
         let closed = |hours: Hours| !hours.allow(Moment::from_unix_ms(at));
+        // It may stand for those that passed unseen, and they wait for a run whatever the overlap.
         end(&self.full, at).is_some()
-            || self.task.overlap == Overlap::Buffer && end(&runs, at).is_some()
+            || self.task.overlap != Overlap::CancelOther && end(&runs, at).is_some()
             || self.task.hours.is_some_and(closed)
+    }
+
+    /// Whether a tick passed unseen: the machine was down, and for more than a minute.
+    pub fn unseen(&self, due: i64) -> bool {
+        let at = due + self.jitter_ms();
+        let until = at + millis(GRACE + A_MOMENT);
+        self.down.iter().any(|(down, up)| *down <= at && until < *up)
     }
 
     /// By when each tick that was expected must be taken up, in milliseconds since 1970. One waits for those
@@ -90,8 +98,10 @@ impl<'a> Held<'a> {
         let first = due + self.jitter_ms();
         // There is always an end: each step is past something that has one.
         let mut at = first.max(before);
+        // One that was still held when this became due is waited with.
+        let joins = first <= before;
         loop {
-            let on = self.past(at, first < at, next, own);
+            let on = self.past(at, joins || first < at, next, own);
             if on <= at {
                 return at;
             }

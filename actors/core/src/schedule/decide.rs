@@ -4,6 +4,10 @@
 //! the other, a tick that waits for a run to end or for allowed hours) stays undecided and is *owed*:
 //! the newest tick that is decided is the one mark of how far things are, so that no crash and no jump
 //! of the clock decides anything twice.
+//!
+//! The run that makes up for ticks that passed unseen waits for one that is under way, whatever the
+//! overlap says of a tick on time: after a crash that one is the run that was cut off, and nothing else
+//! would ever run for them.
 
 use std::time::Duration;
 
@@ -146,6 +150,18 @@ impl Decision {
     pub fn starts(&self) -> Option<Moment> {
         self.ruled.iter().find(|ruled| ruled.fate.started()).map(|ruled| ruled.at)
     }
+
+    /// The run that was to start could not (`why`): it stands for nothing either.
+    pub fn starts_nothing(&mut self, why: &str) {
+        let Some(at) = self.starts() else { return };
+        for ruled in &mut self.ruled {
+            match ruled.fate {
+                Fate::Merged { into } if into == at => ruled.fate = unstarted(),
+                _ if ruled.at == at => ruled.fate = Fate::Skipped { why: why.to_owned() },
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Decides on every tick that is due at `at.now` and not decided yet. A clock that went back makes
@@ -204,7 +220,7 @@ impl Want {
     }
 }
 
-/// The fate of a tick for which another's run was to stand that did not start.
+/// The fate of a tick that passed unseen, for which another's run was to stand that did not start.
 fn unstarted() -> Fate {
     Fate::Missed { why: "it passed unseen, and the run for it did not start".to_owned() }
 }
@@ -263,7 +279,7 @@ impl Desk<'_> {
             return Want::Paused(Fate::Paused { by: span.by.clone(), until: span.until });
         }
         let age = self.age(tick);
-        let made_up_for = age <= GRACE || self.at.owed.is_some_and(|owed| tick <= owed.through);
+        let made_up_for = age <= GRACE || self.is_owed(tick);
         let past = rule.window.filter(|window| !made_up_for && *window < age);
         let cap = rule.cap.clamp(1, CAP_MAX);
         match (rule.policy, past) {
@@ -304,19 +320,20 @@ impl Desk<'_> {
             }
             return self.held(due, &wants, hold);
         }
+        let owed = self.wait(self.unseen(due, &wants), newest_run);
+        let skips = if owed.is_none() { self.skips_for() } else { None };
         for (i, (tick, want)) in due.iter().zip(&wants).enumerate() {
+            let merges = || skips.clone().unwrap_or(Fate::Merged { into: newest_run });
             if !matches!(want, Want::Run) {
-                let fate = want.fate().unwrap_or_else(|| self.stood_for(newest_run));
-                self.put(tick.at, fate);
+                self.put(tick.at, want.fate().unwrap_or_else(merges));
                 continue;
             }
-            if let Some(owed) = self.wait(tick.at, newest_run) {
-                self.owed = Some(owed);
+            if owed.is_some() {
+                self.owed = owed;
                 return;
             }
-            if let Some(run) = self.skips_for() {
-                let why = format!("run {run} was under way");
-                self.put(tick.at, Fate::Skipped { why });
+            if let Some(skipped) = &skips {
+                self.put(tick.at, skipped.clone());
                 continue;
             }
             self.start(tick, newest_run);
@@ -328,8 +345,24 @@ impl Desk<'_> {
         self.owed = None;
     }
 
-    /// What is owed, if the run of `tick` has to wait.
-    fn wait(&self, tick: Moment, through: Moment) -> Option<Owed> {
+    /// Whether one of those that are to be made up for passed while nobody looked.
+    fn unseen(&self, due: &[Occurrence], wants: &[Want]) -> bool {
+        let to_run = |want: &Want| matches!(want, Want::Run | Want::Merge);
+        due.iter().zip(wants).any(|(tick, want)| to_run(want) && GRACE < self.age(tick.at))
+    }
+
+    /// Whether a later one was to stand for a tick that passed unseen. One that is owed was seen, and waited.
+    fn merges_unseen(&self, tick: Moment, want: &Want) -> bool {
+        matches!(want, Want::Merge) && !self.is_owed(tick) && GRACE < self.age(tick)
+    }
+
+    fn is_owed(&self, tick: Moment) -> bool {
+        self.at.owed.is_some_and(|owed| tick <= owed.through)
+    }
+
+    /// What is owed, if the next run, which goes as far as `through`, has to wait. `makes_up`: it makes up for
+    /// what passed unseen.
+    fn wait(&self, makes_up: bool, through: Moment) -> Option<Owed> {
         let now = self.at.now;
         let owed = self.at.owed;
         if let Some(owed) = owed.filter(|owed| now < owed.not_before) {
@@ -338,26 +371,19 @@ impl Desk<'_> {
         if let Some(hours) = self.task.hours.filter(|hours| !hours.allow(now)) {
             return Some(Owed { through, not_before: hours.opening(now) });
         }
-        let made_up_for = self.task.missed.policy == Missed::All && GRACE < self.age(tick);
         let waits = match self.task.overlap {
             Overlap::Buffer => true,
-            Overlap::Skip => owed.is_some() || made_up_for,
+            Overlap::Skip => owed.is_some() || makes_up,
             Overlap::CancelOther | Overlap::Allow => false,
         };
         let not_before = owed.map_or(now, |owed| owed.not_before);
         (self.at.busy.is_some() && waits).then_some(Owed { through, not_before })
     }
 
-    /// The run for which a tick that does not wait starts nothing.
-    fn skips_for(&self) -> Option<&String> {
-        self.at.busy.as_ref().filter(|_| self.task.overlap == Overlap::Skip)
-    }
-
-    /// What becomes of a tick for which the run of `newest` was to stand: none stands for it where that one
-    /// starts nothing.
-    fn stood_for(&self, newest: Moment) -> Fate {
-        let starts_nothing = self.skips_for().is_some() && self.wait(newest, newest).is_none();
-        if starts_nothing { unstarted() } else { Fate::Merged { into: newest } }
+    /// The fate of ticks that start nothing for the run under way, and do not wait for it.
+    fn skips_for(&self) -> Option<Fate> {
+        let run = self.at.busy.as_ref().filter(|_| self.task.overlap == Overlap::Skip)?;
+        Some(Fate::Skipped { why: format!("run {run} was under way") })
     }
 
     fn start(&mut self, tick: &Occurrence, through: Moment) {
@@ -373,10 +399,10 @@ impl Desk<'_> {
         self.owed = (tick.at < through).then_some(Owed { through, not_before });
     }
 
-    /// Nothing may be started: what would have run says why, the others were missed.
+    /// Nothing may be started: what would have run says why, and what passed unseen before it was missed.
     fn held(&mut self, due: &[Occurrence], wants: &[Want], hold: &Hold) {
         for (tick, want) in due.iter().zip(wants) {
-            let without = || if matches!(want, Want::Run) { hold.fate() } else { unstarted() };
+            let without = || if self.merges_unseen(tick.at, want) { unstarted() } else { hold.fate() };
             self.put(tick.at, want.fate().unwrap_or_else(without));
         }
         self.owed = None;
@@ -386,9 +412,8 @@ impl Desk<'_> {
     fn postpone(&mut self, due: &[Occurrence], wants: &[Want], hold: &Hold) {
         let Some((newest, before)) = due.split_last() else { return };
         for (tick, want) in before.iter().zip(wants) {
-            let owed = self.at.owed.is_some_and(|owed| tick.at <= owed.through);
-            let unseen = matches!(want, Want::Merge) && !owed && GRACE < self.age(tick.at);
-            let without = || if unseen { Fate::Merged { into: newest.at } } else { hold.fate() };
+            let stands = Fate::Merged { into: newest.at };
+            let without = || if self.merges_unseen(tick.at, want) { stands } else { hold.fate() };
             self.put(tick.at, want.fate().unwrap_or_else(without));
         }
         self.owe(newest.at);

@@ -11,7 +11,7 @@ use mm_core::breaker::Admit;
 use mm_core::id::RunId;
 use mm_core::moment::Moment;
 use mm_core::run::{Outcome, Trigger};
-use mm_core::schedule::{Decision, Fate, Hold, Overlap, Ruled, Schedule, Situation, Task, decide, look_at};
+use mm_core::schedule::{Decision, Hold, Overlap, Ruled, Schedule, Situation, Task, decide, look_at};
 use mm_store::{Change, Key, ReadError, Record, Span};
 use mm_supervision::{Fault, Handle};
 
@@ -75,7 +75,7 @@ impl Host {
                     self.start(me, state, Trigger::Tick(at), ready, because).await?;
                     return Ok(decision.look);
                 }
-                Err(why) => starts_nothing(&mut decision, &why),
+                Err(why) => decision.starts_nothing(&why.to_string()),
             }
         }
         let mut row = state.row.clone();
@@ -273,13 +273,5 @@ impl Host {
             row.ticks_pruned += 1;
         }
         Ok(change)
-    }
-}
-
-/// The tick that was to start a run starts none after all.
-fn starts_nothing(decision: &mut Decision, why: &NotStarted) {
-    let started = |ruled: &&mut Ruled| ruled.fate.started();
-    if let Some(ruled) = decision.ruled.iter_mut().find(started) {
-        ruled.fate = Fate::Skipped { why: why.to_string() };
     }
 }

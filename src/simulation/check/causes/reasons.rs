@@ -2,7 +2,7 @@
 //!
 //! | reason | what must be so |
 //! |---|---|
-//! | a run was under way | that run had begun and not ended, and a tick does not wait for it |
+//! | a run was under way | that run had begun and not ended, and the tick does not wait for it: it was seen on time |
 //! | outside the hours | the task has these hours, and they were not open |
 //! | disabled | the owner said so last, by the audit trail |
 //! | the disk has no room | the disk was full, and still when the next tick was due |
@@ -23,7 +23,7 @@ use mm_core::moment::Moment;
 use mm_core::schedule::{Missed, Overlap};
 use mm_services::records::TickRow;
 
-use super::Case;
+use super::{Case, for_a_run};
 use crate::simulation::accounts::tokens_in;
 use crate::simulation::check::Audit;
 use crate::simulation::check::held::{SOON_MS, Time};
@@ -46,8 +46,8 @@ const LOOKED_AT_MS: i64 = 5_000;
 
 impl Case<'_> {
     pub(super) fn skipped(&self, row: &TickRow, why: &str) -> Result<(), String> {
-        let busy = why.strip_prefix("run ").and_then(|rest| rest.strip_suffix(" was under way"));
-        if let Some(run) = busy.or_else(|| why.strip_prefix("it is running already, as run ")) {
+        let already = || why.strip_prefix("it is running already, as run ");
+        if let Some(run) = for_a_run(&row.fate).or_else(already) {
             return self.busy(row, run);
         }
         if let Some(hours) = why.strip_prefix("it lies outside the allowed hours ") {
@@ -68,6 +68,9 @@ impl Case<'_> {
     fn busy(&self, row: &TickRow, run: &str) -> Result<(), String> {
         if self.task.overlap != Overlap::Skip {
             return Err("it would have waited for that run, or ended it".to_owned());
+        }
+        if self.held.unseen(row.due.unix_ms()) {
+            return Err("what passed unseen waits for that run".to_owned());
         }
         let under_way = self.under_way(run, self.decided(row));
         if under_way { Ok(()) } else { Err("that run was not under way".to_owned()) }

@@ -107,17 +107,64 @@ fn a_tick_during_a_run_goes_by_the_overlap() {
     assert_eq!(seen(Overlap::Allow), ("12:00 ran".to_owned(), false, false));
 }
 
-/// What passed unseen has nobody to stand for it where the newest starts nothing either.
+/// The run that makes up for what passed unseen waits for the one that was cut off and taken up again.
+#[test]
+fn what_passed_unseen_is_made_up_for_when_the_run_under_way_has_ended() {
+    let busy = || Some("r7".to_owned());
+    let seen = |overlap, now| {
+        let unseen = situation("2026-11-22T09:00:00Z", now);
+        decide(&Task { overlap, ..hourly(Missed::Once) }, &Situation { busy: busy(), ..unseen })
+    };
+    let fates = |overlap, now| told(&seen(overlap, now)).join(" ");
+    for now in ["2026-11-22T12:00:01Z", "2026-11-22T12:10:00Z"] {
+        assert_eq!(fates(Overlap::Skip, now), "10:00 merged 11:00 merged");
+        assert_eq!(fates(Overlap::Buffer, now), "10:00 merged 11:00 merged");
+    }
+    assert_eq!(fates(Overlap::CancelOther, "2026-11-22T12:00:01Z"), "10:00 merged 11:00 merged 12:00 ran");
+    let task = hourly(Missed::Once);
+    let first = seen(Overlap::Skip, "2026-11-22T12:00:01Z");
+    assert_eq!(first.look, Some(at("2026-11-22T12:00:11Z")));
+    let at_end = |now| Situation { owed: first.owed, ..situation("2026-11-22T11:00:00Z", now) };
+    let ended = decide(&task, &at_end("2026-11-22T12:20:00Z"));
+    assert_eq!((told(&ended), ended.owed), (vec!["12:00 late".to_owned()], None));
+    // One that becomes due in the meantime is made up for by the same run.
+    let next = decide(&task, &Situation { busy: busy(), ..at_end("2026-11-22T13:00:01Z") });
+    assert_eq!(told(&next), ["12:00 merged"]);
+    let after = situation("2026-11-22T12:00:00Z", "2026-11-22T13:20:00Z");
+    let after = decide(&task, &Situation { owed: next.owed, ..after });
+    assert_eq!((told(&after), after.owed), (vec!["13:00 late".to_owned()], None));
+    // A tick alone that nobody saw waits too; the next that is seen does not.
+    let alone = situation("2026-11-22T11:00:00Z", "2026-11-22T12:10:00Z");
+    let alone = decide(&task, &Situation { busy: busy(), ..alone });
+    assert_eq!((told(&alone).len(), alone.owed.is_some()), (0, true));
+    let skips = decide(
+        &hourly(Missed::Skip),
+        &Situation { busy: busy(), ..situation("2026-11-22T10:00:00Z", "2026-11-22T12:00:01Z") },
+    );
+    assert_eq!(told(&skips).join(" "), "11:00 missed 12:00 skipped");
+}
+
+/// Ticks seen within a minute of their time pass together where the newest of them starts nothing.
 #[test]
 fn no_tick_merges_into_one_that_a_run_keeps_from_starting() {
-    let seen = |overlap| {
-        let busy = Some("r7".to_owned());
-        let unseen = situation("2026-11-22T09:00:00Z", "2026-11-22T12:00:01Z");
-        told(&decide(&Task { overlap, ..hourly(Missed::Once) }, &Situation { busy, ..unseen })).join(" ")
-    };
-    assert_eq!(seen(Overlap::Skip), "10:00 missed 11:00 missed 12:00 skipped");
-    assert_eq!(seen(Overlap::Buffer), "10:00 merged 11:00 merged");
-    assert_eq!(seen(Overlap::CancelOther), "10:00 merged 11:00 merged 12:00 ran");
+    let task = Task::plain(every("*/10 * * * * *"));
+    let now = situation("2026-11-22T12:00:05Z", "2026-11-22T12:00:31Z");
+    let seen = decide(&task, &Situation { busy: Some("r7".to_owned()), ..now.clone() });
+    let fates: Vec<String> = seen.ruled.iter().map(|ruled| ruled.fate.to_string()).collect();
+    assert_eq!(fates, ["skipped: run r7 was under way"; 3]);
+    let hold = Some(Hold::Gated { by: "memory is short".into() });
+    let seen = decide(&task, &Situation { hold, ..now });
+    let fates: Vec<String> = seen.ruled.iter().map(|ruled| ruled.fate.to_string()).collect();
+    assert_eq!(fates, ["gated: memory is short"; 3]);
+}
+
+#[test]
+fn a_run_that_could_not_start_stands_for_nothing() {
+    let mut seen = decide(&hourly(Missed::Once), &situation("2026-11-22T09:00:00Z", "2026-11-22T12:10:00Z"));
+    seen.starts_nothing("its strategy is put aside");
+    let fates: Vec<String> = seen.ruled.iter().map(|ruled| ruled.fate.to_string()).collect();
+    let missed = "missed: it passed unseen, and the run for it did not start";
+    assert_eq!(fates, [missed, missed, "skipped: its strategy is put aside"]);
 }
 
 #[test]
@@ -444,6 +491,9 @@ proptest! {
                 let outside_hours = task.hours.is_some_and(|hours| !hours.allow(up));
                 prop_assert!(row.fate.as_str() == "paused" || !inside || outside_hours || row.count > 1, "{:?}", row);
                 prop_assert!(row.fate.as_str() != "paused" || inside, "{:?}", row);
+                // What passed unseen waits for the run under way.
+                let for_a_run = row.fate.to_string().contains("was under way");
+                prop_assert!(!for_a_run || now.since(up) <= GRACE, "{:?}", row);
             }
             prop_assert!(last <= decision.last);
             prop_assert!(decision.ruled.iter().filter(|row| row.fate.started()).count() <= 1);
