@@ -172,12 +172,15 @@ impl<'a> Case<'a> {
         if self.next(row.due).is_none_or(|next| self.free(row.due) + SOON_MS < next) {
             return Err("nothing held it until another was due".to_owned());
         }
+        let held = self.first(row.due) < self.free(row.due);
         // One that is not decided yet comes after all that are.
         let decided = self.rows.last().is_some_and(|last| into <= last.due);
         match self.rows.iter().find(|row| row.from <= into && into <= row.due) {
             Some(later) if later.fate.started() => Ok(()),
             // One that waits when that is written down may come to nothing, but not for a run: it waits for that.
-            Some(later) if for_a_run(&later.fate).is_none() && self.held.waits(into.unix_ms()) => Ok(()),
+            Some(later) if for_a_run(&later.fate).is_none() && self.held.waits(into.unix_ms(), held) => {
+                Ok(())
+            }
             Some(later) => Err(format!("that tick is {}", later.fate)),
             None if decided => Err("that tick has no row".to_owned()),
             _ => Ok(()),

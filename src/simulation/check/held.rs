@@ -27,6 +27,9 @@ pub(super) struct Held<'a> {
     full: Vec<Time>,
     /// Its runs, with their ids.
     runs: Vec<(Time, &'a str)>,
+    /// Those that were cut off, from then on: until it is taken up again, a run may wait for room, and ticks wait
+    /// with it.
+    cut_off: Vec<Time>,
 }
 
 impl<'a> Held<'a> {
@@ -44,7 +47,12 @@ impl<'a> Held<'a> {
             ended.chain(safe.map(|entry| (ms(entry.at), next_boot(entry.at)))).collect();
         down.sort_unstable();
         let full = e.full.iter().map(|(from, until)| (ms(*from), ms(*until))).collect();
-        Self { task, down, full, runs }
+        let ends = |(began, over): Time| {
+            let ends = e.ends.iter().map(move |(_, at)| ms(*at));
+            ends.filter(move |end| began <= *end && *end < over).map(move |end| (end, over))
+        };
+        let cut_off = runs.iter().flat_map(|(run, _)| ends(*run)).collect();
+        Self { task, down, full, runs, cut_off }
     }
 
     /// Its runs: from when to when each was under way, and its id.
@@ -53,16 +61,18 @@ impl<'a> Held<'a> {
     }
 
     /// Whether a tick was still to wait when it could be looked at: for room, for a run or for its hours.
-    pub fn waits(&self, due: i64) -> bool {
+    /// `stands`: for one that was held, as what passed unseen waits for a run whatever the overlap.
+    pub fn waits(&self, due: i64, stands: bool) -> bool {
         let mut at = due + self.jitter_ms();
         while let Some(up) = end(&self.down, at) {
             at = up;
         }
         let runs: Vec<Time> = self.runs.iter().map(|(time, _)| *time).collect();
         let closed = |hours: Hours| !hours.allow(Moment::from_unix_ms(at));
-        // It may stand for those that passed unseen, and they wait for a run whatever the overlap.
+        let overlap = self.task.overlap;
+        let for_a_run = overlap == Overlap::Buffer || overlap == Overlap::Skip && stands;
         end(&self.full, at).is_some()
-            || self.task.overlap != Overlap::CancelOther && end(&runs, at).is_some()
+            || for_a_run && end(&runs, at).is_some()
             || self.task.hours.is_some_and(closed)
     }
 
@@ -122,6 +132,7 @@ impl<'a> Held<'a> {
         if owed || self.task.overlap == Overlap::Buffer {
             on = on.max(end(&near, at).map_or(at, waits));
         }
+        on = on.max(end(&self.cut_off, at).map_or(at, waits));
         if owed && each {
             let spread = millis(self.task.spread);
             on = on.max(near.iter().map(|(from, _)| from + spread).max().unwrap_or(at));

@@ -53,20 +53,15 @@ impl Host {
         }
         let last = order.last;
         order.last = self.past_what_is_on_record(&order)?;
-        let mut decision = self.not_on_record(&order, self.decision(state, &order))?;
-        if let Some(before) = &order.before {
-            let paused = state.row.paused.as_ref().map(Pause::span);
-            let ruled = before.closed_out(order.now, paused.as_ref(), CONFIGURED);
-            let mut ruled = self.new_ones(&before.task.schedule, ruled)?;
-            ruled.retain(|old| decision.ruled.iter().all(|new| old.at < new.from));
-            decision.ruled.splice(0..0, ruled);
-        }
+        let mut decision = self.decided(state, &order)?;
         let moved = last != decision.last || order.owed != decision.owed;
         if !moved && !order.rewrite && !order.at_once {
             return Ok(decision.look);
         }
         if decision.cancels {
             self.cancel_for_a_tick(state).await?;
+            // That took its time: there may be no room now, and then the tick waits for it.
+            decision = self.decided(state, &order)?;
         }
         if let Some(at) = decision.starts() {
             match self.ready(state, &Trigger::Tick(at)) {
@@ -84,11 +79,24 @@ impl Host {
         Ok(decision.look)
     }
 
+    /// What becomes of the ticks that have no rows yet, those of the schedule before this one too.
+    fn decided(&self, state: &State, order: &TickOrder) -> Result<Decision, Fault> {
+        let mut decision = self.not_on_record(order, self.decision(state, order))?;
+        if let Some(before) = &order.before {
+            let paused = state.row.paused.as_ref().map(Pause::span);
+            let ruled = before.closed_out(order.now, paused.as_ref(), CONFIGURED);
+            let mut ruled = self.new_ones(&before.task.schedule, ruled)?;
+            ruled.retain(|old| decision.ruled.iter().all(|new| old.at < new.from));
+            decision.ruled.splice(0..0, ruled);
+        }
+        Ok(decision)
+    }
+
     fn decision(&self, state: &State, order: &TickOrder) -> Decision {
         let paused = state.row.paused.as_ref().map(Pause::span);
         let busy = state.current.as_ref().map(|current| current.run.id.to_string());
         let TickOrder { last, now, owed, delay, .. } = *order;
-        let situation = Situation { last, now, owed, delay, busy, hold: self.hold(state), paused };
+        let situation = Situation { last, now, owed, delay, busy, hold: self.hold(state, order), paused };
         if !order.at_once {
             return decide(&order.task, &situation);
         }
@@ -104,7 +112,7 @@ impl Host {
     }
 
     /// What stands against a run that a tick would start, but for a run under way.
-    fn hold(&self, state: &State) -> Option<Hold> {
+    fn hold(&self, state: &State, order: &TickOrder) -> Option<Hold> {
         if let Some(why) = &state.put_aside {
             return Some(Hold::Off { why: NotStarted::PutAside(why.clone()).to_string() });
         }
@@ -121,13 +129,20 @@ impl Host {
             return Some(Hold::Gated { by: NotStarted::Account(why).to_string() });
         }
         if let Some((run, why)) = &state.parked {
-            return Some(Hold::Gated { by: NotStarted::CutOff(run.clone(), why.clone()).to_string() });
+            let by = NotStarted::CutOff(run.clone(), why.clone()).to_string();
+            // It goes on when there is room again, and the tick comes after it.
+            let closed = self.own_hold(state, &Trigger::Tick(self.shared.now())).is_some();
+            return Some(if closed { Hold::Gated { by } } else { Hold::Waits { by } });
         }
         if let Some(by) = self.gate.holds() {
             return Some(Hold::Waits { by });
         }
         if let Some(by) = self.own_hold(state, &Trigger::Tick(self.shared.now())) {
             return Some(Hold::Gated { by });
+        }
+        // A run under way may itself be the breaker's probe: the task's overlap says what becomes of the tick.
+        if state.current.is_some() && order.task.overlap != Overlap::CancelOther {
+            return None;
         }
         // Asked of a copy: a probe's turn is taken by the run itself.
         match state.row.breaker.clone().admit(&breaker_policy(), self.shared.now()) {

@@ -124,6 +124,34 @@ fn a_run_that_was_cut_off_waits_at_the_gate_over_lives_and_is_taken_up_once_it_o
     });
 }
 
+/// Ticks pass while the machine is down, and at its start the run that was cut off finds no room: they wait with it,
+/// and are made up for after it.
+#[test]
+fn what_passed_unseen_waits_behind_a_run_that_finds_no_room() {
+    let mut bench = bench(11);
+    bench.settings.scheduling = true;
+    bench.install_on(Script::reads("reader", &["/a"]), "every 10m");
+    bench.world.answer(|_| Said::status(200, "").after(Duration::from_secs(90)));
+    bench.live(async |machine| machine.until("it reads", || machine.world.count() > 0).await);
+    bench.now = bench.now.plus(Duration::from_secs(37 * 60));
+    let look = bench.look.clone();
+    see(&look, 1, 50);
+    bench.live(async |machine| {
+        let fates = || -> Vec<String> {
+            let told = machine.rows::<TickRow>().into_iter();
+            told.map(|(_, row)| row.fate.as_str().to_owned()).collect()
+        };
+        machine.pass(Duration::from_secs(60)).await;
+        assert!(fates().iter().all(|fate| ["ran", "merged"].contains(&fate.as_str())), "{:?}", fates());
+        see(&look, 1, 1000);
+        machine.pass(Duration::from_secs(300)).await;
+        assert_eq!(fates(), ["ran", "merged", "merged", "merged", "late"]);
+        let all = runs(machine);
+        assert_eq!((all.len(), all[0].attempt, all[1].attempt), (2, 2, 1));
+        assert!(all[0].ended.unwrap() <= all[1].started);
+    });
+}
+
 /// A pause holds what was cut off as it holds all else, but for a person's own word.
 #[test]
 fn a_run_that_was_cut_off_waits_for_the_end_of_a_pause() {
