@@ -286,7 +286,7 @@ pub fn classify(signal: Signal) -> Option<Classified> {
 pub fn is_of_its_own(url: &LogicalUrl, answer: &Answer) -> bool {
     let signal = Signal::of(Some(url), (answer.status, &answer.headers, &answer.body), answer.at);
     let refused = classify(signal).filter(|found| !found.breaker_counts);
-    body::is_of_one_repository(url)
+    body::is_of_one_thing(url)
         && answer.status == 403
         && refused.is_some_and(|found| matches!(found.class, ErrorClass::Auth | ErrorClass::Fatal))
 }

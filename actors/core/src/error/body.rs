@@ -62,17 +62,49 @@ pub fn said(status: u16, headers: &[(String, String)], body: &[u8]) -> Said {
 /// (docs.github.com, "Troubleshooting the REST API", "Setting a personal access token policy for your organization",
 /// `rest/repos/contents`), so they are known by where they come: in GitHub's own form, about one repository, and
 /// not about credential, account or limit. What is no such form may be anybody's: its status decides.
+///
+/// Platforms for bug hunters say with a 403 that one programme is not shown to the account, which has not applied or was
+/// not invited; a wrong token is a 401 there. No document gives the words, so an empty answer is one too.
 pub fn said_of(url: &LogicalUrl, status: u16, headers: &[(String, String)], body: &[u8]) -> Said {
     match said(status, headers, body) {
         Said::Nothing if status == 403 && is_of_one_repository(url) && words(body).is_some() => Said::Shut,
+        Said::Nothing if status == 403 && is_of_one_programme(url) && is_of_the_platform(headers, body) => {
+            Said::Shut
+        }
         other => other,
     }
 }
 
+/// Whether a URL is of one thing among many, which may be shut by itself.
+pub(super) fn is_of_one_thing(url: &LogicalUrl) -> bool {
+    is_of_one_repository(url) || is_of_one_programme(url)
+}
+
 /// Whether a URL is of one of GitHub's repositories. A renamed one is led to by its number.
-pub(super) fn is_of_one_repository(url: &LogicalUrl) -> bool {
+fn is_of_one_repository(url: &LogicalUrl) -> bool {
     let path = url.path();
     url.host() == "api.github.com" && (path.starts_with("/repos/") || path.starts_with("/repositories/"))
+}
+
+/// Whether a URL is of one programme for bug hunters.
+fn is_of_one_programme(url: &LogicalUrl) -> bool {
+    let programmes = match url.host() {
+        "api.hackerone.com" => "/v1/hackers/programs/",
+        "api.intigriti.com" => "/external/researcher/v1/programs/",
+        "api.yeswehack.com" => "/programs/",
+        _ => return false,
+    };
+    let one = url.path().strip_prefix(programmes).and_then(|rest| rest.split('/').next());
+    // Intigriti's list of what happened at all programmes is no programme.
+    one.is_some_and(|one| !one.is_empty() && one != "activities")
+}
+
+/// Whether a refusal may be the platform's own: empty, or an object. A page, or a bare text, may be of whatever stands
+/// in between; and one that blocks requests blocks them all.
+fn is_of_the_platform(headers: &[(String, String)], body: &[u8]) -> bool {
+    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let blocks = words(body).is_some_and(|words| words.line(200).to_ascii_lowercase().contains("blocked"));
+    !is_page(headers, body) && matches!(start, None | Some(b'{')) && !blocks
 }
 
 /// Whether a page for people stands where data was asked for, and which. Only what came with a 2xx is

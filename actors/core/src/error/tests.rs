@@ -321,3 +321,63 @@ fn a_no_to_one_repository_is_its_own() {
         assert_eq!(judged(url, headers, body), right, "{url} {body}");
     }
 }
+
+/// A programme that is not shown to the account is refused alone; a wrong token, a limit, a wall, a stranger's page and
+/// the lists of all programmes stay what they are.
+#[test]
+fn a_no_to_one_programme_is_its_own() {
+    let judged = |url: &str, status: u16, headers: &[(&str, &str)], body: &str| {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let url = LogicalUrl::parse(url).unwrap();
+        let answer = Answer { status, headers, body: body.into(), at: Moment::from_unix_ms(0) };
+        let signal = Signal::of(Some(&url), (answer.status, &answer.headers, &answer.body), answer.at);
+        let found = classify(signal).unwrap();
+        (found.class.as_str(), found.for_breaker() == ErrorClass::Auth, is_of_its_own(&url, &answer))
+    };
+    let (shut, auth) = (("fatal", false, true), ("auth", true, false));
+    let programmes = [
+        "https://api.intigriti.com/external/researcher/v1/programs/0083a5bf-e54f-4f79-a972-12a795272c8b",
+        "https://api.hackerone.com/v1/hackers/programs/vault",
+        "https://api.hackerone.com/v1/hackers/programs/vault/structured_scopes?page%5Bsize%5D=100",
+        "https://api.yeswehack.com/programs/secret",
+    ];
+    for one in programmes {
+        for body in [
+            "",
+            "{}",
+            r#"{"title":"Forbidden","status":403}"#,
+            r#"{"errors":[{"status":"403","title":"Forbidden"}]}"#,
+        ] {
+            assert_eq!(judged(one, 403, &[], body), shut, "{one} {body}");
+            assert_eq!(judged(one, 401, &[], body), auth, "{one} {body}");
+        }
+        for (headers, body, right) in [
+            (&[("retry-after", "60")][..], "", ("rate limit", false, false)),
+            (
+                &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "60")],
+                "",
+                ("rate limit", false, false),
+            ),
+            (&[], r#"{"message":"Rate limit exceeded"}"#, ("rate limit", false, false)),
+            (&[], r#"{"error":"invalid_token"}"#, auth),
+            (&[("www-authenticate", "Bearer error=\"invalid_token\"")], "", auth),
+            (&[], "Request blocked", auth),
+            (&[], r#"{"message":"Request blocked"}"#, auth),
+            (&[], "<html>Forbidden by your proxy</html>", auth),
+            (&[], "<html>captcha</html>", ("compliance", false, false)),
+        ] {
+            assert_eq!(judged(one, 403, headers, body), right, "{one} {body}");
+        }
+    }
+    for other in [
+        "https://api.intigriti.com/external/researcher/v1/programs?limit=500&offset=0",
+        "https://api.intigriti.com/external/researcher/v1/programs/activities?limit=5",
+        "https://api.hackerone.com/v1/hackers/programs?page%5Bsize%5D=100",
+        "https://api.hackerone.com/v1/hackers/programs/",
+        "https://api.hackerone.com/v1/hackers/payments/earnings",
+        "https://api.yeswehack.com/programs?page=1",
+        "https://api.example.com/programs/secret",
+    ] {
+        assert_eq!(judged(other, 403, &[], ""), auth, "{other}");
+    }
+}
