@@ -367,6 +367,35 @@ fn a_feed_is_one_conditional_request_and_odd_dates_are_told() {
     assert_eq!(report.sources[0].sentence, "robots");
 }
 
+/// The address of a feed may hold the owner's own token, and what is drafted goes to strangers.
+#[test]
+fn a_feeds_own_address_is_shown_without_its_query_and_is_in_no_letter() {
+    let mut bench = Bench::at(NOW);
+    let feed = format!("{FEED}?securityToken=S3CRET");
+    let config = json!({"skills": ["rust"], "hackernews": false, "remoteok": false, "feeds": [feed]});
+    let item = |id: u64, link: &str| {
+        format!(
+            "<item><guid>{id}</guid><title>t{id}</title>{link}<description>rust, remote</description></item>"
+        )
+    };
+    let items = item(1, "") + &item(2, "<link>http://plain.example/2</link>");
+    let own = item(3, "<link>https://rss.boards.example/3</link>");
+    bench.answer(&feed, 200, rss(&(items + &own)));
+    let (_, drafts) = run(&mut bench, &config);
+    assert_eq!(drafts.opportunities.len(), 3);
+    for draft in &drafts.opportunities {
+        let details = draft.details.to_string();
+        assert!(!draft.url.contains("S3CRET") && !details.contains("S3CRET"), "{} {details}", draft.url);
+        let letter = draft.details.value()["letter"].as_str().unwrap().to_owned();
+        if draft.title == "t3" {
+            assert!(letter.contains("at a feed (https://rss.boards.example/3)."), "{letter}");
+        } else {
+            assert_eq!(draft.url, FEED);
+            assert!(!letter.contains("boards.example"), "{letter}");
+        }
+    }
+}
+
 fn text_lead(text: &str) -> Lead {
     let url = mm_sdk::LogicalUrl::parse(FEED).unwrap();
     let feed = feeds::parse(

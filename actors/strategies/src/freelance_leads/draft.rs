@@ -3,7 +3,7 @@
 //! All text of a board is a harmless line already, and its page was checked. What is bait or gone shows no
 //! reward and no score.
 
-use mm_sdk::{Decimal, Digest, Draft, Facts, blank};
+use mm_sdk::{Decimal, Digest, Draft, Facts, LogicalUrl, blank};
 use serde_json::{Value, json};
 
 use super::config::Config;
@@ -95,11 +95,17 @@ fn stage(bid: &Bid) -> Value {
 /// The draft of a message that the owner sends by himself.
 fn letter(config: &Config, lead: &Lead, skills: &[String]) -> String {
     let rate = config.rate.as_ref().map_or(String::new(), |rate| format!("My rate is {rate} an hour.\n\n"));
+    // A feed that stands in for an item without a link is the owner's own, and nothing to a stranger.
+    let stands_in = |feed: &LogicalUrl| lead.page == feed.without_query().as_str();
+    let page = if lead.board == Board::Feed && config.feeds.iter().any(stands_in) {
+        String::new()
+    } else {
+        format!(" ({})", lead.page)
+    };
     format!(
-        "Hello,\n\nI read \"{}\" at {} ({}).\n\n{}\n\nI work with {}.\n\n{rate}{}\n",
+        "Hello,\n\nI read \"{}\" at {}{page}.\n\n{}\n\nI work with {}.\n\n{rate}{}\n",
         lead.title,
         lead.board.name(),
-        lead.page,
         blank::of("what in it you can do, and what of yours shows it"),
         skills.join(", "),
         blank::of("your name"),

@@ -128,7 +128,8 @@ impl Lead {
         }
     }
 
-    /// An item of a feed; `feed` is where that lies, and stands in where the item has no link to show.
+    /// An item of a feed; `feed` is where that lies, and stands in where the item has no link to show. Its query may
+    /// hold a token of the owner's, and is shown to nobody.
     pub fn of_item(feed: &LogicalUrl, item: &Item, now: Moment, evidence: Digest) -> Self {
         let (at, odd_time) = match item.when(now) {
             When::At(at) => (Some(at), None),
@@ -136,7 +137,8 @@ impl Lead {
             When::Unsaid => (None, None),
         };
         let title = item.title.as_ref().map_or("an item without a title".to_owned(), |title| title.line(120));
-        let page = item.link.as_ref().and_then(|link| link.as_link().ok()).unwrap_or_else(|| feed.clone());
+        let page =
+            item.link.as_ref().and_then(|link| link.as_link().ok()).unwrap_or_else(|| feed.without_query());
         // Two feeds may use the same ids.
         let key =
             Digest::of_fields("feed-item-1", [feed.as_str().as_bytes(), item.id.line(2_000).as_bytes()]);
