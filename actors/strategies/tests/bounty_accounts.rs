@@ -527,3 +527,63 @@ async fn the_second_schema_of_the_snapshot_still_opens() {
     assert_eq!((today.sources.len(), today.accounts.len(), today.reports.len()), (5, 3, 3));
     assert_eq!(snapshot, today);
 }
+
+/// As the interfaces serve it: a link by way of a host for development, and a programme's own answer that says less than
+/// the list.
+#[tokio::test]
+async fn what_a_programmes_own_answer_does_not_say_stays_as_the_list_said() {
+    let mut bench = bench();
+    let record = json!({ "id": UUID, "name": "Hidden", "status": { "id": 3, "value": "Open" },
+        "confidentialityLevel": { "id": 1, "value": "Invite only" },
+        "maxBounty": { "value": 2500, "currency": "EUR" },
+        "webLinks": { "detail":
+            "https://app-dev.intigriti.rocks/auth/dashboard?redirect=/programs/hidden/hidden/detail" } });
+    let records = json!({ "maxCount": 1, "records": [record] });
+    bench.answer(&format!("{INTIGRITI}/programs?limit=500&offset=0"), 200, records.to_string());
+    let detail = json!({ "id": UUID, "domains": { "content": [
+        { "type": { "value": "Url" }, "endpoint": "in.hidden.example", "tier": { "value": "Tier 2" } } ] } });
+    bench.answer(&format!("{INTIGRITI}/programs/{UUID}"), 200, detail.to_string());
+    let detail = json!({ "slug": "secret", "scopes": [{ "scope": "secret.example", "scope_type": "api" }] });
+    bench.answer(&format!("{YWH}/programs/secret"), 200, detail.to_string());
+    let (report, drafts) = run(&mut bench, 0).await;
+    assert_eq!(report.errors, Vec::<String>::new());
+    let listed = private(&drafts);
+    let of = |platform: &str| *listed.iter().find(|draft| draft.platform == platform).unwrap();
+    for (platform, max) in [("intigriti", "2500"), ("yeswehack", "900")] {
+        let reward = of(platform).reward.as_ref().unwrap();
+        assert_eq!(
+            (reward.max.as_ref().unwrap().to_string().as_str(), reward.currency.as_str()),
+            (max, "EUR")
+        );
+    }
+    let page = "https://app.intigriti.com/researcher/programs/hidden/hidden/detail";
+    assert_eq!(of("intigriti").details.value()["programme_url"], page);
+    accept(&mut bench, &[of("intigriti")]);
+    run(&mut bench, 1).await;
+    let waiting: Vec<_> = bench.waiting().map(|(_, action)| action.clone()).collect();
+    assert_eq!(waiting.len(), 1, "a report is drafted for it");
+    assert!(waiting[0].notes.iter().any(|note| note.contains(page)), "{:?}", waiting[0].notes);
+}
+
+/// A link to a host that is not the platform's is shown to nobody.
+#[tokio::test]
+async fn a_programmes_page_is_one_of_its_platform() {
+    let links = [
+        "https://intigriti.com.evil.example/programs/x",
+        "https://evil.example/?redirect=https://evil.example",
+        "http://app.intigriti.com/x",
+        "no link",
+    ];
+    for link in links {
+        let mut bench = bench();
+        let record = json!({ "id": UUID, "name": "Hidden", "webLinks": { "detail": link } });
+        let records = json!({ "maxCount": 1, "records": [record] });
+        bench.answer(&format!("{INTIGRITI}/programs?limit=500&offset=0"), 200, records.to_string());
+        let mut detail = record;
+        detail["domains"] = json!({ "content": [] });
+        bench.answer(&format!("{INTIGRITI}/programs/{UUID}"), 200, detail.to_string());
+        let (_, drafts) = run(&mut bench, 0).await;
+        let own = private(&drafts).into_iter().find(|draft| draft.platform == "intigriti").unwrap();
+        assert!(!own.details.to_string().contains("evil") && !own.url.contains("evil"), "{own:?}");
+    }
+}

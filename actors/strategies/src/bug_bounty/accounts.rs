@@ -100,6 +100,23 @@ pub struct Head {
 }
 
 impl Head {
+    /// What a programme's own answer says, with what the list said where that says nothing. `named`, `public`: it says
+    /// its name, and whether it is public.
+    fn or(self, listed: Option<&Head>, named: bool, public: bool) -> Self {
+        let Some(listed) = listed else { return self };
+        Self {
+            name: if named { self.name } else { listed.name.clone() },
+            url: self.url.or_else(|| listed.url.clone()),
+            offers_bounty: self.offers_bounty.or(listed.offers_bounty),
+            // One that pays no more has none.
+            payout: self
+                .payout
+                .or_else(|| listed.payout.clone().filter(|_| self.offers_bounty != Some(false))),
+            private: if public { self.private } else { listed.private },
+            ..self
+        }
+    }
+
     /// The programme in the words of the scope model.
     fn programme(&self, key: &str, targets: Vec<Target>, partial: bool) -> Programme {
         Programme {
@@ -183,8 +200,8 @@ impl Platform {
     async fn look(&self, cx: &mut Context<'_>, key: &str, head: Option<&Head>) -> Read<Look> {
         match self {
             Platform::HackerOne(api) => hackerone::look(api, cx, key, head).await,
-            Platform::Intigriti(api) => intigriti::look(api, cx, key).await,
-            Platform::YesWeHack(api) => yeswehack::look(api, cx, key).await,
+            Platform::Intigriti(api) => intigriti::look(api, cx, key, head).await,
+            Platform::YesWeHack(api) => yeswehack::look(api, cx, key, head).await,
         }
     }
 }

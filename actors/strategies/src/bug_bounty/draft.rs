@@ -112,14 +112,17 @@ fn page(finding: &Finding) -> String {
         Source::Bugcrowd => Some(&finding.programme),
         _ => None,
     });
-    let host = finding.source.host();
-    let of_platform = |url: &LogicalUrl| {
+    let of_platform = given.and_then(|text| of_platform(finding.source, text));
+    of_platform.unwrap_or_else(|| format!("https://{}/", finding.source.host()))
+}
+
+/// An address, if it is one of the platform's own: no other is shown as a programme's page.
+pub(super) fn of_platform(source: Source, text: &str) -> Option<String> {
+    let host = source.host();
+    let own = |url: &LogicalUrl| {
         url.host() == host || url.host().strip_suffix(host).is_some_and(|sub| sub.ends_with('.'))
     };
-    given
-        .and_then(|text| LogicalUrl::parse(text).ok())
-        .filter(of_platform)
-        .map_or_else(|| format!("https://{host}/"), |url| url.as_str().to_owned())
+    LogicalUrl::parse(text).ok().filter(own).map(|url| url.as_str().to_owned())
 }
 
 /// A range whose currency is known. Without a currency a number is no reward, only a detail.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::accounts::{Head, Platform, Round, Rules};
+use super::draft::of_platform;
 use super::finding::Kind;
 use super::scope::Source;
 
@@ -249,7 +250,8 @@ fn action(platform: &Platform, wanted: &Wanted, head: &Head, now: Moment) -> Opt
 
 fn notes(wanted: &Wanted, head: &Head) -> Vec<String> {
     let automation = head.automation.as_ref().map(|automation| automation.note());
-    let page = head.url.as_deref().map(|url| Untrusted::new(url).line(200));
+    let page = head.url.as_deref().and_then(|url| of_platform(wanted.source, url));
+    let page = page.map(|url| Untrusted::new(url).line(200));
     let mut notes = vec![automation.unwrap_or_else(|| "automated tools: the rules were not read".to_owned())];
     notes.push(format!(
         "read the rules and the scope first: {}",

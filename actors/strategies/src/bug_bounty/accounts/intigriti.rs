@@ -1,8 +1,9 @@
 //! Intigriti: one call lists up to 500 programmes; scope and rules are in a programme's own answer.
 
-use mm_sdk::Context;
+use mm_sdk::{Context, LogicalUrl};
 
 use super::super::automation;
+use super::super::draft::of_platform;
 use super::super::scope::{Amount, NO_KIND, Payout, Severity, Source, Target};
 use super::{Head, Listing, Look, Read, broken, named, nameless};
 use crate::intigriti::Intigriti;
@@ -37,7 +38,12 @@ pub(super) async fn list(api: &Intigriti, cx: &mut Context<'_>) -> Read<Listing>
     Ok(evidence.map(|evidence| Listing { heads, bad, evidence }).ok_or_else(|| broken(String::new())))
 }
 
-pub(super) async fn look(api: &Intigriti, cx: &mut Context<'_>, key: &str) -> Read<Look> {
+pub(super) async fn look(
+    api: &Intigriti,
+    cx: &mut Context<'_>,
+    key: &str,
+    listed: Option<&Head>,
+) -> Read<Look> {
     let Some(action) = api.programme(key) else { return Ok(Err(nameless(Source::Intigriti))) };
     let step = format!("intigriti-programme-{}", named(key));
     let fresh = match reading::ask(cx, &step, action, shape::said, shape::programme).await?.into_result() {
@@ -45,7 +51,9 @@ pub(super) async fn look(api: &Intigriti, cx: &mut Context<'_>, key: &str) -> Re
         Err(failed) => return Ok(Err(failed)),
     };
     let detail = fresh.value;
-    let mut head = head(&detail.programme);
+    let said = &detail.programme;
+    // What the detail does not say stays as the list said.
+    let mut head = head(said).or(listed, said.name.is_some(), said.confidentiality.is_some());
     head.automation = Some(automation(&detail));
     head.looked_at = Some(cx.now());
     let partial = detail.domains.is_none() || !detail.bad.is_empty();
@@ -75,7 +83,7 @@ fn head(programme: &Programme) -> Head {
     let open = |status: &&str| !status.eq_ignore_ascii_case("open");
     Head {
         name: programme.name.as_deref().unwrap_or(&programme.id).trim().into(),
-        url: programme.page.as_deref().map(Into::into),
+        url: programme.page.as_deref().and_then(page).map(Into::into),
         closed: programme.status.as_deref().filter(open).map(Into::into),
         offers_bounty: programme.max.is_some().then_some(payout.is_some()),
         payout,
@@ -83,6 +91,19 @@ fn head(programme: &Programme) -> Head {
         automation: None,
         looked_at: None,
     }
+}
+
+/// A programme's page. The interface links to a host for development that leads to a path of the site; a link to
+/// anywhere else is shown to nobody.
+fn page(link: &str) -> Option<String> {
+    if let Some((_, path)) = link.split_once("?redirect=").filter(|(_, path)| path.starts_with("/programs/"))
+    {
+        let path = path.split(['&', '#']).next().unwrap_or(path);
+        return LogicalUrl::parse(&format!("https://app.intigriti.com/researcher{path}"))
+            .ok()
+            .map(|url| url.as_str().to_owned());
+    }
+    of_platform(Source::Intigriti, link)
 }
 
 /// Scope is told by the tier, and by nothing else.

@@ -34,7 +34,12 @@ pub(super) async fn list(api: &YesWeHack, cx: &mut Context<'_>) -> Read<Listing>
     Ok(evidence.map(|evidence| Listing { heads, bad, evidence }).ok_or_else(|| broken(String::new())))
 }
 
-pub(super) async fn look(api: &YesWeHack, cx: &mut Context<'_>, key: &str) -> Read<Look> {
+pub(super) async fn look(
+    api: &YesWeHack,
+    cx: &mut Context<'_>,
+    key: &str,
+    listed: Option<&Head>,
+) -> Read<Look> {
     let Some(action) = api.programme(key) else { return Ok(Err(nameless(Source::YesWeHack))) };
     let step = format!("yeswehack-programme-{}", named(key));
     let fresh = match reading::ask(cx, &step, action, shape::said, shape::programme).await?.into_result() {
@@ -42,7 +47,9 @@ pub(super) async fn look(api: &YesWeHack, cx: &mut Context<'_>, key: &str) -> Re
         Err(failed) => return Ok(Err(failed)),
     };
     let detail = fresh.value;
-    let mut head = head(&detail.programme);
+    let said = &detail.programme;
+    // What the detail does not say stays as the list said.
+    let mut head = head(said).or(listed, said.title.is_some(), said.public.is_some());
     head.automation = Some(automation::read(detail.rules.as_ref().map_or("", |rules| rules.read())));
     head.looked_at = Some(cx.now());
     let partial = detail.scopes.is_none() || !detail.bad.is_empty();
