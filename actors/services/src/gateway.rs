@@ -21,6 +21,7 @@ use mm_core::action::Action;
 use mm_core::error::ErrorClass;
 use mm_core::id::{ActionId, RunId, Space, StrategyId};
 use mm_core::run::Refusal;
+use mm_store::Change;
 use mm_supervision::{CallError, Component, Fault, Handle, Reply, inherit};
 use tokio::task::JoinSet;
 
@@ -256,6 +257,8 @@ impl Component for GatewayService {
     type State = State;
 
     async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
+        // What a walk of the life before handed over is still to be written, perhaps: this comes after it.
+        self.shared.store.commit(Change::new()).await?;
         self.settle_what_a_crash_left().await?;
         Ok(State { walks: JoinSet::new() })
     }

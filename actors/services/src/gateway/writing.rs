@@ -156,19 +156,29 @@ impl GatewayService {
                 draft.record.checks.push(Check { rule: rule.clone(), verdict, reason });
             }
         }
-        if refusal.class == ErrorClass::Compliance {
+        // Told once it is on record: what another walk of the same action sends was not blocked.
+        let blocked = (refusal.class == ErrorClass::Compliance).then(|| {
             let about = format!("blocked/{}/{}", p.action.platform, p.action.kind);
-            self.alerts.raise(&p.space, about, held_up(p, &draft, &refusal, "was blocked"));
-        }
+            (about, held_up(p, &draft, &refusal, "was blocked"))
+        });
+        let tell = || {
+            if let Some((about, sentence)) = &blocked {
+                self.alerts.raise(&p.space, about.clone(), sentence.clone());
+            }
+        };
         let end = End::With(StepOutcome::Refused(refusal.clone()));
         let change = self.fenced(p)?.and(self.end(p, &mut draft, &end)?);
         match self.shared.store.commit(change).await {
-            Ok(_) => Ok(Walked::Refused(refusal)),
+            Ok(_) => {
+                tell();
+                Ok(Walked::Refused(refusal))
+            }
             // The run moved on. Nobody else walks a change whose intent is on record: its record tells how
             // it ended, the journal does not.
             Err(CommitError::Refused { .. }) if draft.tries > 0 && p.is_mutating() => {
                 let alone = self.ending(p, &mut draft, &end)?;
                 self.shared.store.commit(alone).await?;
+                tell();
                 Ok(Walked::Fenced)
             }
             Err(CommitError::Refused { .. }) => Ok(Walked::Fenced),
