@@ -2,8 +2,8 @@
 //!
 //! Data goes to stdout, everything said to a person to stderr; `--json` is on whatever prints data.
 //! Verbs that read ask the daemon, or read the data directory where none runs; verbs that
-//! change something need the daemon. Every error is printed once, here ([`main`]), and becomes an
-//! exit code ([`crate::exit`]).
+//! change something need the daemon, but for `account recover`, without which there may be none. Every
+//! error is printed once, here ([`main`]), and becomes an exit code ([`crate::exit`]).
 //!
 //! It touches stdout, stderr, the files that `--config` and `--data-dir` name, and the socket.
 

@@ -350,6 +350,39 @@ impl MasterKeys for SystemKeys {
         Ok(true)
     }
 
+    fn anew(&self, given: Option<&Secret>, entropy: &dyn Entropy) -> Result<NewKey, String> {
+        let shown = self.file.display();
+        if self.has_credential() {
+            return Err(format!(
+                "systemd's credential {CREDENTIAL} is looked at before {shown}: take it out of the unit first"
+            ));
+        }
+        if self.has_file() {
+            return Err(format!("something is at {shown}: move it away first"));
+        }
+        if let Some(passphrase) = given {
+            return Self::stretched(passphrase, entropy);
+        }
+        let (key, beside) = (Key::random(|bytes| entropy.fill(bytes)), self.beside());
+        write(&beside, &key, false)
+            .map_err(|error| format!("the new key could not be written to {}: {error}", beside.display()))?;
+        Ok(NewKey { key, derivation: None, source: format!("the key file {shown}") })
+    }
+
+    fn place(&self, new: &NewKey) -> Result<bool, String> {
+        if new.derivation.is_some() {
+            // It is in its owner's head.
+            return Ok(false);
+        }
+        let beside = self.beside();
+        // A link, unlike a new name, is never made over a file that is there.
+        std::fs::hard_link(&beside, &self.file)
+            .and_then(|()| std::fs::remove_file(&beside))
+            .and_then(|()| sync_folder(&self.file))
+            .map_err(|error| format!("{} could not be put in place: {error}", beside.display()))?;
+        Ok(true)
+    }
+
     fn settle(&self) -> Result<(), String> {
         if self.has_credential() || !self.has_file() {
             return Ok(());

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use mm_core::vault::RecoveryKey;
 use serde_json::Value;
 
 #[path = "daemon/harness.rs"]
@@ -326,6 +327,120 @@ fn the_master_key_is_changed_and_the_recovery_key_still_opens_a_copy() {
     let daemon = start(&home);
     assert_eq!(home.json_and_code("status").1["safe_mode"], true);
     assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_lost_master_key_is_made_anew_with_the_recovery_key() {
+    let home = home();
+    let daemon = start(&home);
+    let recovery = add(&home);
+    let typed = format!("{recovery}\n");
+    let key = home.data().join("master.key");
+    let lost = std::fs::read(&key).unwrap();
+    // A daemon holds the directory.
+    let (code, _, err) = pipe(&home, "account recover", &typed);
+    assert!(code == 1 && err.contains("stop it, then recover"), "{err}");
+    assert_eq!(daemon.stop(), 0);
+    // Nothing is lost.
+    let (code, _, err) = pipe(&home, "account recover", &typed);
+    assert!(code == 1 && err.contains("nothing is lost and nothing was changed"), "{err}");
+    assert_eq!(std::fs::read(&key).unwrap(), lost);
+    std::fs::remove_file(&key).unwrap();
+    let daemon = start(&home);
+    let (_, status) = home.json_and_code("status");
+    assert_eq!(status["safe_mode"], true, "{status}");
+    for text in [status["safe_mode_why"].as_str().unwrap(), &home.run("doctor").out] {
+        assert!(text.contains("account recover"), "{text}");
+    }
+    assert_eq!(daemon.stop(), 0);
+    // Another key, and none at all.
+    let wrong = RecoveryKey::random(|bytes| bytes.fill(3)).to_text();
+    for (text, says) in [
+        (format!("{}\n", wrong.as_str()), "not this vault's recovery key"),
+        ("ABC\n".to_owned(), "56 letters"),
+        (String::new(), "no recovery key came in"),
+        (format!("{typed}more\n"), "more came in"),
+    ] {
+        let (code, _, err) = pipe(&home, "account recover", &text);
+        assert!(code == 1 && err.contains(says), "{err}");
+        assert!(!key.exists() && !home.data().join("master.key.new").exists());
+    }
+    // What is in the key's place stays, whatever it is.
+    std::fs::write(&key, "f".repeat(64)).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, _, err) = pipe(&home, "account recover", &typed);
+    assert!(code == 1 && err.contains("move it away"), "{err}");
+    assert_eq!(std::fs::read(&key).unwrap(), "f".repeat(64).as_bytes());
+    std::fs::remove_file(&key).unwrap();
+    let (code, out, err) = pipe(&home, "account recover", &typed);
+    assert!(code == 0 && err.contains("2 keys, 1 values") && err.contains("money-machine run"), "{out}{err}");
+    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    assert!(!home.data().join("master.key.new").exists());
+    let made = std::fs::read_to_string(&key).unwrap();
+    for text in [recovery.as_str(), made.trim(), out.as_str()] {
+        assert!(text.is_empty() || !err.contains(text), "{err}");
+    }
+    // The daemon runs, the secret is there, and the recovery key is the same.
+    let daemon = start(&home);
+    assert_eq!(home.json("status")["safe_mode"], false);
+    assert_eq!(home.json("account show example main")["secrets"][0]["slot"], "{vault:example/main/token@1}");
+    let (code, _, err) = pipe(&home, "account drill", &typed);
+    assert!(code == 0 && err.contains("2 keys, 1 values"), "{err}");
+    assert!(home.run("doctor").out.contains("the vault opens: 2 keys, 1 values"));
+    assert_eq!(home.run("audit verify").code, 0);
+    let trail = home.run("audit tail -n 200 --json").out;
+    assert!(trail.contains("vault.master-key-laid") && trail.contains("vault.master-key-changed"), "{trail}");
+    assert_eq!(daemon.stop(), 0);
+    nowhere(&home, "CANARY");
+    nowhere(&home, &recovery);
+    // The key that was lost opens nothing any more.
+    std::fs::write(&key, lost).unwrap();
+    let daemon = start(&home);
+    assert_eq!(home.json_and_code("status").1["safe_mode"], true);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_lost_passphrase_is_made_anew_with_the_recovery_key() {
+    let home = home();
+    let path = home.path("passphrase");
+    let start = |home: &Home, passphrase: &str| {
+        std::fs::write(&path, passphrase).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let mut command = home.command(RUN);
+        command.env("MONEY_MACHINE_PASSPHRASE_FILE", &path);
+        let daemon = Daemon::of(command);
+        daemon.until("is up or held", || {
+            let kernel = home.run("actors show kernel --json").out;
+            let kernel: Value = serde_json::from_str(&kernel).unwrap_or_default();
+            kernel["state"] == "running"
+                || kernel["state"] == "busy"
+                || (home.run("status").code == 0
+                    && home.json_and_code("status").1["safe_mode_why"].is_string())
+        });
+        daemon
+    };
+    let daemon = start(&home, "correct horse battery staple");
+    let recovery = add(&home);
+    assert_eq!(daemon.stop(), 0);
+    for (text, says) in
+        [("\n".to_owned(), "no new passphrase came in"), ("\nshort\n".to_owned(), "at least 12")]
+    {
+        let (code, _, err) = pipe(&home, "account recover", &format!("{recovery}{text}"));
+        assert!(code == 1 && err.contains(says), "{err}");
+    }
+    let (code, _, err) =
+        pipe(&home, "account recover", &format!("{recovery}\nanother horse battery staple\n"));
+    assert!(code == 0 && err.contains("the new passphrase opens the vault: 2 keys, 1 values"), "{err}");
+    assert!(!home.data().join("master.key").exists());
+    for (passphrase, well) in
+        [("another horse battery staple", true), ("correct horse battery staple", false)]
+    {
+        let daemon = start(&home, passphrase);
+        assert_eq!(home.json_and_code("status").1["safe_mode"], !well, "{passphrase}");
+        assert_eq!(daemon.stop(), 0);
+    }
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn problem(error: NotDone) -> Problem {
 fn unchanged(error: &Unchanged) -> Problem {
     match error {
         Unchanged::Locked(_) | Unchanged::Source(_) => Problem::Refused(error.to_string()),
+        Unchanged::Opens | Unchanged::NotRecovery { .. } => Problem::Refused(error.to_string()),
         Unchanged::Store(_) => Problem::Failed(error.to_string()),
     }
 }

@@ -1,8 +1,9 @@
-//! `account add|list|show|rotate|check|remove|drill`: the words, and what is printed.
+//! `account add|list|show|rotate|check|remove|drill|recover`: the words, and what is printed.
 //!
 //! It touches nothing itself: it asks the daemon, or the store where none runs, and prints what is said. What
-//! asks for a secret is in `secrets`.
+//! asks for a secret is in `secrets`; what works on a vault whose master key is lost is in `recover`.
 
+mod recover;
 mod secrets;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -31,7 +32,8 @@ pub enum Verb {
         long_about = "Adds an account and asks for its secrets. What GitHub, GitHub Sponsors, HackerOne, Intigriti, \
             YesWeHack, Awin, CJ, Impact and Freelancer.com take is known; for another platform say --kind. HackerOne \
             and Impact need --user too. The first one makes the vault and shows its recovery \
-            key, once: write it down, it opens everything when the master key is lost.\n\n\
+            key, once: write it down, it opens everything when the master key is lost \
+            (`account recover`).\n\n\
             What is asked for: bearer: the token. basic: the password. api-key: the key. oauth-client: the client's \
             secret. oauth-refresh: the client's secret (not with --public), then the refresh token.",
         after_long_help = examples(
@@ -94,6 +96,21 @@ pub enum Verb {
         after_long_help = examples("money-machine account drill")
     )]
     Drill {
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Makes a new master key with the recovery key, where the old one is lost
+    #[command(
+        long_about = "Makes a new master key where the old one is lost: asks for the recovery key, proves that it \
+            opens everything, and puts a new key file in place (a new passphrase, which is asked for too, where the \
+            vault is opened with one). It works on the data directory itself: stop the daemon first. A master key that \
+            opens the vault is never replaced, and nothing is written over a file that is there. Whatever cuts it off, \
+            the recovery key still opens everything.\n\n\
+            Piped, the recovery key is the first line and the new passphrase the second. To take a key of systemd's \
+            credentials, take the old credential out of the unit first, and put what the new key file holds there later.",
+        after_long_help = examples("money-machine account recover\npass show recovery-key | money-machine account recover")
+    )]
+    Recover {
         #[command(flatten)]
         json: Json,
     },
@@ -226,6 +243,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
             }
         }
         Verb::Drill { json } => secrets::drill(&asker, json)?,
+        Verb::Recover { json } => recover::recover(cx, &asker, json)?,
     }
     Ok(Exit::Done)
 }

@@ -125,7 +125,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Says once, beside the data, that it is not of the real world.
-    fn tell_sandbox(&self, stamp: &str) {
+    pub fn tell_sandbox(&self, stamp: &str) {
         if stamp == "sandbox" && !self.said.replace(true) {
             eprintln!("(sandbox)");
         }

@@ -37,7 +37,7 @@ use crate::shared::Shared;
 
 pub use book::{NewAccount, NotDone, Secrets};
 pub use keys::{Found, KeySource, MasterKeys, MemoryKeys, NewKey, Swaps};
-pub use making::{MasterChanged, Unchanged};
+pub use making::{Hands, MasterChanged, Unchanged};
 pub use message::{Accounts, Msg, Presented, Which};
 pub use standings::{Standings, Who};
 pub use vault::{Locked, Opened, Vault, open_all};
@@ -113,7 +113,7 @@ impl Component for AccountsService {
         let shared = &self.shared;
         // Once more than `hold`: an operator may start the kernel when the key is back.
         if shared.vault.unlock(&shared.store).map_err(|locked| Fault::bug(locked.to_string()))? {
-            shared.vault.settle_master(shared).await.map_err(|error| Fault::bug(error.to_string()))?;
+            shared.vault.settle_master(shared.into()).await.map_err(|error| Fault::bug(error.to_string()))?;
             for space in vault::spaces() {
                 book::sweep(shared, &space).await.map_err(|error| Fault::bug(error.to_string()))?;
             }

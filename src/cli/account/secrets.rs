@@ -44,7 +44,7 @@ fn show_recovery(body: &Value) {
     let Some(key) = body.get("recovery_key").and_then(Value::as_str) else { return };
     eprintln!(
         "\nThe recovery key opens everything when the master key is lost. It is shown this once and kept nowhere: \
-         write it on paper, and try it with `account drill`.\n\n  {}\n",
+         write it on paper, and try it with `account drill`. `account recover` makes a new master key with it.\n\n  {}\n",
         line(key, 100)
     );
 }

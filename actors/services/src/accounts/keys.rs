@@ -73,6 +73,20 @@ pub trait MasterKeys: Send + Sync {
     /// If it could not be done, or not surely; the source then has one of the two.
     fn swap(&self, new: &NewKey) -> Result<bool, String>;
 
+    /// A key in the place of one that is lost, laid beside that place. `given` is the new passphrase, for a vault
+    /// that is opened with one.
+    ///
+    /// # Errors
+    /// If something is in its place, or it cannot be kept.
+    fn anew(&self, given: Option<&Secret>, entropy: &dyn Entropy) -> Result<NewKey, String>;
+
+    /// Puts that key in its place, where there must be nothing. Says whether the source gives it from now on, as
+    /// [`MasterKeys::swap`].
+    ///
+    /// # Errors
+    /// If something is there by now, or it could not be done, or not surely.
+    fn place(&self, new: &NewKey) -> Result<bool, String>;
+
     /// Makes sure that the key in use stays in its place over a power failure, also where a swap was cut
     /// off: the old key's wraps go next.
     ///
@@ -172,5 +186,16 @@ impl MasterKeys for MemoryKeys {
             Swaps::Unsure => Err("the folder could not be synced".to_owned()),
             _ => Ok(true),
         }
+    }
+
+    fn anew(&self, given: Option<&Secret>, entropy: &dyn Entropy) -> Result<NewKey, String> {
+        if self.key().is_some() {
+            return Err("a key is there".to_owned());
+        }
+        self.next(given, entropy)
+    }
+
+    fn place(&self, new: &NewKey) -> Result<bool, String> {
+        self.swap(new)
     }
 }

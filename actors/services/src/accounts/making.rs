@@ -3,13 +3,16 @@
 //! A master key is changed in four steps, each of which leaves a vault that the old or the new key opens
 //! whole: the new key is laid beside the old one at its source; every data key is wrapped with it too, in
 //! one change; everything is read again and opened with it; only then it takes the old one's place, and
-//! the old wraps go, in one change.
+//! the old wraps go, in one change. A master key that is lost is made anew by the same steps, with the
+//! recovery key in the old one's stead ([`Vault::recover`]).
 
 use std::sync::atomic::Ordering;
 
 use mm_core::id::Space;
+use mm_core::moment::Moment;
+use mm_core::seams::Entropy;
 use mm_core::secret::Secret;
-use mm_core::vault::{Key, RecoveryKey};
+use mm_core::vault::{Key, KeyId, RecoveryKey};
 use mm_store::{Change, Key as RowKey, NewEntry, Store};
 use mm_supervision::Fault;
 use serde_json::json;
@@ -17,7 +20,8 @@ use zeroize::Zeroizing;
 
 use super::keys::NewKey;
 use super::vault::{
-    DATA, Locked, MASTER, NEXT, Opened, Place, RECOVERY, Ring, Vault, canary, key_row, open_all, spaces, wrap,
+    DATA, Locked, MASTER, NEXT, Opened, Place, RECOVERY, Ring, Vault, canary, data_keys, is_key, key_row,
+    open_all, spaces, wrap,
 };
 use crate::records::{CredentialRow, KeyRow, WrapRow};
 use crate::shared::Shared;
@@ -34,6 +38,22 @@ pub enum Unchanged {
     /// The store said no.
     #[error("{0}")]
     Store(String),
+    /// Nothing is lost.
+    #[error(
+        "the master key that is there opens the vault, so nothing is lost and nothing was changed; \
+         `account rotate --master-key` makes another"
+    )]
+    Opens,
+    /// Another key was typed.
+    #[error(
+        "that is not this vault's recovery key: its fingerprint is {found}, and {wanted}; nothing was changed"
+    )]
+    NotRecovery {
+        /// The fingerprint of what was typed.
+        found: String,
+        /// What would open it.
+        wanted: String,
+    },
 }
 
 impl From<Fault> for Unchanged {
@@ -54,6 +74,23 @@ pub struct MasterChanged {
     pub swapped: bool,
 }
 
+/// What a change of the vault's keys needs of the machine. A command without a daemon has no more.
+#[derive(Clone, Copy)]
+pub struct Hands<'a> {
+    /// The store that the vault is in.
+    pub store: &'a Store,
+    /// Salts and keys.
+    pub entropy: &'a dyn Entropy,
+    /// The time of day.
+    pub now: Moment,
+}
+
+impl<'a> From<&'a Shared> for Hands<'a> {
+    fn from(shared: &'a Shared) -> Self {
+        Self { store: &shared.store, entropy: shared.entropy.as_ref(), now: shared.now() }
+    }
+}
+
 impl Vault {
     /// Makes a vault where there is none. Says whether it did.
     ///
@@ -64,7 +101,8 @@ impl Vault {
             return Ok(false);
         }
         let new = self.keys.make(shared.entropy.as_ref()).map_err(Unchanged::Source)?;
-        let master = key(&new, shared);
+        let hands = Hands::from(shared);
+        let master = key(&new, hands);
         let machine = Space::machine();
         let mut change = Change::new()
             .expect_absent(row_key(&machine, MASTER)?)
@@ -77,13 +115,13 @@ impl Vault {
                 made_at: shared.now(),
                 canary: canary(&data, DATA, shared.entropy.as_ref()),
                 derivation: None,
-                wraps: vec![wrapped(&new.key, &space, &data, false, shared)],
+                wraps: vec![wrapped(&new.key, &space, &data, false, hands)],
             };
             change =
                 change.expect_absent(row_key(&space, DATA)?).put(&space, DATA, &row).map_err(Fault::from)?;
         }
         let payload = json!({ "key": master.id.as_str(), "source": new.source });
-        commit(shared, change, "vault.made", &payload).await?;
+        commit(hands, change, "vault.made", &payload).await?;
         self.unlock(&shared.store)?;
         Ok(true)
     }
@@ -93,7 +131,7 @@ impl Vault {
     /// # Errors
     /// [`Unchanged`].
     pub async fn new_recovery(&self, shared: &Shared) -> Result<RecoveryKey, Unchanged> {
-        let ring = self.ring()?;
+        let (ring, hands) = (self.ring()?, Hands::from(shared));
         let recovery = RecoveryKey::random(|bytes| shared.entropy.fill(bytes));
         let machine = Space::machine();
         let row = KeyRow {
@@ -104,12 +142,12 @@ impl Vault {
             wraps: Vec::new(),
         };
         let change = Change::new().put(&machine, RECOVERY, &row).map_err(Fault::from)?;
-        let change = rewrap(shared, &ring, change, |space, data, mut wraps| {
+        let change = rewrap(hands, &ring, change, |space, data, mut wraps| {
             wraps.retain(|wrap| !wrap.recovery);
-            wraps.push(wrapped(recovery.key(), space, data, true, shared));
+            wraps.push(wrapped(recovery.key(), space, data, true, hands));
             wraps
         })?;
-        commit(shared, change, "vault.recovery-key-made", &json!({ "key": row.id.as_str() })).await?;
+        commit(hands, change, "vault.recovery-key-made", &json!({ "key": row.id.as_str() })).await?;
         Ok(recovery)
     }
 
@@ -133,7 +171,8 @@ impl Vault {
         given: Option<&Secret>,
     ) -> Result<MasterChanged, Unchanged> {
         self.unlock(&shared.store)?;
-        self.settle_master(shared).await?;
+        let hands = Hands::from(shared);
+        self.settle_master(hands).await?;
         if self.awaited.load(Ordering::SeqCst) && self.master_waits(&shared.store)? {
             // Its owner may have put the new key there already: it must not be dropped behind his back.
             let why = "a change of the master key waits for a restart: with the new key in place that ends \
@@ -142,31 +181,68 @@ impl Vault {
         }
         let ring = self.ring()?;
         let new = self.keys.next(given, shared.entropy.as_ref()).map_err(Unchanged::Source)?;
-        self.lay_beside(shared, &ring, &new).await?;
+        lay_beside(hands, &ring, &new, &ring.master.id(), "master").await?;
         // Read again from the store, not from memory: what is proved is what a start would find.
         let opened = open_all(&shared.store, &new.key)?;
         let swapped = self.keys.swap(&new).map_err(Unchanged::Source)?;
         if swapped {
             self.unlock(&shared.store)?;
-            self.settle_master(shared).await?;
+            self.settle_master(hands).await?;
         } else {
             self.awaited.store(true, Ordering::SeqCst);
         }
         Ok(MasterChanged { opened, source: new.source, swapped })
     }
 
-    /// Wraps every data key with the new master key too.
-    async fn lay_beside(&self, shared: &Shared, ring: &Ring, new: &NewKey) -> Result<(), Unchanged> {
-        let machine = Space::machine();
-        let row = key(new, shared);
-        let change = Change::new().put(&machine, NEXT, &row).map_err(Fault::from)?;
-        let change = rewrap(shared, ring, change, |space, data, mut wraps| {
-            // What an earlier change that was given up left behind goes.
-            wraps.retain(|wrap| wrap.recovery || wrap.by == ring.master.id());
-            wraps.push(wrapped(&new.key, space, data, false, shared));
-            wraps
-        })?;
-        commit(shared, change, "vault.master-key-laid", &json!({ "key": row.id.as_str() })).await
+    /// Makes a master key in the place of one that is lost: the recovery key opens what it opened. `given` is the
+    /// new passphrase, for a vault that is opened with one. Nothing is laid over a key that is there, and the
+    /// recovery key opens everything at every step.
+    ///
+    /// # Errors
+    /// [`Unchanged`].
+    pub async fn recover(
+        &self,
+        hands: Hands<'_>,
+        recovery: &RecoveryKey,
+        given: Option<&Secret>,
+    ) -> Result<MasterChanged, Unchanged> {
+        let master = self.lost(hands.store)?;
+        let ring = recovered(hands.store, recovery.key())?;
+        let new = self.keys.anew(given, hands.entropy).map_err(Unchanged::Source)?;
+        // The lost key's wraps stay until the new key was found: it may turn up.
+        lay_beside(hands, &ring, &new, &master, "recovery").await?;
+        let opened = open_all(hands.store, &new.key)?;
+        let swapped = self.keys.place(&new).map_err(Unchanged::Source)?;
+        if swapped {
+            // As a start would: by what is found at the source.
+            self.unlock(hands.store)?;
+            self.settle_master(hands).await?;
+        }
+        Ok(MasterChanged { opened, source: new.source, swapped })
+    }
+
+    /// That the master key is lost, and which one: nothing is made anew for a vault that opens, nor while
+    /// something stands where its key should.
+    ///
+    /// # Errors
+    /// [`Unchanged`].
+    pub fn lost(&self, store: &Store) -> Result<KeyId, Unchanged> {
+        match self.unlock(store) {
+            Ok(true) => Err(Unchanged::Opens),
+            Ok(false) => Err(Locked::NoVault.into()),
+            Err(Locked::NoKey) => {
+                let row = key_row(store, &Space::machine(), MASTER)?;
+                row.map(|(row, _)| row.id).ok_or_else(|| Locked::NoVault.into())
+            }
+            Err(Locked::WrongKey { source_name, found, wanted }) => Err(Unchanged::Source(format!(
+                "{source_name} holds another key ({found}, where this vault takes {wanted}): move it away, it may \
+                 belong to another machine, then recover again; nothing was changed"
+            ))),
+            Err(Locked::Refused(why)) => Err(Unchanged::Source(format!(
+                "{why}; if it cannot be mended, move it away and recover again; nothing was changed"
+            ))),
+            Err(locked) => Err(locked.into()),
+        }
     }
 
     /// After an unlock: ends a change of the master key whose new key is the one that was found. The
@@ -174,9 +250,9 @@ impl Vault {
     ///
     /// # Errors
     /// [`Unchanged`].
-    pub async fn settle_master(&self, shared: &Shared) -> Result<(), Unchanged> {
+    pub async fn settle_master(&self, hands: Hands<'_>) -> Result<(), Unchanged> {
         let machine = Space::machine();
-        let Some((next, _)) = key_row(&shared.store, &machine, NEXT)? else { return Ok(()) };
+        let Some((next, _)) = key_row(hands.store, &machine, NEXT)? else { return Ok(()) };
         let ring = self.ring()?;
         if ring.master.id() != next.id {
             // The old key is still in place: the change waits for its owner, or is begun anew.
@@ -184,14 +260,14 @@ impl Vault {
         }
         // A power failure must not bring the old key back once its wraps are gone.
         self.keys.settle().map_err(Unchanged::Source)?;
-        open_all(&shared.store, &ring.master)?;
+        open_all(hands.store, &ring.master)?;
         let change =
             Change::new().put(&machine, MASTER, &next).map_err(Fault::from)?.delete(row_key(&machine, NEXT)?);
-        let change = rewrap(shared, &ring, change, |_, _, mut wraps| {
+        let change = rewrap(hands, &ring, change, |_, _, mut wraps| {
             wraps.retain(|wrap| wrap.recovery || wrap.by == next.id);
             wraps
         })?;
-        commit(shared, change, "vault.master-key-changed", &json!({ "key": next.id.as_str() })).await
+        commit(hands, change, "vault.master-key-changed", &json!({ "key": next.id.as_str() })).await
     }
 
     /// Whether a change of the master key waits for the new one to be found at a start.
@@ -211,7 +287,7 @@ impl Vault {
         let (key, sealed) = self.seal(&place.about(), secret, shared.entropy.as_ref())?;
         let row = CredentialRow { key, sealed, at: shared.now() };
         let change = Change::new().put(&place.space, &place.row_id(), &row).map_err(Fault::from)?;
-        commit(shared, change, "vault.kept", &json!({ "name": name })).await
+        commit(shared.into(), change, "vault.kept", &json!({ "name": name })).await
     }
 
     /// A secret of the machine's own, if there is one.
@@ -235,18 +311,52 @@ fn own(name: &str) -> Place {
     }
 }
 
-fn key(new: &NewKey, shared: &Shared) -> KeyRow {
+/// The ring of keys, opened with the recovery key and proved to open everything.
+fn recovered(store: &Store, key: &Key) -> Result<Ring, Unchanged> {
+    let row = key_row(store, &Space::machine(), RECOVERY)?.map(|(row, _)| row);
+    if !row.as_ref().is_some_and(|row| is_key(key, row, RECOVERY)) {
+        let wanted = row.map_or_else(
+            || "this vault has none".to_owned(),
+            |row| format!("the one that opens this vault has {}", row.id),
+        );
+        return Err(Unchanged::NotRecovery { found: key.id().to_string(), wanted });
+    }
+    open_all(store, key)?;
+    Ok(Ring { master: key.clone(), data: data_keys(store, key)? })
+}
+
+/// Wraps every data key with the new master key too. `by` says which key opened them: `master` or `recovery`.
+async fn lay_beside(
+    hands: Hands<'_>,
+    ring: &Ring,
+    new: &NewKey,
+    stays: &KeyId,
+    by: &str,
+) -> Result<(), Unchanged> {
+    let machine = Space::machine();
+    let row = key(new, hands);
+    let change = Change::new().put(&machine, NEXT, &row).map_err(Fault::from)?;
+    let change = rewrap(hands, ring, change, |space, data, mut wraps| {
+        // What an earlier change that was given up left behind goes.
+        wraps.retain(|wrap| wrap.recovery || wrap.by == *stays);
+        wraps.push(wrapped(&new.key, space, data, false, hands));
+        wraps
+    })?;
+    commit(hands, change, "vault.master-key-laid", &json!({ "key": row.id.as_str(), "opened_by": by })).await
+}
+
+fn key(new: &NewKey, hands: Hands<'_>) -> KeyRow {
     KeyRow {
         id: new.key.id(),
-        made_at: shared.now(),
-        canary: canary(&new.key, MASTER, shared.entropy.as_ref()),
+        made_at: hands.now,
+        canary: canary(&new.key, MASTER, hands.entropy),
         derivation: new.derivation.clone(),
         wraps: Vec::new(),
     }
 }
 
-fn wrapped(by: &Key, space: &Space, data: &Key, recovery: bool, shared: &Shared) -> WrapRow {
-    WrapRow { by: by.id(), sealed: wrap(by, space, data, shared.entropy.as_ref()), recovery }
+fn wrapped(by: &Key, space: &Space, data: &Key, recovery: bool, hands: Hands<'_>) -> WrapRow {
+    WrapRow { by: by.id(), sealed: wrap(by, space, data, hands.entropy), recovery }
 }
 
 fn row_key(space: &Space, id: &str) -> Result<RowKey, Unchanged> {
@@ -255,13 +365,13 @@ fn row_key(space: &Space, id: &str) -> Result<RowKey, Unchanged> {
 
 /// `change` with other wraps of every data key; it expects the rows as they were read.
 fn rewrap(
-    shared: &Shared,
+    hands: Hands<'_>,
     ring: &Ring,
     mut change: Change,
     wraps: impl Fn(&Space, &Key, Vec<WrapRow>) -> Vec<WrapRow>,
 ) -> Result<Change, Unchanged> {
     for (space, data) in &ring.data {
-        let Some((mut row, version)) = key_row(&shared.store, space, DATA)? else { continue };
+        let Some((mut row, version)) = key_row(hands.store, space, DATA)? else { continue };
         row.wraps = wraps(space, data, std::mem::take(&mut row.wraps));
         change = change
             .expect_version(row_key(space, DATA)?, version)
@@ -272,12 +382,12 @@ fn rewrap(
 }
 
 async fn commit(
-    shared: &Shared,
+    hands: Hands<'_>,
     change: Change,
     kind: &str,
     payload: &serde_json::Value,
 ) -> Result<(), Unchanged> {
-    let entry = NewEntry::new(shared.now(), &Space::machine(), kind, payload).map_err(Fault::from)?;
-    shared.store.commit(change.audit(entry)).await.map_err(Fault::from)?;
+    let entry = NewEntry::new(hands.now, &Space::machine(), kind, payload).map_err(Fault::from)?;
+    hands.store.commit(change.audit(entry)).await.map_err(Fault::from)?;
     Ok(())
 }

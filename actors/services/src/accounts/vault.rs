@@ -36,8 +36,9 @@ pub enum Locked {
     NoVault,
     /// No source has a key.
     #[error(
-        "the vault's master key was found nowhere; `doctor` lists where it was looked for: put it back there, \
-         nothing was changed"
+        "the vault's master key was found nowhere; `doctor` lists where it was looked for: put it back there, or, \
+         if it is lost, stop the daemon and make another with the recovery key (`account recover`); nothing was \
+         changed"
     )]
     NoKey,
     /// A source cannot be used.
@@ -46,7 +47,8 @@ pub enum Locked {
     /// The canary does not open.
     #[error(
         "{source_name} holds another key than the vault was made with ({found}, where it takes {wanted}); put the \
-         right one back, nothing was changed"
+         right one back, or, if it is lost, move this one away and stop the daemon, and make another with the \
+         recovery key (`account recover`); nothing was changed"
     )]
     WrongKey {
         /// Where the key came from.
@@ -55,6 +57,12 @@ pub enum Locked {
         found: String,
         /// The fingerprint of the right one.
         wanted: String,
+    },
+    /// What was typed is neither its master nor its recovery key.
+    #[error("what was typed is another key ({found}) than any that opens the vault")]
+    Foreign {
+        /// Its fingerprint.
+        found: String,
     },
     /// Rows of the vault were changed.
     #[error("the vault is damaged ({0}); restore a backup, nothing was changed")]
@@ -197,7 +205,7 @@ pub(super) fn wrap(by: &Key, space: &Space, data: &Key, entropy: &dyn Entropy) -
 }
 
 /// Whether a key is the one that a row speaks of.
-fn is_key(key: &Key, row: &KeyRow, role: &str) -> bool {
+pub(super) fn is_key(key: &Key, row: &KeyRow, role: &str) -> bool {
     key.id() == row.id
         && open(key, &canary_about(role), &row.canary).is_ok_and(|text| text.as_slice() == CANARY)
 }
@@ -242,7 +250,7 @@ fn ring(store: &Store, keys: &dyn MasterKeys) -> Result<Option<Ring>, Locked> {
 }
 
 /// The data keys of all spaces, opened with a master or recovery key.
-fn data_keys(store: &Store, by: &Key) -> Result<BTreeMap<Space, Key>, Locked> {
+pub(super) fn data_keys(store: &Store, by: &Key) -> Result<BTreeMap<Space, Key>, Locked> {
     let mut data = BTreeMap::new();
     for space in spaces() {
         let Some((row, _)) = key_row(store, &space, DATA)? else { continue };
@@ -285,14 +293,9 @@ pub fn open_all(store: &Store, by: &Key) -> Result<Opened, Locked> {
         known |= key_row(store, &machine, id)?.is_some_and(|(row, _)| is_key(by, &row, role(id)));
     }
     if !known {
-        let wanted = key_row(store, &machine, MASTER)?.map(|(row, _)| row.id.to_string());
-        return Err(match wanted {
+        return Err(match key_row(store, &machine, MASTER)? {
             None => Locked::NoVault,
-            Some(wanted) => Locked::WrongKey {
-                source_name: "what was typed".to_owned(),
-                found: by.id().to_string(),
-                wanted,
-            },
+            Some(_) => Locked::Foreign { found: by.id().to_string() },
         });
     }
     let data = data_keys(store, by)?;

@@ -1,15 +1,18 @@
 //! The vault over lives and deaths: what it keeps opens, what does not belong opens nothing, and no
 //! secret is anywhere but in the one request that needs it.
 
+use std::sync::Arc;
+
 use mm_core::id::Space;
+use mm_core::moment::Moment;
 use mm_core::run::Outcome;
 use mm_core::secret::Secret;
 use mm_core::vault::{Key, RecoveryKey};
 use mm_sdk::{Act, Report};
-use mm_services::accounts::{MemoryKeys, Opened, Secrets, Swaps, open_all};
+use mm_services::accounts::{Hands, MasterChanged, MemoryKeys, Opened, Secrets, Swaps, Vault, open_all};
 use mm_services::records::{AccountKind, AccountRow, CredentialRow, KeyRow};
-use mm_services::testing::{Bench, Machine, Said, Script, add_account, get, rows};
-use mm_store::{Change, Fault};
+use mm_services::testing::{Bench, Machine, Said, Script, Seeded, add_account, get, rows};
+use mm_store::{Change, Fault, Options, Store};
 
 const OLD: &str = "CANARY-old-1";
 const NEW: &str = "CANARY-new-2";
@@ -294,6 +297,100 @@ fn the_recovery_key_opens_a_copy_and_another_does_not() {
         assert!(open_all(&machine.store, key.key()).is_err(), "the one before it opens nothing any more");
         assert!(open_all(&machine.store, RecoveryKey::parse(&other).unwrap().key()).is_ok());
     });
+}
+
+/// A bench whose vault's master key is lost, the recovery key, and the key that was lost.
+fn lost() -> (Bench, RecoveryKey, Key) {
+    let mut bench = Bench::new(14);
+    bench.install(reader());
+    let shown = bench.live(async |machine| {
+        add_account(machine, "main", AccountKind::Bearer, &[("token", OLD)]).await.expect("shown once")
+    });
+    let key = bench.keys.key().unwrap();
+    bench.keys.put(None);
+    (bench, RecoveryKey::parse(&shown).unwrap(), key)
+}
+
+/// Makes a new master key as the command does, on a store that is opened for it, and cuts that off after it.
+fn recover(bench: &Bench, recovery: &RecoveryKey) -> Result<MasterChanged, String> {
+    let done = recovering(bench, recovery);
+    bench.memory.restart();
+    done
+}
+
+fn recovering(bench: &Bench, recovery: &RecoveryKey) -> Result<MasterChanged, String> {
+    let (entropy, vault) = (Seeded::new(21), Vault::new(Arc::new(bench.keys.clone())));
+    let options = Options::in_memory(bench.memory.clone(), Arc::new(Seeded::new(22)));
+    let store = Store::open(options).map_err(|error| error.to_string())?;
+    let hands = Hands { store: &store, entropy: &entropy, now: Moment::from_unix_ms(1_782_900_000_000) };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(vault.recover(hands, recovery, None)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_lost_master_key_is_made_anew_with_the_recovery_key() {
+    let (mut bench, recovery, old) = lost();
+    assert!(bench.try_live(async |_| ()).unwrap_err().contains("account recover"));
+    let before = rows::<KeyRow>(&bench.look());
+    let said = recover(&bench, &RecoveryKey::random(|bytes| bytes.fill(3))).unwrap_err();
+    assert!(said.contains("not this vault's recovery key") && said.contains("nothing was changed"), "{said}");
+    assert!(bench.keys.key().is_none() && rows::<KeyRow>(&bench.look()) == before);
+    for wrong in [old.clone(), Key::new([9; 32])] {
+        bench.keys.put(Some(wrong.clone()));
+        let said = recover(&bench, &recovery).unwrap_err();
+        assert!(said.contains("nothing was changed"), "{said}");
+        assert_eq!(bench.keys.key().unwrap().id(), wrong.id());
+    }
+    bench.keys.put(None);
+    let made = recover(&bench, &recovery).unwrap();
+    assert_eq!((made.opened, made.swapped), (Opened { keys: 2, values: 1 }, true));
+    assert!(open_all(&bench.look(), &old).is_err(), "who finds the lost key opens nothing with it");
+    assert!(open_all(&bench.look(), recovery.key()).is_ok());
+    bench.live(async |machine| {
+        assert_eq!(uses(machine).await, OLD);
+        let laid = machine.audit_of("vault.master-key-laid").pop().unwrap();
+        assert!(laid.contains("recovery"), "{laid}");
+        assert_eq!(machine.audit_of("vault.master-key-changed").len(), 1);
+        assert!(change(machine).await);
+    });
+    assert!(open_all(&bench.look(), recovery.key()).is_ok());
+}
+
+#[test]
+fn a_recovery_that_is_stopped_at_any_write_leaves_a_vault_that_opens() {
+    let (whole, recovery, _) = lost();
+    let operations = {
+        let trial = whole.fork();
+        let before = trial.memory.ops();
+        recover(&trial, &recovery).unwrap();
+        trial.memory.ops() - before
+    };
+    assert!(operations > 3, "{operations}");
+    let mut placed = std::collections::BTreeSet::new();
+    for (power, at) in [false, true].into_iter().flat_map(|power| (1..=operations).map(move |at| (power, at)))
+    {
+        let mut bench = whole.fork();
+        bench.memory.inject(Fault::DeadAt(at));
+        let done = recovering(&bench, &recovery);
+        if power {
+            bench.memory.power_loss(at);
+        } else {
+            bench.memory.restart();
+        }
+        let name = format!("stopped at {at}, power {power}");
+        assert_eq!(open_all(&bench.look(), recovery.key()).unwrap(), Opened { keys: 2, values: 1 }, "{name}");
+        placed.insert(bench.keys.key().is_some());
+        match bench.keys.key() {
+            // What was put in place opens everything, so it is not done again.
+            Some(key) => assert_eq!(open_all(&bench.look(), &key).unwrap().values, 1, "{name}"),
+            None => {
+                assert!(done.is_err(), "{name}");
+                recover(&bench, &recovery).unwrap();
+            }
+        }
+        bench.live(async |machine| assert_eq!(uses(machine).await, OLD, "{name}"));
+    }
+    assert_eq!(placed.len(), 2, "it was stopped before and after the key was put in place");
 }
 
 #[test]
