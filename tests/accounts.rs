@@ -402,6 +402,28 @@ fn a_lost_master_key_is_made_anew_with_the_recovery_key() {
 }
 
 #[test]
+fn only_an_account_that_is_there_is_isolated_and_it_is_said_which() {
+    let home = home();
+    let daemon = start(&home);
+    add(&home);
+    let said = home.run("limits isolate example --account mian --reason odd");
+    assert!(said.code == 1 && said.err.contains("there is no account `example/mian`"), "{}", said.err);
+    assert!(said.err.contains("did you mean `example/main`?"), "{}", said.err);
+    for (lane, what) in [
+        ("--account main", "nothing more is sent with example/main until `money-machine limits release"),
+        ("--kind read", "no act of the kind read is sent to example any more until"),
+        ("", "nothing more is sent to example until"),
+    ] {
+        let said = home.run(&format!("limits isolate example {lane} --reason odd"));
+        assert!(said.code == 0 && said.err.contains(what), "{}", said.err);
+    }
+    // What was isolated before its account was removed is released.
+    assert_eq!(home.run("account remove example main").code, 0);
+    assert_eq!(home.run("limits release example --account main").code, 0);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
 fn a_lost_passphrase_is_made_anew_with_the_recovery_key() {
     let home = home();
     let path = home.path("passphrase");

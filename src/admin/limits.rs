@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Ops;
 use super::answer::{down, reader, reason};
-use crate::views::{self, Problem, Question, Reader, limit, meant, nearest};
+use crate::views::{self, Problem, Question, Reader, account, limit, meant, nearest};
 
 /// `{"account", "kind", "reason"}`; without an account or a kind, all of them.
 pub(super) async fn say(
@@ -28,6 +28,7 @@ pub(super) async fn say(
                     "to isolate needs a reason; whoever reads the record in a month will ask".to_owned(),
                 )
             })?;
+            known_account(&reader, platform, body)?;
             let told = ops.services.platforms.isolate(&id, &lane, &reason, by).await;
             told.map_err(|error| down(ops, &error))?.map_err(Problem::Refused)?;
         }
@@ -71,6 +72,17 @@ fn meant_lane(reader: &Reader, platform: &str, body: &Value) -> Result<(Platform
     };
     let kind = text("kind").map(|kind| known_kind(pack, kind)).transpose()?;
     Ok((id, Lane::of(&reader.space, account.as_ref(), kind.as_ref())))
+}
+
+/// That there is the account which a lane names: a lane of none would hold nothing, and say that it does. One
+/// that was removed can be released still.
+fn known_account(reader: &Reader, platform: &str, body: &Value) -> Result<(), Problem> {
+    let Some(account) = body.get("account").and_then(Value::as_str) else { return Ok(()) };
+    match account::show(reader, platform, account) {
+        Err(problem @ Problem::Unknown(_)) => Err(problem),
+        // One whose rows do not open is left alone all the more.
+        _ => Ok(()),
+    }
 }
 
 fn known_kind(pack: &Pack, kind: &str) -> Result<ActionKind, Problem> {

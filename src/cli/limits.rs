@@ -126,8 +126,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         }
         Verb::Isolate { lane, reason, json } => {
             if let Some(page) = say(&asker, &lane, "isolate", Some(reason), json)? {
-                let until =
-                    format!("nothing more is sent until `money-machine limits release {}`", lane.spelt());
+                let until = format!("{} until `money-machine limits release {}`", lane.still(), lane.spelt());
                 eprintln!("{}", asker.hinted(&until));
                 eprint!("{}", held(&page));
             }
@@ -143,6 +142,20 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
 }
 
 impl LaneOptions {
+    /// What is not sent any more while it is isolated.
+    fn still(&self) -> String {
+        let platform = &self.platform;
+        let what = match (&self.account, &self.kind) {
+            (None, None) => format!("nothing more is sent to {platform}"),
+            (Some(account), None) => format!("nothing more is sent with {platform}/{account}"),
+            (None, Some(kind)) => format!("no act of the kind {kind} is sent to {platform} any more"),
+            (Some(account), Some(kind)) => {
+                format!("no act of the kind {kind} is sent with {platform}/{account} any more")
+            }
+        };
+        line(&what, 300)
+    }
+
     /// As a person writes it.
     fn spelt(&self) -> String {
         let account =
