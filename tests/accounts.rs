@@ -123,6 +123,10 @@ fn a_piped_secret_is_kept_sealed_and_shown_by_nothing() {
     assert!(code == 1 && err.contains("account rotate"), "{err}");
     let (code, _, err) = pipe(&home, "account rotate example main", &format!("{OTHER}\n"));
     assert_eq!(code, 0, "{err}");
+    // The new ones were never used yet: the old ones are revoked after they were.
+    let (check, revoke) =
+        (err.find("account check example main").unwrap(), err.find("revoke the old").unwrap());
+    assert!(check < revoke && err.contains("once the platform takes them"), "{err}");
     let shown = home.json("account show example main");
     assert_eq!(shown["secrets"][0]["slot"], "{vault:example/main/token@2}");
     // What is piped is what is asked for, no less and no more.

@@ -127,7 +127,13 @@ pub(super) fn rotate(asker: &Asker<'_>, options: &RotateOptions) -> Result<(), F
     if json.json {
         return print::json(&told.body);
     }
-    eprintln!("{} uses the new secrets; revoke the old ones at the platform", shown(&which));
+    let check =
+        format!("`money-machine account check {} {}`", line(&which.platform, 64), line(&which.name, 64));
+    eprintln!(
+        "{} uses the new secrets from now on. {}; once the platform takes them, revoke the old ones there",
+        shown(&which),
+        asker.hinted(&check)
+    );
     Ok(())
 }
 
