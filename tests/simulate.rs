@@ -76,6 +76,24 @@ fn what_is_wrong_with_the_call_is_said_in_a_sentence() {
     }
 }
 
+/// Rules that cannot be read permit nothing: that is said at once, by file and line.
+#[test]
+fn a_rehearsal_by_broken_rules_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let rules = home.path().join("data/rules");
+    std::fs::create_dir_all(&rules).unwrap();
+    let text = include_str!("../config/rules/remoteok.toml");
+    std::fs::write(
+        rules.join("remoteok.toml"),
+        text.replacen("verdict = \"permit\"", "verdict = \"permti\"", 1),
+    )
+    .unwrap();
+    let done = simulate(home.path(), "--days 1 --data-dir data");
+    let stderr = String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success() && done.stdout.is_empty(), "{stderr}");
+    assert!(stderr.contains("remoteok.toml:13") && stderr.contains("permit, ask or forbid"), "{stderr}");
+}
+
 /// All five strategies with the program's own example of a configuration, for so many days.
 fn five(days: u32) -> Value {
     let home = tempfile::tempdir().unwrap();

@@ -144,6 +144,8 @@ fn plan(cx: &Cx<'_>, options: &Options) -> Result<(Plan, u32, Aside), Failure> {
     let data_dir = cx.whereabouts(&env)?.data_dir;
     plan.rules =
         FixedRules::of_data_dir(&data_dir).map_err(|error| Failure::new("read your rule packs", error))?;
+    // By rules that cannot be used nothing is permitted, and no such rehearsal is worth its time.
+    crate::rules::parse(&plan.rules.0).map_err(|mistakes| Failure::new("use your rule packs", mistakes))?;
     plan.owner = Owner::of(&options.owner).unwrap_or(Owner::Silent);
     let Some(file) = &options.recordings else { return Ok((plan, options.days.unwrap_or(DAYS), aside)) };
     let sandbox =
