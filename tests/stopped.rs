@@ -52,8 +52,14 @@ fn stopped_before_the_first_byte_and_continued_too_late_it_sends_nothing() {
     assert_eq!(good["details"]["stage"], "confirmed", "{good}");
 
     let in_the_way = place.fill_the_queue();
+    let strangers = place.hanging();
     let run = place.json(&["strategy", "run", "practice", "--json"])["run"].as_str().unwrap().to_owned();
     daemon.wait_for("egress.cleared", 2);
+    // Between that and its first packet it may be stopped too, and would never connect.
+    let began = Instant::now();
+    while place.hanging() <= strangers {
+        assert!(began.elapsed() < PATIENCE, "the daemon {} does not begin to connect", daemon.child.id());
+    }
     daemon.signal("STOP");
     let stopped = Instant::now();
 
@@ -101,6 +107,7 @@ impl Place {
     fn new() -> Self {
         let place =
             Self { dir: tempfile::tempdir().unwrap(), platform: TcpListener::bind("127.0.0.1:0").unwrap() };
+        place.platform.set_nonblocking(true).unwrap();
         std::fs::create_dir_all(place.data().join("rules")).unwrap();
         std::fs::write(place.data().join("rules/practice.toml"), PRACTICE_PACK).unwrap();
         std::fs::write(place.dir.path().join("config.toml"), CONFIG).unwrap();
@@ -163,7 +170,7 @@ impl Place {
     /// ambiguous may come before it, and learns nothing.
     fn answer_one(&self) -> String {
         loop {
-            let (mut stream, _) = self.platform.accept().unwrap();
+            let mut stream = self.accept();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             let mut received = Vec::new();
             let text = loop {
@@ -183,6 +190,30 @@ impl Place {
                 return text;
             }
         }
+    }
+
+    /// The next connection.
+    fn accept(&self) -> TcpStream {
+        let began = Instant::now();
+        loop {
+            match self.platform.accept() {
+                Ok((stream, _)) => return stream,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    assert!(began.elapsed() < PATIENCE, "nobody connects");
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// How many connections to the platform hang in the handshake: their first packet has no answer.
+    fn hanging(&self) -> usize {
+        const SYN_SENT: &str = "02";
+        let port = format!(":{:04X}", self.platform.local_addr().unwrap().port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let columns = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        columns.filter(|row| row.len() > 3 && row[2].ends_with(&port) && row[3] == SYN_SENT).count()
     }
 
     /// Lets so many strangers wait to be taken that nobody else can connect.
@@ -206,7 +237,7 @@ impl Place {
         let began = Instant::now();
         loop {
             assert!(began.elapsed() < PATIENCE, "the daemon {} never connected", daemon.child.id());
-            let (stream, _) = self.platform.accept().unwrap();
+            let stream = self.accept();
             stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
             let ended =
                 matches!((&stream).read(&mut [0; 1]), Ok(0)) || stream.take_error().unwrap().is_some();
