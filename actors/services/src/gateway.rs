@@ -52,6 +52,7 @@ pub use fence::Fence;
 pub use kept::Considered;
 pub use proposal::{Kept, Origin, Proposal, SystemAction, Walked};
 pub(crate) use sealing::REFRESH_WITHIN;
+pub(crate) use settling::asked;
 pub use settling::{NotSettled, Settlement, Settling};
 
 /// What is said of a mutating action that a crash cut off.
@@ -257,8 +258,11 @@ impl Component for GatewayService {
     type State = State;
 
     async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
-        // What a walk of the life before handed over is still to be written, perhaps: this comes after it.
+        // What a walk of the life before handed over is still to be written, perhaps: this comes after it. The
+        // limiter's mailbox is the way of every intent; if the limiter is gone as well, so is what lay there.
+        drop(self.limiter.standing(Vec::new()).await);
         self.shared.store.commit(Change::new()).await?;
+        self.tell_what_nobody_was_told()?;
         self.settle_what_a_crash_left().await?;
         Ok(State { walks: JoinSet::new() })
     }

@@ -25,7 +25,7 @@ use mm_store::{Change, Key, Record, Span};
 use mm_supervision::{Component, Fault, Handle};
 
 use crate::alerts::Alerts;
-use crate::gateway::{Gateway, Settlement, Settling, SystemAction, Walked};
+use crate::gateway::{Gateway, Settlement, Settling, SystemAction, Walked, asked};
 use crate::message::kinds;
 use crate::records::{ChangeRow, LookUpRow};
 use crate::shared::Shared;
@@ -303,7 +303,7 @@ impl ReconcilerService {
              {url} ({purpose}) is there, then `money-machine actions settle {id} --happened` or `--did-not`, with \
              `--reason WHAT YOU SAW`"
         );
-        self.alerts.raise(space, format!("look-up/{id}"), sentence);
+        self.alerts.raise(space, asked(id.as_str()), sentence);
     }
 }
 

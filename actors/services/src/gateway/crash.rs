@@ -15,9 +15,25 @@ use serde_json::json;
 use super::proposal::{Origin, Proposal};
 use super::{CUT_OFF, GatewayService, SYSTEM_RUN, marks};
 use crate::damage;
-use crate::records::{ChangeRow, LookUpRow, OpenRow, SettledTelling, Standing};
+use crate::records::{AlertRow, ChangeRow, LookUpRow, OpenRow, SettledTelling, Standing};
 
 impl GatewayService {
+    /// What is ambiguous is told once that is on record; a kill between the two left an owner who does not know
+    /// of it.
+    pub(super) fn tell_what_nobody_was_told(&self) -> Result<(), Fault> {
+        let store = &self.shared.store;
+        for space in store.spaces()? {
+            for (id, _) in store.scan::<LookUpRow>(&space, Span::all(), usize::MAX)?.rows {
+                // An alert whose row does not open is begun anew.
+                let told = store.get::<AlertRow>(&space, &ambiguous(&id));
+                if !told.is_ok_and(|row| row.is_some_and(|row| row.value.cleared_at.is_none())) {
+                    self.tell_if_ambiguous(&space, &id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// After a crash: what may have left and changed something is ambiguous, and a person is told;
     /// a read simply did not end.
     pub(super) async fn settle_what_a_crash_left(&self) -> Result<(), Fault> {
@@ -93,7 +109,7 @@ impl GatewayService {
             let settled = settled.and(still_open(&p.space, id.as_str())?);
             let key = Key::of::<RunRecord>(&p.space, p.run.as_str())?;
             match store.commit(settled.expect_version(key, run.version)).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return self.tell_if_ambiguous(&p.space, id.as_str()),
                 // It was taken up, or ended, at this very moment.
                 Err(CommitError::Refused { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -114,10 +130,26 @@ impl GatewayService {
 
     async fn commit_settled(&self, space: &Space, id: &str, change: Change) -> Result<(), Fault> {
         match self.shared.store.commit(change).await {
+            Ok(_) => self.tell_if_ambiguous(space, id),
             // Its own end got on record meanwhile.
-            Ok(_) | Err(CommitError::Refused { .. }) => {}
-            Err(CommitError::Damaged { key }) => self.tell_damaged(space, id, &format!("the row {key}")),
-            Err(error) => return Err(error.into()),
+            Err(CommitError::Refused { .. }) => Ok(()),
+            Err(CommitError::Damaged { key }) => {
+                self.tell_damaged(space, id, &format!("the row {key}"));
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What may or may not have happened is the owner's to look up, and he must know of it; whoever can look it
+    /// up begins. Asked once the end is on record: what it says then is told, and nothing that did not get there.
+    /// Should the process end before that, it is told at the next start.
+    pub(super) fn tell_if_ambiguous(&self, space: &Space, id: &str) -> Result<(), Fault> {
+        let Some(row) = self.shared.store.get::<ActionRecord>(space, id)? else { return Ok(()) };
+        // What the machine does for itself its service tells of, and repeats.
+        if row.value.stage == Stage::Ambiguous && !is_own(&row.value) {
+            self.alerts.raise(space, ambiguous(id), in_doubt(&row.value));
+            self.shared.settings().reconcilers.wake();
         }
         Ok(())
     }
@@ -135,12 +167,8 @@ impl GatewayService {
             let payload = json!({ "action": id, "why": sentence });
             change = change.put(space, id, &record)?.audit(NewEntry::new(now, space, &kind, &payload)?);
             change = change.and(self.settled_change(&record, mutating)?);
-            // What the machine does for itself its service tells of, and repeats.
-            let own = record.run.as_str().starts_with(SYSTEM_RUN);
-            if stage == Stage::Ambiguous && !own {
-                self.alerts.raise(space, format!("ambiguous/{id}"), format!("action {id}: {sentence}"));
+            if stage == Stage::Ambiguous && !is_own(&record) {
                 change = change.put(space, id, &LookUpRow::since(now))?;
-                self.shared.settings().reconcilers.wake();
             }
         }
         Ok(change)
@@ -166,6 +194,28 @@ impl GatewayService {
         let marked = change.and(marks::put(space, &row.strategy, &hashes, &mark)?);
         Ok(marked.put(space, id, &ChangeRow { standing, ..row })?)
     }
+}
+
+/// What an alert of an ambiguous action is about.
+pub(super) fn ambiguous(id: &str) -> String {
+    format!("ambiguous/{id}")
+}
+
+/// What the owner is told of an ambiguous action.
+fn in_doubt(record: &ActionRecord) -> String {
+    let id = &record.id;
+    match record.error.as_deref() {
+        Some(CUT_OFF) => format!("action {id}: {CUT_OFF}"),
+        why => {
+            let why = why.unwrap_or("no answer came");
+            format!("action {id} may or may not have happened; look at the platform: {why}")
+        }
+    }
+}
+
+/// Whether it is an act of the machine's own.
+fn is_own(record: &ActionRecord) -> bool {
+    record.run.as_str().starts_with(SYSTEM_RUN)
 }
 
 /// Expects that nobody has ended it meanwhile.

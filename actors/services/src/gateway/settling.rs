@@ -16,6 +16,7 @@ use mm_store::{Change, CommitError, Key, NewEntry, Record};
 use mm_supervision::Fault;
 use serde_json::json;
 
+use super::crash::ambiguous;
 use super::marks;
 use crate::alerts::Alerts;
 use crate::records::{ChangeRow, LookUpRow, SettledTelling, Standing};
@@ -140,10 +141,20 @@ impl Settling {
     /// Ends the questions to the owner, and has the strategy told.
     fn told(&self, record: &ActionRecord) {
         self.shared.inbox.notify_one();
-        for about in ["ambiguous", "look-up"] {
-            self.alerts.clear(&record.space, format!("{about}/{}", record.id));
-        }
+        nobody_asks(&self.alerts, &record.space, &record.id);
     }
+}
+
+/// What became of a change is known: no question about it stands any more.
+pub(super) fn nobody_asks(alerts: &Alerts, space: &Space, id: &ActionId) {
+    for about in [ambiguous(id.as_str()), asked(id.as_str())] {
+        alerts.clear(space, about);
+    }
+}
+
+/// What the alert is about by which a person is asked to look a change up.
+pub(crate) fn asked(id: &str) -> String {
+    format!("look-up/{id}")
 }
 
 /// What whoever proposed it, or proposes it again, is given. The answer to the change is lost, and what a

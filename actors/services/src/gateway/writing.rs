@@ -5,7 +5,7 @@
 //! through the limiter where something is spent, and tells the alerts.
 
 use mm_core::action::Request;
-use mm_core::activity::{ActionRecord, Check, Stage};
+use mm_core::activity::{Check, Stage};
 use mm_core::answer::Answer;
 use mm_core::digest::Digest;
 use mm_core::error::{Classified, ErrorClass};
@@ -21,7 +21,7 @@ use serde_json::json;
 use super::draft::{Draft, SENTENCE_CHARS_MAX};
 use super::halt::Halt;
 use super::proposal::base_step;
-use super::{CUT_OFF, GatewayService, Origin, Proposal, Walked};
+use super::{CUT_OFF, GatewayService, Origin, Proposal, Walked, settling};
 use crate::limiter::Charge;
 use crate::records::{LookUpRow, OpenRow};
 
@@ -119,20 +119,22 @@ impl GatewayService {
         let outcome =
             StepOutcome::Done { status: answer.status, headers: answer.headers.clone(), body, at: answer.at };
         draft.stage(stage)?;
-        self.tell_if_ambiguous(p, draft);
         let end = next.map_or(End::With(outcome), |next| End::Redirects(next.clone()));
         let change = self.end(p, draft, &end)?;
         tracing::trace!(point = "gateway.record", action = %p.id(), "point");
         match committed(self.shared.store.commit(self.fenced(p)?.and(change)).await.map(|_| ())) {
             // The run moved on, but the answer is in hand: the record tells it, the journal does not.
             Err(Halt::Fenced) => {
-                let alone = self.ending(p, draft, &end)?;
-                self.shared.store.commit(alone).await?;
+                self.end_alone(p, draft, &end).await?;
                 draft.sending = false;
                 Err(Halt::Fenced)
             }
             // Until its end is on record it may have left, whatever becomes of the writing.
-            other => other.inspect(|()| draft.sending = false),
+            Err(halt) => Err(halt),
+            Ok(()) => {
+                draft.sending = false;
+                Ok(self.tell_if_ambiguous(&p.space, p.id().as_str())?)
+            }
         }
     }
 
@@ -146,7 +148,6 @@ impl GatewayService {
         let now = self.shared.now();
         draft.record.updated_at = now;
         draft.record.error = Some(refusal.why.chars().take(SENTENCE_CHARS_MAX).collect());
-        self.tell_if_ambiguous(p, &draft);
         if draft.tries == 0 {
             draft.stage(Stage::Blocked)?;
         }
@@ -171,13 +172,13 @@ impl GatewayService {
         match self.shared.store.commit(change).await {
             Ok(_) => {
                 tell();
+                self.tell_if_ambiguous(&p.space, p.id().as_str())?;
                 Ok(Walked::Refused(refusal))
             }
             // The run moved on. Nobody else walks a change whose intent is on record: its record tells how
             // it ended, the journal does not.
             Err(CommitError::Refused { .. }) if draft.tries > 0 && p.is_mutating() => {
-                let alone = self.ending(p, &mut draft, &end)?;
-                self.shared.store.commit(alone).await?;
+                self.end_alone(p, &mut draft, &end).await?;
                 tell();
                 Ok(Walked::Fenced)
             }
@@ -186,16 +187,19 @@ impl GatewayService {
         }
     }
 
-    /// What may or may not have happened is the owner's to look up, and he must know of it.
-    fn tell_if_ambiguous(&self, p: &Proposal, draft: &Draft) {
-        let ActionRecord { id, stage: Stage::Ambiguous, error, .. } = &draft.record else { return };
-        // What the machine does for itself its service tells of, and repeats.
-        if p.is_system() {
-            return;
+    /// Puts the end of an action on record whose run has moved on. Whoever took it for lost may have called it
+    /// ambiguous meanwhile: if its end is known, nobody need look it up any more.
+    async fn end_alone(&self, p: &Proposal, draft: &mut Draft, end: &End) -> Result<(), Fault> {
+        let (space, id) = (&p.space, p.id());
+        let change = self.ending(p, draft, end)?;
+        if draft.record.stage == Stage::Ambiguous {
+            self.shared.store.commit(change).await?;
+            return self.tell_if_ambiguous(space, id.as_str());
         }
-        let why = error.as_deref().unwrap_or("no answer came");
-        let sentence = format!("action {id} may or may not have happened; look at the platform: {why}");
-        self.alerts.raise(&p.space, format!("ambiguous/{id}"), sentence);
+        let looked_up = Key::new(space, LookUpRow::KIND, id.as_str())?;
+        self.shared.store.commit(change.delete(looked_up)).await?;
+        settling::nobody_asks(&self.alerts, space, &id);
+        Ok(())
     }
 
     /// The change that ends an action, its step and its mark.
@@ -230,7 +234,6 @@ impl GatewayService {
             .and(settled)
             .audit(NewEntry::new(record.updated_at, &p.space, &kind, &payload)?);
         if record.stage == Stage::Ambiguous && !p.is_system() {
-            self.shared.settings().reconcilers.wake();
             return Ok(change.put(&p.space, record.id.as_str(), &LookUpRow::since(record.updated_at))?);
         }
         Ok(change)

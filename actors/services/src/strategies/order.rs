@@ -20,6 +20,9 @@ use crate::shared::{Installed, Shared};
 /// servers put right, and passes by itself.
 const AHEAD: Duration = Duration::from_secs(300);
 
+/// No hours of a day open later than that: a day, one that a zone may leave out, and an hour of its summer time.
+const OPENING_MAX: Duration = Duration::from_secs(49 * 3600);
+
 /// What a look finds.
 pub(crate) enum Found {
     /// A task.
@@ -105,7 +108,16 @@ fn of_row(row: ScheduleRow, fresh: TickOrder) -> TickOrder {
         let at_once = row.text != fresh.text;
         return TickOrder { at_once, rewrite: true, before: before(&row, &fresh.task), ..fresh };
     }
-    TickOrder { last: row.last.unwrap_or(now), owed: row.owed, ..fresh }
+    let owed = row.owed.map(|owed| waiting(owed, &fresh.task, now));
+    TickOrder { last: row.last.unwrap_or(now), owed, ..fresh }
+}
+
+/// What is owed, by this clock: a wait that is longer than any that is begun was begun by a clock that was ahead,
+/// and is over.
+fn waiting(owed: Owed, task: &Task, now: Moment) -> Owed {
+    let opening = task.hours.map_or(Duration::ZERO, |_| OPENING_MAX);
+    let longest = task.missed.spread.max(opening).saturating_add(AHEAD);
+    if owed.not_before <= now.plus(longest) { owed } else { Owed { not_before: now, ..owed } }
 }
 
 /// The task as it was when `row` was written; its rules are those of now.
@@ -147,5 +159,29 @@ impl Before {
             }
             (at.last, at.owed) = (last, owed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clocks are wrong by days when a battery is empty, until a time server is heard.
+    #[test]
+    fn what_was_put_off_by_a_clock_that_was_ahead_is_not_put_off_by_the_right_one() {
+        let now: Moment = "2026-03-02T00:00:00Z".parse().unwrap();
+        let through = now;
+        let mut task = Task::plain(Schedule::parse_at("0 0 * * 1", "UTC").unwrap());
+        let wait = |task: &Task, by| {
+            let owed = Owed { through, not_before: now.plus(by) };
+            waiting(owed, task, now).not_before.since(now)
+        };
+        let hour = Duration::from_secs(3600);
+        task.missed.spread = hour;
+        assert_eq!(wait(&task, hour), hour, "as it was begun");
+        assert_eq!(wait(&task, 120 * hour), Duration::ZERO);
+        task.hours = Some(mm_core::schedule::Hours::parse("09:00-17:00", "UTC").unwrap());
+        assert_eq!(wait(&task, 25 * hour), 25 * hour, "its hours open then");
+        assert_eq!(wait(&task, 120 * hour), Duration::ZERO);
     }
 }

@@ -6,7 +6,7 @@ use mm_core::id::Space;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{Outcome, RunRecord, StepRecord, Trigger};
 use mm_sdk::Report;
-use mm_services::records::{OpenRow, StrategyRow};
+use mm_services::records::{AlertRow, OpenRow, StrategyRow};
 use mm_services::testing::{Bench, Machine, Script, audit, draft, post, read, rows};
 use mm_store::{Fault, Store};
 
@@ -71,6 +71,17 @@ fn check_whole_or_nothing(bench: &Bench, at: &str) {
     }
 }
 
+/// Whether the owner is asked about every ambiguous action, once, and about no other.
+fn is_told(machine: &Machine) -> bool {
+    let about = |id: &str| format!("ambiguous/{id}");
+    let alerts = machine.rows::<AlertRow>().into_iter().filter(|(about, _)| about.starts_with("ambiguous/"));
+    let told: Vec<_> =
+        alerts.filter(|(_, row)| row.cleared_at.is_none()).map(|(id, row)| (id, row.times)).collect();
+    let records = machine.rows::<ActionRecord>().into_iter();
+    let ambiguous = records.filter(|(_, record)| record.stage == Stage::Ambiguous);
+    told == ambiguous.map(|(id, _)| (about(&id), 1)).collect::<Vec<_>>()
+}
+
 /// What must be true once the machine was started again and what was cut off was taken up.
 fn check_recovered(bench: &mut Bench, at: &str) {
     bench.live(async |machine| {
@@ -89,6 +100,7 @@ fn check_recovered(bench: &mut Bench, at: &str) {
             let settled = !matches!(record.stage, Stage::Planned | Stage::Sending);
             assert!(settled, "{at}: {id} is {:?}", record.stage);
         }
+        machine.until("what is ambiguous is told, and nothing else", || is_told(machine)).await;
     });
     check_whole_or_nothing(bench, at);
     let log = bench.world.log();

@@ -10,8 +10,8 @@ use mm_core::id::Space;
 use mm_core::opportunity::Opportunity;
 use mm_core::run::{Outcome, RunRecord, Trigger};
 use mm_sdk::{Act, Fault, Report};
-use mm_services::gateway::{Origin, Proposal, Walked};
-use mm_services::records::OpenRow;
+use mm_services::gateway::{Fence, Origin, Proposal, Walked};
+use mm_services::records::{LookUpRow, OpenRow};
 use mm_services::strategies::{NotStarted, Word};
 use mm_services::testing::{Bench, Machine, Said, Script, draft, get, post, read};
 
@@ -251,6 +251,50 @@ fn a_change_whose_answer_came_after_its_run_is_on_record_as_it_was_answered() {
         let record = machine.rows::<ActionRecord>().remove(0).1;
         assert_eq!((record.stage, record.answer_status), (Stage::Confirmed, Some(200)));
         assert_eq!(machine.rows::<OpenRow>(), vec![]);
+    });
+}
+
+/// Whoever took a change for lost calls it ambiguous; then its answer comes, and nobody need look it up any more.
+#[test]
+fn a_late_answer_to_what_was_taken_for_lost_ends_the_question_to_the_owner() {
+    let mut bench = Bench::new(8);
+    bench.install(
+        Script::new("poster", |cx| {
+            Box::pin(async move {
+                cx.act("p", post("/post", "x")).await?;
+                Ok(Report::default())
+            })
+        })
+        .deadline(Duration::from_secs(30)),
+    );
+    bench.world.answer(|_| Said::status(200, "late").after(Duration::from_secs(50)));
+    bench.live(async |machine| {
+        let run = machine.run("poster").await;
+        assert_eq!(run.outcome, Some(Outcome::Cancelled));
+        let action = post("/post", "x");
+        let fence = Fence::default();
+        fence.close();
+        let same = Proposal {
+            space: Space::default_owner(),
+            strategy: run.strategy.clone(),
+            run: run.id.clone(),
+            origin: Origin::Run { version: 1 },
+            step: "p".into(),
+            first_hash: action.hash(),
+            action,
+            deadline: machine.now().plus(Duration::from_secs(60)),
+            fence,
+        };
+        let walked = machine.services.gateway.act(same, Duration::from_secs(60)).await;
+        assert!(matches!(walked, Ok(Ok(Walked::Fenced))), "{walked:?}");
+        assert_eq!(machine.rows::<ActionRecord>().remove(0).1.stage, Stage::Ambiguous);
+        let asked = || machine.alerts().iter().any(|(about, _)| about.starts_with("ambiguous/"));
+        machine.until("its owner is asked", asked).await;
+        machine.pass(Duration::from_secs(100)).await;
+        let record = machine.rows::<ActionRecord>().remove(0).1;
+        assert_eq!((record.stage, record.answer_status), (Stage::Confirmed, Some(200)));
+        assert_eq!(machine.rows::<LookUpRow>(), vec![]);
+        machine.until("he is not asked any more", || !asked()).await;
     });
 }
 
