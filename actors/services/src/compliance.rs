@@ -2,10 +2,12 @@
 //!
 //! The rules are files that the owner may change while the machine runs; they are read again when
 //! they differ. Rules that cannot be read or parsed permit nothing, and the sentence names the file.
-//! A permit that nobody has reviewed for too long is told as an alert of its own, until it is.
+//! That is told as an alert of its own until they can, and looked at also while nobody asks anything; so is a
+//! permit that nobody has reviewed for too long.
 //! It touches the store and the alerts.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use mm_core::action::{Action, Request};
 use mm_core::approval::Approved;
@@ -17,10 +19,11 @@ use mm_permit::{Mint, Permit, Refused, Terms};
 use mm_store::{Change, Key, NewEntry, Record as _, Span};
 use mm_supervision::{CallError, Component, Fault, Handle, Reply};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::alerts::Alerts;
 use crate::message::kinds;
-use crate::records::{AlertRow, RuleSetRow};
+use crate::records::{AlertRow, RuleSetRow, Sort};
 use crate::shared::{CALL_TIMEOUT, Shared};
 
 /// The way to the compliance service.
@@ -90,9 +93,11 @@ pub enum Msg {
         /// Where the permit goes.
         reply: Reply<Result<Permit, NoPermit>>,
     },
+    /// Look at the rule files, though nobody asks; from the service to itself.
+    Look,
 }
 
-kinds!(Msg { Judge => "judge", Permit => "permit" });
+kinds!(Msg { Judge => "judge", Permit => "permit", Look => "look" });
 
 impl Compliance {
     /// The actor's own handle, for the tree.
@@ -151,6 +156,10 @@ pub struct State {
     looked: Option<i64>,
     /// The rules that are told to be due for review.
     told: BTreeSet<String>,
+    /// Whether its owner was told that the rules cannot be used.
+    unread: bool,
+    /// What has it look while nobody asks; it ends with this.
+    _clock: JoinSet<()>,
 }
 
 /// The rules as they are, or why there are none.
@@ -168,6 +177,12 @@ impl Rules {
 
 /// How the alerts on rules that are due for review begin.
 const STALE: &str = "rules/stale/";
+/// What the alert is about while the rules cannot be used.
+const UNREAD: &str = "rules/unread";
+/// So often one looks whether the rule files differ while nobody asks: soon enough for who has just saved one.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// What decides while the rules cannot be used, among the engine's own rules.
+const UNREADABLE: &str = "engine/unreadable";
 /// So many mistakes of rule files are told; the others are counted.
 const MISTAKES_MAX: usize = 5;
 /// The most bytes of what is told of one mistake, so that one does not hide the others.
@@ -201,13 +216,23 @@ impl Component for ComplianceService {
     type Msg = Msg;
     type State = State;
 
-    async fn init(&self, _me: Handle<Msg>) -> Result<State, Fault> {
+    async fn init(&self, me: Handle<Msg>) -> Result<State, Fault> {
+        let mut clock = JoinSet::new();
+        clock.spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                // Of a full mailbox each message is a look.
+                drop(me.cast(Msg::Look));
+            }
+        });
         let mut state = State {
             mint: Mint::new(self.shared.store.epoch()),
             stamp: 0,
             rules: Rules::none("the rules have not been read yet"),
             looked: None,
             told: self.told_before()?,
+            unread: self.stands(UNREAD),
+            _clock: clock,
         };
         self.refresh(&mut state, true).await?;
         Ok(state)
@@ -216,6 +241,7 @@ impl Component for ComplianceService {
     async fn handle(&self, _me: &Handle<Msg>, msg: Msg, state: &mut State) -> Result<(), Fault> {
         self.refresh(state, false).await?;
         match msg {
+            Msg::Look => {}
             Msg::Judge { action, space, reply } => {
                 reply.send(self.rule(state, &action, &space));
             }
@@ -261,6 +287,8 @@ impl ComplianceService {
         let inputs = Inputs::of(rules, action, settings.country.as_deref(), self.shared.now(), strict);
         let mut judgement = inputs.judge(rules);
         if let (Some(why), Some(first)) = (trouble, judgement.deciding.first_mut()) {
+            // No rule speaks of anything then: that is not what is to be mended.
+            first.id = UNREADABLE.to_owned();
             first.reason = format!("the rules could not be read, so nothing is permitted: {why}");
         }
         // The engine names the usual place of rule files; these lie where the owner put them.
@@ -314,7 +342,31 @@ impl ComplianceService {
             }
         }
         self.shared.store.commit(change).await?;
+        self.tell_if_unread(state);
         Ok(())
+    }
+
+    /// Tells its owner that the rules cannot be used, at once: until they can, all of the machine stands still.
+    fn tell_if_unread(&self, state: &mut State) {
+        let machine = self.shared.machine();
+        match &state.rules {
+            Rules::Unreadable(_, why) => {
+                let sentence = format!(
+                    "nothing is done on any platform, since the rules in {} cannot be used: {why}",
+                    self.shared.rules.place()
+                );
+                self.alerts.raise_as(Sort::Stops, &machine, UNREAD, sentence);
+            }
+            Rules::Read(_) if state.unread => self.alerts.clear(&machine, UNREAD),
+            Rules::Read(_) => {}
+        }
+        state.unread = matches!(state.rules, Rules::Unreadable(..));
+    }
+
+    /// Whether an alert of an earlier life of this service stands; one whose row does not open is begun anew.
+    fn stands(&self, about: &str) -> bool {
+        let row = self.shared.store.get::<AlertRow>(&self.shared.machine(), about);
+        row.is_ok_and(|row| row.is_some_and(|row| row.value.cleared_at.is_none()))
     }
 
     /// The rules, and the files they were read from.

@@ -1,10 +1,13 @@
 //! Rule files: what happens when they go, break, or change between judgement and permit.
 
 use mm_core::activity::{ActionRecord, Stage};
+use mm_core::id::Space;
 use mm_core::run::{Outcome, StepOutcome, StepRecord};
 use mm_sdk::{Act, Report};
-use mm_services::testing::{Bench, PLATFORM, Script, action, get, pack, url};
+use mm_services::records::{AlertRow, Sort};
+use mm_services::testing::{Bench, Machine, PLATFORM, Script, action, get, pack, url};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const FILE: &str = "sim.toml";
 
@@ -48,6 +51,39 @@ fn rules_that_cannot_be_read_or_parsed_permit_nothing_and_say_which_file() {
 
         rules.unreadable(None);
         assert_eq!(machine.run("reader").await.outcome, Some(Outcome::Succeeded));
+    });
+}
+
+/// Whoever saves a file with a slip in it stops the machine: he hears of it now, and not when something is due.
+#[test]
+fn rules_that_cannot_be_used_are_told_while_nothing_is_due_and_until_they_can() {
+    let mut bench = Bench::new(2);
+    bench.install(Script::reads("reader", &["/a"]));
+    let rules = bench.rules.clone();
+    let told = |machine: &Machine| {
+        let alerts = machine.alerts().into_iter();
+        alerts.filter(|(about, _)| about == "rules/unread").map(|(_, sentence)| sentence).collect::<Vec<_>>()
+    };
+    bench.live(async |machine| {
+        rules.put("law-broken.toml", "[pack]\nplatform = ");
+        machine.pass(Duration::from_secs(61)).await;
+        machine.until("it is told", || !told(machine).is_empty()).await;
+        let told = told(machine).remove(0);
+        assert!(
+            told.starts_with("nothing is done on any platform") && told.contains("law-broken.toml:2"),
+            "{told}"
+        );
+        let run = machine.run("reader").await;
+        let record = machine.rows::<ActionRecord>().remove(0).1;
+        let decided: Vec<_> = record.checks.iter().map(|check| check.rule.as_str()).collect();
+        assert_eq!((run.actions, decided), (1, vec!["engine/unreadable"]));
+    });
+    bench.live(async |machine| {
+        let row = machine.store.get::<AlertRow>(&Space::machine(), "rules/unread").unwrap().unwrap().value;
+        assert_eq!((row.cleared_at, row.sort), (None, Some(Sort::Stops)), "it stands over a restart");
+        rules.remove("law-broken.toml");
+        machine.pass(Duration::from_secs(61)).await;
+        machine.until("it is over", || told(machine).is_empty()).await;
     });
 }
 
