@@ -242,3 +242,54 @@ async fn what_is_of_a_bounty_has_the_name_of_the_bounty() {
     let said = alert(&run(&mut bench, 0).await.1);
     assert!(said.contains("hackerone bounty-b1 ") && !said.contains("hackerone earning-"), "{said}");
 }
+
+/// A payout that is still to come keeps none of the others from being read.
+#[tokio::test]
+async fn a_payout_that_is_not_paid_out_yet_pays_nothing_and_hides_nothing() {
+    let mut bench = bench();
+    let mut to_come = payout(60.0, 3);
+    (to_come["paid_out_at"], to_come["status"]) = (Value::Null, Value::Null);
+    money(&mut bench, &[usd("1", "100", 1), usd("2", "60", 2)], &[payout(100.0, 1), to_come], "60");
+    let (report, drafts) = run(&mut bench, 0).await;
+    let both = [of("bounty-1", Stage::Paid, "100 USD"), of("bounty-2", Stage::Approved, "60 USD")];
+    assert_eq!((booked(&drafts).as_slice(), drafts.alerts.as_slice()), (both.as_slice(), [].as_slice()));
+    let sums = "2 earnings, 1 payouts of 2 sent, 1 not paid out yet; HackerOne holds 60 for you".to_owned();
+    assert_eq!(sentence(&report, "hackerone-money"), (SourceHealth::Fresh, sums));
+}
+
+/// What a payout is called beside `sent` no document says: it may be on its way, or have come back. It books nothing,
+/// takes nothing back, and the owner is told by its name, once.
+#[tokio::test]
+async fn a_payout_that_is_called_otherwise_is_told_by_name() {
+    let mut bench = bench();
+    let rows = [usd("1", "100", 1)];
+    money(&mut bench, &rows, &[payout(100.0, 2)], "0");
+    let (_, drafts) = run(&mut bench, 0).await;
+    assert_eq!((booked(&drafts), drafts.alerts), (vec![of("bounty-1", Stage::Paid, "100 USD")], vec![]));
+    for (hours, undated) in [(1, false), (3, true)] {
+        let mut back = payout(100.0, 2);
+        back["status"] = json!(format!("re\u{1b}turned {undated}"));
+        if undated {
+            back["paid_out_at"] = Value::Null;
+        }
+        money(&mut bench, &rows, &[back], "100");
+        let (_, drafts) = run(&mut bench, hours).await;
+        // As of its award, which is older than what is in the books: the books pass over it.
+        assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
+        let said = alert(&drafts);
+        let begins = format!("HackerOne calls payout r2 of 100 `re\u{fffd}turned {undated}`, not known here: ");
+        assert!(said.starts_with(&begins), "{said}");
+        assert!(said.contains("--stage approved") && said.ends_with("STATEMENT"), "{said}");
+        let (_, drafts) = run(&mut bench, hours + 1).await;
+        assert_eq!(drafts.alerts, [], "once");
+    }
+    let mut long = payout(1_234_567.89, 2);
+    (long["reference"], long["status"]) = (json!("r".repeat(99)), json!("w".repeat(99)));
+    money(&mut bench, &[], &[long], "0");
+    alert(&run(&mut bench, 5).await.1);
+    let mut timeless = payout(100.0, 2);
+    (timeless["reference"], timeless["paid_out_at"]) = (Value::Null, Value::Null);
+    money(&mut bench, &[], &[timeless], "0");
+    let said = alert(&run(&mut bench, 6).await.1);
+    assert!(said.starts_with("HackerOne calls payout of no day of 100 `sent` and no day: "), "{said}");
+}

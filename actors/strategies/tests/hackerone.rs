@@ -197,18 +197,24 @@ fn payouts_reports_and_the_balance_are_read_in_each_shape_they_were_seen_in() {
         money::payouts,
     );
     assert_eq!(page.items[0], page.items[1]);
-    assert_eq!((page.items[0].amount, page.items[0].is_sent()), (decimal("175"), true));
-    assert!(!page.items[2].is_sent(), "a word that is not known is no payment");
+    let sent_at = Some(at("2026-02-02T04:05:06.000Z"));
+    assert_eq!((page.items[0].amount, page.items[0].sent_at()), (decimal("175"), sent_at));
+    assert_eq!(page.items[2].sent_at(), None, "a word that is not known is no payment");
     assert_eq!(page.items[3].reference, None);
+    let timeless = with(payout(), "/paid_out_at", Value::Null);
+    let wordless = with(timeless.clone(), "/status", Value::Null);
     let bad: Page<Payout> = fresh(
         &list(json!([
-            payout(),
+            timeless,
+            wordless,
             with(payout(), "/amount", Value::Null),
-            with(payout(), "/paid_out_at", Value::Null)
+            with(payout(), "/paid_out_at", json!("soon"))
         ])),
         money::payouts,
     );
-    assert_eq!((bad.items.len(), bad.bad.len()), (1, 2));
+    assert_eq!((bad.items.len(), bad.bad.len()), (2, 2));
+    let to_come = |n: usize| (bad.items[n].sent_at(), bad.items[n].is_to_come());
+    assert_eq!((to_come(0), to_come(1)), ((None, false), (None, true)), "what has no time was not sent");
     let bounty = earning()["relationships"]["bounty"]["data"].clone();
     let report = json!({ "id": "774663", "type": "report", "attributes": { "state": "triaged", "title": "x" },
         "relationships": { "bounties": { "data": [bounty] } } });

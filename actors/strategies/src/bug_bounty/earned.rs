@@ -3,7 +3,9 @@
 //! A bounty is one earning of the ledger, by HackerOne's own number of it: expected once a report of the owner's
 //! shows it, approved once it stands among the earnings, paid once a payout covers it. HackerOne does not say which
 //! earnings a payout is made of. It pays what it holds, so a payout covers the oldest unpaid earnings that come to
-//! exactly its sum; where none do, nothing is called paid, and the owner is told. What names no currency is never
+//! exactly its sum; where none do, nothing is called paid, and the owner is told. So he is of a payout that is called
+//! anything but `sent`, the one word that is known: whether it is on its way, has arrived or has come back no document
+//! says, so it pays nothing, and nothing that is booked as paid is taken back by it. What names no currency is never
 //! booked.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +73,7 @@ pub fn book(read: &Read) -> Booked {
     let mut rows: Vec<&(Earning, Digest)> = read.earnings.iter().collect();
     rows.sort_by(|(a, _), (b, _)| (a.at, &a.id).cmp(&(b.at, &b.id)));
     let paid = covered(&rows, read, &mut booked);
+    booked.told.extend(read.payouts.iter().flatten().filter_map(|(payout, _)| called(payout)));
     let mut lines: BTreeMap<&str, (Line, Option<usize>)> = BTreeMap::new();
     for (n, (earning, evidence)) in rows.iter().enumerate() {
         let line = match line(earning, *evidence) {
@@ -120,9 +123,9 @@ pub fn book(read: &Read) -> Booked {
 
 fn of_line(line: &Line, payout: Option<&(Payout, Digest)>, of: &PlatformId) -> Earned {
     let approved = (line.at, Stage::Approved, line.evidence, "HackerOne's list of your earnings");
-    let (as_of, stage, evidence, what) = match payout {
-        Some((payout, evidence)) => (
-            payout.at,
+    let (as_of, stage, evidence, what) = match payout.and_then(|(one, by)| Some((one.sent_at()?, by))) {
+        Some((sent_at, evidence)) => (
+            sent_at,
             Stage::Paid,
             *evidence,
             "HackerOne's list of your payouts: one comes to what was unpaid",
@@ -194,10 +197,33 @@ fn in_the_books((earning, evidence): &(Earning, Digest)) -> Option<String> {
     }
 }
 
-/// Why nothing is called paid by a payout, and under which names what it paid is to be marked: what stands there
-/// already would be booked twice under any other.
-fn unmatched(payout: &Payout, unpaid: &[String]) -> String {
-    let (amount, at) = (payout.amount, payout.at.to_string());
+/// What is told of a payout that is called something else than `sent`, or is called so and does not say when.
+fn called(payout: &Payout) -> Option<(String, String)> {
+    if payout.sent_at().is_some() || payout.is_to_come() {
+        return None;
+    }
+    let at = payout.at.map(|at| at.to_string());
+    let which = Untrusted::new(payout.reference.as_deref().or(at.as_deref()).unwrap_or("of no day"));
+    let amount = payout.amount;
+    let word = match payout.status.as_deref() {
+        None => "by no word".to_owned(),
+        Some(money::SENT) => format!("`{}` and no day", money::SENT),
+        Some(word) => format!("`{}`, not known here", Untrusted::new(word).line(16)),
+    };
+    // It is one line with its command, which is cut at 300 letters.
+    let sentence = format!(
+        "HackerOne calls payout {} of {amount} {word}: it books nothing; if it came back, mark what it paid as owed: {}",
+        which.line(20),
+        command("NAME", "approved")
+    );
+    let name = Untrusted::new(payout.status.as_deref().unwrap_or_default()).line(60);
+    Some((format!("{PAYOUT}{}/{amount}/{name}", which.line(60)), sentence))
+}
+
+/// Why nothing is called paid by a payout sent at a time, and under which names what it paid is to be marked: what
+/// stands there already would be booked twice under any other.
+fn unmatched(amount: Decimal, at: Moment, unpaid: &[String]) -> String {
+    let at = at.to_string();
     let day = at.split('T').next().unwrap_or_default();
     let which = format!("HackerOne's payout of {amount}, {day}, is not what was unpaid");
     let more = unpaid.len().saturating_sub(NAMED_MAX);
@@ -227,14 +253,15 @@ fn name(text: &str) -> String {
 fn covered(rows: &[&(Earning, Digest)], read: &Read, booked: &mut Booked) -> BTreeMap<usize, usize> {
     let mut paid = BTreeMap::new();
     let (Some(payouts), false) = (&read.payouts, read.torn) else { return paid };
-    let mut sent: Vec<(usize, &Payout)> = payouts.iter().map(|(payout, _)| payout).enumerate().collect();
-    sent.retain(|(_, payout)| payout.is_sent() && payout.amount > Decimal::ZERO);
-    sent.sort_by_key(|(n, payout)| (payout.at, *n));
+    let mut sent: Vec<(Moment, usize, Decimal)> = (payouts.iter().enumerate())
+        .filter(|(_, (payout, _))| payout.amount > Decimal::ZERO)
+        .filter_map(|(n, (payout, _))| Some((payout.sent_at()?, n, payout.amount)))
+        .collect();
+    sent.sort_unstable();
     let mut from = 0;
-    for (n, payout) in sent {
-        let until =
-            rows.iter().position(|(earning, _)| earning.at > payout.at).unwrap_or(rows.len()).max(from);
-        match exactly(rows.get(from..until).unwrap_or_default(), payout.amount) {
+    for (at, n, amount) in sent {
+        let until = rows.iter().position(|(earning, _)| earning.at > at).unwrap_or(rows.len()).max(from);
+        match exactly(rows.get(from..until).unwrap_or_default(), amount) {
             Some(length) => {
                 paid.extend((from..from + length).map(|row| (row, n)));
                 from += length;
@@ -243,8 +270,7 @@ fn covered(rows: &[&(Earning, Digest)], read: &Read, booked: &mut Booked) -> BTr
                 let before = rows.iter().take(until).enumerate().filter(|(row, _)| !paid.contains_key(row));
                 let mut unpaid: Vec<String> = before.filter_map(|(_, row)| in_the_books(row)).collect();
                 unpaid.dedup();
-                let (amount, at) = (payout.amount, payout.at);
-                booked.told.push((format!("{PAYOUT}{at}/{amount}"), unmatched(payout, &unpaid)));
+                booked.told.push((format!("{PAYOUT}{at}/{amount}"), unmatched(amount, at, &unpaid)));
                 from = until;
             }
         }
@@ -414,13 +440,17 @@ fn once<T, K: Ord>(mut rows: Vec<(T, Digest)>, key: impl Fn(&T) -> K) -> Vec<(T,
 /// What was read, in figures.
 fn counted(read: &Read, report: &mut Report, balance: Reading<Decimal>, failed: &mut Vec<Failed>) -> String {
     let payouts = read.payouts.as_deref().unwrap_or_default();
-    let sent = payouts.iter().filter(|(payout, _)| payout.is_sent());
+    let sent = payouts.iter().filter(|(payout, _)| payout.sent_at().is_some());
     let mut sentence = format!(
         "{} earnings, {} payouts of {} sent",
         read.earnings.len(),
         sent.clone().count(),
         payouts.len()
     );
+    let to_come = payouts.iter().filter(|(payout, _)| payout.is_to_come()).count();
+    if to_come > 0 {
+        sentence.push_str(&format!(", {to_come} not paid out yet"));
+    }
     let whole = read.earnings.iter().filter(|(earning, _)| !earning.shows_sharing()).count();
     if whole > 0 {
         sentence.push_str(&format!(

@@ -241,25 +241,33 @@ pub fn reports(answer: &Answer) -> Result<Page<Report>, Unreadable> {
     pages::page::<RawReport, Report>(answer, "a report")
 }
 
-/// A sum that was sent.
+/// A sum that was sent, or is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payout {
     /// What the one who sent it calls it.
     pub reference: Option<String>,
     /// How much, in a currency that it does not name.
     pub amount: Decimal,
-    /// When.
-    pub at: Moment,
+    /// When; `None` of what is not paid out yet.
+    pub at: Option<Moment>,
     /// `sent`, or a word that is not known here.
     pub status: Option<String>,
 }
 
 impl Payout {
-    /// Whether it is known to have been sent.
-    pub fn is_sent(&self) -> bool {
-        self.status.as_deref() == Some("sent")
+    /// When it was sent; `None` if that is not known.
+    pub fn sent_at(&self) -> Option<Moment> {
+        self.at.filter(|_| self.status.as_deref() == Some(SENT))
+    }
+
+    /// Whether it is neither sent nor called anything: it has its turn yet.
+    pub fn is_to_come(&self) -> bool {
+        self.at.is_none() && self.status.is_none()
     }
 }
+
+/// The one word that is known of a payout.
+pub const SENT: &str = "sent";
 
 /// Either with `attributes`, as everything else, or without: public clients take both.
 #[derive(Deserialize)]
@@ -272,7 +280,8 @@ enum RawPayout {
 #[derive(Deserialize)]
 struct RawPaid {
     amount: Sum,
-    paid_out_at: String,
+    #[serde(default)]
+    paid_out_at: Option<String>,
     #[serde(default)]
     reference: Option<String>,
     #[serde(default)]
@@ -286,9 +295,9 @@ impl TryFrom<RawPayout> for Payout {
         let (RawPayout::Wrapped { attributes: raw } | RawPayout::Bare(raw)) = raw;
         Ok(Self {
             amount: raw.amount.decimal()?,
-            at: moment(&raw.paid_out_at)?,
+            at: raw.paid_out_at.as_deref().map(moment).transpose()?,
             reference: raw.reference.filter(|reference| !reference.trim().is_empty()),
-            status: raw.status,
+            status: raw.status.filter(|status| !status.trim().is_empty()),
         })
     }
 }
