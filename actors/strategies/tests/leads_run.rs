@@ -649,8 +649,49 @@ fn a_list_that_shrinks_absurdly_takes_nothing_away_unless_it_stays_so() {
     assert_eq!(half_days(&mut bench, &config, 2).len(), 9, "for days nothing else was there");
 }
 
+/// What is not in the lists of a run may be awarded by now: it is bid on when they have it again.
 #[test]
-fn a_project_whose_skill_is_searched_for_no_more_is_not_gone_and_its_bid_is_proposed() {
+fn a_bid_is_proposed_only_on_a_project_that_the_lists_of_the_run_have() {
+    let bids = |bench: &Bench| bench.asked().iter().filter(|one| one.request.method().is_mutating()).count();
+    let url = projects_url("rust", 0);
+    for missing in ["lacks it", "failed", "short"] {
+        let all: Vec<Value> = (1..=9).map(project).collect();
+        let (mut bench, config) = board(&all);
+        let drafts = run(&mut bench, &config).1;
+        accept(&mut bench, drafts.opportunities.iter().find(|draft| draft.about == ["7"]).unwrap());
+        bench.act_is(BIDS, Act::Pending(action_id()));
+        let others: Vec<Value> = (1..=9).filter(|id| *id != 7).map(project).collect();
+        match missing {
+            "lacks it" => bench.answer(&url, 200, projects(&others)),
+            "failed" => bench.answer(&url, 500, "x"),
+            _ => bench.answer(&url, 200, projects(&[])),
+        }
+        bench.pass(Duration::from_secs(6 * 3600));
+        let (_, drafts) = run(&mut bench, &config);
+        assert_eq!((bids(&bench), drafts.alerts.len()), (0, 0), "{missing}: it may be back by the next run");
+        bench.answer(&url, 200, projects(&all));
+        run(&mut bench, &config);
+        assert_eq!(bids(&bench), 1, "{missing}");
+    }
+    // A list that is as it was still has it.
+    for was_there in [true, false] {
+        let (mut bench, config) = board(&[project(7)]);
+        let lead = only(&run(&mut bench, &config).1).clone();
+        if !was_there {
+            bench.answer(&url, 200, projects(&[]));
+            run(&mut bench, &config);
+        }
+        accept(&mut bench, &lead);
+        bench.act_is(BIDS, Act::Pending(action_id()));
+        let unchanged = Answer { status: 304, headers: vec![], body: vec![], at: at(NOW) };
+        bench.act_is(&url, Act::Done(unchanged));
+        run(&mut bench, &config);
+        assert_eq!(bids(&bench), usize::from(was_there));
+    }
+}
+
+#[test]
+fn a_project_whose_skill_is_searched_for_no_more_is_not_gone_and_bidding_is_left_to_its_owner() {
     let (mut bench, mut config) = board(&[project(7)]);
     let lead = only(&run(&mut bench, &config).1).clone();
     config["skills"] = json!(["go"]);
@@ -658,11 +699,47 @@ fn a_project_whose_skill_is_searched_for_no_more_is_not_gone_and_its_bid_is_prop
     let seen = half_days(&mut bench, &config, 6);
     assert!(seen.iter().all(|(_, open)| *open == Some(true)), "{seen:?}");
     accept(&mut bench, &lead);
-    bench.act_is(BIDS, Act::Pending(action_id()));
-    run(&mut bench, &config);
-    let bid = bench.asked().iter().find(|action| action.request.method().is_mutating()).unwrap();
-    let body = String::from_utf8_lossy(bid.request.body());
-    assert!(!body.contains("I work with"), "{body}");
+    let (_, drafts) = run(&mut bench, &config);
+    assert!(bench.asked().iter().all(|action| !action.request.method().is_mutating()));
+    let why = "no bid on project 7 is proposed: no list has it since 2026-11-22T12:00:00Z; look at its page, and bid \
+               there by yourself";
+    assert_eq!(drafts.alerts.iter().map(|alert| alert.sentence.as_str()).collect::<Vec<_>>(), [why]);
+}
+
+/// What boards that list the newest alone do not have any more may still be there: it ends by its age.
+#[test]
+fn a_lead_of_remote_ok_or_of_a_feed_ends_once_when_it_is_old() {
+    let day = Duration::from_secs(24 * 3600);
+    let mut bench = Bench::at(NOW);
+    let config = json!({"skills": ["rust"], "hackernews": false, "feeds": [FEED]});
+    let jobs = |ids: &[&str]| {
+        let jobs = ids.iter().map(|id| job(id, "Engineer", 0));
+        json!(std::iter::once(json!({"legal": "x"})).chain(jobs).collect::<Vec<_>>()).to_string()
+    };
+    let undated = rss_item(3, "undated", "");
+    bench.answer(REMOTEOK, 200, jobs(&["7", "8"]));
+    bench.answer(FEED, 200, rss(&(rss_item(2, "dated", "Sat, 21 Nov 2026 00:00:00 GMT") + &undated)));
+    assert_eq!(run(&mut bench, &config).1.opportunities.len(), 4);
+    bench.answer(REMOTEOK, 200, jobs(&["8"]));
+    bench.pass(20 * day);
+    assert_eq!(run(&mut bench, &config).1.opportunities, [], "what is in no list may still be there");
+    bench.answer(FEED, 200, rss(""));
+    bench.pass(26 * day);
+    let (_, drafts) = run(&mut bench, &config);
+    let mut ended: Vec<&str> = drafts.opportunities.iter().map(|draft| draft.title.as_str()).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, ["Engineer at Acme", "Engineer at Acme", "dated"], "also what is listed on and on");
+    for draft in &drafts.opportunities {
+        let words = "it was put in, or last seen, more than 45 days ago";
+        assert_eq!((draft.reason.as_str(), draft.facts.against[0].as_str()), (words, words));
+        assert_eq!((draft.tell, draft.score, draft.facts.open), (false, 0, None), "whether it is there nobody says");
+    }
+    bench.pass(20 * day);
+    assert_eq!(only(&run(&mut bench, &config).1).title, "undated", "46 days after it was seen last");
+    bench.answer(FEED, 200, rss(&undated));
+    let (_, drafts) = run(&mut bench, &config);
+    assert_eq!((only(&drafts).title.as_str(), only(&drafts).facts.open), ("undated", Some(true)), "it is back");
+    assert_eq!(run(&mut bench, &config).1.opportunities, []);
 }
 
 #[test]

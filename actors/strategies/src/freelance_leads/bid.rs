@@ -2,8 +2,8 @@
 //!
 //! It is proposed for an opportunity that the owner has accepted, with a blank for his words, and waits in the
 //! inbox until he has filled that in and approved it. What it asks for is his rate, or within the budget what his
-//! hours come to, else the budget's upper end; he reads that before he approves. One that settled is not
-//! proposed again; one whose time passed, or that provably never arrived, is, and one that was refused because
+//! hours come to, else the budget's upper end; he reads that before he approves. It is proposed only in a run
+//! whose lists have the project: what they lack may be awarded already. One that settled is not proposed again; one whose time passed, or that provably never arrived, is, and one that was refused because
 //! the account is not the one it was.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mm_sdk::{Act, ActionId, Answer, Context, Decided, Decimal, ErrorClass, Interrupt, Refusal, Untrusted};
 
-use super::draft::{LEAD, description};
+use super::draft::{Ended, LEAD, description};
 use super::lead::Lead;
 use super::matching::{Match, judge};
 use super::memory::{Bid, Bidder, Stage, project_name};
@@ -25,6 +25,9 @@ const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// What became of a bid is asked for so long.
 const ASKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// That an accepted project is in no list is told after so long: until then a list may have failed, or been cut short.
+const UNSEEN_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The projects of the opportunities that the owner has accepted.
 fn accepted(decided: &[Decided]) -> Vec<u64> {
@@ -122,8 +125,14 @@ impl Round<'_> {
         };
         let Some(known) = self.snapshot.leads.get(&project_name(project)) else { return Ok(()) };
         let fit = judge(self.config, &known.lead, cx.now());
-        let gone = (!known.open).then(|| "it is not there any more".to_owned());
-        let refused = gone.iter().chain(&fit.bait).chain(&fit.against).next();
+        let seen = self.seen.contains(&project);
+        let gone = (!known.open).then(|| Ended::Gone.words().to_owned());
+        let unseen = (!seen && cx.now().since(known.at) > UNSEEN_FOR)
+            .then(|| format!("no list has it since {}; look at its page, and bid there by yourself", known.at));
+        let refused = gone.iter().chain(&unseen).chain(&fit.bait).chain(&fit.against).next();
+        if !seen && refused.is_none() {
+            return Ok(());
+        }
         let wanted = match (refused, amount(self.config, fit.pay.as_ref())) {
             (Some(why), _) => Err(why.clone()),
             (None, None) => Err("what it pays is not known; bid on its page by yourself".to_owned()),

@@ -62,11 +62,19 @@ impl Listed {
 impl Round<'_> {
     /// Remembers that the search for a skill found a project, if that was told.
     pub(super) fn listed(&mut self, project: u64, skill: &str) {
+        self.seen.insert(project);
         if self.snapshot.leads.contains_key(&project_name(project)) {
             let listed = self.snapshot.listed.entry(project).or_default();
             listed.by.insert(skill.to_owned());
             listed.missed = None;
         }
+    }
+
+    /// The search for a skill finds what it found when it was read last.
+    pub(super) fn as_before(&mut self, skill: &str) {
+        let there = |listed: &Listed| listed.missed.is_none() && listed.by.contains(skill);
+        let listed = self.snapshot.listed.iter().filter(|(_, listed)| there(listed));
+        self.seen.extend(listed.map(|(project, _)| *project));
     }
 
     /// Tells what is gone by the whole lists of this run; which of these cannot be believed, a sentence each.

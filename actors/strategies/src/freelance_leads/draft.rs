@@ -14,21 +14,40 @@ use super::memory::{Bid, Stage};
 /// The kind of an opportunity.
 pub const LEAD: &str = "lead";
 
-/// The draft of a lead. `open` is whether it is still there; `chance` whether it was ever told as one.
-pub fn draft(config: &Config, lead: &Lead, fit: &Match, open: bool, bid: Option<&Bid>) -> Draft {
-    let mut against = fit.against.clone();
-    if !open {
-        against.insert(0, "it is not there any more".to_owned());
+/// Why a lead that was told is no chance any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its board does not have it any more.
+    Gone,
+    /// It is too old, and whether it is still there its board does not say.
+    Aged,
+}
+
+impl Ended {
+    /// The same, for the owner.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Gone => "it is not there any more",
+            Self::Aged => "it was put in, or last seen, more than 45 days ago",
+        }
     }
-    let fits = fit.fits() && open;
-    let reason = if open { fit.reason.clone() } else { "it is not there any more".to_owned() };
+}
+
+/// The draft of a lead, which has ended or is still a chance.
+pub fn draft(config: &Config, lead: &Lead, fit: &Match, ended: Option<Ended>, bid: Option<&Bid>) -> Draft {
+    let mut against = fit.against.clone();
+    if let Some(ended) = ended {
+        against.insert(0, ended.words().to_owned());
+    }
+    let fits = fit.fits() && ended.is_none();
+    let reason = ended.map_or_else(|| fit.reason.clone(), |ended| ended.words().to_owned());
     Draft {
         platform: lead.board.platform().to_owned(),
         kind: LEAD.to_owned(),
         about: vec![lead.key.clone()],
         title: if fit.bait.is_empty() { lead.title.clone() } else { format!("Bait: {}", lead.title) },
         url: lead.page.clone(),
-        reward: fit.reward().filter(|_| open),
+        reward: fit.reward().filter(|_| ended.is_none()),
         score: if fits { fit.score } else { 0 },
         reason,
         evidence: Some(lead.evidence),
@@ -39,7 +58,11 @@ pub fn draft(config: &Config, lead: &Lead, fit: &Match, open: bool, bid: Option<
         facts: Facts {
             bait: fit.bait.clone(),
             against,
-            open: Some(open),
+            open: match ended {
+                None => Some(true),
+                Some(Ended::Gone) => Some(false),
+                Some(Ended::Aged) => None,
+            },
             // Nobody holds money before somebody was chosen.
             held: Some(false),
             hours: config.hours,

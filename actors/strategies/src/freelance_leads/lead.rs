@@ -1,5 +1,7 @@
 //! What a board offers, in one shape, whichever board it is.
 
+use std::time::Duration;
+
 use mm_sdk::{Digest, LogicalUrl, Moment, Untrusted};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,9 @@ use crate::feeds::{Item, When};
 use crate::freelancer::shape::{Kind, Project};
 use crate::hackernews::{self, Comment, Topic};
 use crate::remoteok::{self, Job};
+
+/// A lead that is older is no news: the thread of the month before, a project of last season.
+pub(super) const OLD: Duration = Duration::from_secs(45 * 24 * 3600);
 
 /// The most characters of a text that are searched and remembered.
 const TEXT_CHARS_MAX: usize = 6_000;
@@ -86,6 +91,12 @@ impl Lead {
     pub fn digest(&self) -> Digest {
         let fields = [&self.key, &self.title, &self.page, &self.text];
         Digest::of_fields("freelance-lead-1", fields.map(|field| field.as_bytes()))
+    }
+
+    /// Whether it is too old to be a chance, where its board lists the newest alone and never says that one has ended:
+    /// by its own time, or else as it was `seen_at` last.
+    pub fn is_aged(&self, seen_at: Moment, now: Moment) -> bool {
+        matches!(self.board, Board::RemoteOk | Board::Feed) && now.since(self.at.unwrap_or(seen_at)) > OLD
     }
 
     /// A posting in a thread: its first line is its title, and names who posts in front of a `|`.

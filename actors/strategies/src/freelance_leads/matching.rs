@@ -6,14 +6,11 @@ use std::time::Duration;
 use mm_sdk::{Moment, Reward};
 
 use super::config::Config;
-use super::lead::{Board, Lead};
+use super::lead::{Board, Lead, OLD};
 use super::pay::{Pay, Per};
 use crate::hackernews::Topic;
 use crate::micro_tasks::amount::Amount;
 use crate::micro_tasks::trap;
-
-/// A lead that is older is no news: the thread of the month before, a project of last season.
-const OLD: Duration = Duration::from_secs(45 * 24 * 3600);
 
 /// As fresh as this, an answer is among the first.
 const NEW: Duration = Duration::from_secs(3 * 24 * 3600);

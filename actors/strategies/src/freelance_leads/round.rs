@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mm_sdk::{Context, Digest, Report, SourceHealth, SourceReport, Validators};
 
 use super::config::Config;
-use super::draft::{digest, draft};
+use super::draft::{Ended, digest, draft};
 use super::lead::Lead;
 use super::matching::judge;
 use super::memory::{Known, Snapshot};
@@ -19,6 +19,8 @@ pub(super) struct Round<'a> {
     pub(super) report: Report,
     /// Leads whose opportunity has something new to say beside what was read.
     pub(super) redraw: BTreeSet<String>,
+    /// Projects of Freelancer.com that are in the lists of this run.
+    pub(super) seen: BTreeSet<u64>,
     pub(super) tally: Tally,
 }
 
@@ -46,7 +48,7 @@ impl<'a> Round<'a> {
         }
         let freelancer = config.account.clone().map(Freelancer::new);
         let (report, redraw, tally) = (Report::default(), BTreeSet::new(), Tally::default());
-        Self { config, freelancer, snapshot, report, redraw, tally }
+        Self { config, freelancer, snapshot, report, redraw, seen: BTreeSet::new(), tally }
     }
 
     /// What makes the next read of a source conditional.
@@ -68,27 +70,42 @@ impl<'a> Round<'a> {
         }
         self.tally.read += 1;
         self.tally.odd += i64::from(lead.odd_time.is_some());
-        self.tell(cx, lead, true);
+        // What is told for the first time is told as what it is.
+        let is_known = self.snapshot.leads.contains_key(&lead.name());
+        let ended = (is_known && lead.is_aged(cx.now(), cx.now())).then_some(Ended::Aged);
+        self.tell(cx, lead, ended);
         cx.put_down();
     }
 
     /// A lead that was told is not there any more.
     pub(super) fn gone(&mut self, cx: &mut Context<'_>, name: &str) {
         if let Some(known) = self.snapshot.leads.get(name).cloned() {
-            self.tell(cx, known.lead, false);
+            self.tell(cx, known.lead, Some(Ended::Gone));
+        }
+    }
+
+    /// Ends what was told long ago by a board whose list holds the newest alone: that it lacks something says nothing.
+    pub(super) fn age(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now();
+        let open = self.snapshot.leads.values().filter(|known| known.open);
+        let aged = open.filter(|known| known.lead.is_aged(known.at, now));
+        for lead in aged.map(|known| known.lead.clone()).collect::<Vec<_>>() {
+            self.tell(cx, lead, Some(Ended::Aged));
         }
     }
 
     /// Tells again what has something new to say.
     pub(super) fn redraw(&mut self, cx: &mut Context<'_>) {
         for name in std::mem::take(&mut self.redraw) {
-            if let Some(Known { lead, open, .. }) = self.snapshot.leads.get(&name).cloned() {
-                self.tell(cx, lead, open);
+            if let Some(Known { lead, open, at, .. }) = self.snapshot.leads.get(&name).cloned() {
+                self.tell(cx, lead, (!open).then_some(Ended::Gone));
+                // It was told, and not looked at.
+                self.snapshot.leads.entry(name).and_modify(|known| known.at = at);
             }
         }
     }
 
-    fn tell(&mut self, cx: &mut Context<'_>, lead: Lead, open: bool) {
+    fn tell(&mut self, cx: &mut Context<'_>, lead: Lead, ended: Option<Ended>) {
         let (name, now) = (lead.name(), cx.now());
         let fit = judge(self.config, &lead, now);
         let is_bait = !fit.bait.is_empty() && !fit.skills.is_empty();
@@ -100,11 +117,11 @@ impl<'a> Round<'a> {
             return;
         }
         let bid = lead.key.parse().ok().and_then(|project: u64| self.snapshot.bids.get(&project));
-        let draft = draft(self.config, &lead, &fit, open, bid);
+        let draft = draft(self.config, &lead, &fit, ended, bid);
         let told = digest(&draft);
         let chance = fit.fits() || was.is_some_and(|was| was.chance);
         let new = was.is_none_or(|was| was.told != told);
-        let known = Known { lead, chance, open, at: now, told };
+        let known = Known { lead, chance, open: ended.is_none(), at: now, told };
         if new {
             self.tally.told += i64::from(draft.tell && was.is_none());
             cx.found(draft);

@@ -166,7 +166,10 @@ impl Round<'_> {
             let step = format!("freelancer-{n}-{page}");
             let fresh = match ask(cx, &step, action, shape::said, shape::projects).await? {
                 Reading::Fresh(fresh) => fresh,
-                Reading::Unchanged => return Ok(Ok(())),
+                Reading::Unchanged => {
+                    self.as_before(skill);
+                    return Ok(Ok(()));
+                }
                 Reading::Failed(failed) => {
                     // What the pages before it said stands; the whole is asked for again.
                     self.snapshot.sources.remove(&source);

@@ -76,6 +76,7 @@ impl Round<'_> {
             self.freelancer(cx).await?;
             self.bid(cx).await?;
         }
+        self.age(cx);
         self.redraw(cx);
         let waiting = self.snapshot.bids.values().filter(|bid| bid.stage == Stage::Waiting).count();
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
