@@ -65,6 +65,29 @@ async fn what_always_fails_keeps_nobody_waiting() {
     assert_eq!(seen(&bench), 1);
 }
 
+/// A list may name hundreds of programmes that the account may apply for: what it was shown before keeps its turn.
+#[tokio::test]
+async fn what_was_never_looked_at_keeps_what_was_shown_waiting_for_a_day_at_most() {
+    let mut bench = bench();
+    let looks = |bench: &mm_sdk::testing::Bench, handle: &str| {
+        let asked = bench.asked().iter().map(|action| action.request.url().as_str());
+        asked.filter(|url| url.contains(&format!("/{handle}/structured_scopes"))).count()
+    };
+    run(&mut bench, 0).await;
+    assert_eq!(looks(&bench, "vault"), 1);
+    let handles: Vec<String> = (0..90).map(|n| format!("apply-{n:02}")).chain(["vault".to_owned()]).collect();
+    let programmes = handles.iter().map(|handle| programme(handle, "soft_launched", "Be kind."));
+    bench.answer(&url("programs"), 200, list(programmes.collect::<Vec<_>>()));
+    for handle in handles.iter().filter(|handle| *handle != "vault") {
+        bench.answer(&url(&format!("programs/{handle}/structured_scopes")), 403, json!({}).to_string());
+    }
+    for (hours, wanted) in [(7, (1, 1, 0)), (23, (1, 1, 1)), (24, (2, 1, 1)), (25, (2, 1, 1))] {
+        run(&mut bench, hours).await;
+        let counted = ["vault", "apply-18", "apply-37"].map(|handle| looks(&bench, handle));
+        assert_eq!(counted, <[usize; 3]>::from(wanted), "after {hours} hours");
+    }
+}
+
 /// What stands against every look, such as a limit, ends the looks of the run, and no more than them.
 #[tokio::test]
 async fn a_limit_on_scopes_is_none_on_money() {

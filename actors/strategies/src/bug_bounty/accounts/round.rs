@@ -23,6 +23,10 @@ const KEPT: usize = 1;
 /// read for hours.
 const LEFT_ALONE: Duration = Duration::from_secs(24 * 3600);
 
+/// A private programme whose scope the account was shown is looked at again before any that it was never shown, once the
+/// last look is so old: a list may name hundreds that are open to those who apply.
+const SHOWN_WAITS: Duration = Duration::from_secs(24 * 3600);
+
 /// The rules of a programme are read anew before they are told or noted after so long: what was allowed may be refused
 /// by now.
 const RULES_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -199,7 +203,8 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Looks at private programmes, those not asked for for longest first.
+    /// Looks at private programmes: those that wait too long for a second look first, then those that were never
+    /// looked at, then those not asked for for longest.
     async fn look_round(
         &mut self,
         cx: &mut Context<'_>,
@@ -211,7 +216,11 @@ impl<'a> Round<'a> {
         let now = cx.now();
         let due = |head: &Head| head.private && head.looked_at.is_none_or(|at| at <= now);
         let private = self.heads(source).iter().filter(|(key, head)| due(head) && !is_public(source, key));
-        let mut order: Vec<_> = private.map(|(key, head)| (head.looked_at, key.clone())).collect();
+        let waits = |key: &str, head: &Head| {
+            self.was_shown(source, key) && head.looked_at.is_some_and(|at| now.since(at) >= SHOWN_WAITS)
+        };
+        let place = |key: &str, head: &Head| (!waits(key, head), head.looked_at);
+        let mut order: Vec<_> = private.map(|(key, head)| (place(key, head), key.clone())).collect();
         order.sort();
         let (mut looks, mut failed) = (Looks::new(), BTreeMap::<String, usize>::new());
         for (_, key) in order {
@@ -322,6 +331,11 @@ impl<'a> Round<'a> {
     fn heads(&self, source: Source) -> &BTreeMap<Box<str>, Head> {
         static NONE: BTreeMap<Box<str>, Head> = BTreeMap::new();
         self.known.get(&source).map_or(&NONE, |known| &known.heads)
+    }
+
+    /// Whether the account was shown the scope of a private programme: the memory has no others.
+    fn was_shown(&self, source: Source, key: &str) -> bool {
+        self.known.get(&source).is_some_and(|known| known.memory.programmes.contains_key(key))
     }
 
     /// How many private programmes the account sees.
