@@ -427,6 +427,32 @@ async fn of_a_payout_of_nothing_nobody_is_reminded() {
     assert!(said.len() == 1 && said[0].contains("estimate 7.00 USD"), "{said:?}");
 }
 
+/// Where months lie between two reads, or the estimate was read long before its day, there may have been payouts that
+/// nothing here saw.
+#[tokio::test]
+async fn that_payouts_may_have_been_missed_between_two_reads_is_said_once() {
+    let (august, next) = (json!("2026-08-22"), |day: &str| json!(day));
+    let missed =
+        |said: &[String]| said.iter().filter(|one| one.contains("was not read from 2026-08-22")).count();
+    for (cents, day, following, wanted) in [
+        (1425, "2026-09-10", next("2026-09-22"), (1, 0)),
+        (1425, "2026-09-23", next("2026-10-22"), (2, 1)),
+        (1425, "2026-11-01", next("2026-11-22"), (2, 1)),
+        (1425, "2026-09-01", Value::Null, (1, 0)),
+        (1425, "2026-11-01", Value::Null, (2, 1)),
+        (0, "2026-08-24", next("2026-09-22"), (0, 0)),
+        (0, "2026-09-01", next("2026-09-22"), (1, 1)),
+    ] {
+        let mut hub = Hub::new();
+        assert_eq!(reminded(&mut hub, "2026-08-01", august.clone(), cents).await, [""; 0]);
+        let said = reminded(&mut hub, day, following.clone(), 0).await;
+        assert_eq!((said.len(), missed(&said)), wanted, "{cents} {day} {following}: {said:?}");
+        assert!(said.iter().all(|one| one.len() <= 300), "{said:?}");
+        assert!(missed(&said) == 0 || said.last().unwrap().contains(&format!("until {day}:")), "{said:?}");
+        assert_eq!(reminded(&mut hub, day, following, 0).await, [""; 0], "once");
+    }
+}
+
 #[tokio::test]
 async fn a_payout_is_reminded_of_once_also_where_no_day_follows() {
     let mut hub = Hub::new();

@@ -29,6 +29,15 @@ const TOLD_MAX: usize = 20;
 /// Drafts of thanks in one run; the others wait for the next.
 const THANKS_MAX: usize = 5;
 
+/// Payouts are made once a month: where the next is so many days after the last that was known of, one lies between.
+const NEXT_PAYOUT_DAYS: u64 = 45;
+
+/// The longest month: in more days than these there was another payout.
+const MONTH_DAYS: u64 = 31;
+
+/// Runs are twice a day: a payout that is met so many days late was not read of in between.
+const SOON_DAYS: u64 = 3;
+
 /// The strategy. What outlives a run is in the snapshot.
 #[derive(Debug, Default)]
 pub struct GitHubSponsors {
@@ -155,8 +164,13 @@ impl Round {
             // From its day on the estimate may be of the payout after it.
             (Some((due, before)), Some((date, now))) if due == date => Some((date, before.max(now))),
             (due, next) => {
-                if let Some((date, estimate)) = due.filter(|(_, estimate)| *estimate > Cents::default()) {
-                    cx.alert(format!("payout/{date}"), reminder(&date, estimate));
+                if let Some((date, estimate)) = due {
+                    if estimate > Cents::default() {
+                        cx.alert(format!("payout/{date}"), reminder(&date, estimate));
+                    }
+                    if let Some(until) = unread(&date, estimate, &today, next.as_ref()) {
+                        cx.alert(format!("payout/{date}/after"), missed(&date, until));
+                    }
                 }
                 next.or_else(|| self.snapshot.payout.take())
             }
@@ -369,6 +383,36 @@ fn day(text: &Untrusted) -> Option<String> {
     let text = text.line(10);
     let at: Option<Moment> = format!("{text}T00:00:00Z").parse().ok();
     at.map(|_| text)
+}
+
+/// Until when nothing was read since the day of a payout, if one may have been made that nobody was reminded of: on that
+/// day, of which an estimate was read that was nothing, or in a month after it.
+fn unread<'a>(
+    date: &str,
+    estimate: Cents,
+    today: &'a str,
+    next: Option<&'a (String, Cents)>,
+) -> Option<&'a str> {
+    let next = next.map(|(next, _)| next.as_str());
+    let skipped = match next {
+        Some(next) => days(date, next) > NEXT_PAYOUT_DAYS,
+        None => days(date, today) > MONTH_DAYS,
+    };
+    let unseen = estimate == Cents::default() && days(date, today) > SOON_DAYS;
+    (skipped || unseen).then(|| next.filter(|next| *next < today).unwrap_or(today))
+}
+
+/// From one day to a later one; 0 if they are none.
+fn days(from: &str, to: &str) -> u64 {
+    let at = |day: &str| format!("{day}T00:00:00Z").parse::<Moment>().ok();
+    at(from).zip(at(to)).map_or(0, |(from, to)| to.since(from).as_secs() / (24 * 3600))
+}
+
+fn missed(date: &str, until: &str) -> String {
+    format!(
+        "GitHub was not read from {date}, the day of a payout, until {until}: a payout may have been made in between that \
+         is not known here; look at your Sponsors dashboard, and book by its statement what came, each as payout-DAY"
+    )
 }
 
 fn reminder(date: &str, estimate: Cents) -> String {
