@@ -378,7 +378,7 @@ fn a_feeds_own_address_is_shown_without_its_query_and_is_in_no_letter() {
             "<item><guid>{id}</guid><title>t{id}</title>{link}<description>rust, remote</description></item>"
         )
     };
-    let items = item(1, "") + &item(2, "<link>http://plain.example/2</link>");
+    let items = item(1, "") + &item(2, "<link>ftp://plain.example/2</link>");
     let own = item(3, "<link>https://rss.boards.example/3</link>");
     bench.answer(&feed, 200, rss(&(items + &own)));
     let (_, drafts) = run(&mut bench, &config);
@@ -393,6 +393,28 @@ fn a_feeds_own_address_is_shown_without_its_query_and_is_in_no_letter() {
             assert_eq!(draft.url, FEED);
             assert!(!letter.contains("boards.example"), "{letter}");
         }
+    }
+}
+
+/// Only https is shown: a link of http is shown as that, which most sites lead to; nothing is read over either.
+#[test]
+fn a_link_of_http_is_shown_as_https() {
+    let url = mm_sdk::LogicalUrl::parse(FEED).unwrap();
+    let long = format!("http://plain.example/{}", "a".repeat(2_000));
+    for (link, page) in [
+        ("http://plain.example/2?a=b", "https://plain.example/2?a=b"),
+        ("HTTP://plain.example", "https://plain.example/"),
+        ("http://plain.example:8080/2", FEED),
+        ("http://user:secret@plain.example/2", FEED),
+        ("http://10.0.0.1/2", FEED),
+        ("http://localhost/2", FEED),
+        ("http://https://plain.example/2", FEED),
+        (long.as_str(), FEED),
+    ] {
+        let items = format!("<item><guid>1</guid><title>x</title><link>{link}</link></item>");
+        let feed = feeds::parse(FEED, rss(&items).as_bytes()).unwrap();
+        let lead = Lead::of_item(&url, &feed.items[0], at(NOW), mm_sdk::Digest::of(b""));
+        assert_eq!(lead.page, page, "{link}");
     }
 }
 
@@ -732,13 +754,21 @@ fn a_lead_of_remote_ok_or_of_a_feed_ends_once_when_it_is_old() {
     for draft in &drafts.opportunities {
         let words = "it was put in, or last seen, more than 45 days ago";
         assert_eq!((draft.reason.as_str(), draft.facts.against[0].as_str()), (words, words));
-        assert_eq!((draft.tell, draft.score, draft.facts.open), (false, 0, None), "whether it is there nobody says");
+        assert_eq!(
+            (draft.tell, draft.score, draft.facts.open),
+            (false, 0, None),
+            "whether it is there nobody says"
+        );
     }
     bench.pass(20 * day);
     assert_eq!(only(&run(&mut bench, &config).1).title, "undated", "46 days after it was seen last");
     bench.answer(FEED, 200, rss(&undated));
     let (_, drafts) = run(&mut bench, &config);
-    assert_eq!((only(&drafts).title.as_str(), only(&drafts).facts.open), ("undated", Some(true)), "it is back");
+    assert_eq!(
+        (only(&drafts).title.as_str(), only(&drafts).facts.open),
+        ("undated", Some(true)),
+        "it is back"
+    );
     assert_eq!(run(&mut bench, &config).1.opportunities, []);
 }
 

@@ -127,8 +127,9 @@ impl Round<'_> {
         let fit = judge(self.config, &known.lead, cx.now());
         let seen = self.seen.contains(&project);
         let gone = (!known.open).then(|| Ended::Gone.words().to_owned());
-        let unseen = (!seen && cx.now().since(known.at) > UNSEEN_FOR)
-            .then(|| format!("no list has it since {}; look at its page, and bid there by yourself", known.at));
+        let unseen = (!seen && cx.now().since(known.at) > UNSEEN_FOR).then(|| {
+            format!("no list has it since {}; look at its page, and bid there by yourself", known.at)
+        });
         let refused = gone.iter().chain(&unseen).chain(&fit.bait).chain(&fit.against).next();
         if !seen && refused.is_none() {
             return Ok(());

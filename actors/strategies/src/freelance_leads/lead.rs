@@ -11,6 +11,12 @@ use crate::freelancer::shape::{Kind, Project};
 use crate::hackernews::{self, Comment, Topic};
 use crate::remoteok::{self, Job};
 
+/// The longest link of http that is shown.
+const LINK_CHARS_MAX: usize = 2_000;
+
+/// Nothing is read over it.
+const HTTP: &str = "http://";
+
 /// A lead that is older is no news: the thread of the month before, a project of last season.
 pub(super) const OLD: Duration = Duration::from_secs(45 * 24 * 3600);
 
@@ -148,8 +154,7 @@ impl Lead {
             When::Unsaid => (None, None),
         };
         let title = item.title.as_ref().map_or("an item without a title".to_owned(), |title| title.line(120));
-        let page =
-            item.link.as_ref().and_then(|link| link.as_link().ok()).unwrap_or_else(|| feed.without_query());
+        let page = item.link.as_ref().and_then(shown).unwrap_or_else(|| feed.without_query());
         // Two feeds may use the same ids.
         let key =
             Digest::of_fields("feed-item-1", [feed.as_str().as_bytes(), item.id.line(2_000).as_bytes()]);
@@ -197,6 +202,22 @@ impl Lead {
             evidence,
         }
     }
+}
+
+/// A link as a person may be shown it. Only https is: one of http, which sites lead to https by themselves, is shown so.
+/// One with a port is not, for https is not spoken there.
+fn shown(link: &Untrusted) -> Option<LogicalUrl> {
+    let upgraded = || {
+        let text = link.line(LINK_CHARS_MAX);
+        let rest = text.get(..HTTP.len()).filter(|scheme| scheme.eq_ignore_ascii_case(HTTP))?;
+        let rest = text.get(rest.len()..).filter(|rest| link.is(&text) && !has_port(rest))?;
+        Untrusted::new(format!("https://{rest}")).as_link().ok()
+    };
+    link.as_link().ok().or_else(upgraded)
+}
+
+fn has_port(rest: &str) -> bool {
+    rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains(':'))
 }
 
 fn cut(text: &str) -> String {
