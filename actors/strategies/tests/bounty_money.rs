@@ -277,7 +277,8 @@ async fn a_payout_that_is_called_otherwise_is_told_by_name() {
         // As of its award, which is older than what is in the books: the books pass over it.
         assert_eq!(booked(&drafts), [of("bounty-1", Stage::Approved, "100 USD")]);
         let said = alert(&drafts);
-        let begins = format!("HackerOne calls payout r2 of 100 `re\u{fffd}turned {undated}`, not known here: ");
+        let begins =
+            format!("HackerOne calls payout r2 of 100 `re\u{fffd}turned {undated}`, not known here: ");
         assert!(said.starts_with(&begins), "{said}");
         assert!(said.contains("--stage approved") && said.ends_with("STATEMENT"), "{said}");
         let (_, drafts) = run(&mut bench, hours + 1).await;

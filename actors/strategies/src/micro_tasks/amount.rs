@@ -73,6 +73,9 @@ const CODES: &[&str] = &[
     "CZK",
 ];
 
+/// Blanks that may stand between a number and its currency, or round what joins two ends of a sum.
+const BLANKS: [char; 3] = [' ', '\u{a0}', '\u{202f}'];
+
 /// The most digits of a number.
 const DIGITS_MAX: usize = 15;
 
@@ -112,6 +115,8 @@ struct Number {
     after: Option<&'static str>,
     /// Where it ends, with its `k`.
     end: usize,
+    /// Where it ends, with the currency behind it.
+    whole_end: usize,
 }
 
 /// Reads the number that begins at `from` and whose digits and marks end at `to`.
@@ -133,8 +138,10 @@ fn read(text: &str, from: usize, to: usize) -> Option<Number> {
         Some(c) if c.is_alphanumeric() => return None,
         _ => (None, to),
     };
-    let (before, after) = (currency_before(before), currency_after(text.get(end..)?));
-    Some(Number { bare, factor, before, after, end })
+    let before = currency_before(before);
+    let after = currency_after(text, end);
+    let whole_end = after.map_or(end, |(_, whole_end)| whole_end);
+    Some(Number { bare, factor, before, after: after.map(|(code, _)| code), end, whole_end })
 }
 
 /// The sum that a number is, where a currency stands beside it.
@@ -160,7 +167,7 @@ fn number_end(text: &str, from: usize) -> usize {
         let inside = match c {
             '0'..='9' => true,
             '.' | ',' | '\'' | '’' | '_' => digits > 0,
-            ' ' | '\u{a0}' | '\u{202f}' => digits == 3,
+            c if BLANKS.contains(&c) => digits == 3,
             _ => false,
         };
         if !inside {
@@ -204,7 +211,7 @@ fn decimal_mark(text: &str, marks: &[(usize, char)]) -> Option<usize> {
 }
 
 fn currency_before(text: &str) -> Option<&'static str> {
-    let text = text.strip_suffix(' ').unwrap_or(text);
+    let text = text.strip_suffix(BLANKS).unwrap_or(text);
     for (sign, code) in SIGNS {
         if let Some(before) = text.strip_suffix(sign) {
             // `X$` is a dollar of a country that is not known here, `-$5` no offer.
@@ -218,15 +225,19 @@ fn currency_before(text: &str) -> Option<&'static str> {
     })
 }
 
-fn currency_after(text: &str) -> Option<&'static str> {
-    let text = text.strip_prefix([' ', '\u{a0}', '\u{202f}']).unwrap_or(text);
-    let sign = [("€", "EUR"), ("$", "USD"), ("£", "GBP"), ("₹", "INR")];
-    if let Some((_, code)) = sign.into_iter().find(|(sign, _)| text.starts_with(sign)) {
-        return Some(code);
+/// The currency behind a number that ends at `end`, and where that ends.
+fn currency_after(text: &str, end: usize) -> Option<(&'static str, usize)> {
+    let behind = text.get(end..)?;
+    let behind = behind.strip_prefix(BLANKS).unwrap_or(behind);
+    let ends = |after: &str| text.len() - after.len();
+    let signs = [("€", "EUR"), ("$", "USD"), ("£", "GBP"), ("₹", "INR")];
+    let mut signs = signs.into_iter();
+    if let Some(found) = signs.find_map(|(sign, code)| Some((code, ends(behind.strip_prefix(sign)?)))) {
+        return Some(found);
     }
-    CODES.iter().copied().find(|code| {
-        let after = text.strip_prefix(code);
-        after.is_some_and(|after| after.chars().next().is_none_or(|c| !c.is_alphanumeric()))
+    CODES.iter().find_map(|code| {
+        let after = behind.strip_prefix(code)?;
+        after.chars().next().is_none_or(|c| !c.is_alphanumeric()).then(|| (*code, ends(after)))
     })
 }
 
@@ -249,6 +260,7 @@ mod tests {
             ("€1.234,56", "1234.56 EUR"),
             ("1.234,56 €", "1234.56 EUR"),
             ("€1 234", "1234 EUR"),
+            ("EUR\u{a0}500, €\u{202f}60", "500 EUR, 60 EUR"),
             ("CHF 1'500", "1500 CHF"),
             ("$0.50", "0.5 USD"),
             ("$1.5k", "1500 USD"),

@@ -6,7 +6,7 @@
 
 use mm_sdk::Decimal;
 
-use super::{Amount, CODES, Number, SIGNS, amount_of, number_end, read};
+use super::{Amount, BLANKS, CODES, Number, SIGNS, amount_of, number_end, read};
 
 /// What joins two ends.
 const JOINTS: [&str; 6] = ["-", "\u{2010}", "\u{2011}", "–", "—", "to "];
@@ -42,8 +42,7 @@ fn ends(text: &str, from: usize, first: &Number) -> Option<([Option<Amount>; 2],
     if continues_a_chain(text.get(..from)?) {
         return None;
     }
-    let tail = text.get(first.end..)?;
-    let after = first.after.map_or(tail, |code| without_currency(tail, code));
+    let after = text.get(first.whole_end..)?;
     let trimmed = after.trim_start_matches(BLANKS);
     let joint = JOINTS.iter().find(|joint| trimmed.starts_with(**joint))?;
     let joined = trimmed.strip_prefix(joint)?;
@@ -87,9 +86,6 @@ fn shared(first: &Number, second: &Number, spaced: bool, behind: &str) -> Option
     }
 }
 
-/// Blanks that may stand around a joint.
-const BLANKS: [char; 3] = [' ', '\u{a0}', '\u{202f}'];
-
 /// Whether what follows a number is no word that is counted by it.
 fn is_unit(behind: &str) -> bool {
     let word =
@@ -101,13 +97,6 @@ fn is_unit(behind: &str) -> bool {
 fn continues_a_chain(before: &str) -> bool {
     let before = before.strip_suffix(['-', '–']);
     before.is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit()))
-}
-
-/// What follows a number's currency, which is written as its sign or as its code.
-fn without_currency<'a>(tail: &'a str, code: &str) -> &'a str {
-    let trimmed = tail.trim_start_matches(BLANKS);
-    let signs = SIGNS.iter().filter(|(_, of)| *of == code).map(|(sign, _)| *sign);
-    signs.chain([code]).find_map(|written| trimmed.strip_prefix(written)).unwrap_or(tail)
 }
 
 #[cfg(test)]
