@@ -64,7 +64,8 @@ pub fn said(status: u16, headers: &[(String, String)], body: &[u8]) -> Said {
 /// not about credential, account or limit. What is no such form may be anybody's: its status decides.
 ///
 /// Platforms for bug hunters say with a 403 that one programme is not shown to the account, which has not applied or was
-/// not invited; a wrong token is a 401 there. No document gives the words, so an empty answer is one too.
+/// not invited; a wrong token is taken to be a 401 there, which of Intigriti and YesWeHack is assumed (docs/sandbox.md). No
+/// document gives the words, so an empty answer is one too.
 pub fn said_of(url: &LogicalUrl, status: u16, headers: &[(String, String)], body: &[u8]) -> Said {
     match said(status, headers, body) {
         Said::Nothing if status == 403 && is_of_one_repository(url) && words(body).is_some() => Said::Shut,

@@ -137,6 +137,9 @@ fn differing(host: &Host, prepared: &Prepared, ended: &Ended) {
     for (about, sentence) in prepared.differing.iter().take(ALERTS_MAX) {
         host.alerts.raise(&host.space, about.as_str(), sentence.as_str());
     }
+    if ended.drafts.earnings.is_empty() {
+        return;
+    }
     // Unread, it is over later.
     let (store, begins) = (&host.shared.store, ledger::abouts(&host.id));
     let told = store.scan::<AlertRow>(&host.space, Span::prefix(&begins), DIFFERING_LOOKED_AT);
