@@ -9,6 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 use expect_test::expect;
 use serde_json::Value;
 
+#[path = "daemon/reviewed.rs"]
+mod reviewed;
+
 /// The program in a home of its own, so that nothing of this computer's owner is read.
 struct Home(tempfile::TempDir);
 
@@ -29,6 +32,9 @@ impl Home {
     }
 
     fn command(&self, line: &str) -> Command {
+        if line == "run --sandbox --once" {
+            reviewed::lay(&self.0.path().join(".local/state/money-machine/sandbox"));
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_money-machine"));
         command
             .args(line.split_whitespace())

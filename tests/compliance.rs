@@ -217,7 +217,9 @@ fn rules_are_listed_linted_tested_and_kept() {
         "{}",
         failed.out
     );
-    home.write(path, pack.replace("reviewed = 2026", "reviewed = 2020"));
+    let old =
+        |line: &str| if line.starts_with("reviewed = ") { "reviewed = 2020-01-01" } else { line }.to_owned();
+    home.write(path, pack.lines().map(old).collect::<Vec<_>>().join("\n"));
     let old = home.run("compliance rules lint");
     assert_eq!(old.code, 1);
     assert!(old.out.contains("after 180 it no longer permits"), "{}", old.out);

@@ -38,6 +38,8 @@ use money_machine::sandbox::world::World;
 
 #[path = "../examples/practice.rs"]
 mod practice;
+#[path = "daemon/reviewed.rs"]
+mod reviewed;
 
 /// Where the daemon is killed. The first four are its own trace points.
 const POINTS: [&str; 8] = [
@@ -120,11 +122,12 @@ impl Arena {
         std::mem::forget(listening);
         let arena = Self { dir, sandbox, port, told: Arc::default(), _runtime: runtime };
         std::fs::create_dir_all(arena.data().join("rules")).unwrap();
-        std::fs::write(arena.data().join("rules/practice.toml"), PRACTICE_PACK).unwrap();
+        std::fs::write(arena.data().join("rules/practice.toml"), reviewed::renewed(PRACTICE_PACK)).unwrap();
         let pack = include_str!("../config/rules/bounty-targets-data.toml");
         let pack = pack.replace("max = 10\n", "max = 100000\n").replace("max = 60\n", "max = 100000\n");
         std::fs::write(arena.data().join("rules/bounty-targets-data.toml"), pack).unwrap();
         std::fs::write(arena.config(), CONFIG).unwrap();
+        reviewed::lay(&arena.data());
         arena
     }
 

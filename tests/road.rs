@@ -55,12 +55,12 @@ impl GitHub {
     }
 
     /// Whether this bounty is one that an honest worker may say yes to.
-    fn is_good(&self, id: u64) -> bool {
+    fn is_good(&self, id: u64, kinds: &[Kind]) -> bool {
         let mut all = self.sandbox.github_bounties(now_ms()).into_iter();
         all.any(|(repo, issue)| {
             3_000_000_000 + issue.number == id
                 && matches!(repo.policy, Policy::Allow | Policy::Warn)
-                && matches!(issue.kind, Kind::Plain | Kind::Several | Kind::Edited | Kind::OldBot)
+                && kinds.contains(&issue.kind)
         })
     }
 }
@@ -75,11 +75,16 @@ impl Scene {
     /// A machine with an account that has found bounties, and one of them accepted and prepared; gives the
     /// question about it.
     fn asked() -> (Scene, Daemon, Value) {
+        Scene::asked_of(&[Kind::Plain, Kind::Several, Kind::Edited, Kind::OldBot])
+    }
+
+    /// The same, of a bounty of one of these kinds.
+    fn asked_of(kinds: &[Kind]) -> (Scene, Daemon, Value) {
         let scene = Scene { home: Home::new(), github: GitHub::new() };
         scene.home.write("config.toml", format!("{OWNER}{CONFIG}"));
         let daemon = scene.start();
         scene.add_account();
-        let id = scene.found(&daemon);
+        let id = scene.found(&daemon, kinds);
         assert_eq!(scene.home.run(&format!("opportunities accept {id}")).code, 0);
         scene.run(&daemon);
         let inbox = scene.inbox();
@@ -90,13 +95,13 @@ impl Scene {
 
     /// The best bounty that its owner may say yes to. A run looks at the six newest that it does not know, and
     /// on some days none of six is good.
-    fn found(&self, daemon: &Daemon) -> String {
+    fn found(&self, daemon: &Daemon, kinds: &[Kind]) -> String {
         for _ in 0..6 {
             self.run(daemon);
             let found = self.home.json("opportunities list --no-baseline --limit 1000");
             let all = found.as_array().unwrap().iter();
-            let good =
-                all.filter(|one| one["details"]["issue"].as_u64().is_some_and(|id| self.github.is_good(id)));
+            let is_good = |id| self.github.is_good(id, kinds);
+            let good = all.filter(|one| one["details"]["issue"].as_u64().is_some_and(is_good));
             if let Some(one) = good.max_by_key(|one| one["score"].as_u64()) {
                 return one["id"].as_str().unwrap().to_owned();
             }

@@ -22,6 +22,8 @@ use serde_json::Value;
 
 #[path = "../examples/practice.rs"]
 mod practice;
+#[path = "daemon/reviewed.rs"]
+mod reviewed;
 
 /// Nothing here takes longer, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -109,7 +111,8 @@ impl Place {
             Self { dir: tempfile::tempdir().unwrap(), platform: TcpListener::bind("127.0.0.1:0").unwrap() };
         place.platform.set_nonblocking(true).unwrap();
         std::fs::create_dir_all(place.data().join("rules")).unwrap();
-        std::fs::write(place.data().join("rules/practice.toml"), PRACTICE_PACK).unwrap();
+        std::fs::write(place.data().join("rules/practice.toml"), reviewed::renewed(PRACTICE_PACK)).unwrap();
+        reviewed::lay(&place.data());
         std::fs::write(place.dir.path().join("config.toml"), CONFIG).unwrap();
         place
     }

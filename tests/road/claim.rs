@@ -8,9 +8,10 @@ use super::*;
 const THERE_BEFORE_MS: i64 = -8 * 3_600_000;
 
 /// A machine whose owner has said that he works on a bounty and has opened his pull request; gives the
-/// question about the claim.
+/// question about the claim. Where the bot speaks without its app it reads no pull request, and a claim is a comment:
+/// that is another test's.
 fn claimed() -> (Scene, Daemon, Value) {
-    let (scene, daemon, attempt) = Scene::asked();
+    let (scene, daemon, attempt) = Scene::asked_of(&[Kind::Plain, Kind::Several, Kind::Edited]);
     scene.github.sandbox.set_github_pulls_after(THERE_BEFORE_MS);
     scene.plan(&attempt);
     assert_eq!(scene.say(&format!("edit {} --body plan.json", text(&attempt, "id"))).code, 0);
