@@ -15,7 +15,7 @@ mod reached;
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mm_core::moment::Moment;
@@ -131,6 +131,9 @@ fn all_five_work_side_by_side() {
 /// The seed whose owner answers nothing for days, so that what waits for him expires.
 const ASKS_IN_VAIN: u64 = 3;
 
+/// Seeds beyond the first ones in which something was wrong once.
+const FOUND_BEFORE: [u64; 5] = [174, 221, 265, 2097, 2587];
+
 /// A plan of one of many seeds: every other works for bounties at GitHub, with an owner who answers.
 fn one_of_many(seed: u64) -> Plan {
     let mut plan = Plan::new(seed, paused::runtime);
@@ -165,23 +168,22 @@ fn be_away(rehearsed: &mut Rehearsed) {
     findings.extend(check(evidence));
 }
 
-/// Fifty seeds, or as many as `MONEY_MACHINE_TEST_SEEDS` says, through some stormy hours each. Together they
+/// Fifty seeds, or as many as `MONEY_MACHINE_TEST_SEEDS` says, and [`FOUND_BEFORE`], through some stormy hours each. Together they
 /// must reach every point of a list.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test is told how long it may take")]
 fn many_seeds_hold_and_reach_everything() {
     let seeds =
         std::env::var("MONEY_MACHINE_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
-    let next = AtomicU64::new(0);
+    let again = FOUND_BEFORE.into_iter().filter(|seed| seeds <= *seed);
+    let all: Vec<u64> = (0..seeds).chain(again).collect();
+    let next = AtomicUsize::new(0);
     let reached = reached::Reached::default();
     std::thread::scope(|threads| {
         for _ in 0..2 {
             threads.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::SeqCst);
-                    if seed >= seeds {
-                        return;
-                    }
+                    let Some(&seed) = all.get(next.fetch_add(1, Ordering::SeqCst)) else { return };
                     let mut rehearsed = rehearse(one_of_many(seed), HOUR * 8, Weather::Storm, &mut |_| {});
                     if seed == ASKS_IN_VAIN {
                         be_away(&mut rehearsed);
@@ -194,7 +196,7 @@ fn many_seeds_hold_and_reach_everything() {
         }
     });
     let never = reached.never();
-    println!("{seeds} seeds hold");
+    println!("{} seeds hold", all.len());
     assert!(never.is_empty() || seeds < 50, "no seed reached: {never:?}");
 }
 

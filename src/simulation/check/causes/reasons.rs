@@ -7,7 +7,7 @@
 //! | disabled | the owner said so last, by the audit trail |
 //! | the disk has no room | the disk was full, and still when the next tick was due |
 //! | the breaker is open | by the trail its last runs failed: three, or one that was stuck or had no credential; and no longer ago than it opens for so many |
-//! | an account | the strategy needs one there, every account there stood badly by the trail, and the platform had refused something |
+//! | an account | the strategy needs one there, every account there stood badly by the trail at some time while the tick was to be decided, and the platform had refused something |
 //! | a run that was cut off goes first | the machine ended during that run, it had not ended, and what it waits for is one of these |
 //! | the platform's hours | all platforms that it works on were closed |
 //! | a limit is nearly used | see [`super::spent`]; its priority is not 1 |
@@ -131,19 +131,22 @@ impl Case<'_> {
         from <= last.at.unix_ms() + open + probing
     }
 
-    /// Where it needs an account, every one stands badly, and something there was refused.
-    fn has_no_account(&self, (_, until): Time) -> bool {
-        let until = Moment::from_unix_ms(until);
+    /// At some moment of the time every account stood badly where it needs one, and something there was refused.
+    fn has_no_account(&self, (from, until): Time) -> bool {
+        let (from, until) = (Moment::from_unix_ms(from), Moment::from_unix_ms(until));
         self.task.needs.iter().any(|platform| {
             let own = |entry: &&Audit| entry.text("account").split('/').next() == Some(platform.as_str());
-            let told =
-                self.e.audit.iter().filter(|entry| entry.kind == "account.standing" && entry.at <= until);
-            let mut standings = BTreeMap::new();
-            told.filter(own).for_each(|entry| {
-                standings.insert(entry.text("account"), entry.text("standing"));
-            });
-            let bad = |standing: &&str| ["auth-failed", "gone"].contains(standing);
-            !standings.is_empty() && standings.values().all(bad) && self.was_refused(platform, until)
+            let told: Vec<&Audit> =
+                self.e.audit.iter().filter(|entry| entry.kind == "account.standing").filter(own).collect();
+            let changes = told.iter().map(|entry| entry.at).filter(|at| (from..=until).contains(at));
+            let bad = |at: Moment| {
+                let by_then = told.iter().take_while(|entry| entry.at <= at);
+                let standings: BTreeMap<_, _> =
+                    by_then.map(|entry| (entry.text("account"), entry.text("standing"))).collect();
+                let bad = |standing: &&str| ["auth-failed", "gone"].contains(standing);
+                !standings.is_empty() && standings.values().all(bad)
+            };
+            changes.chain([from]).any(bad) && self.was_refused(platform, until)
         })
     }
 
