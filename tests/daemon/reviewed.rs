@@ -10,7 +10,9 @@ use std::path::Path;
 use mm_core::digest::Digest;
 use mm_core::moment::Moment;
 use mm_core::rule::REVIEW_DAYS;
+use mm_core::seams::Clock as _;
 use money_machine::rules::BUILT_IN;
+use money_machine::seams::SystemClock;
 
 /// How the day of a review is written in a pack.
 const REVIEWED: &str = "reviewed = ";
@@ -55,8 +57,7 @@ pub fn lay(data: &Path) {
 }
 
 fn today() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Moment::from_unix_ms(i64::try_from(now.as_millis()).unwrap()).to_string().chars().take(10).collect()
+    SystemClock::new(None).wall().to_string().chars().take(10).collect()
 }
 
 /// What was reviewed long ago on purpose stays so.
