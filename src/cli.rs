@@ -21,6 +21,7 @@ mod crashes;
 mod doctor;
 mod earnings;
 mod limits;
+mod misuse;
 mod opportunities;
 pub(crate) mod place;
 mod print;
@@ -166,13 +167,10 @@ pub fn command() -> clap::Command {
 
 /// Runs one verb for a machine of these strategies; prints what goes wrong, once.
 pub fn main(machine: &Machine, args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers and go to stdout; if that is closed, nobody reads.
-            drop(error.print());
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-        }
+        Err(error) => return misuse::tell(&error, &args),
     };
     match dispatch(machine, cli) {
         Ok(exit) => exit,

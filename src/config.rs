@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 pub use alerts::Alerts;
 pub use audit::Audit;
+pub(crate) use credential::names_one as names_a_credential;
 pub use env::{DATA_DIR, Env, PASSPHRASE_FILE};
 pub use mistakes::{ConfigErrors, Mistake, USE_ACCOUNT_ADD, Warning};
 pub use node::Origin;

@@ -98,6 +98,24 @@ fn help_goes_to_stdout_and_bad_usage_to_stderr() {
     }
 }
 
+/// Neither by clap nor by anybody behind it.
+#[test]
+fn a_token_given_as_an_argument_is_not_printed_back() {
+    let home = Home::new();
+    for line in [
+        "account add github main ghp_SECRET0123456789abcdef",
+        "account add github ghp_SECRET0123456789abcdef",
+        "account add github main hunter2SECRET",
+        "account rotate --master-key hunter2SECRET",
+        "account recover hunter2SECRET",
+    ] {
+        let said = home.run(line);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{line}: {}", said.err);
+        assert!(!said.err.contains("SECRET") && said.err.contains("on stdin"), "{line}: {}", said.err);
+        assert!(said.err.contains("history"), "{line}: {}", said.err);
+    }
+}
+
 #[test]
 fn without_daemon_and_data_every_verb_says_how_to_get_one() {
     let home = Home::new();

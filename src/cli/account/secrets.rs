@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{AddOptions, Kind, RotateOptions, Which, said, shown, wipe};
 use crate::cli::ask::Asker;
 use crate::cli::print::{self, line};
-use crate::cli::{Json, refuse, secret};
+use crate::cli::{Json, misuse, refuse, secret};
 use crate::exit::Failure;
 use crate::platforms::{Takes, takes};
 use crate::seams::SystemEntropy;
@@ -22,6 +22,7 @@ use crate::views::Question;
 use crate::views::account::{AccountView, CopyView};
 
 pub(super) fn add(asker: &Asker<'_>, options: &AddOptions) -> Result<(), Failure> {
+    refuse_secrets(options)?;
     // What would be refused is refused before anything is typed.
     asker.daemon(&Question::of(&["accounts"]).with("add", Some(&options.which.platform)))?;
     let (kind, asked) = kind(options)?;
@@ -37,6 +38,20 @@ pub(super) fn add(asker: &Asker<'_>, options: &AddOptions) -> Result<(), Failure
     eprintln!("{} is added; `account check` says whether the platform takes it", shown(&options.which));
     show_recovery(&told.body);
     Ok(())
+}
+
+/// A token in the place of a name would be shown in every list and stand on the audit trail.
+fn refuse_secrets(options: &AddOptions) -> Result<(), Failure> {
+    let which = &options.which;
+    misuse::refuse_secrets(&[
+        ("the platform", Some(&which.platform)),
+        ("your name for the account", Some(&which.name)),
+        ("--email", options.email.as_deref()),
+        ("--handle", options.handle.as_deref()),
+        ("--header", options.header.as_deref()),
+        ("--scheme", options.scheme.as_deref()),
+        ("--token-url", options.token_url.as_deref()),
+    ])
 }
 
 /// The recovery key, where one was made: to a person, once.
