@@ -420,17 +420,27 @@ fn snapshots(reader: &Reader) -> Vec<CheckView> {
 
 fn strategies(reader: &Reader) -> Vec<CheckView> {
     const NAME: &str = "strategies";
+    // In safe mode that is so of all of them, and the fault of none.
+    if reader.daemon.as_ref().is_some_and(|daemon| !daemon.kernel_up && !daemon.starting) {
+        let sentence = format!(
+            "the machine is in safe mode, so none of {} strategies is started",
+            reader.strategies.len()
+        );
+        return vec![CheckView::warn(
+            NAME,
+            sentence,
+            "see to what `kernel` above says; nothing is wrong with them",
+        )];
+    }
     let views = super::strategy::list(reader);
     let mut checks = Vec::new();
     for view in &views {
         let id = &view.strategy;
         let why = view.errors.first().map(|why| format!(": {why}")).unwrap_or_default();
         match view.status.as_str() {
-            "error" => checks.push(CheckView::fail(
-                NAME,
-                format!("`{id}` cannot run{why}"),
-                "`config check` says what is wrong; mend it, then send the daemon SIGHUP or start it again",
-            )),
+            "error" => {
+                checks.push(CheckView::fail(NAME, format!("`{id}` cannot run{why}"), cannot_run(reader, id)))
+            }
             "tripped" if view.breaker.state == "isolated" => checks.push(CheckView::warn(
                 NAME,
                 format!("`{id}` does not run{why}"),
@@ -459,6 +469,20 @@ fn strategies(reader: &Reader) -> Vec<CheckView> {
         checks.push(CheckView::ok(NAME, format!("none of {} strategies is held", views.len())));
     }
     checks
+}
+
+/// What to do about a strategy that cannot run.
+fn cannot_run(reader: &Reader, id: &str) -> &'static str {
+    let strategy = reader.strategy(id);
+    match strategy {
+        Some(own) if own.live.as_ref().is_some_and(|live| live.put_aside.is_some()) => {
+            "`config check` says what is wrong; mend it, then send the daemon SIGHUP or start it again"
+        }
+        Some(own) if super::strategy::down(reader, own).is_some() => {
+            "`actors tree` says why its host does not run, and `crashes list` what ended it"
+        }
+        _ => "see to what it says; where rows do not open, restore a backup",
+    }
 }
 
 /// A breaker that holds is no fault of the machine's; somebody should look.

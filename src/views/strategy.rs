@@ -192,9 +192,7 @@ fn view(
     let schedule = reader.store.get::<ScheduleRow>(&reader.space, name).map_err(|error| unread(&error))?;
     let status = status(strategy, &row, reader.now);
     let aside = strategy.live.as_ref().and_then(|live| live.put_aside.clone());
-    // While the kernel starts, none does.
-    let down = reader.daemon.as_ref().is_some_and(|daemon| !daemon.starting) && strategy.live.is_none();
-    let down = down.then(|| "its host does not run; `actors tree` says why".to_owned());
+    let down = down(reader, strategy).map(|down| down.sentence().to_owned());
     let (total_earnings, unsummed) = match earned {
         Ok(totals) => (totals.get(name).cloned().unwrap_or_default(), None),
         Err(why) => (Vec::new(), Some(why.to_string())),
@@ -215,6 +213,30 @@ fn view(
         metrics: row.metrics.into_iter().collect(),
         breaker: BreakerView::from(&row.breaker),
     })
+}
+
+/// Why a strategy has no host though a daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Down {
+    /// The machine is in safe mode: none has one.
+    SafeMode,
+    /// This one has none, while others may.
+    Host,
+}
+
+impl Down {
+    fn sentence(self) -> &'static str {
+        match self {
+            Down::SafeMode => "the machine is in safe mode, so no strategy is started; `doctor` says why",
+            Down::Host => "its host does not run; `actors tree` says why",
+        }
+    }
+}
+
+/// Why a strategy has no host, if it should have one. While the kernel starts, none does.
+pub(super) fn down(reader: &Reader, strategy: &Strategy) -> Option<Down> {
+    let daemon = reader.daemon.as_ref().filter(|daemon| !daemon.starting && strategy.live.is_none())?;
+    Some(if daemon.kernel_up { Down::Host } else { Down::SafeMode })
 }
 
 /// The sentence about a strategy that a person has isolated.

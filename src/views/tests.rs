@@ -595,3 +595,46 @@ fn an_audit_export_pages_to_its_end() {
     }
     assert_eq!(seen, [1, 2, 3]);
 }
+
+/// A daemon in whose kernel nothing runs.
+fn daemon_without_kernel() -> Daemon {
+    Daemon {
+        pid: 7,
+        started: noon(),
+        kernel_up: false,
+        starting: false,
+        kernel_cause: Some("3 boots failed within ten minutes".to_owned()),
+        resident_bytes: None,
+        gates: Default::default(),
+        waiting: Vec::new(),
+        held: None,
+        unsigned: None,
+        troubled: Vec::new(),
+    }
+}
+
+/// It is no mistake in their sections that keeps them from running.
+#[test]
+fn in_safe_mode_doctor_does_not_blame_the_strategies() {
+    let mut reader = reader();
+    reader.daemon = Some(daemon_without_kernel());
+    let told = |reader: &Reader| {
+        let found: doctor::DoctorView = serde_json::from_value(ask(reader, "/doctor")).unwrap();
+        let own = found.checks.into_iter().filter(|check| check.name == "strategies");
+        let line = |check: doctor::CheckView| {
+            format!("{}: {} -> {:?}\n", check.grade.as_str(), check.sentence, check.todo)
+        };
+        own.map(line).collect::<String>()
+    };
+    let safe = told(&reader);
+    assert!(safe.starts_with("warn: the machine is in safe mode, so none of "), "{safe}");
+    assert!(safe.lines().count() == 1 && !safe.contains("config check"), "{safe}");
+    let page = ask(&reader, "/strategies/bug-bounty");
+    assert!(page["errors"][0].as_str().unwrap().starts_with("the machine is in safe mode"), "{page}");
+
+    // One whose host is down while the others stand has no mistake in its section either.
+    reader.daemon = Some(Daemon { kernel_up: true, ..daemon_without_kernel() });
+    let down = told(&reader);
+    assert!(down.contains("its host does not run") && down.contains("`actors tree`"), "{down}");
+    assert!(!down.contains("config check"), "{down}");
+}
