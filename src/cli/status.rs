@@ -91,6 +91,13 @@ fn head(status: &StatusView) -> String {
         ),
         ("alerts", format!("{} open", status.alerts.len())),
     ];
+    if let Some(why) = &status.rules_why {
+        let sentence = format!(
+            "cannot be used, so nothing is permitted on any platform: {}; correct or remove the file",
+            line(why, 600)
+        );
+        lines.push(("rules", sentence));
+    }
     if let Some(bytes) = status.resident_bytes {
         lines.push(("memory", mib(bytes)));
     }
@@ -103,4 +110,27 @@ fn head(status: &StatusView) -> String {
         lines.push(("waiting", format!("{} for a slot", line(&status.waiting.join(", "), 200))));
     }
     fields(&lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::tests::{ask, reader};
+
+    /// One slip of the pen in one file stops every platform: the first look must show file and line.
+    #[test]
+    fn rules_that_cannot_be_used_are_told_with_file_and_line() {
+        let mut reader = reader();
+        let shown =
+            |reader: &crate::views::Reader| text(&serde_json::from_value(ask(reader, "/status")).unwrap());
+        assert!(!shown(&reader).contains("\nrules "), "{}", shown(&reader));
+        let files = [("github.toml".to_owned(), "[pack]\nplatform = \n".to_owned())];
+        reader.rules = crate::rules::parse(&files);
+        let told = shown(&reader);
+        let row = told.lines().find(|line| line.starts_with("rules ")).unwrap_or_else(|| panic!("{told}"));
+        assert!(
+            row.contains("github.toml:2: ") && row.contains("nothing is permitted on any platform"),
+            "{row}"
+        );
+    }
 }

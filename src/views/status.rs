@@ -25,6 +25,9 @@ pub struct StatusView {
     pub version: String,
     pub data_dir: String,
     pub socket: Option<String>,
+    /// Why the rules cannot be used, if so: then nothing is permitted, on any platform.
+    #[serde(default)]
+    pub rules_why: Option<String>,
     /// How often the store was opened for writing.
     pub epoch: u64,
     pub resident_bytes: Option<u64>,
@@ -94,6 +97,7 @@ pub(super) fn read(reader: &Reader) -> Result<StatusView, Problem> {
         version: reader.place.version.to_owned(),
         data_dir: reader.place.data_dir.display().to_string(),
         socket: reader.place.socket.as_ref().map(|path| path.display().to_string()),
+        rules_why: reader.rules.as_ref().err().cloned(),
         epoch: reader.store.epoch().0,
         resident_bytes: daemon.and_then(|daemon| daemon.resident_bytes),
         disk_free_bytes: reader.disk_free_bytes,
