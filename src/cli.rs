@@ -22,6 +22,7 @@ mod doctor;
 mod earnings;
 mod limits;
 mod misuse;
+mod none;
 mod opportunities;
 pub(crate) mod place;
 mod print;

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::ask::Asker;
+use super::none::Narrowed;
 use super::print::{self, fields, line, minute, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
@@ -80,13 +81,14 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::List { run, status, limit, json } => {
             // One more than is shown tells whether there are more.
             let wanted = if json.json { limit } else { Some(limit.unwrap_or(SHOWN).saturating_add(1)) };
+            let narrowed = Narrowed::by(&[("--run", run.as_deref()), ("--status", status.as_deref())]);
             let question =
                 Question::of(&["actions"]).with("run", run).with("status", status).with("limit", wanted);
             let told = asker.read(&question)?;
             if json.json {
                 print::json(&told.body)?;
             } else {
-                list(&asker, &told.view::<Vec<ActivityView>>()?, limit.unwrap_or(SHOWN))?;
+                list(&asker, &narrowed, &told.view::<Vec<ActivityView>>()?, limit.unwrap_or(SHOWN))?;
             }
         }
         Verb::Show { id, json } => {
@@ -107,9 +109,14 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
     Ok(Exit::Done)
 }
 
-fn list(asker: &Asker<'_>, actions: &[ActivityView], shown: usize) -> Result<(), crate::exit::Failure> {
+fn list(
+    asker: &Asker<'_>,
+    narrowed: &Narrowed,
+    actions: &[ActivityView],
+    shown: usize,
+) -> Result<(), crate::exit::Failure> {
     if actions.is_empty() {
-        eprintln!("no outward act is on record");
+        eprintln!("{}", narrowed.none("outward act", "no outward act is on record"));
         return Ok(());
     }
     print::out(&rows(actions.get(..shown).unwrap_or(actions)))?;

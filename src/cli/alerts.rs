@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ask::Asker;
+use super::none::Narrowed;
 use super::print::{self, line, minute, minute_or, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
@@ -176,10 +177,13 @@ fn list(asker: &Asker<'_>, options: &ListOptions) -> Result<(), Failure> {
     }
     let alerts: Vec<AlertPage> = told.view()?;
     if alerts.is_empty() {
-        eprintln!(
-            "there is no alert{}",
-            if options.all { "" } else { " open; --all lists those that are over" }
-        );
+        let narrowed = Narrowed::by(&[("--sort", options.sort.as_deref())]);
+        let (what, empty) = match options.all {
+            true => ("alert", "there is no alert"),
+            false => ("open alert", "no alert is open"),
+        };
+        let over = if options.all { "" } else { "; --all lists those that are over" };
+        eprintln!("{}{over}", narrowed.none(what, empty));
         return Ok(());
     }
     print::out(&rows(&alerts))?;

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::ask::Asker;
+use super::none::Narrowed;
 use super::print::{self, Column, fields, fitted, line, minute, table, terminal_width};
 use super::{Cx, Done, Json, examples};
 use crate::exit::Exit;
@@ -56,12 +57,13 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
         Verb::List { actor, limit, json } => {
             // One more than is shown tells whether there are more.
             let wanted = if json.json { limit } else { Some(limit.unwrap_or(SHOWN).saturating_add(1)) };
+            let narrowed = Narrowed::by(&[("--actor", actor.as_deref())]);
             let question = Question::of(&["crashes"]).with("actor", actor).with("limit", wanted);
             let told = asker.read(&question)?;
             if json.json {
                 print::json(&told.body)?;
             } else {
-                list(&asker, &told.view::<Vec<CrashLine>>()?, limit.unwrap_or(SHOWN))?;
+                list(&asker, &narrowed, &told.view::<Vec<CrashLine>>()?, limit.unwrap_or(SHOWN))?;
             }
         }
         Verb::Show { id, json } => {
@@ -72,9 +74,14 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
     Ok(Exit::Done)
 }
 
-fn list(asker: &Asker<'_>, crashes: &[CrashLine], shown: usize) -> Result<(), crate::exit::Failure> {
+fn list(
+    asker: &Asker<'_>,
+    narrowed: &Narrowed,
+    crashes: &[CrashLine],
+    shown: usize,
+) -> Result<(), crate::exit::Failure> {
     if crashes.is_empty() {
-        eprintln!("no crash is on record");
+        eprintln!("{}", narrowed.none("crash", "no crash is on record"));
         return Ok(());
     }
     print::out(&rows(crashes.get(..shown).unwrap_or(crashes), terminal_width()))?;

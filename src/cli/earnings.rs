@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::ask::Asker;
+use super::none::Narrowed;
 use super::print::{self, line, minute, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
@@ -94,7 +95,7 @@ pub(super) fn execute(cx: &Cx<'_>, verb: Verb) -> Done {
     let asker = Asker::new(cx)?;
     match verb {
         Verb::Summary { json } => summary(&asker, json)?,
-        Verb::List(options) => list(&asker, &options)?,
+        Verb::List(options) => list(&asker, &options, &cx.machine.names())?,
         Verb::Record(options) => record::execute(&asker, &options)?,
         Verb::Export(options) => export::execute(&asker, &options)?,
     }
@@ -136,7 +137,7 @@ pub(super) fn sums(summary: &SummaryView) -> String {
     table(&["currency", "expected", "claimed", "approved", "paid", "cleared", "fees", "reversed"], &rows)
 }
 
-fn list(asker: &Asker<'_>, options: &ListOptions) -> Result<(), Failure> {
+fn list(asker: &Asker<'_>, options: &ListOptions, strategies: &[&str]) -> Result<(), Failure> {
     let question = Question::of(&["earnings"])
         .with("stage", options.stage.as_ref())
         .with("platform", options.platform.as_ref())
@@ -153,7 +154,15 @@ fn list(asker: &Asker<'_>, options: &ListOptions) -> Result<(), Failure> {
         print::out(&rows(all.get(..shown).unwrap_or_default()))?;
     }
     match all.len() {
-        0 => eprintln!("no payment is listed"),
+        0 => {
+            let narrowed = Narrowed::by(&[
+                ("--stage", options.stage.as_deref()),
+                ("--platform", options.platform.as_deref()),
+                ("--strategy", options.strategy.as_deref()),
+            ]);
+            let empty = "no payment is in the books";
+            eprintln!("{}", narrowed.none_near("payment", empty, "--strategy", strategies));
+        }
         n if n == shown => eprintln!("{n} payments"),
         n => eprintln!("{shown} of {n} payments; --limit {n} shows all"),
     }

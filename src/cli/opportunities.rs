@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ask::Asker;
+use super::none::Narrowed;
 use super::print::{self, fields, line, minute, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
@@ -217,14 +218,22 @@ fn list(asker: &Asker<'_>, options: ListOptions) -> Result<(), Failure> {
     if shown > 0 {
         print::out(&rows(listed.get(..shown).unwrap_or_default()))?;
     }
-    eprintln!("{}", asker.hinted(&more(shown, listed.len(), total - listed.len())));
+    let narrowed = Narrowed::by(&[
+        ("--state", options.state.as_deref()),
+        ("--kind", options.kind.as_deref()),
+        ("--platform", options.platform.as_deref()),
+        ("--baseline", options.baseline.then_some("")),
+        ("--no-baseline", options.no_baseline.then_some("")),
+    ]);
+    eprintln!("{}", asker.hinted(&more(&narrowed, shown, listed.len(), total - listed.len())));
     Ok(())
 }
 
 /// What a person is told below the list.
-pub(super) fn more(shown: usize, listed: usize, hidden: usize) -> String {
+pub(super) fn more(narrowed: &Narrowed, shown: usize, listed: usize, hidden: usize) -> String {
     let mut text = match (shown, listed) {
-        (_, 0) => "nothing new is listed".to_owned(),
+        (_, 0) if hidden > 0 => narrowed.none("new opportunity", "nothing new is listed"),
+        (_, 0) => narrowed.none("opportunity", "no opportunity is on record"),
         (shown, listed) if shown == listed => format!("{listed} opportunities"),
         (shown, listed) => format!("{shown} of {listed} opportunities; --limit {listed} shows all"),
     };

@@ -384,13 +384,19 @@ fn the_way_of_an_action_is_told_from_its_first_message_to_its_record() {
 
 #[test]
 fn a_list_says_what_it_leaves_out() {
-    expect!["nothing new is listed"].assert_eq(&opportunities::more(0, 0, 0));
+    let (all, open) = (none::Narrowed::by(&[]), none::Narrowed::by(&[("--kind", Some("targets"))]));
+    expect!["no opportunity is on record"].assert_eq(&opportunities::more(&all, 0, 0, 0));
+    expect!["no opportunity matches `--kind targets`"].assert_eq(&opportunities::more(&open, 0, 0, 0));
     expect!["nothing new is listed; 9 of the baseline are hidden, --baseline shows them"]
-        .assert_eq(&opportunities::more(0, 0, 9));
+        .assert_eq(&opportunities::more(&all, 0, 0, 9));
+    expect![
+        "no new opportunity matches `--kind targets`; 9 of the baseline are hidden, --baseline shows them"
+    ]
+    .assert_eq(&opportunities::more(&open, 0, 0, 9));
     expect![[r#"
         40 of 50 opportunities; --limit 50 shows all; 9 of the baseline are hidden, --baseline shows them
         `money-machine opportunities show ID` shows one, `accept ID` and `dismiss ID` decide"#]]
-    .assert_eq(&opportunities::more(40, 50, 9));
+    .assert_eq(&opportunities::more(&all, 40, 50, 9));
 }
 
 #[test]
