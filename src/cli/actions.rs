@@ -29,7 +29,7 @@ pub enum Verb {
         #[arg(long, value_name = "STATUS", value_parser = clap::builder::PossibleValuesParser::new(STATUSES))]
         status: Option<String>,
         /// At most so many [default: all as JSON, else 40]
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = print::rows_max)]
         limit: Option<usize>,
         #[command(flatten)]
         json: Json,

@@ -78,7 +78,7 @@ pub struct ListOptions {
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
     /// At most so many [default: all as JSON, else 40]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = print::rows_max)]
     limit: Option<usize>,
     #[command(flatten)]
     json: Json,

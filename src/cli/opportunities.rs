@@ -128,7 +128,7 @@ pub struct ListOptions {
     #[arg(long, value_name = "ORDER", default_value = "rank", value_parser = ["rank", "score", "found"])]
     sort: String,
     /// At most so many [default: all as JSON, else 40]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = print::rows_max)]
     limit: Option<usize>,
     #[command(flatten)]
     json: Json,

@@ -12,6 +12,17 @@ use crate::exit::Failure;
 
 pub use fitted::{Column, cut, fitted, terminal_size, terminal_width};
 
+/// So many rows as a person asks for: one at least, since a list of none says nothing.
+///
+/// # Errors
+/// What would be right.
+pub fn rows_max(text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.trim().parse().ok();
+    number
+        .filter(|n| *n > 0)
+        .ok_or_else(|| "write a whole number, 1 or more; leave it out for what is usual".to_owned())
+}
+
 /// Writes to stdout.
 ///
 /// # Errors
