@@ -178,6 +178,12 @@ fn without_daemon_and_data_every_verb_says_how_to_get_one() {
     }
     // Asking makes nothing.
     assert!(!Path::new(&home.path(".local")).exists());
+    let said = home.run("status --sandbox --data-dir mine");
+    assert!(
+        said.err.ends_with("start one with `money-machine run --sandbox --data-dir mine`\n"),
+        "{}",
+        said.err
+    );
     let said = home.run("status --sandbox");
     assert!(said.err.contains("`~/.local/state/money-machine/sandbox`"), "{}", said.err);
 }

@@ -65,7 +65,7 @@ impl<'a> Asker<'a> {
 
     /// A sentence whose proposed commands lead to the same machine.
     pub fn hinted(&self, sentence: &str) -> String {
-        hinted(sentence, &self.cx.here())
+        hinted(sentence, &self.cx.here(&self.place))
     }
 
     /// The configuration as a daemon started now would read it.
@@ -131,6 +131,26 @@ impl<'a> Asker<'a> {
         }
     }
 
+    fn no_daemon(&self) -> Failure {
+        let dir = &self.place.data_dir;
+        let failure = match DataDir::daemon_pid(dir) {
+            Some(pid) => refuse(format!(
+                "the daemon (pid {pid}) holds `{}` and does not answer: it is starting or stopping; try again",
+                dir.display()
+            )),
+            None if let Err(missing @ DirError::DatabaseMissing(_)) = DataDir::look_for_database(dir) => {
+                Failure::new("", missing)
+            }
+            None => {
+                let common = &self.cx.common;
+                let sought =
+                    Sought { place: &self.place, named: common.data_dir.is_some(), sandbox: common.sandbox };
+                refuse(self.hinted(&sought.nobody()))
+            }
+        };
+        failure.with(Exit::NoDaemon)
+    }
+
     fn client(&self) -> Client {
         Client::new(&self.place.socket)
     }
@@ -147,7 +167,7 @@ impl<'a> Asker<'a> {
 
     fn failed(&self, error: AskError) -> Failure {
         match error {
-            AskError::NoDaemon(_) => no_daemon(&self.place.data_dir, error),
+            AskError::NoDaemon(_) => self.no_daemon(),
             AskError::Refused { .. } => Failure::new("", error),
             error => Failure::new("ask the daemon", error),
         }
@@ -172,7 +192,7 @@ impl<'a> Asker<'a> {
     pub fn reader(&self) -> Result<Reader, Failure> {
         let dir = &self.place.data_dir;
         if !dir.join(mm_store::DATABASE_FILE).exists() || DataDir::daemon_pid(dir).is_some() {
-            return Err(no_daemon(dir, AskError::NoDaemon(self.place.socket.clone())));
+            return Err(self.no_daemon());
         }
         let store = Store::open_read_only(dir).map_err(|error| Failure::new("read the store", error))?;
         let config = self.load();
@@ -275,20 +295,59 @@ fn rule_files(dir: &Path) -> Result<Vec<(String, String)>, String> {
     Ok(files)
 }
 
-fn no_daemon(data_dir: &Path, error: AskError) -> Failure {
-    let shown = data_dir.display();
-    let failure = match DataDir::daemon_pid(data_dir) {
-        Some(pid) => refuse(format!(
-            "the daemon (pid {pid}) holds `{shown}` and does not answer: it is starting or stopping; try again"
-        )),
-        None if let Err(missing @ DirError::DatabaseMissing(_)) = DataDir::look_for_database(data_dir) => {
-            Failure::new("", missing)
-        }
-        None if !data_dir.join(mm_store::DATABASE_FILE).exists() => refuse(format!(
-            "there is no daemon and no data in `{shown}`; start one with `money-machine run`, or name its directory \
-             with --data-dir (--sandbox for the sandbox's)"
-        )),
-        None => Failure::new("", error),
-    };
-    failure.with(Exit::NoDaemon)
+/// Where a daemon was looked for, and how that place was said.
+struct Sought<'a> {
+    place: &'a Whereabouts,
+    /// Whether --data-dir named it.
+    named: bool,
+    sandbox: bool,
+}
+
+impl Sought<'_> {
+    /// What to say where nothing listens, and what to type.
+    fn nobody(&self) -> String {
+        let Whereabouts { data_dir, socket } = self.place;
+        let what = if data_dir.join(mm_store::DATABASE_FILE).exists() {
+            format!("no daemon answers at `{}`", socket.display())
+        } else {
+            format!("there is no daemon and no data in `{}`", data_dir.display())
+        };
+        let or = match (self.named, self.sandbox) {
+            // Who has named it need not be told to.
+            (true, _) => "",
+            (false, true) => ", or name its directory with --data-dir",
+            (false, false) => ", or name its directory with --data-dir (--sandbox for the sandbox's)",
+        };
+        format!("{what}; start one with `money-machine run`{or}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_named_a_directory_is_not_told_to_name_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Whereabouts { data_dir: dir.path().to_owned(), socket: dir.path().join("admin.sock") };
+        let said = |named, sandbox| {
+            let said = Sought { place: &place, named, sandbox }.nobody();
+            said.replace(&dir.path().display().to_string(), "DIR")
+        };
+        assert_eq!(
+            said(true, false),
+            "there is no daemon and no data in `DIR`; start one with `money-machine run`"
+        );
+        assert_eq!(
+            said(false, true),
+            "there is no daemon and no data in `DIR`; start one with `money-machine run`, or name its directory with \
+             --data-dir"
+        );
+        std::fs::write(dir.path().join(mm_store::DATABASE_FILE), "").unwrap();
+        assert_eq!(
+            said(true, true),
+            "no daemon answers at `DIR/admin.sock`; start one with `money-machine run`"
+        );
+        assert!(said(false, false).ends_with("(--sandbox for the sandbox's)"));
+    }
 }

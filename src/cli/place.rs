@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mm_core::schedule::Schedule;
+use mm_store::{DataDir, Stamp};
 
 use super::Cx;
 use crate::config::{self, Env, Loaded, Overrides, Sources};
@@ -21,9 +22,11 @@ pub struct Whereabouts {
 }
 
 impl Cx<'_> {
-    /// The flags that lead another command to the same data directory, to stand behind one that is proposed.
-    pub fn here(&self) -> String {
-        here(self.common.data_dir.as_deref(), self.common.sandbox)
+    /// The flags that lead another command to the same data directory, to stand behind one that is proposed. A
+    /// sandbox's directory is called one, also by who only named the directory: a live `run` may not begin there.
+    pub fn here(&self, place: &Whereabouts) -> String {
+        let is_sandbox = || matches!(DataDir::stamp_of(&place.data_dir), Ok(Some(Stamp::Sandbox)));
+        here(self.common.data_dir.as_deref(), self.common.sandbox || is_sandbox())
     }
 
     /// The data directory and its socket.
@@ -70,14 +73,14 @@ impl Cx<'_> {
 
 /// The flags that lead to a data directory, each behind a blank; none for the usual one.
 pub fn here(data_dir: Option<&Path>, sandbox: bool) -> String {
-    match (data_dir.map(|dir| dir.display().to_string()), sandbox) {
+    let sandbox = if sandbox { " --sandbox" } else { "" };
+    match data_dir.map(|dir| dir.display().to_string()) {
         // As a shell takes it for one word.
-        (Some(dir), _) if dir.contains(|c: char| !c.is_ascii_alphanumeric() && !"/._-+~".contains(c)) => {
-            format!(" --data-dir '{}'", dir.replace('\'', r"'\''"))
+        Some(dir) if dir.contains(|c: char| !c.is_ascii_alphanumeric() && !"/._-+~".contains(c)) => {
+            format!("{sandbox} --data-dir '{}'", dir.replace('\'', r"'\''"))
         }
-        (Some(dir), _) => format!(" --data-dir {dir}"),
-        (None, true) => " --sandbox".to_owned(),
-        (None, false) => String::new(),
+        Some(dir) => format!("{sandbox} --data-dir {dir}"),
+        None => sandbox.to_owned(),
     }
 }
 
@@ -112,8 +115,8 @@ mod tests {
             ),
             (
                 here(Some(Path::new("/tmp/my data")), true),
-                "`money-machine run --data-dir '/tmp/my data'` starts one; `accept ID` and `money-machine status \
-                 --data-dir '/tmp/my data'` do not"
+                "`money-machine run --sandbox --data-dir '/tmp/my data'` starts one; `accept ID` and `money-machine \
+                 status --sandbox --data-dir '/tmp/my data'` do not"
                     .to_owned(),
             ),
         ] {
