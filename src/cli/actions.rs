@@ -19,7 +19,7 @@ pub enum Verb {
     /// Lists them, the newest first
     #[command(
         long_about = "Lists outward acts, the newest first.",
-        after_long_help = examples("money-machine actions list\nmoney-machine actions list --status blocked\nmoney-machine actions list --run 3-1 --json")
+        after_long_help = examples("money-machine actions list\nmoney-machine actions list --status blocked\nmoney-machine actions list --run 00001-000001-bug-bounty --json")
     )]
     List {
         /// Only those of this run
@@ -37,7 +37,7 @@ pub enum Verb {
     /// Shows one with every rule's word on it
     #[command(
         long_about = "Shows one outward act: what was asked and why, which rules said what, and what came of it.",
-        after_long_help = examples("money-machine actions show 1-1.hackerone")
+        after_long_help = examples("money-machine actions show 00001-000001-bug-bounty.read-hackerone")
     )]
     Show {
         /// Its id, as in the list
@@ -51,8 +51,8 @@ pub enum Verb {
             at the platform first. It sends nothing. Who said it, and what was seen, is put on record; the \
             strategy hears of it. What did not happen may be proposed again.",
         after_long_help = examples(
-            "money-machine actions settle 3-2.attempt --happened --reason comment-17\nmoney-machine actions \
-             settle 3-2.attempt --did-not --reason nothing-there"
+            "money-machine actions settle 00003-000002-micro-tasks.attempt --happened --reason comment-17\n\
+             money-machine actions settle 00003-000002-micro-tasks.attempt --did-not --reason nothing-there"
         )
     )]
     Settle {

@@ -83,7 +83,7 @@ pub enum Verb {
         long_about = "Shows the whole way of one action: every message that carried it from actor to actor, with \
             times, what the rules said, what came of it, and what the audit trail says. It works while the action is \
             under way and afterwards, also without a daemon.",
-        after_long_help = examples("money-machine actors follow 00001-000001-bug-bounty.hackerone\nmoney-machine actors follow 00001-000001-bug-bounty.hackerone --json | jq .hops")
+        after_long_help = examples("money-machine actors follow 00001-000001-bug-bounty.read-hackerone\nmoney-machine actors follow 00001-000001-bug-bounty.read-hackerone --json | jq .hops")
     )]
     Follow {
         /// Its id, as in `actions list`

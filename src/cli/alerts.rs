@@ -51,7 +51,7 @@ pub enum Verb {
             over restarts, and is put on record with its reason. What is still open when a silence ends is told then.",
         after_long_help = examples(
             "money-machine alerts silence source/bug-bounty/hackerone --reason maintenance --for 2h\nmoney-machine \
-             alerts silence breaker/* --reason known\nmoney-machine alerts silence * --reason upgrade --for 30m"
+             alerts silence 'breaker/*' --reason known\nmoney-machine alerts silence '*' --reason upgrade --for 30m"
         )
     )]
     Silence {
@@ -69,7 +69,7 @@ pub enum Verb {
     /// Tells you of them again
     #[command(
         long_about = "Takes a silence back. What is still open and was not told is told then.",
-        after_long_help = examples("money-machine alerts unsilence breaker/*")
+        after_long_help = examples("money-machine alerts unsilence 'breaker/*'")
     )]
     Unsilence {
         /// As it was silenced; see `alerts list --silences`

@@ -46,7 +46,7 @@ pub enum Verb {
     #[command(
         long_about = "Explains what was decided on one act: the rules with the clauses they rest on, where those are \
             written and how sure that is, what was judged, and the approval, if there was one.",
-        after_long_help = examples("money-machine compliance explain 1-1.hackerone")
+        after_long_help = examples("money-machine compliance explain 00001-000001-bug-bounty.read-hackerone")
     )]
     Explain {
         /// The act's id, as in `actions list`

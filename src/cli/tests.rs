@@ -84,6 +84,59 @@ fn every_example_parses() {
     }
 }
 
+/// The words of every example, with the command that they are of.
+fn example_lines() -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for (name, mut command) in all(&built(), "money-machine") {
+        let help = command.render_long_help().to_string().replace("\\\n", "");
+        let own = help.lines().filter_map(|line| line.strip_prefix("  money-machine "));
+        lines.extend(own.map(|line| (name.clone(), line.to_owned())));
+    }
+    lines
+}
+
+/// What is copied from a help text must be what the machine calls such a thing.
+#[test]
+fn the_ids_of_examples_look_as_real_ones_do() {
+    let hex = |text: &str, digits: usize| {
+        text.len() == digits && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+    };
+    let run = |text: &str| {
+        let parts: Vec<&str> = text.splitn(3, '-').collect();
+        let number =
+            |part: &str, digits: usize| part.len() == digits && part.bytes().all(|c| c.is_ascii_digit());
+        matches!(parts.as_slice(), [epoch, nth, _strategy] if number(epoch, 5) && number(nth, 6))
+    };
+    let action = |text: &str| text.split_once('.').is_some_and(|(id, step)| run(id) && !step.is_empty());
+    let mut seen = 0;
+    for (name, line) in example_lines() {
+        let words = words(&line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let is_real = match words.as_slice() {
+            ["actions", "list", "--run", id, ..] => run(id),
+            ["actions", "show" | "settle", id, ..] | ["actors", "follow", id, ..] => action(id),
+            ["compliance", "explain", id, ..] => action(id),
+            ["approvals", "show" | "approve" | "edit" | "reject" | "done", id, ..] => hex(id, 12),
+            ["opportunities", "list", ..] => continue,
+            ["opportunities", _, id, ..] => hex(id, 24),
+            ["strategy", "quarantine", "retry" | "drop", _, id] => hex(id, 16),
+            _ => continue,
+        };
+        assert!(is_real, "an example of `{name}` has an id of no real form: {line}");
+        seen += 1;
+    }
+    assert!(seen > 15, "{seen}");
+}
+
+/// A shell puts file names in the place of a `*` that stands alone.
+#[test]
+fn patterns_in_examples_are_quoted() {
+    for (name, line) in example_lines() {
+        let bare = line.split('\'').step_by(2).any(|part| part.contains('*'));
+        assert!(!bare, "an example of `{name}`: {line}");
+    }
+}
+
 fn view<T: DeserializeOwned>(reader: &Reader, target: &str) -> T {
     serde_json::from_value(ask(reader, target)).unwrap()
 }

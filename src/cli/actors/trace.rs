@@ -24,7 +24,7 @@ use crate::views::trace::TracedView;
         A trace needs --limit: without one it could run for ever. It ends at its limit, when more messages match than \
         --rate, after --for, and with this command. That it ran, and for whom, is on record.",
     override_usage = "money-machine actors trace <PATTERN> --limit <N> [--rate <N>] [--for <SPAN>] [--json]",
-    after_long_help = examples("money-machine actors trace kernel/gateway --limit 20\nmoney-machine actors trace kernel/** --limit 1000 --for 30s --json\nmoney-machine actors trace kernel/strategies/**:start --limit 5 --for 1h")
+    after_long_help = examples("money-machine actors trace kernel/gateway --limit 20\nmoney-machine actors trace 'kernel/**' --limit 1000 --for 30s --json\nmoney-machine actors trace 'kernel/strategies/**:start' --limit 5 --for 1h")
 )]
 pub struct Options {
     /// Whose messages: a path with `*` and `**`, and `:KIND` if only some kinds

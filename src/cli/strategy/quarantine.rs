@@ -33,14 +33,14 @@ pub enum Verb {
     #[command(
         long_about = "Gives an input one more chance in the next run. If it crashes the strategy once more, it is set \
             aside again.",
-        after_long_help = examples("money-machine strategy quarantine retry bug-bounty 4f1d2a90")
+        after_long_help = examples("money-machine strategy quarantine retry bug-bounty 4f1d2a90c37be58d")
     )]
     Retry(Input),
     /// Passes it over for ever and shows it no more
     #[command(
         long_about = "Passes an input over for ever and shows it no more. The same thing with other bytes is another \
             input.",
-        after_long_help = examples("money-machine strategy quarantine drop bug-bounty 4f1d2a90")
+        after_long_help = examples("money-machine strategy quarantine drop bug-bounty 4f1d2a90c37be58d")
     )]
     Drop(Input),
 }
