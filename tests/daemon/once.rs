@@ -107,8 +107,8 @@ fn again_at_the_same_time_nothing_is_new_and_stdout_has_no_log() {
           intigriti    unchanged  as it was at the last read
           yeswehack    unchanged  as it was at the last read
           federacy     unchanged  as it was at the last read
-          more: money-machine opportunities list --data-dir HOME/data
-          why:  money-machine actions list --data-dir HOME/data
+          more: money-machine opportunities list --sandbox --data-dir HOME/data
+          why:  money-machine actions list --sandbox --data-dir HOME/data
     "#]]
     .assert_eq(&again.out);
     assert_eq!(again.code, 0);
