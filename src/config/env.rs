@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::credential;
 use super::keys;
-use super::mistakes::{Mistake, USE_ACCOUNT_ADD};
+use super::mistakes::{Mistake, instead_of};
 use super::node::{Entry, Node, Origin, Value, short};
 
 const PREFIX: &str = "MONEY_MACHINE_";
@@ -159,12 +159,30 @@ fn names_a_file(name: &str) -> bool {
 
 fn unknown(name: &str, value: &str, origin: &Origin) -> Mistake {
     if credential::names_one(name) || crate::logs::looks_secret(value) {
-        return Mistake::new(origin, "", "has no place in a configuration", USE_ACCOUNT_ADD);
+        return Mistake::new(origin, "", "has no place in a configuration", instead_of(name));
     }
     let names = SHORT.iter().map(|(name, _)| *name).chain([DATA_DIR, PASSPHRASE_FILE]);
-    let nearest = keys::nearest(name, names.clone());
+    let nearest = meant(name);
     let right = format!("there are {} and MONEY_MACHINE__SECTION__KEY", names.collect::<Vec<_>>().join(", "));
     Mistake::new(origin, "", "is not known", right).nearest(nearest)
+}
+
+/// The variable that was probably meant: most often there is an underscore too few or too many.
+fn meant(name: &str) -> Option<String> {
+    let rest = name.strip_prefix(PREFIX)?.trim_start_matches('_');
+    let owners = [keys::STRATEGIES, keys::PLATFORMS].map(|section| format!("{}__", section.to_uppercase()));
+    if owners.iter().any(|section| rest.starts_with(section)) {
+        return Some(format!("{PREFIX}_{rest}"));
+    }
+    let own = SHORT.iter().map(|(name, _)| *name).chain([DATA_DIR, PASSPHRASE_FILE]).map(str::to_owned);
+    let settings =
+        keys::KEYS.iter().map(|key| format!("{PREFIX}_{}", key.name.replace('.', "__").to_uppercase()));
+    // How many underscores there are between two words is what they differ in, and is not held against them.
+    let plain =
+        |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).trim_start_matches('_').replace("__", "_");
+    let known: Vec<(String, String)> = own.chain(settings).map(|name| (plain(&name), name)).collect();
+    let nearest = keys::nearest(&plain(name), known.iter().map(|(plain, _)| plain.as_str()))?;
+    known.into_iter().find(|(plain, _)| *plain == nearest).map(|(_, name)| name)
 }
 
 /// `MONEY_MACHINE__STRATEGIES__BUG_BOUNTY__PRIORITY` is `strategies`, `bug-bounty`, `priority`.
@@ -245,4 +263,41 @@ fn unquote(value: &str) -> Option<String> {
         }
     }
     Some(value.split_once(" #").map_or(value, |(value, _)| value).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_that_was_meant_is_found_whatever_its_underscores() {
+        for (written, wanted) in [
+            ("MONEY_MACHINE_USER__EMAIL", Some("MONEY_MACHINE__USER__EMAIL")),
+            ("MONEY_MACHINE_USER_EMAIL", Some("MONEY_MACHINE__USER__EMAIL")),
+            ("MONEY_MACHINE_USER_EMIAL", Some("MONEY_MACHINE__USER__EMAIL")),
+            ("MONEY_MACHINE_LIMITS__MAX_DAILY_ACTIONS", Some("MONEY_MACHINE__LIMITS__MAX_DAILY_ACTIONS")),
+            (
+                "MONEY_MACHINE_STRATEGIES__BUG_BOUNTY__ENABLED",
+                Some("MONEY_MACHINE__STRATEGIES__BUG_BOUNTY__ENABLED"),
+            ),
+            ("MONEY_MACHINE_LOGLEVEL", Some("MONEY_MACHINE_LOG_LEVEL")),
+            ("MONEY_MACHINE_MAX_CONCURENT", Some("MONEY_MACHINE_MAX_CONCURRENT")),
+            ("MONEY_MACHINE_DATADIR", Some("MONEY_MACHINE_DATA_DIR")),
+            ("MONEY_MACHINE_X", None),
+            ("MONEY_MACHINE_", None),
+        ] {
+            assert_eq!(meant(written).as_deref(), wanted, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_in_a_dotenv_is_sent_to_its_file_and_not_shown() {
+        let env =
+            Env::default().with_dotenv(Path::new(".env"), "MONEY_MACHINE_PASSPHRASE=five random words\n");
+        let mut mistakes = Vec::new();
+        env.settings(&[], &mut mistakes);
+        let told = mistakes.first().map(ToString::to_string).unwrap_or_default();
+        assert!(told.contains("MONEY_MACHINE_PASSPHRASE_FILE") && told.contains("0600"), "{told}");
+        assert!(!told.contains("random") && !told.contains("account add"), "{told}");
+    }
 }

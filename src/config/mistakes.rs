@@ -10,6 +10,15 @@ use super::node::Origin;
 pub const USE_ACCOUNT_ADD: &str =
     "use `account add`: it encrypts what it is given, a configuration file does not";
 
+/// The sentence for a passphrase that was put there.
+const USE_PASSPHRASE_FILE: &str = "write it into a file that only you may read (mode 0600) and name that in \
+    MONEY_MACHINE_PASSPHRASE_FILE, or let the daemon ask at its start (`prompt = true` in [vault])";
+
+/// Where a credential belongs, by the name of the key or variable that it was given under.
+pub(crate) fn instead_of(name: &str) -> &'static str {
+    if name.to_lowercase().contains("passphrase") { USE_PASSPHRASE_FILE } else { USE_ACCOUNT_ADD }
+}
+
 /// One mistake: where, which key, what is wrong, what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::credential;
 use super::keys::{self, KEYS, LEVELS, PLATFORMS, STRATEGIES};
-use super::mistakes::{Mistake, USE_ACCOUNT_ADD, Warning};
+use super::mistakes::{Mistake, Warning, instead_of};
 use super::node::{Entry, Node, Origin, Value};
 use super::values::{self, Config, Wrong};
 
@@ -118,7 +118,7 @@ impl Draft<'_> {
                 &entry.at,
                 &key,
                 "has no place in a configuration",
-                USE_ACCOUNT_ADD,
+                instead_of(&entry.key),
             ));
             return;
         }

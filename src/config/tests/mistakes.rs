@@ -289,7 +289,7 @@ fn variables_and_flags_are_checked_like_the_file() {
             the configuration has 9 mistakes
               MONEY_MACHINE_MAX_CONCURENT in the environment: is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_MAX_CONCURRENT`?
               MONEY_MACHINE__LIMITS in the environment: sets `limits`, which MONEY_MACHINE_MAX_CONCURRENT in the environment sets already; keep one of the two
-              MONEY_MACHINE____X in the environment: is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_ENV`?
+              MONEY_MACHINE____X in the environment: is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY
               MONEY_MACHINE_ENV in the environment: `environment` is `prod`; write one of "production", "development", "test"; did you mean `production`?
               MONEY_MACHINE_LOG_LEVEL in the environment: `monitoring.log_level` is `LOUD`; write one of "off", "error", "warn", "info", "debug", "trace"
               MONEY_MACHINE_MAX_CONCURRENT in the environment: `limits.max_concurrent_strategies` is `three`; write a whole number from 1 to 64
@@ -310,7 +310,7 @@ fn a_dotenv_file_is_checked_by_line() {
           .env:4: has no `=`; write `NAME=value`
           .env:5 (MONEY_MACHINE_ENV): has quotes that do not end; close the quotes on the same line
           .env:6 (MONEY_MACHINE_LOG_LEVEL): is given twice: here and on line 3; keep one of the two
-          .env:7 (MONEY_MACHINE_X): is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY; did you mean `MONEY_MACHINE_ENV`?
+          .env:7 (MONEY_MACHINE_X): is not known; there are MONEY_MACHINE_ENV, MONEY_MACHINE_LOG_LEVEL, MONEY_MACHINE_MAX_CONCURRENT, MONEY_MACHINE_DATA_DIR, MONEY_MACHINE_PASSPHRASE_FILE and MONEY_MACHINE__SECTION__KEY
           .env:3 (MONEY_MACHINE_LOG_LEVEL): `monitoring.log_level` is `loud`; write one of "off", "error", "warn", "info", "debug", "trace""#]].assert_eq(&told(&load(Sources { env, ..sources(&[], &[]) })));
 }
 
