@@ -47,6 +47,7 @@ pub use node::Origin;
 pub use paths::{PathError, config_dir, data_dir, find_file, runtime_dir, socket_path};
 pub use resources::Resources;
 pub use show::starter;
+pub(crate) use values::is_email;
 pub use values::{
     Compliance, Config, Country, Email, Environment, Format, Free, Level, Limits, Logging, Monitoring,
     Rotation, Store, Strategy, User, Vault,

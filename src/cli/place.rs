@@ -8,6 +8,7 @@ use mm_store::{DataDir, Stamp};
 use super::Cx;
 use crate::config::{self, Env, Loaded, Overrides, Sources};
 use crate::exit::Failure;
+use crate::views::schedule::wrong_field;
 
 /// The environment, with the `.env` file of the working directory laid under it.
 pub fn environment() -> Env {
@@ -96,7 +97,8 @@ pub fn hinted(sentence: &str, here: &str) -> String {
 /// What is wrong with a schedule, as the scheduler reads it.
 pub fn check_schedule(text: &str) -> Result<(), String> {
     // Whether it is one does not depend on the zone.
-    Schedule::parse(text, "UTC").map(drop).map_err(|bad| bad.to_string())
+    let parsed = Schedule::parse(text, "UTC").map(drop);
+    parsed.map_err(|bad| wrong_field(text).unwrap_or_else(|| bad.to_string()))
 }
 
 #[cfg(test)]

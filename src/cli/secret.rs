@@ -107,15 +107,22 @@ pub fn read(names: &[&str]) -> Result<Vec<Secret>, Failure> {
     let mut secrets = Vec::new();
     for name in names {
         let line = line(&[]).map_err(failed)?.filter(|line| !line.is_empty());
-        let line = line.ok_or_else(|| {
-            refuse(format!("no {name} came in on stdin: pipe {} there, a line each", names.join(", ")))
-        })?;
+        let line = line.ok_or_else(|| refuse(format!("no {name} came in on stdin: {}", how(names))))?;
         secrets.push(secret(&line).map_err(failed)?);
     }
     if line(&[]).map_err(failed)?.is_some_and(|line| !line.is_empty()) {
-        return Err(refuse(format!("more came in on stdin than {}", names.join(", "))));
+        return Err(refuse(format!("more came in on stdin than {}: {}", names.join(", "), how(names))));
     }
     Ok(secrets)
+}
+
+/// How these are said.
+fn how(names: &[&str]) -> String {
+    let piped = match names {
+        [_] => "pipe it there, as one line".to_owned(),
+        _ => format!("pipe {} there in this order, a line each", names.join(", ")),
+    };
+    format!("run this at a terminal to be asked, or {piped}")
 }
 
 /// A new secret that must be typed twice alike; piped, it comes once.
@@ -131,4 +138,18 @@ pub fn new(name: &str) -> Result<Secret, Failure> {
         }
     }
     Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_pipes_too_little_is_told_what_to_do() {
+        assert_eq!(how(&["token"]), "run this at a terminal to be asked, or pipe it there, as one line");
+        assert_eq!(
+            how(&["client-secret", "refresh-token"]),
+            "run this at a terminal to be asked, or pipe client-secret, refresh-token there in this order, a line each"
+        );
+    }
 }

@@ -397,25 +397,29 @@ pub(crate) fn environment(node: &Node) -> Read<Environment> {
 pub(crate) fn email(node: &Node) -> Read<Option<Email>> {
     let right = "write an address like \"you@example.org\", or \"\" for none";
     let text = text(node, right)?;
+    match text {
+        "" => Ok(None),
+        _ if is_email(text) => Ok(Some(Email(text.to_owned()))),
+        _ => Err(Wrong::new(format!("is {}, which is no e-mail address", node.shown()), right)),
+    }
+}
+
+/// Whether it may be an e-mail address.
+pub(crate) fn is_email(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && !label.starts_with('-')
             && !label.ends_with('-')
             && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
-    let good = text.len() <= 254
+    text.len() <= 254
         && text.split_once('@').is_some_and(|(local, domain)| {
             (1..=64).contains(&local.len())
                 && !local
                     .contains(|c: char| c.is_whitespace() || c.is_control() || "@<>()[],;:\\\"".contains(c))
                 && domain.contains('.')
                 && domain.split('.').all(label)
-        });
-    match text {
-        "" => Ok(None),
-        _ if good => Ok(Some(Email(text.to_owned()))),
-        _ => Err(Wrong::new(format!("is {}, which is no e-mail address", node.shown()), right)),
-    }
+        })
 }
 
 pub(crate) fn country(node: &Node) -> Read<Option<Country>> {

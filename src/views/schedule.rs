@@ -6,7 +6,7 @@
 mod why;
 
 use mm_core::moment::Moment;
-use mm_core::schedule::{Dst, Occurrence, RULE_KEYS, RuleKey, Rules, Shift, Task, show_span};
+use mm_core::schedule::{Dst, Occurrence, RULE_KEYS, RuleKey, Rules, Schedule, Shift, Task, show_span};
 use mm_services::records::{ScheduleRow, StrategyRow, TaskRow, TickRow};
 use mm_services::strategies;
 use mm_store::{Record, Span};
@@ -384,7 +384,10 @@ pub(crate) fn planned(reader: &Reader, name: &str, said: &Question) -> Result<Op
         }
         _ => {}
     }
-    let task = rules.lay(current.any_task(), schedule).map_err(|bad| Problem::Bad(bad.to_string()))?;
+    let task = rules.lay(current.any_task(), schedule).map_err(|bad| {
+        let field = schedule.and_then(wrong_field);
+        Problem::Bad(field.unwrap_or_else(|| bad.to_string()))
+    })?;
     if task.schedule.next_after(reader.now).is_none() {
         let shown = task.schedule.expression();
         return Err(Problem::Bad(format!(
@@ -392,6 +395,35 @@ pub(crate) fn planned(reader: &Reader, name: &str, said: &Question) -> Result<Op
         )));
     }
     Ok(Some(task))
+}
+
+/// What a cron expression's fields are called, and what each may be.
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0 to 59"),
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of the month", "1 to 31, or `L` for the last"),
+    ("month", "1 to 12, or jan to dec"),
+    ("weekday", "0 to 7, or sun to sat"),
+];
+
+/// One sentence on the field that makes a text no cron expression; nothing if that is not what is wrong with it.
+pub(crate) fn wrong_field(text: &str) -> Option<String> {
+    let parses = |text: &str| Schedule::parse(text, "UTC").is_ok();
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let names = FIELDS.get(FIELDS.len().checked_sub(fields.len())?..).filter(|names| names.len() >= 5)?;
+    if parses(text) {
+        return None;
+    }
+    // The field that is no good among others that are.
+    let alone = |at: usize| {
+        let one = |(n, field): (usize, &&str)| if n == at { (*field).to_owned() } else { "*".to_owned() };
+        fields.iter().enumerate().map(one).collect::<Vec<_>>().join(" ")
+    };
+    let at = (0..fields.len()).find(|at| !parses(&alone(*at)))?;
+    let ((name, right), field) = (names.get(at)?, fields.get(at)?);
+    let [text, field] = [text, *field].map(|text| mm_core::untrusted::Untrusted::new(text).line(80));
+    Some(format!("`{text}` is no cron expression: `{field}` is no {name}; write {right}, or `*` for each"))
 }
 
 /// A task as it would be with what is said, with its next ticks.

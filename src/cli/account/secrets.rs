@@ -15,11 +15,12 @@ use super::{AddOptions, Kind, RotateOptions, Which, said, shown, wipe};
 use crate::cli::ask::Asker;
 use crate::cli::print::{self, line};
 use crate::cli::{Json, misuse, refuse, secret};
+use crate::config::is_email;
 use crate::exit::Failure;
 use crate::platforms::{Takes, takes};
 use crate::seams::SystemEntropy;
-use crate::views::Question;
 use crate::views::account::{AccountView, CopyView};
+use crate::views::Question;
 
 pub(super) fn add(asker: &Asker<'_>, options: &AddOptions) -> Result<(), Failure> {
     refuse_secrets(options)?;
@@ -67,9 +68,14 @@ fn show_recovery(body: &Value) {
 /// The e-mail address that an account belongs to: its owner's own, unless he says another.
 fn email(asker: &Asker<'_>, options: &AddOptions) -> Result<String, Failure> {
     let own = || asker.load().ok()?.config.user.email.map(|email| email.as_str().to_owned());
-    options.email.clone().or_else(own).ok_or_else(|| {
-        refuse("say with --email which e-mail address it belongs to, or set `email` in [user] of the configuration")
-    })
+    match options.email.clone() {
+        Some(email) if !is_email(&email) => {
+            Err(refuse(format!("`{}` is no e-mail address; write one like you@example.org", line(&email, 80))))
+        }
+        said => said.or_else(own).ok_or_else(|| {
+            refuse("say with --email which e-mail address it belongs to, or set `email` in [user] of the configuration")
+        }),
+    }
 }
 
 /// How the account shows itself, and which secrets are asked for.

@@ -309,3 +309,20 @@ fn a_tick_of_a_task_that_is_put_aside_waits_for_nothing_else() {
         "{told}"
     );
 }
+
+#[test]
+fn the_field_that_is_no_good_is_named_with_what_it_may_be() {
+    let shown = |text: &str| crate::views::schedule::wrong_field(text).unwrap_or_default();
+    let said =
+        ["61 * * * *", "0 9 * * moo", "0 25 * * *", "0 0 0 32 * *", "0 9 * 13 *"].map(shown).join("\n");
+    expect_test::expect![[r#"
+        `61 * * * *` is no cron expression: `61` is no minute; write 0 to 59, or `*` for each
+        `0 9 * * moo` is no cron expression: `moo` is no weekday; write 0 to 7, or sun to sat, or `*` for each
+        `0 25 * * *` is no cron expression: `25` is no hour; write 0 to 23, or `*` for each
+        `0 0 0 32 * *` is no cron expression: `32` is no day of the month; write 1 to 31, or `L` for the last, or `*` for each
+        `0 9 * 13 *` is no cron expression: `13` is no month; write 1 to 12, or jan to dec, or `*` for each"#]]
+    .assert_eq(&said);
+    for other in ["* * *", "every 2h", "@dayly", "0 9 * * mon-fri", "0 0 L * *", ""] {
+        assert_eq!(shown(other), "", "{other}");
+    }
+}
