@@ -30,6 +30,7 @@ pub mod strategy;
 pub mod trace;
 pub mod way;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use mm_core::gate::Gates;
@@ -188,6 +189,12 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
         .filter(|(near, _)| *near > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
+}
+
+/// `1 payment`, `2 payments`.
+pub(crate) fn counted<N: fmt::Display + PartialEq + From<u8>>(n: N, one: &str, many: &str) -> String {
+    let word = if n == N::from(1) { one } else { many };
+    format!("{n} {word}")
 }
 
 /// `; did you mean \`x\`?`, or nothing.

@@ -305,10 +305,10 @@ fn the_master_key_is_changed_and_the_recovery_key_still_opens_a_copy() {
     let key = home.data().join("master.key");
     let old = std::fs::read(&key).unwrap();
     let said = home.run("account rotate --master-key");
-    assert!(said.code == 0 && said.err.contains("opens 1 values"), "{}", said.err);
+    assert!(said.code == 0 && said.err.contains("opens 1 value"), "{}", said.err);
     assert_ne!(std::fs::read(&key).unwrap(), old);
     let (code, _, err) = pipe(&home, "account drill", &format!("{recovery}\n"));
-    assert!(code == 0 && err.contains("2 keys, 1 values"), "{err}");
+    assert!(code == 0 && err.contains("2 keys, 1 value"), "{err}");
     let wrong = recovery.replace(&recovery[..1], if recovery.starts_with('Z') { "Y" } else { "Z" });
     let (code, _, err) = pipe(&home, "account drill", &format!("{wrong}\n"));
     assert!(code == 1 && err.contains("mistyped"), "{err}");
@@ -325,7 +325,7 @@ fn the_master_key_is_changed_and_the_recovery_key_still_opens_a_copy() {
     assert_eq!(daemon.stop(), 0);
     // Without a daemon too: a copy and the key are enough.
     let (code, _, err) = pipe(&home, "account drill", &format!("{recovery}\n"));
-    assert!(code == 0 && err.contains("2 keys, 1 values"), "{err}");
+    assert!(code == 0 && err.contains("2 keys, 1 value"), "{err}");
     // The old key opens nothing any more.
     std::fs::write(&key, old).unwrap();
     let daemon = start(&home);
@@ -377,7 +377,7 @@ fn a_lost_master_key_is_made_anew_with_the_recovery_key() {
     assert_eq!(std::fs::read(&key).unwrap(), "f".repeat(64).as_bytes());
     std::fs::remove_file(&key).unwrap();
     let (code, out, err) = pipe(&home, "account recover", &typed);
-    assert!(code == 0 && err.contains("2 keys, 1 values") && err.contains("money-machine run"), "{out}{err}");
+    assert!(code == 0 && err.contains("2 keys, 1 value") && err.contains("money-machine run"), "{out}{err}");
     let mode = std::fs::metadata(&key).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
     assert!(!home.data().join("master.key.new").exists());
@@ -390,8 +390,8 @@ fn a_lost_master_key_is_made_anew_with_the_recovery_key() {
     assert_eq!(home.json("status")["safe_mode"], false);
     assert_eq!(home.json("account show example main")["secrets"][0]["slot"], "{vault:example/main/token@1}");
     let (code, _, err) = pipe(&home, "account drill", &typed);
-    assert!(code == 0 && err.contains("2 keys, 1 values"), "{err}");
-    assert!(home.run("doctor").out.contains("the vault opens: 2 keys, 1 values"));
+    assert!(code == 0 && err.contains("2 keys, 1 value"), "{err}");
+    assert!(home.run("doctor").out.contains("the vault opens: 2 keys, 1 value"));
     assert_eq!(home.run("audit verify").code, 0);
     let trail = home.run("audit tail -n 200 --json").out;
     assert!(trail.contains("vault.master-key-laid") && trail.contains("vault.master-key-changed"), "{trail}");
@@ -458,7 +458,7 @@ fn a_lost_passphrase_is_made_anew_with_the_recovery_key() {
     }
     let (code, _, err) =
         pipe(&home, "account recover", &format!("{recovery}\nanother horse battery staple\n"));
-    assert!(code == 0 && err.contains("the new passphrase opens the vault: 2 keys, 1 values"), "{err}");
+    assert!(code == 0 && err.contains("the new passphrase opens the vault: 2 keys, 1 value"), "{err}");
     assert!(!home.data().join("master.key").exists());
     for (passphrase, well) in
         [("another horse battery staple", true), ("correct horse battery staple", false)]

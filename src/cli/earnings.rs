@@ -7,8 +7,8 @@ use super::none::Narrowed;
 use super::print::{self, line, minute, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
-use crate::views::Question;
 use crate::views::earning::{EarningView, MoneyView, STAGES, SumView, SummaryView};
+use crate::views::{Question, counted};
 
 mod export;
 mod record;
@@ -115,9 +115,9 @@ fn summary(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
     }
     print::out(&sums(&summary))?;
     eprintln!(
-        "{} payments, {} entries; expected and claimed are no income{}",
-        summary.earnings,
-        summary.entries,
+        "{}, {}; expected and claimed are no income{}",
+        counted(summary.earnings, "payment", "payments"),
+        counted(summary.entries, "entry", "entries"),
         match summary.traps {
             0 => String::new(),
             traps => format!("; {traps} promised for traps are in no sum"),
@@ -163,7 +163,7 @@ fn list(asker: &Asker<'_>, options: &ListOptions, strategies: &[&str]) -> Result
             let empty = "no payment is in the books";
             eprintln!("{}", narrowed.none_near("payment", empty, "--strategy", strategies));
         }
-        n if n == shown => eprintln!("{n} payments"),
+        n if n == shown => eprintln!("{}", counted(n, "payment", "payments")),
         n => eprintln!("{shown} of {n} payments; --limit {n} shows all"),
     }
     Ok(())

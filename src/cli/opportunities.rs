@@ -8,8 +8,8 @@ use super::none::Narrowed;
 use super::print::{self, fields, line, minute, table};
 use super::{Cx, Done, Json, examples};
 use crate::exit::{Exit, Failure};
-use crate::views::Question;
 use crate::views::opportunity::{OpportunityView, PayerView, RewardView, STATES};
+use crate::views::{Question, counted};
 
 /// Shows chances to earn, and takes your decisions on them
 #[derive(Debug, Subcommand)]
@@ -234,7 +234,7 @@ pub(super) fn more(narrowed: &Narrowed, shown: usize, listed: usize, hidden: usi
     let mut text = match (shown, listed) {
         (_, 0) if hidden > 0 => narrowed.none("new opportunity", "nothing new is listed"),
         (_, 0) => narrowed.none("opportunity", "no opportunity is on record"),
-        (shown, listed) if shown == listed => format!("{listed} opportunities"),
+        (shown, listed) if shown == listed => counted(listed, "opportunity", "opportunities"),
         (shown, listed) => format!("{shown} of {listed} opportunities; --limit {listed} shows all"),
     };
     if hidden > 0 {

@@ -18,6 +18,7 @@ use crate::seams::SystemClock;
 use crate::simulation::history::{Fared, PlatformScore};
 use crate::simulation::report::{Report, Used};
 use crate::simulation::{Owner, Plan, Rehearsed, Weather, paused, rehearse};
+use crate::views::counted;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// So many days are simulated where nothing says how many.
@@ -267,15 +268,20 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
         ("safe mode", span(report.safe_mode_s)),
         (
             "survived",
-            format!("{} kills, {} power losses, {} stops", ends.killed, ends.power_losses, ends.stopped),
+            format!(
+                "{}, {}, {}",
+                counted(ends.killed, "kill", "kills"),
+                counted(ends.power_losses, "power loss", "power losses"),
+                counted(ends.stopped, "stop", "stops")
+            ),
         ),
         (
             "checked",
             format!(
-                "{} times, {} of them whole: {} findings",
-                report.checks,
+                "{}, {} of them whole: {}",
+                counted(report.checks, "time", "times"),
                 report.checks_whole,
-                report.findings.len()
+                counted(report.findings.len(), "finding", "findings")
             ),
         ),
     ]

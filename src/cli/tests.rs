@@ -453,6 +453,14 @@ fn a_list_says_what_it_leaves_out() {
 }
 
 #[test]
+fn one_of_a_thing_is_one() {
+    let counted = |n: u64| crate::views::counted(n, "loss", "losses");
+    assert_eq!([0, 1, 2].map(counted), ["0 losses", "1 loss", "2 losses"]);
+    let none = none::Narrowed::by(&[]);
+    assert!(opportunities::more(&none, 1, 1, 0).starts_with("1 opportunity\n"));
+}
+
+#[test]
 fn what_only_the_sandbox_has_needs_the_sandbox() {
     let parse = |words: &[&str]| Cli::try_parse_from(std::iter::once(&"money-machine").chain(words));
     for flag in [["--recordings", "f"], ["--as-of", "2026-07-22T12:00:00Z"], ["--sandbox-port", "1"]] {

@@ -14,7 +14,7 @@ use mm_services::records::{AnchorRow, StrategyRow};
 use mm_store::{BootBook, DATABASE_FILE, DataDir, Span};
 use serde::{Deserialize, Serialize};
 
-use super::{Anchored, Problem, Reader, limit, status};
+use super::{Anchored, Problem, Reader, counted, limit, status};
 use crate::config::keys::nearest;
 use crate::machine::boots;
 use crate::seams::SystemClock;
@@ -147,9 +147,10 @@ fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> String {
 
 fn audit(reader: &Reader) -> CheckView {
     match mm_services::audit::verify(&reader.store) {
-        Ok(found) if found.is_whole() => {
-            CheckView::ok("audit", format!("the audit chain is whole: {} entries", found.entries))
-        }
+        Ok(found) if found.is_whole() => CheckView::ok(
+            "audit",
+            format!("the audit chain is whole: {}", counted(found.entries, "entry", "entries")),
+        ),
         Ok(found) => {
             let broken = found.broken.iter().map(ToString::to_string);
             let mut all = broken.chain(found.doubts.iter().map(ToString::to_string));
@@ -276,9 +277,11 @@ fn rules(reader: &Reader) -> CheckView {
         None => {
             CheckView::ok(NAME, format!("the rules of {platforms} platforms in {place} are read and in date"))
         }
-        Some(first) => {
-            CheckView::warn(NAME, first.to_string(), format!("look at {} notes on rules", lints.len()))
-        }
+        Some(first) => CheckView::warn(
+            NAME,
+            first.to_string(),
+            format!("look at {} on rules", counted(lints.len(), "note", "notes")),
+        ),
     }
 }
 
@@ -535,7 +538,10 @@ fn alerts(reader: &Reader) -> Vec<CheckView> {
         return vec![CheckView::ok(NAME, "no alert is open")];
     }
     let check = |alert: status::AlertView| {
-        let sentence = format!("{} (since {}, {} times)", alert.sentence, alert.raised_at, alert.times);
+        let sentence = {
+            let times = counted(alert.times, "time", "times");
+            format!("{} (since {}, {times})", alert.sentence, alert.raised_at)
+        };
         CheckView::warn(NAME, sentence, "see to what it says")
     };
     open.into_iter().map(check).collect()

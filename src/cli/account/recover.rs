@@ -21,6 +21,7 @@ use crate::cli::{Cx, Json, refuse, secret};
 use crate::exit::Failure;
 use crate::keys::SystemKeys;
 use crate::seams::{SystemClock, SystemEntropy};
+use crate::views::counted;
 
 const NEW_PASSPHRASE: &str = "new passphrase";
 
@@ -90,18 +91,17 @@ fn told(asker: &Asker<'_>, recovered: &MasterChanged, derived: bool, json: Json)
         let body = json!({ "source": source, "keys": opened.keys, "values": opened.values });
         return print::json(&body);
     }
+    let (keys, values) = (counted(opened.keys, "key", "keys"), counted(opened.values, "value", "values"));
     let start = asker.hinted("start the daemon (`money-machine run`)");
     if derived {
         eprintln!(
-            "the new passphrase opens the vault: {} keys, {} values; {start} with it, and from then on the old one \
-             opens nothing",
-            opened.keys, opened.values
+            "the new passphrase opens the vault: {keys}, {values}; {start} with it, and from then on the old one \
+             opens nothing"
         );
     } else {
         eprintln!(
-            "{source} is made and opens the vault: {} keys, {} values; {start}. The lost master key opens nothing any \
-             more, and the recovery key is still the same",
-            opened.keys, opened.values
+            "{source} is made and opens the vault: {keys}, {values}; {start}. The lost master key opens nothing any \
+             more, and the recovery key is still the same"
         );
     }
     Ok(())

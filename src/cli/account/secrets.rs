@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::platforms::{Takes, takes};
 use crate::seams::SystemEntropy;
 use crate::views::account::{AccountView, CopyView};
-use crate::views::Question;
+use crate::views::{Question, counted};
 
 pub(super) fn add(asker: &Asker<'_>, options: &AddOptions) -> Result<(), Failure> {
     refuse_secrets(options)?;
@@ -171,11 +171,12 @@ fn rotate_master(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
     }
     let text = |name: &str| told.body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let values = told.body.get("values").and_then(Value::as_u64).unwrap_or_default();
+    let values = counted(values, "value", "values");
     if told.body.get("swapped").and_then(Value::as_bool) == Some(true) {
-        eprintln!("the master key is changed: {} opens {values} values", line(&text("source"), 300));
+        eprintln!("the master key is changed: {} opens {values}", line(&text("source"), 300));
     } else {
         eprintln!(
-            "the new master key opens {values} values. Change it in {} now: both open the vault until a start finds \
+            "the new master key opens {values}. Change it in {} now: both open the vault until a start finds \
              the new one",
             line(&text("source"), 300)
         );
@@ -200,7 +201,9 @@ pub(super) fn drill(asker: &Asker<'_>, json: Json) -> Result<(), Failure> {
     if json.json {
         return print::json(&json!({ "opens": true, "keys": opened.keys, "values": opened.values }));
     }
-    eprintln!("the recovery key opens a copy of the vault: {} keys, {} values", opened.keys, opened.values);
+    let keys = counted(opened.keys, "key", "keys");
+    let values = counted(opened.values, "value", "values");
+    eprintln!("the recovery key opens a copy of the vault: {keys}, {values}");
     Ok(())
 }
 

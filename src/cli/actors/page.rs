@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::tree::{bytes, ms, next_try};
 use crate::cli::print::{fields, line, minute, table};
 use crate::views::actor::{ActorPage, CrashView, Quantiles};
+use crate::views::counted;
 
 /// All that is known of an actor, for a person.
 pub fn page(page: &ActorPage) -> String {
@@ -56,7 +57,9 @@ fn head(page: &ActorPage) -> Vec<(&'static str, String)> {
     }
     match (page.budget_spent, actor.budget_left, actor.budget_limit) {
         (_, Some(left), Some(limit)) => lines.push(("budget", format!("{left} of {limit} restarts left"))),
-        (Some(spent), _, _) => lines.push(("budget", format!("{spent} restarts spent"))),
+        (Some(spent), _, _) => {
+            lines.push(("budget", format!("{} spent", counted(spent, "restart", "restarts"))))
+        }
         _ => {}
     }
     lines

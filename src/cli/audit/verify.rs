@@ -19,8 +19,8 @@ use super::super::ask::Asker;
 use super::super::print::{self, line};
 use super::super::{Done, Json, refuse};
 use crate::exit::{Exit, Failure};
-use crate::views::Question;
 use crate::views::audit::{BrokenView, HASHES_MAX, HashesView, VerifyView};
+use crate::views::{Question, counted};
 
 /// A larger file is none of anchors: a line an hour for a century is less.
 const ANCHORS_BYTES_MAX: u64 = 600 << 20;
@@ -164,7 +164,7 @@ pub(in super::super) fn verdict(found: &VerifyView, anchored: Option<&Anchored>,
     let faults: Vec<&BrokenView> =
         found.broken.iter().chain(anchored.iter().flat_map(|anchored| &anchored.broken)).collect();
     let mut text = if faults.is_empty() {
-        format!("whole: {} entries\n", found.entries)
+        format!("whole: {}\n", counted(found.entries, "entry", "entries"))
     } else {
         let listed = faults.iter().map(|broken| match broken.seq {
             0 => format!("{}\n", line(&broken.sentence, 400)),

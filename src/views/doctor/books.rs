@@ -2,7 +2,7 @@
 
 use mm_core::ledger::{Earning, Entry, check_books};
 
-use super::super::{Problem, Reader, earning};
+use super::super::{Problem, Reader, counted, earning};
 use super::{CheckView, RESTORE, failed};
 
 pub(super) fn check(reader: &Reader) -> CheckView {
@@ -28,9 +28,7 @@ pub(super) fn check(reader: &Reader) -> CheckView {
             }
         }
     }
-    let (payments, entries) = (earnings.len(), entries.len());
-    CheckView::ok(
-        NAME,
-        format!("the books balance: {payments} payments, {entries} entries with their evidence"),
-    )
+    let payments = counted(earnings.len(), "payment", "payments");
+    let entries = counted(entries.len(), "entry", "entries");
+    CheckView::ok(NAME, format!("the books balance: {payments}, {entries} with their evidence"))
 }

@@ -4,7 +4,7 @@ use mm_services::accounts::{Locked, made_with_passphrase};
 use mm_services::records::{AccountRow, HealthRow};
 use mm_store::Span;
 
-use super::super::Reader;
+use super::super::{Reader, counted};
 use super::{CheckView, RESTORE, failed};
 
 /// Which source of the master key is used, and what was found at the others, in the order of the search.
@@ -37,7 +37,10 @@ pub(super) fn contents(reader: &Reader) -> CheckView {
         }
         Ok(Some(opened)) => {
             let waits = reader.vault.master_waits(store).unwrap_or(false);
-            let sentence = format!("the vault opens: {} keys, {} values", opened.keys, opened.values);
+            let sentence = {
+                let keys = counted(opened.keys, "key", "keys");
+                format!("the vault opens: {keys}, {}", counted(opened.values, "value", "values"))
+            };
             if waits {
                 let todo = "put the new master key in place and start the daemon, or rotate it once more";
                 CheckView::warn(NAME, format!("{sentence}; a change of its master key is not finished"), todo)
