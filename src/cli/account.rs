@@ -106,8 +106,11 @@ pub enum Verb {
             vault is opened with one). It works on the data directory itself: stop the daemon first. A master key that \
             opens the vault is never replaced, and nothing is written over a file that is there. Whatever cuts it off, \
             the recovery key still opens everything.\n\n\
-            Piped, the recovery key is the first line and the new passphrase the second. To take a key of systemd's \
-            credentials, take the old credential out of the unit first, and put what the new key file holds there later.",
+            Piped, the recovery key is the first line and the new passphrase the second.\n\n\
+            If systemd hands the master key over (`systemctl cat money-machine` shows a line that begins with \
+            LoadCredential=money-machine-master-key and names a file): take that line out of the unit first, since the \
+            lost key would be found there before the new one. Afterwards put what the new `master.key` holds into that \
+            file, and the line back.",
         after_long_help = examples("money-machine account recover\npass show recovery-key | money-machine account recover")
     )]
     Recover {

@@ -374,6 +374,13 @@ mod tests {
                 assert!(!text.contains(word), "{place} holds {word}");
             }
         }
+        // Nobody has read terms for it: a date alone would say that somebody has.
+        let rules = fs::read_to_string(dir.join("rules/practice.toml")).unwrap();
+        let dated: Vec<&str> = rules.split("\nreviewed = ").collect();
+        assert!(
+            dated.len() == 2 && dated[0].contains("# NOT REVIEWED") && dated[1].starts_with("2026-11-23"),
+            "{rules}"
+        );
         let manifest: toml::Table = fs::read_to_string(dir.join("Cargo.toml")).unwrap().parse().unwrap();
         let sdk = manifest["dependencies"]["money-machine-sdk"]["path"].as_str().unwrap();
         assert!(Path::new(sdk).join("Cargo.toml").is_file(), "{sdk}");
