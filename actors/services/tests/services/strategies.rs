@@ -232,8 +232,8 @@ fn a_run_past_its_deadline_is_cancelled_and_its_late_answer_is_only_recorded() {
     });
 }
 
-#[test]
-fn a_change_whose_answer_came_after_its_run_is_on_record_as_it_was_answered() {
+/// A run that posts, and is over before it is answered.
+fn answered_too_late() -> Bench {
     let mut bench = Bench::new(8);
     bench.install(
         Script::new("poster", |cx| {
@@ -245,6 +245,12 @@ fn a_change_whose_answer_came_after_its_run_is_on_record_as_it_was_answered() {
         .deadline(Duration::from_secs(30)),
     );
     bench.world.answer(|_| Said::status(200, "late").after(Duration::from_secs(50)));
+    bench
+}
+
+#[test]
+fn a_change_whose_answer_came_after_its_run_is_on_record_as_it_was_answered() {
+    let mut bench = answered_too_late();
     bench.live(async |machine| {
         assert_eq!(machine.run("poster").await.outcome, Some(Outcome::Cancelled));
         machine.pass(Duration::from_secs(100)).await;
@@ -257,17 +263,7 @@ fn a_change_whose_answer_came_after_its_run_is_on_record_as_it_was_answered() {
 /// Whoever took a change for lost calls it ambiguous; then its answer comes, and nobody need look it up any more.
 #[test]
 fn a_late_answer_to_what_was_taken_for_lost_ends_the_question_to_the_owner() {
-    let mut bench = Bench::new(8);
-    bench.install(
-        Script::new("poster", |cx| {
-            Box::pin(async move {
-                cx.act("p", post("/post", "x")).await?;
-                Ok(Report::default())
-            })
-        })
-        .deadline(Duration::from_secs(30)),
-    );
-    bench.world.answer(|_| Said::status(200, "late").after(Duration::from_secs(50)));
+    let mut bench = answered_too_late();
     bench.live(async |machine| {
         let run = machine.run("poster").await;
         assert_eq!(run.outcome, Some(Outcome::Cancelled));
