@@ -597,7 +597,7 @@ fn an_audit_export_pages_to_its_end() {
 }
 
 /// A daemon in whose kernel nothing runs.
-fn daemon_without_kernel() -> Daemon {
+pub(crate) fn daemon_without_kernel() -> Daemon {
     Daemon {
         pid: 7,
         started: noon(),

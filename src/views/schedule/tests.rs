@@ -8,7 +8,7 @@ use mm_core::schedule::{Fate, Schedule};
 use mm_store::Change;
 
 use super::*;
-use crate::views::tests::{ask, noon, reader};
+use crate::views::tests::{ask, daemon_without_kernel, noon, reader};
 
 const NAME: &str = "bug-bounty";
 
@@ -280,19 +280,8 @@ fn a_minute_inside_a_stretch_is_one_of_its_ticks_where_the_schedule_has_seconds(
 #[test]
 fn a_tick_of_a_task_that_is_put_aside_waits_for_nothing_else() {
     let mut reader = hourly("2026-11-18T04:10:00Z", "2026-11-18T03:00:00Z", &[], 0);
-    reader.daemon = Some(crate::views::Daemon {
-        pid: 7,
-        started: noon(),
-        kernel_up: true,
-        starting: false,
-        kernel_cause: None,
-        resident_bytes: None,
-        gates: Default::default(),
-        waiting: Vec::new(),
-        held: None,
-        unsigned: None,
-        troubled: Vec::new(),
-    });
+    let up = crate::views::Daemon { kernel_up: true, kernel_cause: None, ..daemon_without_kernel() };
+    reader.daemon = Some(up);
     let strategy = reader.strategies.iter_mut().find(|own| own.about.name == NAME).unwrap();
     strategy.live = Some(mm_services::strategies::Standing {
         about: strategy.about.clone(),
