@@ -98,7 +98,9 @@ fn every_mistake_is_a_sentence_and_nothing_is_written() {
         (format!("{rest} --evidence large.pdf"), "`large.pdf` has more than 4 MiB"),
         (format!("{rest} --evidence slip.txt --as-of tomorrow"), "write a day like 2026-11-03"),
         (format!("{rest} --evidence slip.txt --as-of 2126-01-01"), "it is not yet that day"),
-        (format!("{rest} --evidence slip.txt --fee 2"), "a fee of 2 EUR does not go with"),
+        (format!("{rest} --evidence slip.txt --fee 2"), "a fee of 2 EUR is more than the 1.00 EUR"),
+        (format!("{} --evidence slip.txt", rest.replace("1.00", ".5")), "before the point, like 0.50"),
+        (format!("{} --evidence slip.txt", rest.replace("EUR", "eur")), "in capitals: EUR"),
         (format!("{rest} --evidence slip.txt --arrived 2"), "--arrived-currency"),
         (rest.to_owned(), "--evidence <FILE>"),
     ] {
