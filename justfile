@@ -29,6 +29,10 @@ soak:
     MONEY_MACHINE_TEST_SEEDS=5000 cargo test --release --test simulate many_seeds -- --nocapture
     MONEY_MACHINE_TEST_HISTORY=1 cargo test --release --test simulate whole_history -- --nocapture
 
+# Tests of the real binary on other days (needs libfaketime; see the script). Some hours for all of them.
+dates *DAYS:
+    .ci/dates {{DAYS}}
+
 # Licences and advisories (needs cargo-deny and a local advisory database).
 deny:
     cargo deny --offline check

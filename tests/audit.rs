@@ -19,6 +19,9 @@ use money_machine::channel::CommandChannel;
 use money_machine::config::Env;
 use money_machine::seams::SystemEntropy;
 
+#[path = "daemon/clock.rs"]
+mod clock;
+
 /// Entries of every store here; the last checkpoint is on `SIGNED`.
 const ENTRIES: u64 = 12;
 const SIGNED: u64 = 10;
@@ -133,7 +136,11 @@ impl Trail {
     fn run(&self, line: &str) -> (Option<i32>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_money-machine"));
         command.args(line.split_whitespace()).arg("--data-dir").arg(self.dir.path().join("data"));
-        command.env_clear().env("HOME", self.dir.path()).env("XDG_RUNTIME_DIR", self.dir.path());
+        command
+            .env_clear()
+            .envs(clock::moved())
+            .env("HOME", self.dir.path())
+            .env("XDG_RUNTIME_DIR", self.dir.path());
         let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
         // What is said beside the data is for whoever reads why this test failed.
         eprint!("{}", String::from_utf8_lossy(&stderr));

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use expect_test::expect;
 use serde_json::Value;
 
+#[path = "daemon/clock.rs"]
+mod clock;
 #[path = "daemon/reviewed.rs"]
 mod reviewed;
 
@@ -40,6 +42,7 @@ impl Home {
             .args(line.split_whitespace())
             .current_dir(self.0.path())
             .env_clear()
+            .envs(clock::moved())
             .env("HOME", self.0.path())
             .env("XDG_RUNTIME_DIR", self.0.path())
             .stdin(Stdio::null());

@@ -36,6 +36,8 @@ use money_machine::sandbox::listener::serve;
 use money_machine::sandbox::oracle::{Received, read_oracle};
 use money_machine::sandbox::world::World;
 
+#[path = "daemon/clock.rs"]
+mod clock;
 #[path = "../examples/practice.rs"]
 mod practice;
 #[path = "daemon/reviewed.rs"]
@@ -361,7 +363,7 @@ fn posts(store: &Store) -> BTreeMap<String, (Stage, String)> {
 fn command(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(args).arg("--data-dir").arg(data);
-    command.env_clear().env("MONEY_MACHINE_TEST_DAEMON", "1").current_dir("/");
+    command.env_clear().envs(clock::moved()).env("MONEY_MACHINE_TEST_DAEMON", "1").current_dir("/");
     command
 }
 

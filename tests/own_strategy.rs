@@ -11,6 +11,8 @@ use std::process::{Command, ExitCode, Output, Stdio, Termination};
 
 use serde_json::Value;
 
+#[path = "daemon/clock.rs"]
+mod clock;
 #[path = "../examples/paid_help.rs"]
 #[allow(unused, reason = "its own tests are not run from here")]
 mod paid_help;
@@ -38,7 +40,13 @@ fn said(output: &Output) -> String {
 fn example(home: &Path, line: &str) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(line.split_whitespace()).args(["--sandbox", "--data-dir"]).arg(home.join("data"));
-    command.arg("--config").arg(home.join("config.toml")).env_clear().env(PROGRAM, "1").stdin(Stdio::null());
+    command
+        .arg("--config")
+        .arg(home.join("config.toml"))
+        .env_clear()
+        .envs(clock::moved())
+        .env(PROGRAM, "1")
+        .stdin(Stdio::null());
     command.env("HOME", home).env("XDG_RUNTIME_DIR", home).output().unwrap()
 }
 

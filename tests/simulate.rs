@@ -3,6 +3,8 @@
 
 #[path = "simulation/bids.rs"]
 mod bids;
+#[path = "daemon/clock.rs"]
+mod clock;
 #[path = "simulation/figures.rs"]
 mod figures;
 #[path = "simulation/lost.rs"]
@@ -31,7 +33,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn simulate(home: &Path, args: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_money-machine"));
     command.arg("simulate").args(args.split_whitespace()).current_dir(home);
-    command.env_clear().env("HOME", home).output().unwrap()
+    command.env_clear().envs(clock::moved()).env("HOME", home).output().unwrap()
 }
 
 /// One seed gives one trace and one report, byte for byte, with every kind of weather on the way; and no

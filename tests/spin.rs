@@ -188,7 +188,7 @@ impl Place {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(line.split_whitespace()).arg("--data-dir").arg(self.home.data());
-        command.arg("--config").arg(self.home.path("config.toml")).env_clear();
+        command.arg("--config").arg(self.home.path("config.toml")).env_clear().envs(harness::clock::moved());
         command.env("MONEY_MACHINE_TEST_DAEMON", "1").current_dir("/").stdin(Stdio::null());
         command
     }

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, listen, socket_with};
 use serde_json::Value;
 
+#[path = "daemon/clock.rs"]
+mod clock;
 #[path = "../examples/practice.rs"]
 mod practice;
 #[path = "daemon/reviewed.rs"]
@@ -125,7 +127,7 @@ impl Place {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(args).arg("--data-dir").arg(self.data());
         command.arg("--config").arg(self.dir.path().join("config.toml"));
-        command.env_clear().env("MONEY_MACHINE_TEST_DAEMON", "1").current_dir("/");
+        command.env_clear().envs(clock::moved()).env("MONEY_MACHINE_TEST_DAEMON", "1").current_dir("/");
         command
     }
 

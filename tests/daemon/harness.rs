@@ -16,6 +16,8 @@ use money_machine::sandbox::world::World;
 use money_machine::seams::SystemEntropy;
 use serde_json::Value;
 
+#[path = "clock.rs"]
+pub mod clock;
 #[path = "reviewed.rs"]
 mod reviewed;
 
@@ -104,6 +106,7 @@ impl Home {
         command
             .current_dir(self.0.path())
             .env_clear()
+            .envs(clock::moved())
             .env("HOME", self.0.path())
             .env("XDG_RUNTIME_DIR", self.0.path())
             .stdin(Stdio::null());
